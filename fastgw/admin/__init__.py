@@ -1,0 +1,1 @@
+"""The admin port: API and metrics, off the request path."""

@@ -1,0 +1,1 @@
+"""Phase EXPLAIN: renders what was decided; the error catalogue."""

@@ -1,0 +1,1 @@
+"""Phase SETTLE: rings, recorder, stores. Nothing is spent unrecorded."""

@@ -1,0 +1,1 @@
+"""Phases LIMIT and SETTLE: take all collected limits or none; settle them to the truth."""

@@ -1,0 +1,1 @@
+"""The downstream connection: from accepted socket to journey and back."""

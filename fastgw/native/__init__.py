@@ -1,0 +1,1 @@
+"""One .pxd per C header, name for name. No logic lives here."""

@@ -1,0 +1,1 @@
+"""Phase POLICY: rules in order; limits are collected here."""

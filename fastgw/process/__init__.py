@@ -1,0 +1,1 @@
+"""Supervisor, zygote, workers, recorder: who owns what, and who replaces whom."""

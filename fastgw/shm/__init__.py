@@ -1,0 +1,1 @@
+"""The shared segment: create, attach, map, sweep."""

@@ -1,0 +1,1 @@
+"""Phase STREAM: bytes on to the client, events scanned as they pass."""

@@ -1,0 +1,1 @@
+"""Phases ROUTE and UPSTREAM: candidates, connections, retries."""

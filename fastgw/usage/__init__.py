@@ -1,0 +1,1 @@
+"""Phase USAGE: tokens by class, with provenance."""
