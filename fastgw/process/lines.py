@@ -40,6 +40,9 @@ class Lines:
     def __getitem__(self, name: str) -> Any:
         return self._held[name]
 
+    def __contains__(self, name: str) -> bool:
+        return name in self._held
+
     def hold(self, name: str, closable: Any) -> None:
         """Keep something with ``close()`` open under ``name``, which must be free."""
         assert name not in self._held, name

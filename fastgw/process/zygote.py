@@ -14,7 +14,6 @@ all, and losing the zygote loses no exit status. (Reaping in the zygote was reje
 that dies between waitpid and its report takes the news with it.)
 """
 
-import ctypes
 import gc
 import os
 import signal
@@ -24,17 +23,9 @@ from typing import Any
 
 import orjson
 
-PR_SET_CHILD_SUBREAPER = 36
 MESSAGE_MAX = 4096
 
 BecomeWorker = Callable[[int, int, socket.socket], None]  # slot, generation, listening socket
-
-
-def adopt_orphans() -> None:
-    """Make this process the parent of all descendants whose own parent ends."""
-    libc = ctypes.CDLL(None, use_errno=True)
-    if libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0:
-        raise OSError(ctypes.get_errno(), "prctl(PR_SET_CHILD_SUBREAPER)")
 
 
 def request_worker(channel: socket.socket, slot: int, generation: int, sock: socket.socket) -> None:
