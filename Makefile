@@ -6,9 +6,7 @@ BIN := $(VENV)/bin
 PY := $(BIN)/python
 INSTALLED := $(VENV)/.installed
 BUILT := $(VENV)/.built
-# Directories too: a file that was removed or added changes its directory's time.
-SOURCES := $(shell find csrc fastgw -name '*.[ch]' -o -name '*.pyx' -o -name '*.pxd' \
-             -o -name __pycache__ -prune -o -type d -print)
+SOURCES := $(shell find csrc fastgw -name '*.[ch]' -o -name '*.pyx' -o -name '*.pxd')
 LISTEN ?= 127.0.0.1:8080
 
 .PHONY: run test bench check gate chaos dist build clean
