@@ -82,4 +82,5 @@ def test_cython_imports_are_read_with_their_lines():
     text = "cimport cython\n\nfrom fastgw.limit cimport (\n    bucket,  # why\n    hold as h)\n"
 
     assert imports(Path("fastgw/wire/x.pyx"), text) == [
-        Import(1, "cython"), Import(3, "fastgw.limit", "bucket"), Import(3, "fastgw.limit", "hold")]
+        Import(1, "cython"), Import(3, "fastgw.limit", "bucket"),
+        Import(3, "fastgw.limit", "hold")]

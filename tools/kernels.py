@@ -4,6 +4,7 @@ Pure functions over the caller's memory: so no Python.h, no allocation, no clock
 kernel that is the clock), no I/O, no state of its own; and every name that leaves begins `fgw_`.
 """
 
+import platform
 import re
 import shutil
 import subprocess
@@ -25,15 +26,14 @@ BESIDES = {"fgw_clock": frozenset({"clock_gettime"})}
 
 
 def flags() -> tuple[str, ...]:
-    import platform
     return tuple(f for f in STRICT if f != "-mcx16" or platform.machine() == "x86_64")
 
 
 def compile_one(compiler: str, source: Path, into: Path, *more: str) -> str:
     """What the compiler says: empty when it is content."""
     done = subprocess.run(
-        [compiler, *flags(), *MORE, *more, f"-I{source.parent}", "-c", str(source), "-o", str(into)],
-        capture_output=True, text=True)
+        [compiler, *flags(), *MORE, *more, f"-I{source.parent}", "-c", str(source),
+         "-o", str(into)], capture_output=True, text=True)
     said = done.stdout + done.stderr
     return said if done.returncode or said else ""
 
@@ -44,11 +44,11 @@ def compilers() -> list[str]:
 
 def object_faults(stem: str, nm: str) -> list[str]:
     """Faults in one object's symbols, as `nm` lists them."""
-    found = []
+    found, libc = [], FROM_LIBC | BESIDES.get(stem, frozenset())
     for line in nm.splitlines():
         kind, name = line.split()[-2:]
         if kind == "U":
-            if not name.startswith("fgw_") and name not in FROM_LIBC | BESIDES.get(stem, frozenset()):
+            if not name.startswith("fgw_") and name not in libc:
                 found.append(f"{stem}: calls {name}")
         elif kind in "BbDdCc":
             found.append(f"{stem}: {name} is state; only constant tables may be static")
@@ -70,7 +70,8 @@ def faults(csrc: Path, into: Path, *more: str) -> list[str]:
     for source in sorted(csrc.glob("*.c")):
         built = into / f"{source.stem}.o"
         for compiler in compilers():
-            found += filter(None, [compile_one(compiler, source, built, *more)])
+            analyze = more if compiler == "gcc" else ()  # clang has no -fanalyzer
+            found += filter(None, [compile_one(compiler, source, built, *analyze)])
         if built.exists():
             nm = subprocess.run(["nm", str(built)], capture_output=True, text=True, check=True)
             found += object_faults(source.stem, nm.stdout)

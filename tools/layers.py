@@ -41,7 +41,7 @@ _C_HEADER = re.compile(r'^\s*cdef\s+extern\s+from\s+"(fgw_\w+)\.h"', re.MULTILIN
 
 
 def room_of(path: Path) -> str:
-    """fastgw/limit/bucket.pyx -> limit; fastgw/journey.pyx -> journey; fastgw/__init__.py -> ''."""
+    """fastgw/limit/bucket.pyx -> limit; fastgw/journey.pyx -> journey; the package -> ''."""
     parts = path.with_suffix("").parts[1:]
     return "" if parts == ("__init__",) else parts[0]
 
@@ -84,7 +84,8 @@ def violations(path: Path, text: str) -> list[str]:
 def sources(root: Path) -> Iterable[Path]:
     """Every source of the package, relative to the root."""
     for suffix in ("py", "pyi", "pyx", "pxd"):
-        yield from sorted(path.relative_to(root) for path in (root / "fastgw").rglob(f"*.{suffix}"))
+        found = (root / "fastgw").rglob(f"*.{suffix}")
+        yield from sorted(path.relative_to(root) for path in found)
 
 
 def all_violations(root: Path) -> list[str]:

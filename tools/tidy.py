@@ -18,17 +18,18 @@ FOREIGN = frozenset({
     "data_dir", "data_received", "contextmanager", "ssl_context", "sslcontext",
     "get_extra_info", "version_info",
 })
-MARKS = re.compile(r"\b(" + "|".join(("FIX" + "ME", "TO" + "DO", "XX" + "X", "HA" + "CK")) + r")\b")
+_PUT_OFF = ("FIX" + "ME", "TO" + "DO", "XX" + "X", "HA" + "CK")
+MARKS = re.compile(r"\b(" + "|".join(_PUT_OFF) + r")\b")
 FORBIDDEN_CYTHON = {
     r"^\s*from\s+\S+\s+cimport\s+\*": "star-cimport",
     r"^\s*include\s+[\"']": "include",
     r"^\s*DEF\s+\w": "DEF",
     r"\bexcept\s*\*": "except *",
-    r"^\s*(?:cdef\s+)?(?:const\s+)?(?:unsigned\s+)?\w+\s*\[\s*:[\s:,1]*\]\s*\w": "typed memoryview",
+    r"\b(?:const\s+|unsigned\s+)*\w+\s*\[\s*:[\s:,1]*\]\s+\w": "typed memoryview",
 }
 _CYTHON_FUNCTION = re.compile(
-    r"^(?P<indent> *)(?:async +def|def|cpdef|cdef(?! *(?:class|struct|union|enum|extern|packed|public"
-    r" +class|api|cppclass)\b))\b[^=\n]*?\b(?P<name>\w+)\s*\(")
+    r"^(?P<indent> *)(?:async +def|def|cpdef|cdef(?! *(?:class|struct|union|enum|extern|packed"
+    r"|public +class|api|cppclass)\b))\b[^=\n]*?\b(?P<name>\w+)\s*\(")
 _CYTHON_TYPE = re.compile(r"^ *(?:cdef +)?(?:class|struct|union|enum|cpdef +enum) +(?P<name>\w+)")
 _C_FUNCTION = re.compile(r"\b(?P<name>\w+)\s*\(")
 _C_TYPE = re.compile(r"^(?:typedef )?(?:struct|union|enum) (?P<name>\w+)")
