@@ -32,7 +32,7 @@ class Log:
     def debug(self, event: str, **fields: object) -> None:
         self._write("debug", event, fields)
 
-    def info(self, event: str, **fields: object) -> None:
+    def note(self, event: str, **fields: object) -> None:
         self._write("info", event, fields)
 
     def warning(self, event: str, **fields: object) -> None:

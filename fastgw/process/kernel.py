@@ -12,7 +12,8 @@ def adopt_orphans() -> None:
     """Make this process the parent of all descendants whose own parent ends."""
     libc = ctypes.CDLL(None, use_errno=True)
     if libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0:
-        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()), "PR_SET_CHILD_SUBREAPER")
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number), "PR_SET_CHILD_SUBREAPER")
 
 
 def name_process(name: str) -> None:

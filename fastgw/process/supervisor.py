@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any
 from fastgw import __version__
 from fastgw.log import Log
 from fastgw.process import kernel, recorder, worker, zygote
-from fastgw.process.datadir import DataDir
+from fastgw.process.directory import Directory
 from fastgw.process.lines import Lines
 from fastgw.process.places import Place, kill_strangers
 from fastgw.process.plan import Plan
@@ -84,7 +84,7 @@ class Supervisor:
         """Everything that can fail for a reason the operator can mend. Raises StartError."""
         config = self.config
         self._plan = Plan(config)
-        self._dir = DataDir.open(Path(config.data_dir))
+        self._dir = Directory.open(Path(config.data_dir))
         self.listen = bind_slots(config.listen.address, config.listen.port, self._workers)
         self._admin_socket = None
         if self._admin_main:
@@ -147,7 +147,7 @@ class Supervisor:
             for key, _ in self._selector.select(self._timers.wait_s()):
                 key.data()
             self._timers.run_due()
-        self.log.info("stopped")
+        self.log.note("stopped")
         return 0
 
     def _on_signals(self) -> None:
@@ -173,7 +173,7 @@ class Supervisor:
                 place.state = report["kind"]
         if not self._was_ready and all(place.state == "ready" for place in self._slots):
             self._was_ready = True
-            self.log.info(
+            self.log.note(
                 "ready",
                 listen=self._listen_text,
                 admin=self._admin_text,
@@ -294,7 +294,7 @@ class Supervisor:
 
     def _bury(self, place: Place, status: int) -> None:
         expected = self._stopping and status == 0
-        tell = self.log.info if expected else self.log.warning
+        tell = self.log.note if expected else self.log.warning
         tell("process ended", of=place.name, ended_pid=place.pid, **describe_exit(status))
         if place is self._zygote:
             self._lose_zygote()
@@ -336,7 +336,7 @@ class Supervisor:
         """Workers first, the recorder when nobody posts any more, the admin port last."""
         if not self._stopping:
             self._stopping = True
-            self.log.info("stopping", at_once=at_once)
+            self.log.note("stopping", at_once=at_once)
             for slot, sock in enumerate(self.listen):
                 self._lines.close(f"listen {slot}")
             self._timers.after(self._drain_s + STOP_GRACE_S, lambda: self._stop(at_once=True))

@@ -107,12 +107,10 @@ def test_no_connect_is_refused_while_workers_are_killed(start, tools):
     thread.start()
     killed = set()
     for _ in range(12):
-        victim = tools.wait_until(
-            lambda: next(
-                (w["pid"] for w in instance.state["workers"] if w["pid"] and w["pid"] not in killed),
-                None,
-            )
+        living = tools.wait_until(
+            lambda: {each["pid"] for each in instance.state["workers"]} - killed - {0}
         )
+        victim = living.pop()
         killed.add(victim)
         os.kill(victim, signal.SIGKILL)
         time.sleep(0.05)
