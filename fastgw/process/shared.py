@@ -5,6 +5,7 @@ class Shared:
     def claim(self, slot, generation): return None, None
     def release(self, slot): pass
     def beat(self, slot): pass
+    def mark_ready(self, slot): pass
     def mark_draining(self, slot): pass
     def sweep(self, slot, log): pass
     def describe(self): return {}

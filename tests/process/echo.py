@@ -51,9 +51,8 @@ class EchoPort:
         self.worker = worker
         self.open: set[Connection] = set()
 
-    def start(self, loop: asyncio.AbstractEventLoop, sock: socket.socket) -> None:
-        make = loop.create_server(lambda: Connection(self), sock=sock)
-        self.server = loop.run_until_complete(make)
+    async def start(self, loop: asyncio.AbstractEventLoop, sock: socket.socket) -> None:
+        self.server = await loop.create_server(lambda: Connection(self), sock=sock)
 
     def stop_accepting(self) -> None:
         self.server.close()
