@@ -136,7 +136,8 @@ class Life:
         self.drain_s = drain_s
         self.ended: asyncio.Future[None] = worker.loop.create_future()
         self._deadline_s = 0.0
-        self._draining = self._aborted = False
+        self._begun = self._draining = self._aborted = False
+        self._beating: asyncio.TimerHandle | None = None
 
     def watch_signals(self) -> None:
         loop = self.worker.loop
@@ -152,8 +153,11 @@ class Life:
         started = self.listener.start(self.worker.loop, sock)
         if started is not None:
             await started
+        self._begun = True
         self.shared.mark_ready(self.worker.slot)
         self._beat()
+        if self._draining:
+            self._stop_accepting()
 
     def _beat(self) -> None:
         """Every 100 ms: alive, and past a turn of the loop (nothing is read across turns)."""
@@ -174,6 +178,9 @@ class Life:
         if not self._draining:
             self._begin_drain(0.0)
         self._aborted = True
+        if not self._begun:
+            self._end()
+            return
         active = self.listener.active()
         if active:
             self.worker.log.warning("exchanges ended by the drain deadline", active=active)
@@ -183,6 +190,10 @@ class Life:
     def _begin_drain(self, drain_s: float) -> None:
         self._draining = True
         self._deadline_s = self.worker.loop.time() + drain_s
+        if self._begun:  # else as soon as it has
+            self._stop_accepting()
+
+    def _stop_accepting(self) -> None:
         self.shared.mark_draining(self.worker.slot)
         self.listener.stop_accepting()
         self.worker.loop.call_soon(self._watch_drain)
@@ -191,12 +202,17 @@ class Life:
         self.listener.close_idle()
         loop = self.worker.loop
         if self.listener.active() == 0 or (self._aborted and loop.time() >= self._deadline_s):
-            if not self.ended.done():
-                self.ended.set_result(None)
+            self._end()
             return
         if loop.time() >= self._deadline_s:
             self.abort()
         loop.call_later(DRAIN_POLL_S, self._watch_drain)
+
+    def _end(self) -> None:
+        if self._beating:
+            self._beating.cancel()
+        if not self.ended.done():
+            self.ended.set_result(None)
 
     def _orphaned(self, line: socket.socket) -> None:
         self.worker.loop.remove_reader(line.fileno())
