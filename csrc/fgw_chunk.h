@@ -52,7 +52,6 @@ struct fgw_chunk {
     uint32_t trailer;     /* counted against FGW_CHUNK_TRAILER_MAX */
     uint32_t plain_to;    /* offset in the buffer of the last mark */
     uint8_t state;
-    uint8_t digits;
     uint8_t plain;        /* nothing but plain chunks since the mark */
     uint8_t error;        /* enum fgw_chunk_error */
 };
