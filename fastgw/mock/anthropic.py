@@ -9,7 +9,7 @@ from fastgw.mock.shape import Shape
 
 _MARK = MARK.decode()
 PREFIX = "msg_"
-MODELS = ("claude-sonnet-4-5", "claude-opus-4-5", "claude-haiku-4-5")
+MODELS = ("claude-sonnet-5", "claude-sonnet-4-6", "claude-haiku-4-5")
 
 
 def usage(shape: Shape, output: int, begun: bool) -> dict:

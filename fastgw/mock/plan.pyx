@@ -89,11 +89,14 @@ cdef class Plan:
         return 0
 
     cdef bytes cut(self, Py_ssize_t start, Py_ssize_t end, const char *id, const char *date):
-        cdef bytes part = PyBytes_FromStringAndSize(PyBytes_AS_STRING(self.wire) + start, end - start)
+        # Made empty and then filled: from one byte of text it would be the interpreter's shared
+        # object for that byte, which must not be written to.
+        cdef bytes part = PyBytes_FromStringAndSize(NULL, end - start)
         cdef char *text = PyBytes_AS_STRING(part)
         cdef Py_ssize_t low = 0
         cdef Py_ssize_t high = self.marks
         cdef Py_ssize_t middle
+        memcpy(text, PyBytes_AS_STRING(self.wire) + start, <size_t>(end - start))
         while low < high:                   # the first mark that reaches into the part
             middle = (low + high) // 2
             if self.mark[middle] + MARK_SIZE <= start:
