@@ -12,7 +12,8 @@ Serving
     GET /healthz, GET /books, GET /books/lines, DELETE /books need no credential.
 
 Tokens, unless x-mock says otherwise
-    input   3 per message (input item, prompt) + ceil(UTF-8 bytes of text, system, tools / 4)
+    input   3 per message (or item of `input`) + ceil(UTF-8 bytes of text, system, tools / 4);
+            of prompts and what is embedded: ceil(bytes / 4) each, a token number is 1
     output  events x tokens-per-event for each choice, cut at the request's limit, + reasoning.
             A text event holds tokens-per-event common English words with a leading blank: one
             token each in o200k_base and cl100k_base. A tool call bills 1 token per 4 bytes

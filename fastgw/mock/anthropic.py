@@ -5,6 +5,7 @@ import orjson
 from fastgw.mock.call import Call
 from fastgw.mock.framing import Frame
 from fastgw.mock.plan import MARK
+from fastgw.mock.refusal import Json
 from fastgw.mock.shape import Shape
 
 _MARK = MARK.decode()
@@ -12,9 +13,9 @@ PREFIX = "msg_"
 MODELS = ("claude-sonnet-5", "claude-sonnet-4-6", "claude-haiku-4-5")
 
 
-def usage(shape: Shape, output: int, begun: bool) -> dict:
+def usage(shape: Shape, output: int, begun: bool) -> Json:
     """`begun`: as message_start has it, with the split that later events lack."""
-    told: dict = {
+    told: Json = {
         "input_tokens": shape.input_tokens - shape.cached - shape.cache_write,
         "cache_creation_input_tokens": shape.cache_write,
         "cache_read_input_tokens": shape.cached,
@@ -35,7 +36,7 @@ def _reason(call: Call, shape: Shape) -> str:
     return "tool_use" if call.tool else "end_turn"
 
 
-def _block(call: Call, text: str) -> dict:
+def _block(call: Call, text: str) -> Json:
     if not call.tool:
         return {"type": "text", "text": text}
     # A call cut by the limit has no whole arguments: Anthropic sends what it could parse.
@@ -47,7 +48,7 @@ def _block(call: Call, text: str) -> dict:
             "input": arguments}
 
 
-def _message(call: Call, content: list, reason: str | None) -> dict:
+def _message(call: Call, content: list[Json], reason: str | None) -> Json:
     return {"id": PREFIX + _MARK, "type": "message", "role": "assistant", "model": call.model,
             "content": content, "stop_reason": reason, "stop_sequence": None}
 
@@ -61,12 +62,12 @@ def body(call: Call, shape: Shape) -> bytes:
     return orjson.dumps(message)
 
 
-def _frame(kind: str, members: dict, output: int = 0, content: bool = False) -> Frame:
+def _frame(kind: str, members: Json, output: int = 0, content: bool = False) -> Frame:
     return Frame(kind, orjson.dumps({"type": kind, **members}), output, content)
 
 
 def _delta(shape: Shape, reason: str | None, output: int) -> Frame:
-    members: dict = {"delta": {"stop_reason": reason, "stop_sequence": None}}
+    members: Json = {"delta": {"stop_reason": reason, "stop_sequence": None}}
     if shape.usage != "none":
         members["usage"] = usage(shape, output, False)
     return _frame("message_delta", members)
@@ -98,7 +99,7 @@ def frames(call: Call, shape: Shape) -> tuple[Frame, ...]:
     return tuple(told)
 
 
-def model(name: str) -> dict:
+def model(name: str) -> Json:
     return {"type": "model", "id": name, "display_name": name,
             "created_at": "2025-09-29T00:00:00Z"}
 

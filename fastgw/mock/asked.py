@@ -19,8 +19,9 @@ Faults of the provider
     error=CODE           the error's `code` (openai) or `type` (anthropic)
     retry_after=S        as `retry-after` and `retry-after-ms`
     error_after=N        an error event after N content events, then the end
-    cut_after=N          the connection closed after N content events (not streamed: N bytes of body)
-    stall_after=N        silent after N content events (0: after the head) until the client goes
+    cut_after=N          the connection closed after N content events (0: before the first; of an
+                         answer that is not streamed: after N bytes of its body)
+    stall_after=N        silent from there on until the client goes
     malformed=1          broken JSON: an event after the first content event, or the body
     bill_all=1           on an abort bills as though nobody had left
 Faults of the wire
@@ -39,6 +40,7 @@ Whom
 """
 
 from dataclasses import dataclass, fields, replace
+from typing import Any
 
 _UNITS = (("ms", 1_000_000), ("us", 1_000), ("ns", 1), ("s", 10**9), ("m", 60 * 10**9),
           ("h", 3600 * 10**9))
@@ -122,7 +124,7 @@ def _value(name: str, text: str) -> object:
 
 def parse(header: str, defaults: Asked) -> Asked:
     """`defaults` with what the header changes; ValueError names an option that is wrong."""
-    changes = {}
+    changes: dict[str, Any] = {}
     for item in header.split(","):
         name, equals, text = item.strip().partition("=")
         if not name and not equals:

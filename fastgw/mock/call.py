@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 import orjson
 
-from fastgw.mock.refusal import Refusal
+from fastgw.mock.refusal import Json, Refusal
 
 # Where text stands in messages, content parts, tool results and items of any dialect.
 _TEXT_KEYS = ("text", "content", "input", "arguments", "output", "thinking")
@@ -27,13 +27,13 @@ class Call:
     limit: int | None = None
     include_usage: bool = False
     input_tokens: int = 0
-    tool: dict | None = None
+    tool: Json | None = None
     inputs: int = 1
     dimensions: int = 256
     base64: bool = False
-    echoed: dict = field(default_factory=dict)
+    echoed: Json = field(default_factory=dict)
 
-    def shape(self) -> tuple:
+    def shape(self) -> tuple[object, ...]:
         """Calls of one shape get the same answer but for id and date."""
         return (self.operation, self.model, self.stream, self.choices, self.limit,
                 self.include_usage, self.input_tokens, self.inputs, self.dimensions,
@@ -67,7 +67,7 @@ def _input_tokens(value: object) -> int:
     return 0
 
 
-def _int(body: dict, name: str, low: int, high: int) -> int | None:
+def _int(body: Json, name: str, low: int, high: int) -> int | None:
     value = body.get(name)
     if value is None:
         return None
@@ -76,12 +76,12 @@ def _int(body: dict, name: str, low: int, high: int) -> int | None:
     return value
 
 
-def _limit(operation: str, body: dict) -> int | None:
+def _limit(operation: str, body: Json) -> int | None:
     given = [_int(body, name, 1, 10**9) for name in _LIMITS.get(operation, ())]
     return min((limit for limit in given if limit is not None), default=None)
 
 
-def _wants_tool(body: dict, turns: object) -> bool:
+def _wants_tool(body: Json, turns: object) -> bool:
     """A tool is called where the request insists, or its last turn says `tool=1`."""
     choice = body.get("tool_choice")
     if choice == "required" or (isinstance(choice, dict) and choice.get("type") != "auto"
@@ -91,7 +91,7 @@ def _wants_tool(body: dict, turns: object) -> bool:
     return b"tool=1" in orjson.dumps(last)
 
 
-def _tool(body: dict, turns: object, forced: bool) -> dict | None:
+def _tool(body: Json, turns: object, forced: bool) -> Json | None:
     """The first tool as {name, schema}, if the answer is to be a call of it."""
     tools = body.get("tools")
     if not isinstance(tools, list) or not (forced or _wants_tool(body, turns)):
@@ -104,13 +104,13 @@ def _tool(body: dict, turns: object, forced: bool) -> dict | None:
     return None
 
 
-def _field(body: dict, name: str, kinds: type | tuple[type, ...]) -> object:
+def _field(body: Json, name: str, kinds: type | tuple[type, ...]) -> object:
     if not isinstance(body.get(name), kinds):
         raise Refusal(400, f"Missing or invalid parameter: '{name}'.", "", name)
     return body[name]
 
 
-def _read_turns(call: Call, body: dict, forced_tool: bool) -> None:
+def _read_turns(call: Call, body: Json, forced_tool: bool) -> None:
     if call.operation == "responses":
         turns = _field(body, "input", (str, list))
         call.input_tokens = _message_tokens(turns, body.get("instructions"), body.get("tools"))
@@ -150,7 +150,7 @@ def read_call(operation: str, raw: bytes, forced_tool: bool) -> Call:
         given = _field(body, name, (str, list))
         call.input_tokens = _input_tokens(given)
         several = isinstance(given, list) and not (given and isinstance(given[0], int))
-        call.inputs = len(given) if several else 1
+        call.inputs = len(given) if several and isinstance(given, list) else 1
         call.dimensions = _int(body, "dimensions", 1, 4096) or 256
         call.base64 = body.get("encoding_format") == "base64"
     if operation == "completions":

@@ -13,7 +13,7 @@ cdef class House:
     cdef readonly object loop
     cdef Books books
     cdef Pacer pacer
-    cdef object planner         # (method, target, credential, anthropic, old, x_mock, tag, encoding, body or None) -> Plan
+    cdef object planner         # see connection.pyi
     cdef dict plans
     cdef Py_ssize_t plans_size
     cdef uint64_t calls

@@ -18,7 +18,7 @@ from libc.string cimport memcpy
 import orjson
 
 from fastgw.mock.head cimport Span, parse_chunk_line, parse_head
-from fastgw.mock.plan cimport CLOSE, KEEP, RESET, STALL
+from fastgw.mock.plan cimport CLOSE, RESET, STALL
 from fastgw.native.clock cimport fgw_clock_now_ns, fgw_clock_wall_ns
 
 cdef enum:
@@ -397,4 +397,3 @@ cdef class Connection(Turn):
         else:
             self.transport.close()
         return 0
-

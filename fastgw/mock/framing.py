@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from fastgw.mock.asked import Asked
 from fastgw.mock.plan import DATE, MARK, Plan
+from fastgw.mock.refusal import Json
 
 _REASONS = {
     200: "OK", 201: "Created", 204: "No Content", 302: "Found", 304: "Not Modified",
@@ -83,7 +84,7 @@ def _chunk(body: bytes, asked: Asked, first: bool = False) -> bytes:
     return size + b"\r\n" + body + b"\r\n"
 
 
-def whole(answer: Answer, asked: Asked, old: bool, options: dict) -> Plan:
+def whole(answer: Answer, asked: Asked, old: bool, options: Json) -> Plan:
     """An answer that is not streamed: all of its tokens come with its first byte."""
     body = answer.body
     if asked.malformed:
@@ -131,7 +132,7 @@ def _event(frame: Frame, newline: bytes) -> bytes:
     return name + b"data: " + frame.payload + newline + newline
 
 
-def streamed(answer: Answer, asked: Asked, old: bool, options: dict) -> Plan:
+def streamed(answer: Answer, asked: Asked, old: bool, options: Json) -> Plan:
     """A stream, a step for each content event; preamble with the head, tail at once."""
     frames, ends_well = _chosen(answer, asked)
     newline = b"\r\n" if asked.crlf else b"\n"
@@ -153,9 +154,10 @@ def streamed(answer: Answer, asked: Asked, old: bool, options: dict) -> Plan:
         tail = len(steps) + 1 if frame.content else tail
     if ends_well:
         last = packer.flush(zlib.Z_FINISH) if packer else b""
-        parts.append((_chunk(last, asked) if last and not old else last) + (b"" if old else b"0\r\n\r\n"))
-        parts.append(_SECOND if asked.bad == "long" else b"")
-        size += len(parts[-1]) + len(parts[-2])
+        if not old:
+            last = (_chunk(last, asked) if last else b"") + b"0\r\n\r\n"
+        parts.append(last + (_SECOND if asked.bad == "long" else b""))
+        size += len(parts[-1])
     steps.append((size, output))
     ending = replace(asked, cut_after=-1, stall_after=-1) if ends_well else asked
     return Plan(b"".join(parts), steps,

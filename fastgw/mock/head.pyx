@@ -93,7 +93,8 @@ cdef bint read_request_line(const char *base, Py_ssize_t size, Head *head) noexc
         and memchr(first + 1, 32, <size_t>head.target.length) == NULL
 
 
-cdef bint read_field(const char *base, const char *line, Py_ssize_t size, Head *head) noexcept nogil:
+cdef bint read_field(const char *base, const char *line, Py_ssize_t size,
+                     Head *head) noexcept nogil:
     cdef const char *colon = <const char *>memchr(line, 58, <size_t>size)
     cdef const char *value
     cdef const char *end = line + size

@@ -7,13 +7,14 @@ import orjson
 from fastgw.mock.call import Call
 from fastgw.mock.framing import Frame
 from fastgw.mock.plan import MARK
+from fastgw.mock.refusal import Json
 from fastgw.mock.shape import Shape
 
 _MARK = MARK.decode()
 PREFIX = {"chat": "chatcmpl-", "completions": "cmpl-"}
 
 
-def usage(shape: Shape, output: int, reasoning: int) -> dict:
+def usage(shape: Shape, output: int, reasoning: int) -> Json:
     """The usage object, for `output` tokens so far."""
     prompt = {"cached_tokens": shape.cached, "audio_tokens": 0}
     if shape.cache_write:
@@ -30,7 +31,7 @@ def usage(shape: Shape, output: int, reasoning: int) -> dict:
     }
 
 
-def _base(call: Call, kind: str) -> dict:
+def _base(call: Call, kind: str) -> Json:
     base = {"id": PREFIX[call.operation] + _MARK, "object": kind, "created": int(time.time()),
             "model": call.model, "system_fingerprint": "fp_mock"}
     if call.operation == "chat":
@@ -44,18 +45,18 @@ def _reason(call: Call, shape: Shape) -> str:
     return "tool_calls" if call.tool else "stop"
 
 
-def _tool_call(call: Call, choice: int, arguments: str) -> dict:
+def _tool_call(call: Call, choice: int, arguments: str) -> Json:
     assert call.tool is not None
     return {"id": f"call_{_MARK}{choice}", "type": "function",
             "function": {"name": call.tool["name"], "arguments": arguments}}
 
 
-def _choice(call: Call, shape: Shape, at: int) -> dict:
-    choice: dict = {"index": at, "logprobs": None, "finish_reason": _reason(call, shape)}
+def _choice(call: Call, shape: Shape, at: int) -> Json:
+    choice: Json = {"index": at, "logprobs": None, "finish_reason": _reason(call, shape)}
     text = shape.text(at)
     if call.operation == "completions":
         return {"text": text, **choice}
-    message: dict = {"role": "assistant", "content": text, "refusal": None, "annotations": []}
+    message: Json = {"role": "assistant", "content": text, "refusal": None, "annotations": []}
     if call.tool:
         message |= {"content": None, "tool_calls": [_tool_call(call, at, text)]}
     return {**choice, "message": message}
@@ -82,7 +83,7 @@ class _Stream:
         self.asked = shape.usage != "none" and (
             call.include_usage or shape.usage in ("every", "last"))
 
-    def add(self, choices: list[dict], tokens: int = -1, final: bool = False) -> None:
+    def add(self, choices: list[Json], tokens: int = -1, final: bool = False) -> None:
         self.output += max(tokens, 0)
         chunk = {**self.base, "choices": choices}
         if final or self.shape.usage == "every":
@@ -91,12 +92,17 @@ class _Stream:
             chunk["usage"] = None
         self.frames.append(Frame("", orjson.dumps(chunk), self.output, tokens >= 0))
 
-    def delta(self, at: int, delta: dict, tokens: int = -1, reason: str | None = None) -> None:
-        self.add([{"index": at, "delta": delta, "logprobs": None, "finish_reason": reason}], tokens)
+    def delta(self, at: int, delta: Json, tokens: int = -1, reason: str | None = None) -> None:
+        choice = {"index": at, "delta": delta, "logprobs": None, "finish_reason": reason}
+        self.add([choice], tokens)
+
+    def text(self, at: int, text: str, reason: str | None, tokens: int = -1) -> None:
+        choice = {"text": text, "index": at, "logprobs": None, "finish_reason": reason}
+        self.add([choice], tokens)
 
     def piece(self, at: int, text: str, tokens: int) -> None:
         if not self.chat:
-            self.add([{"text": text, "index": at, "logprobs": None, "finish_reason": None}], tokens)
+            self.text(at, text, None, tokens)
         elif self.call.tool:
             part = {"index": 0, "function": {"arguments": text}}
             self.delta(at, {"tool_calls": [part]}, tokens)
@@ -104,7 +110,7 @@ class _Stream:
             self.delta(at, {"content": text}, tokens)
 
     def open(self, at: int) -> None:
-        start: dict = {"role": "assistant", "content": "", "refusal": None}
+        start: Json = {"role": "assistant", "content": "", "refusal": None}
         if self.call.tool:
             call = {"index": 0, **_tool_call(self.call, at, "")}
             start |= {"content": None, "tool_calls": [call]}
@@ -115,7 +121,7 @@ class _Stream:
         if self.chat:
             self.delta(at, {}, -1, reason)
         else:
-            self.add([{"text": "", "index": at, "logprobs": None, "finish_reason": reason}])
+            self.text(at, "", reason)
 
 
 def frames(call: Call, shape: Shape) -> tuple[Frame, ...]:

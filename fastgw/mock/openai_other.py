@@ -7,6 +7,7 @@ import orjson
 
 from fastgw.mock.call import Call
 from fastgw.mock.plan import MARK
+from fastgw.mock.refusal import Json
 from fastgw.mock.shape import Shape
 from fastgw.mock.words import Words
 
@@ -27,7 +28,7 @@ def embeddings(call: Call, shape: Shape, words: Words) -> bytes:
         if call.base64:
             packed = base64.b64encode(struct.pack(f"<{len(vector)}f", *vector)).decode()
         rows.append({"object": "embedding", "index": at, "embedding": packed})
-    document: dict = {"object": "list", "data": rows, "model": call.model}
+    document: Json = {"object": "list", "data": rows, "model": call.model}
     if shape.usage != "none":
         document["usage"] = {"prompt_tokens": shape.input_tokens,
                              "total_tokens": shape.input_tokens}
@@ -45,7 +46,7 @@ def moderations(call: Call) -> bytes:
                          "results": [result] * call.inputs})
 
 
-def model(name: str) -> dict:
+def model(name: str) -> Json:
     return {"id": name, "object": "model", "created": _CREATED, "owned_by": "mock"}
 
 

@@ -7,13 +7,14 @@ import orjson
 from fastgw.mock.call import Call
 from fastgw.mock.framing import Frame
 from fastgw.mock.plan import MARK
+from fastgw.mock.refusal import Json
 from fastgw.mock.shape import Shape
 
 _MARK = MARK.decode()
 PREFIX = "resp_"
 
 
-def usage(shape: Shape) -> dict:
+def usage(shape: Shape) -> Json:
     cached = {"cached_tokens": shape.cached}
     if shape.cache_write:
         cached["cache_write_tokens"] = shape.cache_write
@@ -26,11 +27,11 @@ def usage(shape: Shape) -> dict:
     }
 
 
-def _part(text: str) -> dict:
+def _part(text: str) -> Json:
     return {"type": "output_text", "annotations": [], "logprobs": [], "text": text}
 
 
-def _item(call: Call, shape: Shape, text: str, done: bool) -> dict:
+def _item(call: Call, shape: Shape, text: str, done: bool) -> Json:
     status = "in_progress" if not done else "incomplete" if shape.cut else "completed"
     if call.tool:
         return {"id": "fc_" + _MARK, "type": "function_call", "status": status,
@@ -39,10 +40,11 @@ def _item(call: Call, shape: Shape, text: str, done: bool) -> dict:
             "content": [_part(text)] if done else [], "role": "assistant"}
 
 
-def document(call: Call, shape: Shape, done: bool) -> dict:
+def document(call: Call, shape: Shape, done: bool) -> Json:
     """The response object, as it stands in events and alone."""
     echoed = call.echoed
     status = "in_progress" if not done else "incomplete" if shape.cut else "completed"
+    told = usage(shape) if done and shape.usage != "none" else None
     return {
         "id": PREFIX + _MARK, "object": "response", "created_at": int(time.time()),
         "status": status, "background": False, "error": None,
@@ -55,7 +57,7 @@ def document(call: Call, shape: Shape, done: bool) -> dict:
         "service_tier": "default" if done else "auto", "store": False, "temperature": 1.0,
         "text": {"format": {"type": "text"}, "verbosity": "medium"}, "tool_choice": "auto",
         "tools": echoed.get("tools") or [], "top_logprobs": 0, "top_p": 1.0,
-        "truncation": "disabled", "usage": usage(shape) if done and shape.usage != "none" else None,
+        "truncation": "disabled", "usage": told,
         "user": echoed.get("user"), "metadata": echoed.get("metadata") or {},
     }
 
@@ -70,7 +72,7 @@ class _Stream:
         self.output = shape.reasoning
         self.where = {"item_id": ("fc_" if call.tool else "msg_") + _MARK, "output_index": 0}
 
-    def add(self, kind: str, members: dict, tokens: int = -1) -> None:
+    def add(self, kind: str, members: Json, tokens: int = -1) -> None:
         self.output += max(tokens, 0)
         event = {"type": kind, **members, "sequence_number": len(self.frames)}
         self.frames.append(Frame(kind, orjson.dumps(event), self.output, tokens >= 0))

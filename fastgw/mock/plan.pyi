@@ -6,9 +6,9 @@ DATE: bytes
 class Plan:
     """One answer, ready to leave; `steps` are pairs (end in wire, output tokens by then).
 
-    Options: status, finish ("keep", "close", "stall", "reset"), delay, pace (ns), batch, drip, bill_all, billed, booked, cacheable,
-    tail, input_tokens, cached_tokens, cache_write_tokens, reasoning_tokens, book_key,
-    id_prefix, line.
+    Options: status, finish ("keep", "close", "stall", "reset"), delay and pace (ns), batch, drip,
+    bill_all, billed, booked, cacheable, tail, input_tokens, cached_tokens, cache_write_tokens,
+    reasoning_tokens, book_key, id_prefix, line.
     """
 
     wire: bytes

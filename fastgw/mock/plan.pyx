@@ -71,7 +71,8 @@ cdef class Plan:
         free(self.mark)
 
     def part(self, start, end, bytes id, bytes date):
-        if len(id) != MARK_SIZE or len(date) != DATE_SIZE or not 0 <= start <= end <= len(self.wire):
+        whole = len(id) == MARK_SIZE and len(date) == DATE_SIZE
+        if not whole or not 0 <= start <= end <= len(self.wire):
             raise ValueError("part of a plan out of range")
         return self.cut(start, end, PyBytes_AS_STRING(id), PyBytes_AS_STRING(date))
 

@@ -12,7 +12,7 @@ from fastgw.mock.books import Books
 from fastgw.mock.call import Call, read_call
 from fastgw.mock.framing import Answer
 from fastgw.mock.plan import MARK, Plan
-from fastgw.mock.refusal import Refusal, anthropic_error, openai_error
+from fastgw.mock.refusal import Json, Refusal, anthropic_error, openai_error
 from fastgw.mock.shape import Shape, shape_of
 from fastgw.mock.words import Words
 
@@ -78,7 +78,7 @@ class Planner:
         self._keys = keys
         self._books = books
         self._calls_by_tag: Counter[bytes] = Counter()
-        self._answers: dict[tuple, Answer] = {}
+        self._answers: dict[tuple[object, ...], Answer] = {}
 
     def __call__(self, method: bytes, target: bytes, credential: bytes | None, by_anthropic: bool,
                  old: bool, x_mock: bytes | None, tag: bytes | None, encoding: bytes | None,
@@ -128,7 +128,7 @@ class Planner:
 
     def _for_whom(self, asked: Asked, key: str, model: str, tag: bytes | None) -> Asked:
         """The options, or none of them where they are for others."""
-        if asked.only_key and asked.only_key != key or asked.only_model and asked.only_model != model:
+        if asked.only_key not in ("", key) or asked.only_model not in ("", model):
             return self._defaults
         if asked.times:
             self._calls_by_tag[tag or b""] += 1
@@ -204,7 +204,7 @@ class Planner:
                       shape.output_tokens, shape.reasoning)
 
     def _refused(self, refusal: Refusal, asked: Asked, api: bool, old: bool,
-                 options: dict) -> Plan:
+                 options: Json) -> Plan:
         empty = refusal.status < 400
         body = b"" if empty else refusal.body(api)
         answer = Answer(refusal.status, _headers(api, False), body, None, b"", "", 0, 0)
@@ -212,7 +212,7 @@ class Planner:
         return framing.whole(answer, asked, old, options)
 
     def _options(self, call: Call, asked: Asked, key: str, path: str, status: int,
-                 shape: Shape | None) -> dict:
+                 shape: Shape | None) -> Json:
         """What the plan says beside its bytes: timing, tokens, and how the books name it."""
         line = orjson.dumps({"model": call.model, "credential": key, "path": path,
                              "stream": call.stream, "status": status, "billed": shape is not None})

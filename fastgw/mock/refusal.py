@@ -1,8 +1,12 @@
 """Errors as each provider words them (WIRE.md 1.1, 1.2, 1.5)."""
 
+from typing import Any
+
 import orjson
 
 from fastgw.mock.plan import MARK
+
+Json = dict[str, Any]
 
 _OPENAI = {
     401: ("invalid_request_error", "invalid_api_key"),
@@ -22,7 +26,9 @@ _ANTHROPIC = {
 class Refusal(Exception):
     """The provider says no: a status and what stands in the body."""
 
-    def __init__(self, status: int, message: str, code: str = "", param: str | None = None) -> None:
+    def __init__(
+        self, status: int, message: str, code: str = "", param: str | None = None
+    ) -> None:
         super().__init__(message)
         self.status = status
         self.code = code
@@ -35,7 +41,7 @@ class Refusal(Exception):
         )
 
 
-def openai_error(status: int, message: str, code: str, param: str | None = None) -> dict:
+def openai_error(status: int, message: str, code: str, param: str | None = None) -> Json:
     kind, usual = _OPENAI.get(
         status, ("server_error" if status >= 500 else "invalid_request_error", None)
     )
@@ -44,7 +50,7 @@ def openai_error(status: int, message: str, code: str, param: str | None = None)
     return {"error": {"message": message, "type": kind, "param": param, "code": code or usual}}
 
 
-def anthropic_error(status: int, message: str, code: str) -> dict:
+def anthropic_error(status: int, message: str, code: str) -> Json:
     usual = _ANTHROPIC.get(status, "api_error" if status >= 500 else "invalid_request_error")
     return {
         "type": "error",

@@ -70,11 +70,12 @@ class Mock:
     def _ask(self, method: str, path: str) -> bytes:
         request = urllib.request.Request(self.url + path, method=method)
         with urllib.request.urlopen(request, timeout=30) as answer:
-            return answer.read()
+            return bytes(answer.read())
 
     def books(self) -> dict[str, Any]:
         """The sums: {"calls", "by"}."""
-        return json.loads(self._ask("GET", "/books"))
+        books: dict[str, Any] = json.loads(self._ask("GET", "/books"))
+        return books
 
     def lines(self) -> list[dict[str, Any]]:
         """A row a call, in the order in which they ended."""

@@ -84,7 +84,9 @@ def shape_of(call: Call, asked: Asked, words: Words) -> Shape:
         cut = sum(len(text) for text, _ in pieces[0]) < whole
     given = call.input_tokens if asked.prompt_tokens < 0 else asked.prompt_tokens
     cached = min(asked.cached, given)
+    visible = sum(tokens for choice in pieces for _, tokens in choice)
     return Shape(
-        pieces, cut or asked.reasoning > limit, given, cached, min(asked.cache_write, given - cached),
-        reasoning, reasoning + sum(tokens for choice in pieces for _, tokens in choice), asked.usage,
+        pieces=pieces, cut=cut or asked.reasoning > limit, input_tokens=given, cached=cached,
+        cache_write=min(asked.cache_write, given - cached), reasoning=reasoning,
+        output_tokens=reasoning + visible, usage=asked.usage,
     )

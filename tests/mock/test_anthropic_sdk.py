@@ -117,8 +117,10 @@ def test_status_raises_the_sdks_own_class(
 def test_error_in_a_stream_raises(mock: Mock, client: anthropic.Anthropic) -> None:
     seen = []
     with pytest.raises(anthropic.APIStatusError):
-        for event in client.messages.create(model=MODEL, max_tokens=100, messages=HELLO,
-                                            stream=True, extra_headers={"x-mock": "error_after=2"}):
+        for event in client.messages.create(
+            model=MODEL, max_tokens=100, messages=HELLO, stream=True,
+            extra_headers={"x-mock": "error_after=2"},
+        ):
             seen.append(event.type)
     assert seen.count("content_block_delta") == 2
     assert mock.settled(1)["by"][f"{MODEL}|{KEY}"]["output_tokens"] == 2

@@ -10,10 +10,10 @@ import time
 
 import h11
 import pytest
-from tests.mock.raw import CHAT, KEY, answer, connect, request, to_end, until
 
 from fastgw.mock.asked import BAD, Asked, duration_ns, parse
 from fastgw.mock.runner import Mock
+from tests.mock.raw import CHAT, KEY, answer, connect, request, to_end, until
 
 END = "close=1"
 

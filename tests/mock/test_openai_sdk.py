@@ -140,11 +140,11 @@ def test_responses_are_booked_and_cut(
     mock: Mock, client: openai.OpenAI, limit: int | None
 ) -> None:
     options = {} if limit is None else {"max_output_tokens": limit}
-    whole = client.responses.create(model="gpt-5", input="hello", instructions="be brief", **options)
+    asked = {"model": "gpt-5", "input": "hello", "instructions": "be brief", **options}
+    whole = client.responses.create(**asked)
     assert whole.status == ("completed" if limit is None else "incomplete")
     assert whole.usage.output_tokens == (limit or 10)
-    with client.responses.stream(model="gpt-5", input="hello", instructions="be brief",
-                                 **options) as stream:
+    with client.responses.stream(**asked) as stream:
         kinds = [event.type for event in stream]
     assert kinds[:2] == ["response.created", "response.in_progress"]
     assert kinds.count("response.output_text.delta") == (limit or 10)
