@@ -1,0 +1,109 @@
+# The record that travels: one request and its response, through all phases.
+#
+# It is data. Phases read what earlier ones wrote and write their own part; nothing here decides.
+# Slices are offsets into `bytes`, the connection's buffer, which may move while a body is read.
+from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+
+from fastgw.native.dialect cimport fgw_ask, fgw_edits, fgw_route
+from fastgw.native.dialect_meter cimport fgw_meter
+from fastgw.native.hold cimport fgw_hold
+from fastgw.native.http1 cimport fgw_head
+from fastgw.native.policy cimport fgw_amounts, fgw_effects
+from fastgw.native.record cimport fgw_dims, fgw_limit_trace, fgw_request_id
+from fastgw.wire.link cimport Link
+
+
+cpdef enum Phase:
+    HEAD = 0
+    DIALECT = 1
+    AUTHENTICATE = 2
+    BODY = 3
+    IDENTIFY = 4
+    POLICY = 5
+    ROUTE = 6
+    LIMIT = 7
+    UPSTREAM = 8
+    STREAM = 9
+    USAGE = 10
+    SETTLE = 11
+    EXPLAIN = 12
+
+
+cdef class Receiver:
+    # Who is told what happens on an exchange's upstream connection: the journey.
+    cdef int on_connected(self, Exchange x) except -1
+    cdef int on_connect_failed(self, Exchange x, int code, object why) except -1
+    cdef int on_head(self, Exchange x, fgw_head *head, const uint8_t *bytes) except -1
+    cdef int on_body(self, Exchange x, const uint8_t *bytes, size_t length) except -1
+    cdef int on_raw(self, Exchange x, const uint8_t *raw, size_t length, bint plain) except -1
+    cdef int on_flush(self, Exchange x) except -1
+    cdef int on_end(self, Exchange x) except -1
+    cdef int on_lost(self, Exchange x, int code, object why) except -1
+    cdef int on_sent(self, Exchange x) except -1
+
+
+cdef class Exchange:
+    cdef:
+        fgw_request_id id
+        uint64_t began_ns            # CLOCK_BOOTTIME, first byte of the head
+        uint64_t wall_ns             # CLOCK_REALTIME, the same instant
+        uint64_t decided_ns          # end of LIMIT
+        uint64_t sent_ns             # request handed to the upstream
+        uint64_t first_byte_ns       # first byte of the answer
+        Phase phase
+
+        # wire: the request
+        Link client
+        uint8_t *bytes               # the connection's buffer: head, then the body
+        fgw_head head
+        size_t body_at
+        size_t body_length
+
+        # identity
+        fgw_route route
+        size_t path_at               # in `bytes`: the path without /providers/{id}
+        size_t path_length
+        size_t pinned_at             # the provider id of such a path
+        size_t pinned_length
+        object principal             # identity.keys.Principal
+        fgw_ask ask
+        uint64_t input_estimate      # tokens
+        uint64_t input_bound
+        uint64_t output_bound        # tokens, all answers; UINT64_MAX: none known
+        uint64_t output_expected
+
+        # policy and limits
+        fgw_effects effects
+        fgw_amounts expected
+        fgw_limit_trace traces[8]
+        uint8_t n_traces
+        fgw_hold *hold
+
+        # upstream
+        object path                  # upstream.route.Route
+        object candidate             # upstream.route.Candidate of this attempt
+        object provider_key          # upstream.provider.ProviderKey
+        object connection            # upstream.connection.Connection of this attempt
+        fgw_dims dims
+        fgw_edits edits
+        int attempt
+        bint attempt_open            # an OPEN without its CLOSE
+        uint64_t attempt_wall_ns
+        uint16_t upstream_status
+
+        # stream and usage
+        fgw_meter meter
+        object relay                 # stream.relay.Relay
+        bint metered
+        bint head_sent               # a byte of the answer went to the client
+        bint answered                # the whole answer was handed to the client
+        uint64_t body_sent
+
+        # the end
+        bint live                    # between the head's first byte and the end of SETTLE
+        bint refused
+        bint client_gone
+        uint16_t status              # what the client got
+        uint16_t code                # FGW code, 0: none
+
+    cdef void reset(self) noexcept
