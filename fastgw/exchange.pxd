@@ -69,7 +69,7 @@ cdef class Exchange:
         fgw_ask ask
         uint64_t input_estimate      # tokens
         uint64_t input_bound
-        uint64_t output_bound        # tokens, all answers; UINT64_MAX: none known
+        uint64_t output_bound        # tokens, all answers together
         uint64_t output_expected
 
         # policy and limits
