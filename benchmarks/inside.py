@@ -17,8 +17,22 @@ from pathlib import Path
 PAGE = ("allocations", "syscalls", "waits", "reads", "writes")
 
 
+class Compiled:
+    """A bench in C: `bench_setup` and `bench_run` of a library."""
+
+    def __init__(self, path: str):
+        library = ctypes.CDLL(path)
+        self.setup, self._run = library.bench_setup, library.bench_run
+        self._run.argtypes, self._run.restype = [ctypes.c_size_t], None
+
+    def run(self, n: int) -> None:
+        self._run(n)
+
+
 def load(path: str):
     """A bench: a file with `setup()` and `run(n)`, n times the operation."""
+    if path.endswith(".so"):
+        return Compiled(path)
     spec = importlib.util.spec_from_file_location(Path(path).stem, path)
     assert spec is not None and spec.loader is not None
     bench = importlib.util.module_from_spec(spec)

@@ -5,6 +5,7 @@ Both are counts, not times: the same code gives the same number on a busy machin
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -39,14 +40,32 @@ def library(name: str, folder: Path = BUILD) -> Path:
     """benchmarks/csrc/<name>.c, compiled once."""
     source, built = HERE / "csrc" / f"{name}.c", folder / f"{name}.so"
     if not built.exists() or built.stat().st_mtime < source.stat().st_mtime:
-        folder.mkdir(parents=True, exist_ok=True)
-        fresh = built.with_suffix(f".{os.getpid()}")
-        done = subprocess.run(["gcc", "-O2", "-shared", "-fPIC", str(source), "-o", str(fresh)],
-                              capture_output=True, text=True)
-        if done.returncode:
-            raise CannotMeasure(f"cannot build {source.name}: {done.stderr.strip()}")
-        fresh.replace(built)
+        _compile([str(source)], built)
     return built
+
+
+def compiled(bench: Path) -> Path:
+    """A bench in C, linked with the kernels as the build made them."""
+    archives = sorted(ROOT.glob("build/temp.*/libfgw.a"), key=lambda path: path.stat().st_mtime)
+    if not archives:
+        raise CannotMeasure("the kernels are not built: make build")
+    built = BUILD / f"{bench.stem}.so"
+    newest = max(path.stat().st_mtime for path in (bench, archives[-1]))
+    if not built.exists() or built.stat().st_mtime < newest:
+        _compile([str(bench), str(archives[-1])], built,
+                 f"-I{ROOT / 'csrc'}", "-std=c11", "-Wall", "-Wextra", "-Werror")
+    return built
+
+
+def _compile(sources: list[str], built: Path, *flags: str) -> None:
+    built.parent.mkdir(parents=True, exist_ok=True)
+    fresh = built.with_suffix(f".{os.getpid()}")  # never half a library, whoever else builds it
+    done = subprocess.run(["gcc", "-O2", "-g1", "-shared", "-fPIC",
+                           "-Wl,-z,defs", *flags, *sources, "-o",
+                           str(fresh)], capture_output=True, text=True)
+    if done.returncode:
+        raise CannotMeasure(f"cannot build {built.stem}: {done.stderr.strip()}")
+    fresh.replace(built)
 
 
 def environment(**more: str) -> dict[str, str]:
@@ -90,17 +109,16 @@ def counts(bench: Path, n: int) -> dict[str, float]:
 
 
 def repeat_of(bench: Path) -> int:
-    """How often a bench is run: REPEAT, or what its line `N = …` says."""
-    for line in bench.read_text().splitlines():
-        if line.startswith("N = "):
-            return int(line[4:].split("#")[0])
-    return REPEAT
+    """How often a bench is run: REPEAT, or what its line `N = …` (in C a comment) says."""
+    said = re.search(r"^(?:/\* )?N = (\d+)", bench.read_text(), re.MULTILINE)
+    return int(said[1]) if said else REPEAT
 
 
 def measure(bench: Path) -> Measured:
     """Everything about one bench."""
     n = repeat_of(bench)
-    costs, asked = instructions(bench, n), counts(bench, n)
+    program = compiled(bench) if bench.suffix == ".c" else bench
+    costs, asked = instructions(program, n), counts(program, n)
     ours = sum(cost for name, cost in costs.objects.items()
                if name.startswith(f"{ROOT}/") and ".so" in name)
     dearest = {name: round(cost / n, 1) for name, cost in costs.functions.most_common(12)}
