@@ -122,5 +122,6 @@ def measure(bench: Path) -> Measured:
     ours = sum(cost for name, cost in costs.objects.items()
                if name.startswith(f"{ROOT}/") and ".so" in name)
     dearest = {name: round(cost / n, 1) for name, cost in costs.functions.most_common(12)}
-    return Measured(round(costs.total / n, 1), round(ours / n, 1), round(asked["allocations"], 2),
-                    round(asked["syscalls"], 2), dearest)
+    return Measured(round(costs.total / n, 1), round(ours / n, 1),
+                    round(asked["allocations"], 1) + 0.0, round(asked["syscalls"], 1) + 0.0,
+                    dearest)
