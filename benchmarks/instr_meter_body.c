@@ -4,14 +4,15 @@
 
 static struct fgw_meter meter;
 static const char body[] =
-    "{\"id\":\"chatcmpl-B9MBs8CjcvOU2jLn4n570S5qMJKcT\",\"object\":\"chat.completion\",\"created\":"
-    "1741569952,\"model\":\"gpt-4o-2024-08-06\",\"choices\":[{\"index\":0,\"message\":{\"role\":"
+    "{\"id\":\"chatcmpl-B9MBs8CjcvOU2jLn4n570S5qMJKcT\",\"object\":\"chat.completion\","
+    "\"created\":1741569952,\"model\":\"gpt-4o-2024-08-06\",\"choices\":[{\"index\":0,\"message\":{\"role\":"
     "\"assistant\",\"content\":\"Because what is not counted cannot be limited, and what was not "
     "written down cannot be explained.\",\"refusal\":null},\"logprobs\":null,\"finish_reason\":"
     "\"stop\"}],\"usage\":{\"prompt_tokens\":31,\"completion_tokens\":19,\"total_tokens\":50,"
     "\"prompt_tokens_details\":{\"cached_tokens\":0,\"audio_tokens\":0},"
     "\"completion_tokens_details\":{\"reasoning_tokens\":0,\"audio_tokens\":0,"
-    "\"accepted_prediction_tokens\":0,\"rejected_prediction_tokens\":0}},\"service_tier\":\"default\"}";
+    "\"accepted_prediction_tokens\":0,\"rejected_prediction_tokens\":0}},"
+    "\"service_tier\":\"default\"}";
 
 void bench_setup(void) {}
 
