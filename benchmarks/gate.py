@@ -5,9 +5,10 @@
     python -m benchmarks.gate --update ...   records what is measured as the new budget
 
 A bench is a file benchmarks/instr_<name>.py with `setup()` and `run(n)`, or instr_<name>.c with
-`bench_setup(void)` and `bench_run(size_t n)` for a kernel. Measured are instructions (all, and
-those in our own compiled code), allocations and system calls of one operation; then, on a running
-gateway, the system calls and allocations of its worker per request and per event.
+`bench_setup(void)` and `bench_run(size_t n)` for a kernel, or instr_<name>.pyx as the .py for what
+only Cython can call. Measured are instructions (all, and those in our own compiled code),
+allocations and system calls of one operation; then, on a running gateway, the system calls and
+allocations of its worker per request and per event.
 
 Instructions in CPython's own code depend on how that interpreter was built, so with another than
 the recorded one only our own code is held to 3 %. Never judged: wall-clock time.
@@ -81,7 +82,7 @@ def judge(name: str, figures: dict[str, float], budget: dict[str, float],
 def benches(folder: Path, names: list[str]) -> dict[str, Path]:
     """The benches of a folder by name; all when no names are given."""
     found = {path.stem.removeprefix("instr_"): path for path in sorted(folder.glob("instr_*"))
-             if path.suffix in (".py", ".c")}
+             if path.suffix in (".py", ".c", ".pyx")}
     unknown = [name for name in names if name not in found]
     if unknown:
         raise SystemExit(f"no bench {', '.join(unknown)}; there are {', '.join(found)}")

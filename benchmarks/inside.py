@@ -31,9 +31,10 @@ class Compiled:
 
 def load(path: str):
     """A bench: a file with `setup()` and `run(n)`, n times the operation."""
-    if path.endswith(".so"):
+    name = Path(path).name
+    if name.endswith(".so") and name.count(".") == 1:
         return Compiled(path)
-    spec = importlib.util.spec_from_file_location(Path(path).stem, path)
+    spec = importlib.util.spec_from_file_location(name.partition(".")[0], path)
     assert spec is not None and spec.loader is not None
     bench = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(bench)

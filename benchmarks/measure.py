@@ -9,6 +9,7 @@ import re
 import shutil
 import subprocess
 import sys
+import sysconfig
 import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -55,6 +56,27 @@ def compiled(bench: Path) -> Path:
         _compile([str(bench), str(archives[-1])], built,
                  f"-I{ROOT / 'csrc'}", "-std=c11", "-Wall", "-Wextra", "-Werror")
     return built
+
+
+def compiled_cython(bench: Path) -> Path:
+    """A bench in Cython, for modules whose hot functions Python cannot call."""
+    generated = BUILD / f"{bench.stem}.c"
+    built = BUILD / f"{bench.stem}{sysconfig.get_config_var('EXT_SUFFIX')}"
+    if not built.exists() or built.stat().st_mtime < bench.stat().st_mtime:
+        BUILD.mkdir(parents=True, exist_ok=True)
+        done = subprocess.run([sys.executable, "-m", "cython", "--3str", "-I", str(ROOT), "-o",
+                               str(generated), str(bench)], capture_output=True, text=True)
+        if done.returncode:
+            raise CannotMeasure(f"cannot build {bench.name}: {done.stderr[-400:]}")
+        _compile([str(generated)], built, f"-I{ROOT / 'csrc'}",
+                 f"-I{sysconfig.get_paths()['include']}", "-Wl,-z,undefs")
+    return built
+
+
+def program_of(bench: Path) -> Path:
+    """What is run: the bench itself, or what is compiled from it."""
+    how = {".c": compiled, ".pyx": compiled_cython}.get(bench.suffix)
+    return how(bench) if how else bench
 
 
 def _compile(sources: list[str], built: Path, *flags: str) -> None:
@@ -117,7 +139,7 @@ def repeat_of(bench: Path) -> int:
 def measure(bench: Path) -> Measured:
     """Everything about one bench."""
     n = repeat_of(bench)
-    program = compiled(bench) if bench.suffix == ".c" else bench
+    program = program_of(bench)
     costs, asked = instructions(program, n), counts(program, n)
     ours = sum(cost for name, cost in costs.objects.items()
                if name.startswith(f"{ROOT}/") and ".so" in name)

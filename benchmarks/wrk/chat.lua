@@ -17,6 +17,7 @@ wrk.body = body()
 wrk.headers["Content-Type"] = "application/json"
 wrk.headers["Accept"] = "application/json"
 wrk.headers["User-Agent"] = "wrk"
+if not streamed then wrk.headers["X-Mock"] = "events=15" end -- an answer of about 635 bytes
 wrk.headers["Authorization"] = "Bearer " .. os.getenv("WRK_KEY")
 
 local ask
