@@ -9,7 +9,7 @@ BUILT := $(VENV)/.built
 SOURCES := $(shell find csrc fastgw -name '*.[ch]' -o -name '*.pyx' -o -name '*.pxd')
 LISTEN ?= 127.0.0.1:8080
 
-.PHONY: run test bench check gate chaos dist build clean
+.PHONY: run test bench check gate ratios chaos dist build clean
 run: build
 	$(BIN)/fastgw demo --listen $(LISTEN)
 test: build
@@ -18,6 +18,8 @@ bench: build
 	$(PY) -m benchmarks.compare
 gate: build
 	$(PY) -m benchmarks.gate
+ratios: build
+	$(PY) -m benchmarks.compare --gate --rounds 5 --seconds 2 --only json,burst
 check: build
 	$(PY) tools/check.py
 chaos: build

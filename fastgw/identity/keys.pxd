@@ -10,6 +10,7 @@ cdef class Principal:
         dict tags
         object part           # what policy compiled for this key (fastgw.policy.PrincipalPart)
     cdef:
+        bytes id_text
         uint64_t account_hash
         uint64_t expires_wall_ns   # 0: never
 

@@ -21,6 +21,7 @@ cdef class Principal:
     def __init__(self, str id, *, dict owner=None, dict tags=None, object part=None,
                  uint64_t expires_wall_ns=0):
         self.id = id
+        self.id_text = id.encode()
         self.owner = dict(owner or {})
         self.tags = dict(tags or {})
         self.part = part

@@ -2,6 +2,8 @@
 # The same interface serves plain TCP (direct send on the descriptor) and TLS (through uvloop).
 from libc.stdint cimport uint8_t, uint64_t
 
+from fastgw.native.wheel cimport fgw_timer
+
 
 cdef extern from "<sys/uio.h>" nogil:
     struct iovec:
@@ -36,6 +38,7 @@ cdef class Link:
         uint64_t bytes_queued
         uint8_t *read_at     # where the next bytes go; NULL: the scratch
         size_t read_room
+        fgw_timer timer      # its one time-out, whichever runs now; owner is this object
 
     cdef int send(self, iovec *pieces, int count) except -1
     cdef int send_bytes(self, const uint8_t *bytes, size_t length) except -1
@@ -52,4 +55,5 @@ cdef class Link:
     cdef int on_blocked(self) except -1
     cdef int on_eof(self) except -1
     cdef int on_closed(self, object why) except -1
+    cdef int on_timer(self, uint64_t now_ns) except -1
     cdef int on_failure(self, object exception) except -1

@@ -44,6 +44,7 @@ cdef class Scratch:
 cdef class Link:
     def __cinit__(self):
         self.fd = -1
+        self.timer.owner = <void *>self
 
     # What uvloop calls. An exception must not reach it: it would end the worker's callback
     # without closing anything; on_failure ends one exchange instead.
@@ -232,6 +233,9 @@ cdef class Link:
         return 0
 
     cdef int on_closed(self, object why) except -1:
+        return 0
+
+    cdef int on_timer(self, uint64_t now_ns) except -1:
         return 0
 
     cdef int on_failure(self, object exception) except -1:
