@@ -16,13 +16,16 @@ import os
 import signal
 import socket
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from fastgw.log import Log
 
 if TYPE_CHECKING:
+    from fastgw.ledger.journal import Journal
     from fastgw.process.lines import Lines
     from fastgw.process.plan import Plan
+    from fastgw.process.shared import Shared
+    from fastgw.shm.segment import Segment
 
 HEARTBEAT_S = 0.1
 DRAIN_POLL_S = 0.02
@@ -63,8 +66,8 @@ class Worker:
         slot: int,
         generation: int,
         *,
-        segment: Any,
-        ring: Any,
+        segment: Segment,
+        journal: Journal,
         log: Log,
         loop: asyncio.AbstractEventLoop,
     ) -> None:
@@ -72,7 +75,7 @@ class Worker:
         self.slot = slot
         self.generation = generation
         self.segment = segment
-        self.ring = ring
+        self.journal = journal
         self.log = log
         self.loop = loop
 
@@ -93,7 +96,7 @@ def main(
     generation: int,
     sock: socket.socket,
     *,
-    shared: Any,
+    shared: Shared,
     lines: Lines,
     log: Log,
     serve: Serve = serve,
@@ -106,8 +109,10 @@ def main(
     log = log.bind(process="worker", slot=slot, generation=generation, pid=os.getpid())
     loop = uvloop.new_event_loop()
     asyncio.set_event_loop(loop)
-    segment, ring = shared.claim(slot, generation)
-    worker = Worker(plan, slot, generation, segment=segment, ring=ring, log=log, loop=loop)
+    journal = shared.claim(slot, generation)
+    worker = Worker(
+        plan, slot, generation, segment=shared.segment, journal=journal, log=log, loop=loop
+    )
     listener = serve(worker)
     life = Life(worker, listener, shared, drain_s=drain_s)
     try:
@@ -129,7 +134,9 @@ async def _live(life: Life, sock: socket.socket, lines: Lines) -> None:
 class Life:
     """From "ready" to the end: heartbeat, and the two ways to stop."""
 
-    def __init__(self, worker: Worker, listener: Listener, shared: Any, *, drain_s: float) -> None:
+    def __init__(
+        self, worker: Worker, listener: Listener, shared: Shared, *, drain_s: float
+    ) -> None:
         self.worker = worker
         self.listener = listener
         self.shared = shared
