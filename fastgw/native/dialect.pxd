@@ -66,7 +66,7 @@ cdef extern from "fgw_dialect.h" nogil:
         FGW_ASK_INCLUDE_USAGE
         FGW_ASK_UNBOUNDED
 
-    struct fgw_span:
+    struct fgw_place:
         uint64_t at
         uint64_t bytes
 
@@ -88,10 +88,10 @@ cdef extern from "fgw_dialect.h" nogil:
         uint64_t tools_bytes
         uint64_t binary_bytes
         uint64_t members_at
-        fgw_span model_at
-        fgw_span *limit_at
-        fgw_span options_at
-        fgw_span include_at
+        fgw_place model_at
+        fgw_place *limit_at
+        fgw_place options_at
+        fgw_place include_at
         uint32_t options_members
         uint8_t options_type
         char *model
