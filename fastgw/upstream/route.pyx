@@ -30,7 +30,7 @@ cdef class Candidate:
 cdef class Route:
     """The candidates of one model."""
 
-    def __init__(self, list candidates, list fallback=()):
+    def __init__(self, list candidates, object fallback=()):
         self.candidates = candidates
         self.fallback = list(fallback)
 
