@@ -14,6 +14,7 @@ run: build
 	$(BIN)/fastgw demo --listen $(LISTEN)
 test: build
 	$(PY) -m pytest
+	$(PY) -m benchmarks.gate
 bench: build
 	$(PY) -m benchmarks.compare
 gate: build
@@ -28,6 +29,8 @@ build: $(BUILT)
 
 # Dependencies and the `fastgw` command, without compiling: setup.py below does that once, in place.
 $(INSTALLED): pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and \
+	  "fastgw needs Python 3.11 or newer: make PYTHON=/path/to/python3.11")'
 	$(PYTHON) -m venv $(VENV)
 	$(PY) -m pip -q --disable-pip-version-check install 'setuptools>=77.0.3' 'Cython>=3.3,<4' wheel
 	FASTGW_METADATA_ONLY=1 $(PY) -m pip -q --disable-pip-version-check install \
