@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "fgw_ascii.h"
+#include "fgw_http1_write.h"
 
 /* In the order of the wire. SIZE_FIRST is 0: zeroed memory is a decoder. */
 enum state {
@@ -38,7 +39,7 @@ int fgw_chunk_at_boundary(const struct fgw_chunk *chunk) { return chunk->state =
 void fgw_chunk_mark(struct fgw_chunk *chunk, uint32_t pos)
 {
     chunk->plain = chunk->state == SIZE_FIRST;
-    chunk->plain_to = pos;
+    chunk->plain_from = chunk->plain_to = pos;
 }
 
 static uint8_t invalid(struct fgw_chunk *chunk, uint8_t error)
@@ -189,6 +190,14 @@ static uint8_t step(struct fgw_chunk *chunk, uint8_t byte)
     }
 }
 
+static void note_boundary(struct fgw_chunk *chunk, uint32_t pos)
+{
+    if (chunk->plain)
+        chunk->plain_to = pos;
+    else if (chunk->plain_from == chunk->plain_to && chunk->state == SIZE_FIRST)
+        fgw_chunk_mark(chunk, pos);
+}
+
 int32_t fgw_chunk_next(struct fgw_chunk *chunk, const uint8_t *buf, uint32_t len, uint32_t *pos,
                        struct fgw_span *span)
 {
@@ -208,8 +217,39 @@ int32_t fgw_chunk_next(struct fgw_chunk *chunk, const uint8_t *buf, uint32_t len
         if (chunk->state == INVALID)
             return -1;
         ++*pos;
-        if ((chunk->state == SIZE_FIRST || chunk->state == END) && chunk->plain)
-            chunk->plain_to = *pos;
+        if (chunk->state == SIZE_FIRST || chunk->state == END)
+            note_boundary(chunk, *pos);
     }
     return chunk->state == END ? FGW_CHUNK_END : chunk->state == INVALID ? -1 : -2;
+}
+
+/* Appends bytes at out + *at. 0, or -1 without room. */
+static int append(uint8_t *out, uint32_t cap, uint32_t *at, const void *bytes, uint32_t len)
+{
+    const int32_t put = fgw_http1_put_bytes(out + *at, cap - *at, bytes, len);
+    if (put < 0)
+        return -1;
+    *at += (uint32_t)put;
+    return 0;
+}
+
+int32_t fgw_chunk_reframe(struct fgw_chunk *chunk, uint8_t *out, uint32_t cap, const uint8_t *buf,
+                          uint32_t from, uint32_t to)
+{
+    uint32_t pos = from, at = 0;
+    struct fgw_span span;
+    int32_t got;
+    if (chunk->state == END)
+        return 0;
+    while ((got = fgw_chunk_next(chunk, buf, to, &pos, &span)) == FGW_CHUNK_DATA) {
+        const int32_t line = fgw_http1_put_chunk_size(out + at, cap - at, span.len);
+        if (line < 0)
+            return -1;
+        at += (uint32_t)line;
+        if (append(out, cap, &at, buf + span.off, span.len) || append(out, cap, &at, "\r\n", 2))
+            return -1;
+    }
+    if (got == -1 || (got == FGW_CHUNK_END && append(out, cap, &at, "0\r\n\r\n", 5)))
+        return -1;
+    return (int32_t)at;
 }

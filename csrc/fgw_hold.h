@@ -23,6 +23,7 @@
 #ifndef FGW_HOLD_H
 #define FGW_HOLD_H
 
+#include <stdatomic.h>
 #include <stdint.h>
 
 #include "fgw_record.h"
@@ -46,8 +47,8 @@ struct fgw_hold_limit {
     uint8_t unit;           /* enum fgw_unit */
     uint8_t cell;           /* enum fgw_cell_kind */
     uint8_t enforced;
-    uint8_t reserved0;
-    uint64_t reserved;
+    uint8_t reserved;
+    uint64_t ns_per_unit;   /* pace; 0: not a whole number */
 };
 _Static_assert(sizeof(struct fgw_hold_limit) == 80, "layout is shared between processes");
 
@@ -109,21 +110,21 @@ static inline void fgw_hold_progress(struct fgw_hold *hold, uint64_t input_token
                                      uint64_t output_tokens, uint64_t events, uint64_t bytes_out)
 {
     struct fgw_progress *to = &hold->progress;
-    __atomic_store_n((uint64_t *)&to->input_tokens, input_tokens, __ATOMIC_RELEASE);
-    __atomic_store_n((uint64_t *)&to->output_tokens, output_tokens, __ATOMIC_RELEASE);
-    __atomic_store_n((uint64_t *)&to->events, events, __ATOMIC_RELEASE);
-    __atomic_store_n((uint64_t *)&to->bytes_out, bytes_out, __ATOMIC_RELEASE);
+    atomic_store_explicit(&to->input_tokens, input_tokens, memory_order_release);
+    atomic_store_explicit(&to->output_tokens, output_tokens, memory_order_release);
+    atomic_store_explicit(&to->events, events, memory_order_release);
+    atomic_store_explicit(&to->bytes_out, bytes_out, memory_order_release);
 }
 
 static inline void fgw_hold_sent(struct fgw_hold *hold, uint64_t bytes_in)
 {
-    __atomic_store_n((uint64_t *)&hold->progress.bytes_in, bytes_in, __ATOMIC_RELEASE);
+    atomic_store_explicit(&hold->progress.bytes_in, bytes_in, memory_order_release);
     hold->sent = 1;
 }
 
 static inline void fgw_hold_first_byte(struct fgw_hold *hold, uint64_t now_ns)
 {
-    __atomic_store_n((uint64_t *)&hold->progress.first_byte_ns, now_ns, __ATOMIC_RELEASE);
+    atomic_store_explicit(&hold->progress.first_byte_ns, now_ns, memory_order_release);
 }
 
 /* A copy of the progress words, for readers in any process. */

@@ -107,35 +107,38 @@ struct fgw_json_slot {
 struct fgw_json {
     const struct fgw_json_spec *spec;
     uint64_t offset; /* bytes of the document fed before this piece */
-    uint64_t seen;   /* bit per slot: its value is complete or has begun */
+    uint64_t seen;   /* bit per slot: a value began there */
     uint64_t twice;  /* bit per ONCE slot that came more than once */
     uint64_t text_bytes;
     uint64_t binary_bytes;
     uint32_t binaries;
     uint32_t remotes;
-    uint8_t state;
     uint8_t error; /* enum fgw_json_error, once feed returned -1 */
-    uint8_t depth;
-    uint8_t root;
+    uint8_t depth; /* open containers */
+    /* What follows is the scan's own. */
+    uint8_t state;
     uint8_t node;        /* of the value being read, or about to be */
-    uint8_t is_key;      /* the string being read is a member name */
-    uint8_t utf8_left;   /* continuation bytes still due */
-    uint8_t utf8_low;    /* bounds of the next one */
+    uint8_t sink;        /* where the decoded bytes of this string go besides being counted */
+    uint8_t utf8_left;   /* continuation bytes still due, */
+    uint8_t utf8_low;    /* and the bounds of the next one */
     uint8_t utf8_high;
-    uint8_t literal_at;  /* bytes of true/false/null already matched */
-    uint8_t key_length;  /* in key[]; FGW_JSON_KEY_MAX + 1: too long to match */
+    uint8_t literal_at;  /* bytes of true, false, null matched so far */
+    uint8_t key_length;  /* in key[]; FGW_JSON_KEY_MAX + 1: too long to match any edge */
     uint8_t prefix;      /* bytes of `data:` matched by a DATA_URL string; 0xff: it is none */
-    uint16_t unit;       /* hex digits of \u so far */
-    uint16_t high;       /* high surrogate waiting for its low one */
+    uint8_t hex_left;    /* hex digits of a \u still due */
     uint8_t negative;
     uint8_t exponent_negative;
-    uint64_t string_bytes; /* decoded bytes of the string being read */
+    uint8_t inexact;
+    uint16_t unit; /* the \u being read */
+    uint16_t high; /* high surrogate that waits for its low one, or 0 */
+    int32_t scale; /* the number is mantissa * 10^(scale + exponent) */
+    int32_t exponent;
     uint64_t mantissa;
-    int32_t scale;    /* value = mantissa * 10^scale */
-    int32_t exponent; /* as written */
+    uint64_t string_bytes; /* decoded bytes of this string */
+    uint64_t origin;       /* offset of a byte = origin + its address */
     uint64_t objects[FGW_JSON_DEPTH_MAX / 64]; /* bit: the container at that depth is an object */
-    uint32_t counts[FGW_JSON_DEPTH_MAX];       /* members or elements so far */
-    uint8_t nodes[FGW_JSON_DEPTH_MAX];         /* node of the container at that depth */
+    uint32_t counts[FGW_JSON_DEPTH_MAX];       /* its members or elements so far */
+    uint8_t nodes[FGW_JSON_DEPTH_MAX];         /* its node */
     char key[FGW_JSON_KEY_MAX + 1];
     struct fgw_json_slot slots[FGW_JSON_SLOTS_MAX];
     char copy[FGW_JSON_COPY_MAX];

@@ -16,6 +16,7 @@
 #ifndef FGW_SEGMENT_H
 #define FGW_SEGMENT_H
 
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -126,9 +127,9 @@ uint32_t fgw_segment_generation(const struct fgw_segment *segment);
 /* The worker's sign of life, once per loop turn: after it, no entry found before is in use. */
 static inline void fgw_worker_turn(struct fgw_worker_slot *slot, uint64_t now_ns)
 {
-    uint64_t *turns = (uint64_t *)&slot->turns;
-    __atomic_store_n((uint64_t *)&slot->heartbeat_ns, now_ns, __ATOMIC_RELAXED);
-    __atomic_store_n(turns, *turns + 1, __ATOMIC_RELEASE);
+    uint64_t turns = atomic_load_explicit(&slot->turns, memory_order_relaxed);
+    atomic_store_explicit(&slot->heartbeat_ns, now_ns, memory_order_relaxed);
+    atomic_store_explicit(&slot->turns, turns + 1, memory_order_release);
 }
 
 /* What one slot says of itself, read word by word. */

@@ -35,16 +35,19 @@ cdef class Receiver:
     cdef int on_connect_failed(self, Exchange x, int code, object why) except -1
     cdef int on_head(self, Exchange x, fgw_head *head, const uint8_t *bytes) except -1
     cdef int on_body(self, Exchange x, const uint8_t *bytes, size_t length) except -1
-    cdef int on_raw(self, Exchange x, const uint8_t *raw, size_t length, bint plain) except -1
+    cdef int on_raw(self, Exchange x, const uint8_t *raw, size_t plain_to, bint ends) except -1
     cdef int on_flush(self, Exchange x) except -1
     cdef int on_end(self, Exchange x) except -1
     cdef int on_lost(self, Exchange x, int code, object why) except -1
     cdef int on_sent(self, Exchange x) except -1
+    cdef int on_wait(self, Exchange x, Link connection, uint64_t now_ns) except -1
 
 
 cdef class Exchange:
     cdef:
         fgw_request_id id
+        uint8_t id_text[48]
+        size_t id_length
         uint64_t began_ns            # CLOCK_BOOTTIME, first byte of the head
         uint64_t wall_ns             # CLOCK_REALTIME, the same instant
         uint64_t decided_ns          # end of LIMIT
@@ -71,6 +74,8 @@ cdef class Exchange:
         uint64_t input_bound
         uint64_t output_bound        # tokens, all answers together
         uint64_t output_expected
+        uint64_t output_max          # output limit in force, tokens an answer; 0: none
+        uint64_t client_request_id   # name hash of the client's own x-request-id
 
         # policy and limits
         fgw_effects effects
@@ -86,15 +91,23 @@ cdef class Exchange:
         object connection            # upstream.connection.Connection of this attempt
         fgw_dims dims
         fgw_edits edits
+        uint16_t split_model         # "provider/model": where the model begins in ask.model
         int attempt
         bint attempt_open            # an OPEN without its CLOSE
+        int room                     # what the journal set aside
+        uint64_t sent_bytes          # of the request's body, in this attempt
+        bint asked                   # bytes went to the provider in this attempt
         uint64_t attempt_wall_ns
         uint16_t upstream_status
 
         # stream and usage
         fgw_meter meter
         object relay                 # stream.relay.Relay
-        bint metered
+        bint metered                 # a meter reads the answer
+        bint generates               # the operation costs tokens
+        bytes provider_line          # "x-fastgw-provider: …\r\n" and the model's, once routed
+        bytes model_line
+        bytes rule_line              # the rule that shaped the request
         bint head_sent               # a byte of the answer went to the client
         bint answered                # the whole answer was handed to the client
         uint64_t body_sent

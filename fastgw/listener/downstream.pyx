@@ -28,6 +28,7 @@ from fastgw.native.clock cimport fgw_clock_now_ns
 from fastgw.native.http1 cimport (
     FGW_FRAMING_CHUNKED,
     FGW_FRAMING_LENGTH,
+    FGW_FRAMING_NONE,
     fgw_http1_begin,
     fgw_http1_request,
     fgw_span,
@@ -166,7 +167,7 @@ cdef class Downstream(Link):
             self.read_at = NULL
             return 0
         self.close_after = False
-        self.continued = False
+        self.whole = False
         self.taken = 0
         if whole < 0:
             self.state = IN_JOURNEY
@@ -199,7 +200,6 @@ cdef class Downstream(Link):
             self.body_need = x.body_at
         if x.head.expect_continue and self.used == x.body_at and x.head.framing:
             self.send_bytes(<const uint8_t *>CONTINUE, 25)
-            self.continued = True
         return 1
 
     cdef int _refuse(self, int code) except -1:
@@ -224,6 +224,7 @@ cdef class Downstream(Link):
             self.taken = self.body_need
             x.body_length = self.body_need - x.body_at
         self.read_at = NULL
+        self.whole = True
         self.journey.disarm(self)
         self.state = IN_JOURNEY
         self.journey.decide(x)
@@ -263,6 +264,23 @@ cdef class Downstream(Link):
         self.read_at = NULL
         self.journey.arm(self, fgw_clock_now_ns() + BODY_NS)
         return 0
+
+    cdef int refused(self, Exchange x) except -1:
+        """A refusal was sent, perhaps before the body was read (law 9)."""
+        if not self.whole and not self.close_after:
+            if x.head.framing == FGW_FRAMING_NONE:
+                self.taken = x.body_at
+            elif x.head.framing == FGW_FRAMING_LENGTH and (
+                self.used - x.body_at >= <uint64_t>x.head.content_length
+            ):
+                self.taken = x.body_at + <size_t>x.head.content_length
+            else:
+                self.close_after = True
+        if self.close_after and self.is_open:
+            self.exchange = None
+            self.journey.give_back(x)
+            return self.linger()
+        return self.finished(x, x.head.keep_alive)
 
     cdef int finished(self, Exchange x, bint keep_alive) except -1:
         """The journey is done with ``x`` (settled, recorded): on to the next request, or close."""

@@ -15,7 +15,7 @@ import gc
 import os
 import signal
 import socket
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, Protocol
 
 from fastgw.log import Log
@@ -33,8 +33,13 @@ ORPHAN_DRAIN_S = 1.0  # without a supervisor nobody sweeps or respawns, so do no
 class Listener(Protocol):
     """What ``serve`` returns: the data port of one worker."""
 
-    def start(self, loop: asyncio.AbstractEventLoop, sock: socket.socket) -> None:
-        """Accept connections from ``sock`` (listening, non-blocking) on ``loop``."""
+    def start(
+        self, loop: asyncio.AbstractEventLoop, sock: socket.socket
+    ) -> Awaitable[None] | None:
+        """Accept connections from ``sock`` (listening, non-blocking) on ``loop``, which runs.
+
+        What it returns, if anything, is awaited before the worker counts as ready.
+        """
 
     def stop_accepting(self) -> None:
         """Take what already waits in the queue, then close the listening socket."""
@@ -105,16 +110,20 @@ def main(
     worker = Worker(plan, slot, generation, segment=segment, ring=ring, log=log, loop=loop)
     listener = serve(worker)
     life = Life(worker, listener, shared, drain_s=drain_s)
-    life.watch_signals()
-    life.watch_lifeline(lines["lifeline_end"])
-    listener.start(loop, sock)
-    life.beat()
-    lines.report(kind="ready", slot=slot, generation=generation)
     try:
-        loop.run_until_complete(life.ended)
+        loop.run_until_complete(_live(life, sock, lines))
     finally:
         shared.release(slot)
         loop.close()
+
+
+async def _live(life: Life, sock: socket.socket, lines: Lines) -> None:
+    worker = life.worker
+    life.watch_signals()
+    life.watch_lifeline(lines["lifeline_end"])
+    await life.begin(sock)
+    lines.report(kind="ready", slot=worker.slot, generation=worker.generation)
+    await life.ended
 
 
 class Life:
@@ -138,10 +147,18 @@ class Life:
     def watch_lifeline(self, line: socket.socket) -> None:
         self.worker.loop.add_reader(line.fileno(), self._orphaned, line)
 
-    def beat(self) -> None:
+    async def begin(self, sock: socket.socket) -> None:
+        """Serve; when this returns the worker is ready, and its slot says so."""
+        started = self.listener.start(self.worker.loop, sock)
+        if started is not None:
+            await started
+        self.shared.mark_ready(self.worker.slot)
+        self._beat()
+
+    def _beat(self) -> None:
         """Every 100 ms: alive, and past a turn of the loop (nothing is read across turns)."""
         self.shared.beat(self.worker.slot)
-        self.worker.loop.call_later(HEARTBEAT_S, self.beat)
+        self._beating = self.worker.loop.call_later(HEARTBEAT_S, self._beat)
 
     def drain(self) -> None:
         """TERM: accept no more, finish what runs. A second TERM ends it at once."""

@@ -38,6 +38,8 @@ cdef class Relay:
                          bint ends) except -1
     cdef int finish(self, Exchange x) except -1
     cdef int flush(self, Exchange x) except -1
+    cdef bint at_boundary(self, Exchange x) noexcept
+    cdef int append(self, Exchange x, const uint8_t *bytes, size_t length) except -1
     cdef int _emit(self, Exchange x, const uint8_t *bytes, size_t length) except -1
     cdef int _tap(self, Exchange x, const uint8_t *bytes, size_t length) except -1
     cdef int _inflate(self, Exchange x, const uint8_t *bytes, size_t length) except -1

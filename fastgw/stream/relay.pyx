@@ -24,6 +24,7 @@ from fastgw.native.dialect_meter cimport (
     fgw_meter_next,
 )
 from fastgw.native.hold cimport fgw_hold_progress
+from fastgw.native.sse cimport fgw_sse_open
 
 cdef enum:
     HELD_MAX = 65536           # a usage chunk has some 400 bytes
@@ -106,6 +107,19 @@ cdef class Relay:
                 x.hold, 0, x.meter.text_events, x.meter.events, self.sent_bytes
             )
         return self.batch.flush(x.client)
+
+    cdef bint at_boundary(self, Exchange x) noexcept:
+        """The client stands between two events, so that another can be put in."""
+        return (
+            x.meter.streaming and not self.ended and not self.letting
+            and (self.whole_events or fgw_sse_open(&x.meter.sse) == 0)
+            and (self.inflater is None or self.inflating)
+        )
+
+    cdef int append(self, Exchange x, const uint8_t *bytes, size_t length) except -1:
+        """Put an event of the gateway's own behind what was sent; what was held back is dropped."""
+        self.held_length = 0
+        return self._emit(x, bytes, length)
 
     cdef int _emit(self, Exchange x, const uint8_t *bytes, size_t length) except -1:
         if self.batch.is_full():

@@ -18,6 +18,8 @@ cdef class Provider:
         readonly int port
         readonly object tls          # ssl.SSLContext or None
         readonly uint8_t dialect
+        bytes id_text
+        bytes answer_line            # "x-fastgw-provider: …\r\n"
         bytes host_line              # "host: …\r\n"
         bytes base_path              # what base_url has behind the authority, without a last "/"
         bytes strip                  # what a client's path has and base_url has already ("/v1")

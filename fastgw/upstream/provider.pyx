@@ -42,6 +42,8 @@ cdef class Provider:
                  uint64_t total_ns, int retries_max=2, retry_statuses=frozenset(),
                  bint retry_connect=True, object tls=None):
         self.id = id
+        self.id_text = id.encode()
+        self.answer_line = b"x-fastgw-provider: " + self.id_text + b"\r\n"
         self.dialect = dialect
         self.host = host
         self.port = port

@@ -20,6 +20,8 @@ cdef class Candidate:
         self.provider = provider
         self.model = model
         self.weight = <uint32_t>weight
+        if model:
+            self.answer_line = b"x-fastgw-model: " + model + b"\r\n"
 
 
 @cython.final
@@ -122,4 +124,9 @@ cdef class Routes:
         return self.providers.get(provider[:length])
 
     cdef Route default(self, uint8_t dialect):
+        """Where a model goes that `models` does not name."""
         return None if self.strict else <Route>self._defaults[dialect]
+
+    cdef Route any_of(self, uint8_t dialect):
+        """Where a request goes that names no model (a list of models, a file)."""
+        return <Route>self._defaults[dialect]

@@ -25,7 +25,7 @@ GENERATION_BLOCK = 64
 ORPHANS_WAIT_S = 5.0
 
 
-class DataDir:
+class Directory:
     """An opened, locked data directory."""
 
     def __init__(self, path: Path, lock_fd: int) -> None:
@@ -34,7 +34,7 @@ class DataDir:
         self._next = self._reserved = 0
 
     @classmethod
-    def open(cls, path: Path) -> "DataDir":
+    def open(cls, path: Path) -> "Directory":
         """Create if need be, check that it can be written, and lock it. Raises StartError."""
         path = path.absolute()
         try:
