@@ -1,6 +1,6 @@
 """System calls of a serving process are counted per request and per event, exactly.
 
-Method: a stand-in server whose calls are known (wait, read, write for a request; wait and write for
+Method: a stand-in server whose calls are known (wait, read, write for a request; wait, write for
 a paced event) is measured as the gateway is; three calls more in each must show as three more.
 """
 
@@ -24,7 +24,8 @@ def measured(folder, waste):
     counts.mkdir()
     env = environment(LD_PRELOAD=str(library("count")), PYTHONMALLOC="malloc",
                       BENCH_COUNT_DIR=str(counts), WASTE=waste)
-    with Peer("standin", [sys.executable, str(STANDIN), str(port)], port, folder, None, env) as peer:
+    command = [sys.executable, str(STANDIN), str(port)]
+    with Peer("standin", command, port, folder, None, env) as peer:
         peer.wait_ready()
         return live.measure_peer(peer, counts, "key")
 
