@@ -9,7 +9,7 @@ BUILT := $(VENV)/.built
 SOURCES := $(shell find csrc fastgw -name '*.[ch]' -o -name '*.pyx' -o -name '*.pxd')
 LISTEN ?= 127.0.0.1:8080
 
-.PHONY: run test bench check gate ratios chaos dist build clean
+.PHONY: run test bench benches check gate ratios chaos dist build clean
 run: build
 	$(BIN)/fastgw demo --listen $(LISTEN)
 test: build
@@ -17,6 +17,8 @@ test: build
 	$(PY) -m benchmarks.gate
 bench: build
 	$(PY) -m benchmarks.compare
+benches: build
+	$(PY) -m pytest benchmarks -o python_files='bench_*.py' --benchmark-columns=min,median,ops
 gate: build
 	$(PY) -m benchmarks.gate
 ratios: build
