@@ -22,7 +22,7 @@ benches: build
 gate: build
 	$(PY) -m benchmarks.gate
 ratios: build
-	$(PY) -m benchmarks.compare --gate --rounds 5 --seconds 2 --only json,burst
+	$(PY) -m benchmarks.compare --gate --rounds 5 --seconds 2 --only json,paced
 check: build
 	$(PY) tools/check.py
 chaos: build
