@@ -185,6 +185,15 @@ void fgw_bucket_peek(const struct fgw_bucket *bucket, const struct fgw_quota *qu
     *used += full - line(quota, cell_full) > now - line(quota, cell_now);
 }
 
+void fgw_bucket_restore(struct fgw_bucket *bucket, uint64_t full_at_ns)
+{
+    uint64_t seen = read_word(bucket);
+    if (full_at_ns > INSTANT_MAX)
+        full_at_ns = INSTANT_MAX;
+    while (seen < full_at_ns && !swap(bucket, &seen, full_at_ns))
+        ;
+}
+
 int fgw_bucket_bury(struct fgw_bucket *bucket, uint64_t now_ns)
 {
     uint64_t full_at = read_word(bucket);

@@ -68,6 +68,9 @@ int fgw_bucket_refund(struct fgw_bucket *bucket, const struct fgw_quota *quota, 
 void fgw_bucket_peek(const struct fgw_bucket *bucket, const struct fgw_quota *quota,
                      uint64_t now_ns, uint64_t *used, uint64_t *reset_ns);
 
+/* For a bucket that another segment or a snapshot held: full no earlier than then. */
+void fgw_bucket_restore(struct fgw_bucket *bucket, uint64_t full_at_ns);
+
 /* For eviction: a full bucket's word becomes FGW_BUCKET_DEAD. Returns 1 if so, 0 if not full. */
 int fgw_bucket_bury(struct fgw_bucket *bucket, uint64_t now_ns);
 

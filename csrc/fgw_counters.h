@@ -4,8 +4,8 @@
  * no cache line is shared between writers. A block outlives its worker: the next one in the slot
  * counts on. Gauges (from FGW_GAUGES on) are set back to 0 when a dead worker is swept.
  *
- *     0          1024       1536              3072        ... 8192
- *     | value[128] | codes[32] | histograms[6][32] | (0)     |
+ *     0            1024        2048                3584 … 8192
+ *     | value[128] | codes[64] | histograms[6][32] | (0)     |
  */
 #ifndef FGW_COUNTERS_H
 #define FGW_COUNTERS_H
@@ -86,7 +86,7 @@ struct fgw_code_count {
     uint64_t code; /* FGW code; 0: free */
     uint64_t count;
 };
-#define FGW_CODES 32
+#define FGW_CODES 64
 
 struct fgw_counters {
     _Alignas(64) uint64_t value[FGW_COUNTERS];
@@ -95,7 +95,7 @@ struct fgw_counters {
         uint64_t bucket[FGW_HISTOGRAM_BUCKETS];
         uint64_t sum_us;
     } histograms[FGW_HISTOGRAMS];
-    uint8_t reserved[8192 - 1024 - 512 - 1536];
+    uint8_t reserved[8192 - 1024 - 1024 - 1536];
 };
 _Static_assert(sizeof(struct fgw_counters) == 8192, "layout is shared between processes");
 

@@ -40,10 +40,15 @@ enum fgw_report_field {
     FGW_REPORT_FIELDS
 };
 
+enum fgw_vendor {
+    FGW_VENDOR_REASONING_APART = 1, /* Vercel: output may leave reasoning out, total as well */
+    FGW_VENDOR_AUDIO_APART = 2,     /* Mistral: tokens of sound are in the total alone */
+};
+
 /* The provider's own numbers, in its own convention; absent, and 0, are different things. */
 struct fgw_usage_report {
     uint32_t present; /* bit per field */
-    uint8_t vendor;   /* 1: usage in the form of the Vercel gateway (it leaves reasoning out of output) */
+    uint8_t vendor;   /* enum fgw_vendor: marks of those whose numbers mean something else */
     uint64_t value[FGW_REPORT_FIELDS];
 };
 
@@ -116,8 +121,11 @@ struct fgw_meter {
     uint64_t text_events;  /* dispatched with generated text */
     uint64_t output_bytes; /* decoded bytes of generated text, all events or the whole body */
     struct fgw_usage_report report;
-    struct fgw_usage_report iterations; /* Anthropic: the sum of those outside the top level */
+    struct fgw_usage_report iterations; /* Anthropic: the sum of those outside the top level, */
+    struct fgw_usage_report passes;     /* of the object being read, */
+    struct fgw_usage_report earlier;    /* and of messages before this one in the same stream */
     uint8_t iteration_flags;
+    uint8_t pass_flags;
     char name[15]; /* event: of the block being read, cut */
     char head[8];  /* first bytes of its data, for [DONE] */
     char id[FGW_METER_ID_MAX];       /* the answer's id, cut */

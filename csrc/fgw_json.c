@@ -80,12 +80,13 @@ static inline const uint8_t *open_container(struct fgw_json *json, const uint8_t
 static inline const uint8_t *close_container(struct fgw_json *json, const uint8_t *p)
 {
     unsigned level = --json->depth;
-    uint8_t slot = json->spec->nodes[json->nodes[level]].slot;
+    const struct fgw_json_node *node = &json->spec->nodes[json->nodes[level]];
 
-    if (slot != FGW_JSON_NO_SLOT) {
-        end_slot(json, slot, p + 1);
-        json->slots[slot].count = json->counts[level];
+    if (node->slot != FGW_JSON_NO_SLOT) {
+        end_slot(json, node->slot, p + 1);
+        json->slots[node->slot].count = json->counts[level];
     }
+    json->paused = node->flags & FGW_JSON_PAUSE;
     after_value(json);
     return p + 1;
 }
@@ -136,27 +137,47 @@ static inline const uint8_t *begin_key(struct fgw_json *json, const uint8_t *p, 
     return stop;
 }
 
-static inline void count_text(struct fgw_json *json, uint8_t text)
+static int head_begins(const struct fgw_json *json, const char *word)
+{
+    size_t length = strlen(word);
+
+    if (json->head_length < length)
+        return 0;
+    for (size_t i = 0; i < length; i++)
+        if ((json->head[i] >= 'A' && json->head[i] <= 'Z' ? json->head[i] | 0x20 : json->head[i]) != word[i])
+            return 0;
+    return 1;
+}
+
+static int known_word(const struct fgw_json *json)
+{
+    for (const char *const *word = json->spec->words; *word; word++)
+        if (head_begins(json, *word))
+            return 1;
+    return 0;
+}
+
+static void count_text(struct fgw_json *json, uint8_t text)
 {
     switch (text) {
     case FGW_JSON_TEXT:
         json->text_bytes += json->string_bytes;
-        break;
+        return;
+    case FGW_JSON_WORD:
+        json->strangers += !known_word(json);
+        return;
     case FGW_JSON_DATA_URL:
-        if (json->prefix != 5) {
+        if (!head_begins(json, "data:")) {
             json->remotes += json->string_bytes != 0;
-            break;
+            return;
         }
         /* fallthrough */
     case FGW_JSON_BINARY:
         json->binary_bytes += json->string_bytes;
         json->binaries++;
-        break;
-    case FGW_JSON_REMOTE:
-        json->remotes += json->string_bytes != 0;
-        break;
+        return;
     default:
-        break;
+        json->remotes += json->string_bytes != 0;
     }
 }
 
@@ -193,9 +214,9 @@ static inline const uint8_t *begin_string(struct fgw_json *json, const uint8_t *
     json->sink = 0;
     if (noted && json->spec->rooms[node->slot].room)
         json->sink |= SINK_SLOT;
-    if (node->text == FGW_JSON_DATA_URL) {
-        json->sink |= SINK_PREFIX;
-        json->prefix = 0;
+    if (node->text == FGW_JSON_DATA_URL || node->text == FGW_JSON_WORD) {
+        json->sink |= SINK_HEAD;
+        json->head_length = 0;
     }
     json->string_bytes = 0;
     json->state = STRING;
@@ -352,20 +373,35 @@ static inline const uint8_t *step(struct fgw_json *json, const uint8_t *p, const
     return in_number(json, p, end);
 }
 
-int fgw_json_feed(struct fgw_json *json, const uint8_t *bytes, size_t length)
+int fgw_json_feed_some(struct fgw_json *json, const uint8_t *bytes, size_t length, size_t *used)
 {
     const uint8_t *p = bytes, *end = bytes + length;
 
     if (json->state == INVALID)
         return -1;
     json->origin = json->offset - (uint64_t)(uintptr_t)bytes;
-    while (p < end) {
+    json->paused = 0;
+    while (p < end && !json->paused) {
         p = step(json, p, end);
         if (!p)
             return -1;
     }
-    json->offset += length;
-    return 0;
+    *used = (size_t)(p - bytes);
+    json->offset += *used;
+    return json->paused != 0;
+}
+
+int fgw_json_feed(struct fgw_json *json, const uint8_t *bytes, size_t length)
+{
+    int code;
+
+    do {
+        size_t used = 0;
+        code = fgw_json_feed_some(json, bytes, length, &used);
+        bytes += used;
+        length -= used;
+    } while (code > 0);
+    return code;
 }
 
 int fgw_json_end(struct fgw_json *json)

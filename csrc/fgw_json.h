@@ -24,6 +24,7 @@
 
 #define FGW_JSON_DEPTH_MAX 128 /* open containers; deeper is refused */
 #define FGW_JSON_KEY_MAX 47    /* longest key that an edge may name */
+#define FGW_JSON_HEAD_MAX 16   /* bytes of a string that DATA_URL and WORD look at */
 #define FGW_JSON_SLOTS_MAX 48
 #define FGW_JSON_COPY_MAX 640 /* bytes of strings kept, all slots together */
 
@@ -45,6 +46,7 @@ enum fgw_json_text {
     FGW_JSON_BINARY,   /* raw bytes go to binary_bytes, the string to binaries */
     FGW_JSON_DATA_URL, /* BINARY if it begins with `data:`, else a remote reference */
     FGW_JSON_REMOTE,   /* names an input that the provider will fetch: counted in remotes */
+    FGW_JSON_WORD,     /* counted in strangers unless it begins with one of the spec's words */
 };
 
 enum fgw_json_error {
@@ -68,7 +70,8 @@ struct fgw_json_edge {
 enum fgw_json_node_flag {
     FGW_JSON_ONCE = 1,     /* a second value in this slot sets its bit in `twice` */
     FGW_JSON_STICKY = 2,   /* a null does not overwrite a value seen before */
-    FGW_JSON_KEYS_TEXT = 4 /* member names of an object here count as text too */
+    FGW_JSON_KEYS_TEXT = 4, /* member names of an object here count as text too */
+    FGW_JSON_PAUSE = 8,    /* fgw_json_feed_some stops after a container that ends here */
 };
 
 struct fgw_json_node {
@@ -90,6 +93,7 @@ struct fgw_json_room {
 struct fgw_json_spec {
     const struct fgw_json_node *nodes; /* nodes[0] is the node of nothing */
     const struct fgw_json_room *rooms; /* one per slot */
+    const char *const *words; /* for FGW_JSON_WORD, NULL at the end; none longer than FGW_JSON_HEAD_MAX */
     uint8_t node_count;
     uint8_t slot_count;
 };
@@ -113,6 +117,7 @@ struct fgw_json {
     uint64_t binary_bytes;
     uint32_t binaries;
     uint32_t remotes;
+    uint32_t strangers;
     uint8_t error; /* enum fgw_json_error, once feed returned -1 */
     uint8_t depth; /* open containers */
     /* What follows is the scan's own. */
@@ -124,7 +129,8 @@ struct fgw_json {
     uint8_t utf8_high;
     uint8_t literal_at;  /* bytes of true, false, null matched so far */
     uint8_t key_length;  /* in key[]; FGW_JSON_KEY_MAX + 1: too long to match any edge */
-    uint8_t prefix;      /* bytes of `data:` matched by a DATA_URL string; 0xff: it is none */
+    uint8_t head_length; /* in head[] */
+    uint8_t paused;
     uint8_t hex_left;    /* hex digits of a \u still due */
     uint8_t negative;
     uint8_t exponent_negative;
@@ -140,6 +146,7 @@ struct fgw_json {
     uint32_t counts[FGW_JSON_DEPTH_MAX];       /* its members or elements so far */
     uint8_t nodes[FGW_JSON_DEPTH_MAX];         /* its node */
     char key[FGW_JSON_KEY_MAX + 1];
+    char head[FGW_JSON_HEAD_MAX];
     struct fgw_json_slot slots[FGW_JSON_SLOTS_MAX];
     char copy[FGW_JSON_COPY_MAX];
 };
@@ -151,6 +158,10 @@ void fgw_json_init(struct fgw_json *json, const struct fgw_json_spec *spec, uint
 /* Feeds the next `length` bytes. Returns 0 if the document is valid as far as it goes, -1 if it
  * is not (then for good; `error` says why). */
 int fgw_json_feed(struct fgw_json *json, const uint8_t *bytes, size_t length);
+
+/* The same, but returns 1 with the bytes taken in `*used` after a container at a PAUSE node has
+ * ended (its slots are what they were at its end); call again with the rest. */
+int fgw_json_feed_some(struct fgw_json *json, const uint8_t *bytes, size_t length, size_t *used);
 
 /* Says that the document has ended: 0 if it was whole, -1 if invalid, -2 if something is missing. */
 int fgw_json_end(struct fgw_json *json);

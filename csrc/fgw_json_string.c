@@ -25,12 +25,10 @@ static void pour_slot(struct fgw_json *json, const uint8_t *bytes, size_t length
     slot->copied = (uint16_t)(slot->copied + length);
 }
 
-static void pour_prefix(struct fgw_json *json, const uint8_t *bytes, size_t length)
+static void pour_head(struct fgw_json *json, const uint8_t *bytes, size_t length)
 {
-    static const char PREFIX[] = "data:";
-
-    for (size_t i = 0; i < length && json->prefix < sizeof PREFIX - 1; i++)
-        json->prefix = (bytes[i] | 0x20) == PREFIX[json->prefix] ? (uint8_t)(json->prefix + 1) : 0xff;
+    for (size_t i = 0; i < length && json->head_length < FGW_JSON_HEAD_MAX; i++)
+        json->head[json->head_length++] = (char)bytes[i];
 }
 
 void fgw_json_sink(struct fgw_json *json, const uint8_t *bytes, size_t length)
@@ -39,8 +37,8 @@ void fgw_json_sink(struct fgw_json *json, const uint8_t *bytes, size_t length)
         pour_key(json, bytes, length);
     if (json->sink & SINK_SLOT)
         pour_slot(json, bytes, length);
-    if (json->sink & SINK_PREFIX)
-        pour_prefix(json, bytes, length);
+    if (json->sink & SINK_HEAD)
+        pour_head(json, bytes, length);
 }
 
 static void pour_character(struct fgw_json *json, uint32_t character)

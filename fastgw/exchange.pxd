@@ -7,10 +7,10 @@ from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from fastgw.native.dialect cimport fgw_ask, fgw_edits, fgw_route
 from fastgw.native.dialect_meter cimport fgw_meter
 from fastgw.native.hold cimport fgw_hold
-from fastgw.native.http1 cimport fgw_head
+from fastgw.native.http1 cimport fgw_head, fgw_http1_limits
 from fastgw.native.policy cimport fgw_amounts, fgw_effects
 from fastgw.native.record cimport fgw_dims, fgw_limit_trace, fgw_request_id
-from fastgw.wire.link cimport Link
+from fastgw.wire.link cimport Link, Scratch
 
 
 cpdef enum Phase:
@@ -30,7 +30,24 @@ cpdef enum Phase:
 
 
 cdef class Receiver:
-    # Who is told what happens on an exchange's upstream connection: the journey.
+    # Who has the exchanges in hand: the journey. Connections on both sides tell it what happens.
+    cdef:
+        Scratch scratch              # where idle connections receive
+        fgw_http1_limits head_limits
+        uint64_t body_max            # bytes
+
+    # The client's connection.
+    cdef Exchange take_exchange(self, Link client, uint64_t now_ns)
+    cdef int give_back(self, Exchange x) except -1
+    cdef int refuse_head(self, Exchange x) except -1
+    cdef int arrive(self, Exchange x) except -1
+    cdef int decide(self, Exchange x) except -1
+    cdef int refuse(self, Exchange x, int code) except -1
+    cdef int client_gone(self, Exchange x) except -1
+    cdef int client_blocked(self, Exchange x) except -1
+    cdef int client_writable(self, Exchange x) except -1
+
+    # The provider's connection.
     cdef int on_connected(self, Exchange x) except -1
     cdef int on_connect_failed(self, Exchange x, int code, object why) except -1
     cdef int on_head(self, Exchange x, fgw_head *head, const uint8_t *bytes) except -1
@@ -39,8 +56,13 @@ cdef class Receiver:
     cdef int on_flush(self, Exchange x) except -1
     cdef int on_end(self, Exchange x) except -1
     cdef int on_lost(self, Exchange x, int code, object why) except -1
-    cdef int on_sent(self, Exchange x) except -1
     cdef int on_wait(self, Exchange x, Link connection, uint64_t now_ns) except -1
+
+    # Both.
+    cdef int arm(self, Link link, uint64_t deadline_ns) except -1
+    cdef int disarm(self, Link link) except -1
+    cdef int failed(self, Exchange x, object exception) except -1
+    cdef int report(self, object exception) except -1
 
 
 cdef class Exchange:

@@ -4,38 +4,77 @@ cimport cython
 from libc.string cimport memset
 
 
+ABSTRACT = "the journey implements a Receiver"
+
+
 cdef class Receiver:
-    """What an upstream connection tells of an exchange; the journey implements it."""
+    """What both connections of an exchange call; the journey implements it."""
+
+    cdef Exchange take_exchange(self, Link client, uint64_t now_ns):
+        raise TypeError(ABSTRACT)
+
+    cdef int give_back(self, Exchange x) except -1:
+        raise TypeError(ABSTRACT)
+
+    cdef int refuse_head(self, Exchange x) except -1:
+        raise TypeError(ABSTRACT)
+
+    cdef int arrive(self, Exchange x) except -1:
+        raise TypeError(ABSTRACT)
+
+    cdef int decide(self, Exchange x) except -1:
+        raise TypeError(ABSTRACT)
+
+    cdef int refuse(self, Exchange x, int code) except -1:
+        raise TypeError(ABSTRACT)
+
+    cdef int client_gone(self, Exchange x) except -1:
+        raise TypeError(ABSTRACT)
+
+    cdef int client_blocked(self, Exchange x) except -1:
+        raise TypeError(ABSTRACT)
+
+    cdef int client_writable(self, Exchange x) except -1:
+        raise TypeError(ABSTRACT)
 
     cdef int on_connected(self, Exchange x) except -1:
-        raise TypeError("a Receiver is implemented by the journey")
+        raise TypeError(ABSTRACT)
 
     cdef int on_connect_failed(self, Exchange x, int code, object why) except -1:
-        raise TypeError("a Receiver is implemented by the journey")
+        raise TypeError(ABSTRACT)
 
     cdef int on_head(self, Exchange x, fgw_head *head, const uint8_t *bytes) except -1:
-        raise TypeError("a Receiver is implemented by the journey")
+        raise TypeError(ABSTRACT)
 
     cdef int on_body(self, Exchange x, const uint8_t *bytes, size_t length) except -1:
-        raise TypeError("a Receiver is implemented by the journey")
+        raise TypeError(ABSTRACT)
 
     cdef int on_raw(self, Exchange x, const uint8_t *raw, size_t plain_to, bint ends) except -1:
-        raise TypeError("a Receiver is implemented by the journey")
+        raise TypeError(ABSTRACT)
 
     cdef int on_flush(self, Exchange x) except -1:
-        raise TypeError("a Receiver is implemented by the journey")
+        raise TypeError(ABSTRACT)
 
     cdef int on_end(self, Exchange x) except -1:
-        raise TypeError("a Receiver is implemented by the journey")
+        raise TypeError(ABSTRACT)
 
     cdef int on_lost(self, Exchange x, int code, object why) except -1:
-        raise TypeError("a Receiver is implemented by the journey")
-
-    cdef int on_sent(self, Exchange x) except -1:
-        raise TypeError("a Receiver is implemented by the journey")
+        raise TypeError(ABSTRACT)
 
     cdef int on_wait(self, Exchange x, Link connection, uint64_t now_ns) except -1:
-        raise TypeError("a Receiver is implemented by the journey")
+        raise TypeError(ABSTRACT)
+
+    cdef int arm(self, Link link, uint64_t deadline_ns) except -1:
+        raise TypeError(ABSTRACT)
+
+    cdef int disarm(self, Link link) except -1:
+        raise TypeError(ABSTRACT)
+
+    cdef int failed(self, Exchange x, object exception) except -1:
+        raise TypeError(ABSTRACT)
+
+    cdef int report(self, object exception) except -1:
+        raise TypeError(ABSTRACT)
 
 
 @cython.final

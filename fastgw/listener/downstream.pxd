@@ -1,8 +1,7 @@
 # One client connection: bytes to exchanges, one after another.
 from libc.stdint cimport uint8_t, uint64_t
 
-from fastgw.exchange cimport Exchange
-from fastgw.journey cimport Journey
+from fastgw.exchange cimport Exchange, Receiver
 from fastgw.native.chunk cimport fgw_chunk
 from fastgw.wire.link cimport Link
 
@@ -17,7 +16,7 @@ cdef enum DownstreamState:
 
 cdef class Downstream(Link):
     cdef:
-        Journey journey
+        Receiver journey
         object listener
         Exchange exchange
         uint8_t *bytes
@@ -29,6 +28,7 @@ cdef class Downstream(Link):
         fgw_chunk chunk
         DownstreamState state
         bint advancing
+        bint crowded          # one connection too many: refused at its first request
         bint close_after      # the current exchange is the last one
         bint whole            # the current request was read to its end
         uint64_t lingered

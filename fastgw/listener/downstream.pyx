@@ -8,22 +8,17 @@ would go unseen), into a bounded buffer: pipelined requests wait there in order.
 """
 
 cimport cython
-from cpython.bytes cimport PyBytes_FromStringAndSize
-from libc.stdlib cimport free, malloc, realloc
+from libc.stdlib cimport free, realloc
 from libc.string cimport memcpy, memmove
 
 from fastgw.codes cimport (
     CODE_BODY_MALFORMED,
     CODE_BODY_TIMEOUT,
     CODE_BODY_TOO_LARGE,
+    CODE_CONNECTIONS_FULL,
     CODE_HEAD_TIMEOUT,
 )
-from fastgw.native.chunk cimport (
-    FGW_CHUNK_DATA,
-    FGW_CHUNK_END,
-    fgw_chunk_begin,
-    fgw_chunk_next,
-)
+from fastgw.native.chunk cimport FGW_CHUNK_DATA, FGW_CHUNK_END, fgw_chunk_begin, fgw_chunk_next
 from fastgw.native.clock cimport fgw_clock_now_ns
 from fastgw.native.http1 cimport (
     FGW_FRAMING_CHUNKED,
@@ -52,7 +47,7 @@ cdef const char *CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 @cython.final
 cdef class Downstream(Link):
-    def __init__(self, Journey journey, object listener):
+    def __init__(self, Receiver journey, object listener):
         self.journey = journey
         self.listener = listener
         self.scratch = journey.scratch
@@ -71,7 +66,7 @@ cdef class Downstream(Link):
             memcpy(self.address, <const uint8_t *>(<bytes>packed), 16)
         else:
             self.address_text = b""
-        self.listener.opened(self)
+        self.crowded = not self.listener.opened(self)
         self.journey.arm(self, fgw_clock_now_ns() + HEAD_NS)
         return 0
 
@@ -179,6 +174,8 @@ cdef class Downstream(Link):
         if not x.head.keep_alive:
             self.close_after = True
         self.state = IN_JOURNEY  # where a refusal finds it
+        if self.crowded:
+            return self._refuse(CODE_CONNECTIONS_FULL)
         if self.journey.arrive(x):
             return 1
         return self._begin_body()
@@ -366,6 +363,14 @@ cdef class Downstream(Link):
         if self.state == LINGER:
             return self.close()
         return 0
+
+    def close_if_idle(self):
+        """While draining: nothing has been asked on it."""
+        if self.exchange is None and self.state == READ_HEAD and self.used == 0:
+            self.close()
+
+    def close_now(self):
+        self.abort()
 
     cdef int on_failure(self, object exception) except -1:
         cdef Exchange x = self.exchange

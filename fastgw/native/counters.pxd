@@ -79,7 +79,7 @@ cdef extern from "fgw_counters.h" nogil:
 
     struct fgw_counters:
         uint64_t value[128]           # FGW_COUNTERS
-        fgw_code_count codes[32]      # FGW_CODES
+        fgw_code_count codes[64]      # FGW_CODES
         fgw_counted_times histograms[6]  # FGW_HISTOGRAMS
 
     void fgw_count(fgw_counters *counters, unsigned int which, uint64_t n) noexcept

@@ -21,6 +21,10 @@ cdef extern from "fgw_dialect_meter.h" nogil:
         uint8_t vendor
         uint64_t *value
 
+    enum fgw_vendor:
+        FGW_VENDOR_REASONING_APART
+        FGW_VENDOR_AUDIO_APART
+
     enum fgw_usage_flag:
         FGW_USAGE_PROVIDER
         FGW_USAGE_PARTIAL

@@ -17,6 +17,8 @@ cdef extern from "fgw_rule.h" nogil:
         FGW_RULE_ERROR_DIVIDE
 
     enum fgw_rule_op:
+        FGW_RULE_CONSTANT
+        FGW_RULE_FACT_NE
         FGW_RULE_OPS
 
     struct fgw_instruction:

@@ -1,6 +1,6 @@
 """A compiled expression: it owns the memory that its fgw_program points into."""
 cimport cython
-from libc.stdint cimport uint8_t
+from libc.stdint cimport uint64_t
 
 from fastgw.native.policy cimport fgw_value
 from fastgw.native.rule cimport fgw_instruction, fgw_program
@@ -11,6 +11,7 @@ cdef class Program:
     cdef:
         fgw_program program         # verified
         readonly str type           # bool | int | double | string | null
+        readonly uint64_t reads     # bit i: it reads facts[i]
         fgw_instruction *_code
         fgw_value *_constants
         list _texts                 # bytes that constants point into

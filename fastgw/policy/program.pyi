@@ -11,6 +11,7 @@ class Program:
     """
 
     type: str
+    reads: int
     def __init__(self, code: bytes, constants: tuple[object, ...], n_facts: int, type: str) -> None: ...
     def evaluate(self, facts: Sequence[object]) -> object:
         """The value over ``facts`` (None: absent). Raises EvaluationError. For tests and tools."""

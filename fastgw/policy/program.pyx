@@ -1,7 +1,7 @@
 """A compiled expression: it owns the memory that its fgw_program points into."""
 cimport cython
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
-from libc.stdint cimport int64_t, uint8_t, uint32_t
+from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free
 from libc.string cimport memcpy
 
@@ -10,8 +10,8 @@ from fastgw.native.policy cimport (
     FGW_VALUE_STRING, fgw_value,
 )
 from fastgw.native.rule cimport (
-    FGW_RULE_CODE_MAX, FGW_RULE_ERROR, FGW_RULE_ERROR_ABSENT, FGW_RULE_ERROR_DIVIDE,
-    FGW_RULE_ERROR_OVERFLOW, FGW_RULE_NULL, fgw_glob_match, fgw_instruction, fgw_rule_eval,
+    FGW_RULE_CODE_MAX, FGW_RULE_CONSTANT, FGW_RULE_ERROR, FGW_RULE_ERROR_ABSENT, FGW_RULE_ERROR_DIVIDE,
+    FGW_RULE_ERROR_OVERFLOW, FGW_RULE_FACT_NE, FGW_RULE_NULL, fgw_glob_match, fgw_instruction, fgw_rule_eval,
     fgw_rule_verify,
 )
 
@@ -90,6 +90,9 @@ cdef class Program:
         self.program.n_facts = <unsigned short>n_facts
         if fgw_rule_verify(&self.program) != 0:
             raise ValueError("the program could leave its code, constants, facts or stack")
+        for i in range(n_code):
+            if self._code[i].op <= FGW_RULE_FACT_NE and self._code[i].op != FGW_RULE_CONSTANT:
+                self.reads |= <uint64_t>1 << self._code[i].at
 
     def __dealloc__(self):
         free(self._code)

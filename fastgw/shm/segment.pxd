@@ -15,8 +15,10 @@ cdef class Segment:
         readonly int fd
         readonly bint readonly
         readonly str reason      # of create: 'new', 'kept', or why an older one was replaced
+        public Segment replaced  # of create: the older one, where only its sizes differ
         object __weakref__
 
     # Checked, never NULL: IndexError for a worker that does not exist.
     cdef fgw_worker_slot *slot(self, Py_ssize_t worker) except NULL
     cdef fgw_counters *counters_of(self, Py_ssize_t worker) except NULL
+    cdef int _check_writable(self) except -1

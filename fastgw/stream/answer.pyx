@@ -6,13 +6,10 @@ much of each limit is left (draft-ietf-httpapi-ratelimit-headers).
 """
 
 cimport cython
+from libc.stdint cimport uint64_t
 from libc.string cimport memcpy
 
-from fastgw.native.http1 cimport (
-    FGW_H_CONTENT_ENCODING,
-    FGW_H_RATELIMIT,
-    FGW_H_RATELIMIT_POLICY,
-)
+from fastgw.native.http1 cimport FGW_H_CONTENT_ENCODING, FGW_H_RATELIMIT, FGW_H_RATELIMIT_POLICY
 from fastgw.native.http1 cimport (
     FGW_DROP_RESPONSE,
     fgw_http1_copy_fields,

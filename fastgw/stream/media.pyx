@@ -2,11 +2,7 @@
 
 from libc.string cimport strlen
 
-from fastgw.native.http1 cimport (
-    FGW_H_CONTENT_ENCODING,
-    FGW_H_CONTENT_TYPE,
-    fgw_http1_find,
-)
+from fastgw.native.http1 cimport FGW_H_CONTENT_ENCODING, FGW_H_CONTENT_TYPE, fgw_http1_find
 
 
 cdef bint begins(const uint8_t *bytes, size_t length, const char *word) noexcept:

@@ -25,6 +25,7 @@ cdef class Relay:
         object inflater        # zlib.decompressobj of a compressed body
         uint64_t inflated
         bint unreadable            # inflating gave up: metered no further
+        bint between           # the last read ended with an event
         uint8_t *held
         size_t held_length
         size_t held_room

@@ -24,7 +24,6 @@ from fastgw.native.dialect_meter cimport (
     fgw_meter_next,
 )
 from fastgw.native.hold cimport fgw_hold_progress
-from fastgw.native.sse cimport fgw_sse_open
 
 cdef enum:
     HELD_MAX = 65536           # a usage chunk has some 400 bytes
@@ -49,6 +48,7 @@ cdef class Relay:
         self.raw = from_chunks and framing == FRAMING_CHUNKED and not self.whole_events
         self.ended = False
         self.letting = False
+        self.between = True
         self.unreadable = False
         self.inflated = 0
         self.held_length = 0
@@ -112,7 +112,7 @@ cdef class Relay:
         """The client stands between two events, so that another can be put in."""
         return (
             x.meter.streaming and not self.ended and not self.letting
-            and (self.whole_events or fgw_sse_open(&x.meter.sse) == 0)
+            and (self.whole_events or self.between)
             and (self.inflater is None or self.inflating)
         )
 
@@ -135,8 +135,10 @@ cdef class Relay:
 
     cdef int _tap(self, Exchange x, const uint8_t *bytes, size_t length) except -1:
         cdef size_t at = 0
+        cdef size_t last = 0
         while fgw_meter_next(&x.meter, bytes, length, &at) == FGW_METER_EVENT:
-            pass
+            last = at
+        self.between = last == length
         return 0
 
     cdef int _events(self, Exchange x, const uint8_t *bytes, size_t length) except -1:

@@ -301,8 +301,6 @@ cdef class Connection(Link):
 
     cdef int on_writable(self) except -1:
         self.sent = True
-        if self.exchange is not None:
-            self.receiver.on_sent(self.exchange)
         return 0
 
     cdef int on_eof(self) except -1:

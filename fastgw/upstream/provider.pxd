@@ -16,7 +16,8 @@ cdef class Provider:
         readonly str id
         readonly str host
         readonly int port
-        readonly object tls          # ssl.SSLContext or None
+        readonly bint secure
+        readonly object tls          # ssl.SSLContext, once open_tls() was called
         readonly uint8_t dialect
         bytes id_text
         bytes answer_line            # "x-fastgw-provider: …\r\n"

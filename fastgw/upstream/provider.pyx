@@ -47,8 +47,8 @@ cdef class Provider:
         self.dialect = dialect
         self.host = host
         self.port = port
-        if scheme == "https":
-            self.tls = tls if tls is not None else ssl.create_default_context()
+        self.secure = scheme == "https"
+        self.tls = tls
         usual = 443 if scheme == "https" else 80
         shown = f"[{host}]" if ":" in host else host
         self.host_line = f"host: {shown if port == usual else f'{shown}:{port}'}\r\n".encode()
@@ -63,6 +63,11 @@ cdef class Provider:
         self.retry_statuses = frozenset(retry_statuses)
         self.retry_connect = retry_connect
         self.idle = []
+
+    def open_tls(self):
+        """After the fork: a context belongs to one process. Verifies names and chains."""
+        if self.secure and self.tls is None:
+            self.tls = ssl.create_default_context()
 
     cdef ProviderKey choose_key(self):
         """The next key, by smooth weighted round robin; None where the provider wants none."""
