@@ -4,7 +4,7 @@ Method: tables, and a round trip over random durations.
 """
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as some
 
 from fastgw.config import amounts
@@ -23,6 +23,7 @@ def test_durations(text, ns):
 
 
 @given(some.integers(1, 10**15))
+@settings(deadline=None)
 def test_durations_are_exact(ns):
     seconds, rest = divmod(ns, 10**9)
     text = (f"{seconds}s" if seconds else "") + (f"{rest}ns" if rest else "")
