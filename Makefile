@@ -1,19 +1,54 @@
 # Two commands: `make run` and `make test`. Everything else is for people who work on fastgw.
+# Needs Python 3.11+ (with venv), make and gcc; all else goes into $(VENV).
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
-STAMP := $(VENV)/.built
-SOURCES := setup.py pyproject.toml $(wildcard csrc/*.[ch]) $(shell find fastgw -name '*.pyx' -o -name '*.pxd')
+PY := $(BIN)/python
+INSTALLED := $(VENV)/.installed
+BUILT := $(VENV)/.built
+SOURCES := $(shell find csrc fastgw -name '*.[ch]' -o -name '*.pyx' -o -name '*.pxd')
+LISTEN ?= 127.0.0.1:8080
 
-.PHONY: run test bench check build clean
-build: $(STAMP)
-$(VENV)/bin/python:
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip -q install --upgrade pip 'setuptools>=77.0.3' 'Cython>=3.3,<4' wheel
-$(STAMP): $(VENV)/bin/python $(SOURCES)
-	$(BIN)/pip -q install --no-build-isolation -e '.[test]'
-	touch $@
+.PHONY: run test bench benches check gate ratios chaos dist build clean
+run: build
+	$(BIN)/fastgw demo --listen $(LISTEN)
 test: build
-	$(BIN)/python -m pytest
+	$(PY) -m pytest
+	$(PY) -m benchmarks.gate
+bench: build
+	$(PY) -m benchmarks.compare
+benches: build
+	$(PY) -m pytest benchmarks -o python_files='bench_*.py' --benchmark-columns=min,median,ops
+gate: build
+	$(PY) -m benchmarks.gate
+ratios: build
+	$(PY) -m benchmarks.compare --gate --rounds 5 --seconds 2 --only json,paced
+check: build
+	$(PY) tools/check.py
+chaos: build
+	$(PY) tools/chaos.py
+build: $(BUILT)
+
+# Dependencies and the `fastgw` command, without compiling: setup.py below does that once, in place.
+$(INSTALLED): pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and \
+	  "fastgw needs Python 3.11 or newer: make PYTHON=/path/to/python3.11")'
+	$(PYTHON) -m venv $(VENV)
+	$(PY) -m pip -q --disable-pip-version-check install 'setuptools>=77.0.3' 'Cython>=3.3,<4' wheel
+	FASTGW_METADATA_ONLY=1 $(PY) -m pip -q --disable-pip-version-check install \
+	  --no-build-isolation -e '.[test]'
+	touch $@
+$(BUILT): $(INSTALLED) setup.py $(SOURCES)
+	$(PY) setup.py -q build_clib build_ext --inplace
+	touch $@
+
+# The wheel is made from the sdist, in a place of its own, so that what is shipped is what builds.
+dist: build
+	rm -rf dist build/lib.* build/dist && mkdir -p dist
+	$(PY) setup.py -q sdist
+	$(PY) -m pip -q --disable-pip-version-check wheel --no-deps --no-build-isolation -w dist dist/*.tar.gz
+	ls -l dist
 clean:
-	rm -rf build dist *.egg-info $(VENV) && find fastgw -name '*.so' -delete
+	rm -rf build dist *.egg-info $(VENV)
+	find fastgw -name '*.so' -delete
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

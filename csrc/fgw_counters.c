@@ -1,0 +1,74 @@
+#include "fgw_counters.h"
+
+static uint64_t read_one(const uint64_t *at) { return __atomic_load_n(at, __ATOMIC_RELAXED); }
+
+static void raise(uint64_t *at, uint64_t n)
+{
+    __atomic_store_n(at, *at + n, __ATOMIC_RELAXED);
+}
+
+/* A place for the code: its own, else the first free one. NULL: all are other codes'. */
+static struct fgw_code_count *place_of(struct fgw_counters *counters, uint64_t code)
+{
+    for (uint32_t at = 0; at < FGW_CODES; at++) {
+        struct fgw_code_count *place = &counters->codes[at];
+        if (read_one(&place->code) == code)
+            return place;
+        if (read_one(&place->code) == 0) {
+            __atomic_store_n(&place->code, code, __ATOMIC_RELEASE);
+            return place;
+        }
+    }
+    return 0;
+}
+
+static void count_code(struct fgw_counters *counters, uint64_t code, uint64_t n)
+{
+    struct fgw_code_count *place = place_of(counters, code);
+    if (place != 0)
+        raise(&place->count, n);
+    else
+        fgw_count(counters, FGW_COUNT_CODES_LOST, n);
+}
+
+void fgw_count_code(struct fgw_counters *counters, uint16_t code)
+{
+    if (code != 0)
+        count_code(counters, code, 1);
+}
+
+void fgw_count_time(struct fgw_counters *counters, unsigned histogram, uint64_t ns)
+{
+    if (histogram >= FGW_HISTOGRAMS)
+        return;
+    struct fgw_counted_times *times = &counters->histograms[histogram];
+    uint64_t us = ns / 1000;
+    unsigned bucket = us == 0 ? 0 : 64 - (unsigned)__builtin_clzll(us);
+    if (bucket >= FGW_HISTOGRAM_BUCKETS)
+        bucket = FGW_HISTOGRAM_BUCKETS - 1;
+    raise(&times->bucket[bucket], 1);
+    raise(&times->sum_us, us);
+}
+
+void fgw_counters_sum(struct fgw_counters *sum, const struct fgw_counters *counters)
+{
+    for (uint32_t at = 0; at < FGW_COUNTERS; at++)
+        sum->value[at] += read_one(&counters->value[at]);
+    for (uint32_t at = 0; at < FGW_CODES; at++) {
+        uint64_t code = read_one(&counters->codes[at].code);
+        if (code != 0)
+            count_code(sum, code, read_one(&counters->codes[at].count));
+    }
+    for (uint32_t kind = 0; kind < FGW_HISTOGRAMS; kind++) {
+        const struct fgw_counted_times *times = &counters->histograms[kind];
+        for (uint32_t at = 0; at < FGW_HISTOGRAM_BUCKETS; at++)
+            sum->histograms[kind].bucket[at] += read_one(&times->bucket[at]);
+        sum->histograms[kind].sum_us += read_one(&times->sum_us);
+    }
+}
+
+void fgw_counters_reset_gauges(struct fgw_counters *counters)
+{
+    for (uint32_t at = FGW_GAUGES; at < FGW_COUNTERS; at++)
+        __atomic_store_n(&counters->value[at], 0, __ATOMIC_RELAXED);
+}

@@ -1,0 +1,121 @@
+/* fgw_counters.h - what each worker counts, summed by whoever reads.
+ *
+ * One block per worker slot, one writer each: counting is a plain load, add and relaxed store, and
+ * no cache line is shared between writers. A block outlives its worker: the next one in the slot
+ * counts on. Gauges (from FGW_GAUGES on) are set back to 0 when a dead worker is swept.
+ *
+ *     0            1024        2048                3584 … 8192
+ *     | value[128] | codes[64] | histograms[6][32] | (0)     |
+ */
+#ifndef FGW_COUNTERS_H
+#define FGW_COUNTERS_H
+
+#include <stdint.h>
+
+#include "fgw_record.h"
+
+enum fgw_counter {
+    FGW_COUNT_REQUESTS = 0, /* heads that were read whole */
+    FGW_COUNT_ALLOWED = 1,
+    FGW_COUNT_DENIED = 2,
+    FGW_COUNT_STATUS_1XX = 3, /* answers by class, 1xx … 5xx */
+    FGW_COUNT_STATUS_2XX = 4,
+    FGW_COUNT_STATUS_3XX = 5,
+    FGW_COUNT_STATUS_4XX = 6,
+    FGW_COUNT_STATUS_5XX = 7,
+    FGW_COUNT_ATTEMPTS = 8,
+    FGW_COUNT_RETRIES = 9,
+    FGW_COUNT_FATE = 10, /* + enum fgw_fate, 8 of them */
+    FGW_COUNT_EVENTS = 18,
+    FGW_COUNT_BYTES_FROM_CLIENT = 19,
+    FGW_COUNT_BYTES_TO_CLIENT = 20,
+    FGW_COUNT_BYTES_FROM_UPSTREAM = 21,
+    FGW_COUNT_BYTES_TO_UPSTREAM = 22,
+    FGW_COUNT_TOKENS = 23, /* + index in struct fgw_tokens, 8 of them */
+    FGW_COUNT_COST_NANO_USD = 31,
+    FGW_COUNT_COST_UNKNOWN = 32, /* attempts without a price */
+    FGW_COUNT_INTERVALS = 33,    /* attempts whose provider's number was not read */
+    FGW_COUNT_INTERVAL_WIDTH = 34, /* sum of their high - low, input and output tokens */
+    FGW_COUNT_OVERRUN_TOKENS = 35,
+    FGW_COUNT_POSTED = 36, /* ledger records */
+    FGW_COUNT_DROPPED = 37,
+    FGW_COUNT_REFUSALS_SAMPLED_OUT = 38, /* counted exactly, no record of their own */
+    FGW_COUNT_CONNECTIONS = 39,
+    FGW_COUNT_CONNECTIONS_REFUSED = 40,
+    FGW_COUNT_UPSTREAM_CONNECTS = 41,
+    FGW_COUNT_UPSTREAM_CONNECT_FAILURES = 42,
+    FGW_COUNT_UPSTREAM_REUSED = 43,
+    FGW_COUNT_TIMEOUTS = 44,
+    FGW_COUNT_CLIENT_ABORTS = 45,
+    FGW_COUNT_UPSTREAM_ABORTS = 46,
+    FGW_COUNT_PAUSES_CLIENT = 47, /* back-pressure: reading was stopped */
+    FGW_COUNT_PAUSES_UPSTREAM = 48,
+    FGW_COUNT_LIMITS_TAKEN = 49,
+    FGW_COUNT_LIMITS_REFUSED = 50,
+    FGW_COUNT_LIMITS_RETRIED = 51, /* taken or refused only at the second try */
+    FGW_COUNT_TABLE_FULL = 52,
+    FGW_COUNT_TABLE_INSERTS = 53,
+    FGW_COUNT_HOLDS_FULL = 54,
+    FGW_COUNT_EXCEPTIONS = 55, /* exchanges ended by a defect of ours */
+    FGW_COUNT_CODES_LOST = 56, /* refusals whose code found no place */
+    FGW_GAUGES = 112,
+    FGW_GAUGE_CONNECTIONS = 112, /* open now */
+    FGW_GAUGE_REQUESTS = 113,
+    FGW_GAUGE_STREAMS = 114,
+    FGW_GAUGE_UPSTREAM_CONNECTIONS = 115,
+    FGW_GAUGE_UPSTREAM_IDLE = 116,
+    FGW_GAUGE_BUFFERED_BYTES = 117,
+    FGW_GAUGE_HOLDS = 118,
+    FGW_COUNTERS = 128,
+};
+
+enum fgw_histogram {
+    FGW_HISTOGRAM_OVERHEAD = 0, /* in the gateway before the upstream is asked */
+    FGW_HISTOGRAM_CONNECT = 1,
+    FGW_HISTOGRAM_FIRST_BYTE = 2, /* request sent until the provider's first byte */
+    FGW_HISTOGRAM_TOTAL = 3,      /* head read until last byte sent */
+    FGW_HISTOGRAM_REFUSAL = 4,    /* head read until a refusal is sent */
+    FGW_HISTOGRAM_LOOP = 5,       /* one turn of the event loop */
+    FGW_HISTOGRAMS = 6,
+};
+
+/* Bucket b counts times below 2^b us (b = 0: below 1 us); the last also everything above. */
+#define FGW_HISTOGRAM_BUCKETS 31
+
+struct fgw_code_count {
+    uint64_t code; /* FGW code; 0: free */
+    uint64_t count;
+};
+#define FGW_CODES 64
+
+struct fgw_counters {
+    _Alignas(64) uint64_t value[FGW_COUNTERS];
+    struct fgw_code_count codes[FGW_CODES]; /* refusals; in order of first use */
+    struct fgw_counted_times {
+        uint64_t bucket[FGW_HISTOGRAM_BUCKETS];
+        uint64_t sum_us;
+    } histograms[FGW_HISTOGRAMS];
+    uint8_t reserved[8192 - 1024 - 1024 - 1536];
+};
+_Static_assert(sizeof(struct fgw_counters) == 8192, "layout is shared between processes");
+
+/* The writer's side. `n` may be "negative" (wraps) for gauges. */
+static inline void fgw_count(struct fgw_counters *counters, unsigned which, uint64_t n)
+{
+    if (which < FGW_COUNTERS)
+        __atomic_store_n(&counters->value[which], counters->value[which] + n, __ATOMIC_RELAXED);
+}
+
+/* Counts a refusal by its FGW code. */
+void fgw_count_code(struct fgw_counters *counters, uint16_t code);
+
+/* Counts a time span in a histogram. */
+void fgw_count_time(struct fgw_counters *counters, unsigned histogram, uint64_t ns);
+
+/* The reader's side: adds one worker's block to `sum` (private memory, zeroed before the first). */
+void fgw_counters_sum(struct fgw_counters *sum, const struct fgw_counters *counters);
+
+/* The sweeper's side. */
+void fgw_counters_reset_gauges(struct fgw_counters *counters);
+
+#endif

@@ -1,0 +1,233 @@
+#define _POSIX_C_SOURCE 200809L
+#include "fgw_demand.h"
+
+#include <arpa/inet.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "fgw_hash.h"
+#include "fgw_rule.h"
+
+#define HEAD 5 /* type and length before a value's bytes */
+#define ROW_MAX (FGW_DEMAND_PREFIX_MAX + FGW_DEMAND_VALUES_MAX * (HEAD + FGW_DEMAND_VALUE_MAX))
+#define HASHED 0x80 /* in the type: the bytes are a hash */
+
+static const uint8_t ELLIPSIS[3] = {0xe2, 0x80, 0xa6};
+
+/* FGW_NAME_KEY0 and 1, little-endian, as fgw_hash.h takes a key. */
+static const uint8_t NAME_KEY[16] = {
+    0x6e, 0x20, 0x77, 0x67, 0x74, 0x73, 0x61, 0x66, 0x31, 0x30, 0x76, 0x20, 0x73, 0x65, 0x6d, 0x61,
+};
+
+uint64_t fgw_name_hash(const uint8_t *text, size_t length)
+{
+    return length ? fgw_siphash64(NAME_KEY, text, length) : 0;
+}
+
+/* Bytes of the UTF-8 character at text[0 .. length), 0 if there is none: those bytes would make the
+ * JSON invalid. Overlong forms and surrogates count as none. */
+static uint32_t character(const uint8_t *text, uint32_t length)
+{
+    uint8_t first = text[0];
+    if (first < 0x80)
+        return 1;
+    uint32_t bytes = first >= 0xf0 ? 4 : first >= 0xe0 ? 3 : 2;
+    if (first < 0xc2 || first > 0xf4 || length < bytes)
+        return 0;
+    for (uint32_t i = 1; i < bytes; i++)
+        if ((text[i] & 0xc0) != 0x80)
+            return 0;
+    if ((first == 0xe0 && text[1] < 0xa0) || (first == 0xed && text[1] > 0x9f)
+        || (first == 0xf0 && text[1] < 0x90) || (first == 0xf4 && text[1] > 0x8f))
+        return 0;
+    return bytes;
+}
+
+/* The longest start of text that is at most `most` bytes and ends between characters. */
+static uint32_t cut(const uint8_t *text, uint32_t length, uint32_t most)
+{
+    if (length <= most)
+        return length;
+    while (most > 0 && (text[most] & 0xc0) == 0x80)
+        most--;
+    return most;
+}
+
+struct row {
+    uint8_t bytes[ROW_MAX];
+    size_t used;
+};
+
+static void put_value(struct row *row, uint32_t type, const uint8_t *bytes, uint32_t length)
+{
+    uint8_t *at = row->bytes + row->used;
+    uint64_t hash[2];
+    if (length > FGW_DEMAND_VALUE_MAX) {
+        fgw_siphash128(NAME_KEY, bytes, length, hash);
+        bytes = (const uint8_t *)hash;
+        length = sizeof hash;
+        type |= HASHED;
+    }
+    at[0] = (uint8_t)type;
+    at[1] = (uint8_t)(length >> 24);
+    at[2] = (uint8_t)(length >> 16);
+    at[3] = (uint8_t)(length >> 8);
+    at[4] = (uint8_t)length;
+    if (length)
+        memcpy(at + HEAD, bytes, length);
+    row->used += HEAD + length;
+}
+
+struct text {
+    uint8_t *bytes;
+    size_t capacity;
+    size_t used;
+    int whole; /* 0: something did not fit */
+};
+
+static void put(struct text *text, const void *bytes, size_t length)
+{
+    if (length > text->capacity - text->used) {
+        text->whole = 0;
+        return;
+    }
+    memcpy(text->bytes + text->used, bytes, length);
+    text->used += length;
+}
+
+static void put_string(struct text *text, const uint8_t *bytes, uint32_t length)
+{
+    uint32_t shown = cut(bytes, length, FGW_DEMAND_SHOWN_MAX);
+    put(text, "\"", 1);
+    for (uint32_t i = 0; i < shown;) {
+        uint32_t size = character(bytes + i, shown - i);
+        if (size == 0) {
+            put(text, "?", 1);
+            size = 1;
+        } else if (bytes[i] < 0x20 || bytes[i] == 0x7f) {
+            char escaped[8];
+            snprintf(escaped, sizeof escaped, "\\u%04x", bytes[i]);
+            put(text, escaped, 6);
+        } else {
+            if (bytes[i] == '"' || bytes[i] == '\\')
+                put(text, "\\", 1);
+            put(text, bytes + i, size);
+        }
+        i += size;
+    }
+    if (shown < length)
+        put(text, ELLIPSIS, sizeof ELLIPSIS);
+    put(text, "\"", 1);
+}
+
+/* An IPv6 address to its /64 in buffer; anything else stays as it is. */
+static struct fgw_value network(const struct fgw_value *value, char *buffer, size_t capacity)
+{
+    uint8_t address[16];
+    struct fgw_value result = *value;
+    if (value->type != FGW_VALUE_STRING || value->length >= INET6_ADDRSTRLEN
+        || !memchr(value->bytes, ':', value->length))
+        return result;
+    memcpy(buffer, value->bytes, value->length);
+    buffer[value->length] = 0;
+    if (inet_pton(AF_INET6, buffer, address) != 1)
+        return result;
+    static const uint8_t mapped[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
+    if (memcmp(address, mapped, sizeof mapped) == 0) {
+        snprintf(buffer, capacity, "%u.%u.%u.%u", address[12], address[13], address[14],
+                 address[15]);
+    } else {
+        memset(address + 8, 0, 8);
+        if (!inet_ntop(AF_INET6, address, buffer, INET6_ADDRSTRLEN))
+            return result;
+        memcpy(buffer + strlen(buffer), "/64", 4);
+    }
+    result.bytes = (const uint8_t *)buffer;
+    result.length = (uint32_t)strlen(buffer);
+    return result;
+}
+
+static void put_one(const struct fgw_value *value, struct row *row, struct text *text)
+{
+    uint8_t number[32];
+    switch (value->type) {
+    case FGW_VALUE_STRING:
+        put_value(row, value->type, value->bytes, value->length);
+        put_string(text, value->bytes, value->length);
+        break;
+    case FGW_VALUE_BOOL:
+    case FGW_VALUE_INT:
+    case FGW_VALUE_DOUBLE: {
+        uint32_t length = fgw_value_text(value, number, sizeof number);
+        put_value(row, value->type, number, length);
+        put(text, number, length);
+        break;
+    }
+    default:
+        put_value(row, FGW_VALUE_ABSENT, NULL, 0);
+        put(text, "null", 4);
+    }
+}
+
+int fgw_demand_key(const uint8_t *prefix, size_t prefix_length, const struct fgw_value *values,
+                   uint32_t n_values, uint32_t addresses, uint64_t identity[2], uint8_t *text,
+                   size_t capacity)
+{
+    struct row row;
+    struct text shown = {text, capacity, 0, 1};
+    char address[INET6_ADDRSTRLEN + 8];
+    if (prefix_length > FGW_DEMAND_PREFIX_MAX || n_values > FGW_DEMAND_VALUES_MAX)
+        return -1;
+    if (prefix_length)
+        memcpy(row.bytes, prefix, prefix_length);
+    row.used = prefix_length;
+
+    put(&shown, "[", 1);
+    for (uint32_t i = 0; i < n_values; i++) {
+        struct fgw_value value = values[i];
+        if (addresses >> i & 1)
+            value = network(&value, address, sizeof address);
+        if (i)
+            put(&shown, ",", 1);
+        put_one(&value, &row, &shown);
+    }
+    put(&shown, "]", 1);
+    fgw_siphash128(NAME_KEY, row.bytes, row.used, identity);
+
+    if (!shown.whole) {
+        shown.used = 0;
+        shown.whole = 1;
+        put(&shown, "[\"\xe2\x80\xa6\"]", 7);
+    }
+    return shown.whole ? (int)shown.used : 0;
+}
+
+uint32_t fgw_value_text(const struct fgw_value *value, uint8_t *out, uint32_t capacity)
+{
+    char number[32];
+    int length;
+    switch (value->type) {
+    case FGW_VALUE_STRING: {
+        uint32_t bytes = cut(value->bytes, value->length, capacity);
+        if (bytes)
+            memcpy(out, value->bytes, bytes);
+        return bytes;
+    }
+    case FGW_VALUE_BOOL:
+        length = snprintf(number, sizeof number, "%s", value->as.number ? "true" : "false");
+        break;
+    case FGW_VALUE_INT:
+        length = snprintf(number, sizeof number, "%" PRId64, value->as.number);
+        break;
+    case FGW_VALUE_DOUBLE:
+        length = snprintf(number, sizeof number, "%.17g", value->as.real);
+        break;
+    default:
+        return 0;
+    }
+    if (length <= 0 || (uint32_t)length > capacity)
+        return 0;
+    memcpy(out, number, (size_t)length);
+    return (uint32_t)length;
+}

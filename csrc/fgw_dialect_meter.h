@@ -1,0 +1,151 @@
+/* fgw_dialect_meter.h - what an answer cost, read while its bytes pass.
+ *
+ * A meter is fed the decoded body (chunking and gzip taken off) of one answer
+ * in pieces of any size. Streamed bodies go event by event, so that a relay
+ * knows the offset just after each event and may hold back or drop exactly one:
+ *
+ *     size_t at = 0, sent = 0;
+ *     while (fgw_meter_next(&meter, bytes, length, &at) == FGW_METER_EVENT) {
+ *         if (meter.event & FGW_EVENT_HIDE) ... drop [sent, at) and what was held of it before
+ *         sent = at;
+ *     }
+ *     // [sent, length) is the beginning of the next event (or all of a body that is no stream)
+ *
+ * Usage is kept twice: as the provider reported it (struct fgw_usage_report, merged
+ * by that dialect's rule) and, computed on demand, in disjoint classes (struct fgw_usage).
+ */
+#ifndef FGW_DIALECT_METER_H
+#define FGW_DIALECT_METER_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "fgw_dialect.h"
+#include "fgw_json.h"
+#include "fgw_sse.h"
+
+/* Fields of a report; also the bit numbers of `present`. */
+enum fgw_report_field {
+    FGW_REPORT_INPUT = 0,   /* prompt_tokens, input_tokens */
+    FGW_REPORT_OUTPUT,      /* completion_tokens, output_tokens */
+    FGW_REPORT_TOTAL,
+    FGW_REPORT_CACHED,      /* read from a cache */
+    FGW_REPORT_CACHE_WRITE, /* anthropic: all of it; 5m and 1h are parts */
+    FGW_REPORT_CACHE_WRITE_1H,
+    FGW_REPORT_REASONING,
+    FGW_REPORT_AUDIO_INPUT,
+    FGW_REPORT_AUDIO_OUTPUT,
+    FGW_REPORT_IMAGE_INPUT,
+    FGW_REPORT_IMAGE_OUTPUT,
+    FGW_REPORT_FIELDS
+};
+
+enum fgw_vendor {
+    FGW_VENDOR_REASONING_APART = 1, /* Vercel: output may leave reasoning out, total as well */
+    FGW_VENDOR_AUDIO_APART = 2,     /* Mistral: tokens of sound are in the total alone */
+};
+
+/* The provider's own numbers, in its own convention; absent, and 0, are different things. */
+struct fgw_usage_report {
+    uint32_t present; /* bit per field */
+    uint8_t vendor;   /* enum fgw_vendor: marks of those whose numbers mean something else */
+    uint64_t value[FGW_REPORT_FIELDS];
+};
+
+enum fgw_usage_flag {
+    FGW_USAGE_PROVIDER = 1,    /* the numbers are the provider's, final, and believable */
+    FGW_USAGE_PARTIAL = 2,     /* input is the provider's; output is not final (stream cut short) */
+    FGW_USAGE_ZERO = 4,        /* reported as all zero although there was output: not believed */
+    FGW_USAGE_CLAMPED = 8,     /* a part was larger than its whole */
+    FGW_USAGE_ITERATIONS = 16, /* sub-inferences outside the top level were added (Anthropic) */
+    FGW_USAGE_OTHER_MODEL = 32, /* some of them ran on another model, at another price */
+};
+
+/* Disjoint classes: their sum is what was processed, nothing is counted twice. */
+struct fgw_usage {
+    uint64_t input; /* text, not from a cache, not written to one */
+    uint64_t cached_input;
+    uint64_t cache_write;    /* kept five minutes, or as long as the provider does by default */
+    uint64_t cache_write_1h; /* kept an hour */
+    uint64_t audio_input;
+    uint64_t image_input;
+    uint64_t output; /* text, without reasoning */
+    uint64_t reasoning;
+    uint64_t audio_output;
+    uint64_t image_output;
+    uint32_t flags; /* enum fgw_usage_flag; 0: nothing was reported */
+};
+
+static inline uint64_t fgw_usage_input(const struct fgw_usage *usage)
+{
+    return usage->input + usage->cached_input + usage->cache_write + usage->cache_write_1h +
+           usage->audio_input + usage->image_input;
+}
+
+static inline uint64_t fgw_usage_output(const struct fgw_usage *usage)
+{
+    return usage->output + usage->reasoning + usage->audio_output + usage->image_output;
+}
+
+enum fgw_event_flag {
+    FGW_EVENT_DISPATCH = 1, /* an event for the client (else comments or blank lines only) */
+    FGW_EVENT_TEXT = 2,     /* it bore generated text: event_bytes of it */
+    FGW_EVENT_USAGE = 4,    /* it bore a usage object that is not null */
+    FGW_EVENT_HIDE = 8,     /* the usage chunk that only the gateway asked for: drop it */
+    FGW_EVENT_FINISH = 16,  /* the model's own end (finish_reason, stop_reason, response.completed) */
+    FGW_EVENT_DONE = 32,    /* the end of the protocol ([DONE], message_stop, response.*) */
+    FGW_EVENT_ERROR = 64,   /* the provider reports an error inside the stream */
+    FGW_EVENT_BROKEN = 128, /* its data are no JSON; passed on all the same */
+};
+
+#define FGW_METER_ID_MAX 128
+#define FGW_METER_MODEL_MAX 128
+
+enum fgw_meter_code { FGW_METER_MORE = 0, FGW_METER_EVENT = 1 };
+
+struct fgw_meter {
+    uint8_t dialect;
+    uint8_t operation;
+    uint8_t streaming;
+    uint8_t hide_usage;  /* set by the caller after init, from fgw_edits.hide_usage */
+    uint8_t event;       /* enum fgw_event_flag of the event that just ended */
+    uint8_t ever;        /* all of them or-ed, over the answer */
+    uint8_t id_bytes;
+    uint8_t model_bytes;
+    uint8_t usage_state; /* private */
+    uint8_t name_bytes;
+    uint8_t head_bytes;
+    uint8_t fed;
+    uint64_t event_bytes;  /* decoded bytes of generated text in the event that just ended */
+    uint64_t events;       /* dispatched */
+    uint64_t text_events;  /* dispatched with generated text */
+    uint64_t output_bytes; /* decoded bytes of generated text, all events or the whole body */
+    struct fgw_usage_report report;
+    struct fgw_usage_report iterations; /* Anthropic: the sum of those outside the top level, */
+    struct fgw_usage_report passes;     /* of the object being read, */
+    struct fgw_usage_report earlier;    /* and of messages before this one in the same stream */
+    uint8_t iteration_flags;
+    uint8_t pass_flags;
+    char name[15]; /* event: of the block being read, cut */
+    char head[8];  /* first bytes of its data, for [DONE] */
+    char id[FGW_METER_ID_MAX];       /* the answer's id, cut */
+    char model[FGW_METER_MODEL_MAX]; /* the model that answered, cut */
+    struct fgw_sse sse;
+    struct fgw_json json;
+};
+
+/* `streaming`: the body is SSE (go by the answer's content-type, not by the request). */
+void fgw_meter_init(struct fgw_meter *meter, uint8_t dialect, uint8_t operation, int streaming);
+
+/* Reads on from bytes[*at]. FGW_METER_EVENT: an event ended just before the new *at (`event`,
+ * `event_bytes` tell about it; call again). FGW_METER_MORE: all is read. */
+enum fgw_meter_code fgw_meter_next(struct fgw_meter *meter, const uint8_t *bytes, size_t length,
+                                   size_t *at);
+
+/* The body has ended, wherever: a last event without its blank line still counts. Idempotent. */
+void fgw_meter_end(struct fgw_meter *meter);
+
+/* The classes so far. Returns `usage->flags`. */
+uint32_t fgw_meter_usage(const struct fgw_meter *meter, struct fgw_usage *usage);
+
+#endif

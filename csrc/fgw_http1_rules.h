@@ -1,0 +1,30 @@
+/* fgw_http1_rules.h - what single fields must say. Private to the http1 kernels.
+ *
+ * Each returns FGW_E_NONE or the rule that is broken.
+ */
+#ifndef FGW_HTTP1_RULES_H
+#define FGW_HTTP1_RULES_H
+
+#include "fgw_http1.h"
+
+/* uri-host [":" [port]], no userinfo, port <= 65535: RFC 9110 7.2, without percent-encoding. */
+uint16_t fgw_rule_host(const uint8_t *text, uint32_t len);
+
+/* Digits only, at most 2^63 - 1; leading zeros count for nothing (never octal). */
+uint16_t fgw_rule_length(const uint8_t *text, uint32_t len, int64_t *length);
+
+/* Exactly `chunked`. */
+uint16_t fgw_rule_coding(const uint8_t *text, uint32_t len);
+
+/* A list of tokens: close, keep-alive and upgrade are noted in head, the rest nominated. */
+uint16_t fgw_rule_connection(struct fgw_head *head, const uint8_t *buf, uint32_t off,
+                             uint32_t len);
+
+/* Marks the fields of head that Connection nominated, but for those that a peer may not strip. */
+void fgw_rule_nominate(struct fgw_head *head, const uint8_t *buf);
+
+/* The field that a name means to a reader to whom `_` is `-`, if that is a field whose alias may not
+ * pass; else FGW_H_OTHER. */
+uint8_t fgw_rule_alias(const uint8_t *name, uint32_t len);
+
+#endif

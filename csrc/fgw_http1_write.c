@@ -1,0 +1,205 @@
+#include "fgw_http1_write.h"
+
+#include <string.h>
+
+#include "fgw_ascii.h"
+
+/* Where the next byte goes; `out` NULL once the room was too small. */
+struct sink {
+    uint8_t *start, *out, *end;
+};
+
+static void put(struct sink *sink, const void *bytes, size_t len)
+{
+    if (!sink->out || (size_t)(sink->end - sink->out) < len) {
+        sink->out = NULL;
+        return;
+    }
+    if (len) /* an empty value may be NULL */
+        memcpy(sink->out, bytes, len);
+    sink->out += len;
+}
+
+static void put_span(struct sink *sink, const uint8_t *buf, uint32_t off, uint32_t len)
+{
+    put(sink, buf + off, len);
+}
+
+static int32_t written(const struct sink *sink)
+{
+    return sink->out ? (int32_t)(sink->out - sink->start) : -1;
+}
+
+static struct sink sink_of(uint8_t *out, uint32_t cap)
+{
+    const uint32_t room = cap < INT32_MAX ? cap : INT32_MAX;
+    return (struct sink){out, out, out + room};
+}
+
+/* The line in the buffer is already what we would write. */
+static int is_canonical(const struct fgw_header *header, const uint8_t *buf)
+{
+    return header->value_off == header->name_off + header->name_len + 2 &&
+           buf[header->value_off - 1] == ' ' && buf[header->value_off + header->value_len] == '\r';
+}
+
+int32_t fgw_http1_copy_fields(uint8_t *out, uint32_t cap, const struct fgw_head *head,
+                              const uint8_t *buf, uint64_t drop_mask)
+{
+    struct sink sink = sink_of(out, cap);
+    uint32_t run = 0, run_end = 0; /* canonical lines that touch leave in one copy */
+
+    for (uint32_t i = 0; i < head->n_headers; i++) {
+        const struct fgw_header *header = &head->headers[i];
+        if (header->nominated || (drop_mask >> header->id) & 1)
+            continue;
+        const uint32_t value_end = header->value_off + header->value_len;
+        if (is_canonical(header, buf)) {
+            if (header->name_off != run_end) {
+                put_span(&sink, buf, run, run_end - run);
+                run = header->name_off;
+            }
+            run_end = value_end + 2;
+            continue;
+        }
+        put_span(&sink, buf, run, run_end - run);
+        run = run_end = 0;
+        put_span(&sink, buf, header->name_off, header->name_len);
+        put(&sink, ": ", 2);
+        put_span(&sink, buf, header->value_off, header->value_len);
+        put(&sink, "\r\n", 2);
+    }
+    put_span(&sink, buf, run, run_end - run);
+    return written(&sink);
+}
+
+static const char *phrase(uint16_t status)
+{
+    static const struct {
+        uint16_t status;
+        const char *text;
+    } PHRASES[] = {
+        {200, "OK"}, {100, "Continue"}, {101, "Switching Protocols"}, {201, "Created"},
+        {202, "Accepted"}, {204, "No Content"}, {206, "Partial Content"},
+        {301, "Moved Permanently"}, {302, "Found"}, {303, "See Other"}, {304, "Not Modified"},
+        {307, "Temporary Redirect"}, {308, "Permanent Redirect"}, {400, "Bad Request"},
+        {401, "Unauthorized"}, {402, "Payment Required"}, {403, "Forbidden"}, {404, "Not Found"},
+        {405, "Method Not Allowed"}, {406, "Not Acceptable"}, {408, "Request Timeout"},
+        {409, "Conflict"}, {410, "Gone"}, {411, "Length Required"}, {412, "Precondition Failed"},
+        {413, "Content Too Large"}, {414, "URI Too Long"}, {415, "Unsupported Media Type"},
+        {416, "Range Not Satisfiable"}, {417, "Expectation Failed"},
+        {421, "Misdirected Request"}, {422, "Unprocessable Content"}, {424, "Failed Dependency"},
+        {425, "Too Early"}, {426, "Upgrade Required"}, {428, "Precondition Required"},
+        {429, "Too Many Requests"}, {431, "Request Header Fields Too Large"},
+        {451, "Unavailable For Legal Reasons"}, {500, "Internal Server Error"},
+        {501, "Not Implemented"}, {502, "Bad Gateway"}, {503, "Service Unavailable"},
+        {504, "Gateway Timeout"}, {505, "HTTP Version Not Supported"}, {529, "Overloaded"},
+    };
+    for (size_t i = 0; i < sizeof PHRASES / sizeof PHRASES[0]; i++)
+        if (PHRASES[i].status == status)
+            return PHRASES[i].text;
+    return "";
+}
+
+int32_t fgw_http1_put_status(uint8_t *out, uint32_t cap, uint16_t status)
+{
+    struct sink sink = sink_of(out, cap);
+    if (status < 100 || status > 999)
+        return -1;
+    const char digits[4] = {(char)('0' + status / 100), (char)('0' + status / 10 % 10),
+                            (char)('0' + status % 10), ' '};
+    const char *text = phrase(status);
+    put(&sink, "HTTP/1.1 ", 9);
+    put(&sink, digits, 4);
+    put(&sink, text, strlen(text));
+    put(&sink, "\r\n", 2);
+    return written(&sink);
+}
+
+int32_t fgw_http1_put_request_line(uint8_t *out, uint32_t cap, const struct fgw_head *head,
+                                   const uint8_t *buf)
+{
+    struct sink sink = sink_of(out, cap);
+    put_span(&sink, buf, head->method_text.off, head->method_text.len);
+    put(&sink, " ", 1);
+    put_span(&sink, buf, head->path.off, head->path.len);
+    if (head->query.off) {
+        put(&sink, "?", 1);
+        put_span(&sink, buf, head->query.off, head->query.len);
+    }
+    put(&sink, " HTTP/1.1\r\n", 11);
+    return written(&sink);
+}
+
+int32_t fgw_http1_put_field(uint8_t *out, uint32_t cap, const char *name, uint32_t name_len,
+                            const uint8_t *value, uint32_t value_len)
+{
+    struct sink sink = sink_of(out, cap);
+    if (name_len == 0)
+        return -1;
+    for (uint32_t i = 0; i < name_len; i++)
+        if (!fgw_ascii_is((uint8_t)name[i], FGW_ASCII_TOKEN))
+            return -1;
+    for (uint32_t i = 0; i < value_len; i++)
+        if (!fgw_ascii_is(value[i], FGW_ASCII_VALUE))
+            return -1;
+    put(&sink, name, name_len);
+    put(&sink, ": ", 2);
+    put(&sink, value, value_len);
+    put(&sink, "\r\n", 2);
+    return written(&sink);
+}
+
+/* Digits of value at the end of text[0, 20): where they begin. */
+static uint32_t decimal(char *text, uint64_t value)
+{
+    uint32_t at = 20;
+    do {
+        text[--at] = (char)('0' + value % 10);
+        value /= 10;
+    } while (value);
+    return at;
+}
+
+int32_t fgw_http1_put_number(uint8_t *out, uint32_t cap, const char *name, uint32_t name_len,
+                             uint64_t value)
+{
+    struct sink sink = sink_of(out, cap);
+    char text[20];
+    const uint32_t at = decimal(text, value);
+    put(&sink, name, name_len);
+    put(&sink, ": ", 2);
+    put(&sink, text + at, 20 - at);
+    put(&sink, "\r\n", 2);
+    return written(&sink);
+}
+
+int32_t fgw_http1_put_bytes(uint8_t *out, uint32_t cap, const void *bytes, uint32_t len)
+{
+    struct sink sink = sink_of(out, cap);
+    put(&sink, bytes, len);
+    return written(&sink);
+}
+
+int32_t fgw_http1_put_u64(uint8_t *out, uint32_t cap, uint64_t value)
+{
+    char text[20];
+    const uint32_t at = decimal(text, value);
+    return fgw_http1_put_bytes(out, cap, text + at, 20 - at);
+}
+
+int32_t fgw_http1_put_chunk_size(uint8_t *out, uint32_t cap, uint64_t size)
+{
+    char line[FGW_CHUNK_LINE_MAX] = {[16] = '\r', [17] = '\n'};
+    uint32_t at = 16;
+    do {
+        line[--at] = "0123456789abcdef"[size & 15];
+        size >>= 4;
+    } while (size);
+    return fgw_http1_put_bytes(out, cap, line + at, FGW_CHUNK_LINE_MAX - at);
+}
+
+int32_t fgw_http1_put_end(uint8_t *out, uint32_t cap)
+{
+    return fgw_http1_put_bytes(out, cap, "\r\n", 2);
+}

@@ -1,0 +1,106 @@
+/* fgw_policy.h - what phases tell each other about one request, as plain old structs:
+ * the facts that rules read, and the effects that rules have.
+ *
+ * Rooms of one layer never call each other. POLICY reads facts[] and writes effects; LIMIT
+ * reads effects.demands; ROUTE and UPSTREAM read the rest. The exchange carries all of them.
+ */
+#ifndef FGW_POLICY_H
+#define FGW_POLICY_H
+
+#include <stdint.h>
+
+#include "fgw_record.h"
+
+enum fgw_value_type {
+    FGW_VALUE_ABSENT = 0, /* e.g. a header that the request does not have */
+    FGW_VALUE_BOOL = 1,
+    FGW_VALUE_INT = 2,
+    FGW_VALUE_STRING = 3,
+    FGW_VALUE_DOUBLE = 4,
+};
+
+/* Strings point into the exchange's buffer or into the plan; both outlive the decision. */
+struct fgw_value {
+    const uint8_t *bytes;
+    uint32_t length;
+    uint32_t type;
+    union {
+        int64_t number; /* INT, BOOL (0 or 1), time in nanoseconds */
+        double real;
+    } as;
+};
+
+/* Facts with a fixed place. Behind FGW_FACTS_FIXED stand those that a policy names itself:
+ * req.headers[…], key.tags.…, key.owner.…, in the order of Policy.dynamic_facts. */
+enum fgw_fact {
+    FGW_FACT_REQ_METHOD,
+    FGW_FACT_REQ_PATH,
+    FGW_FACT_REQ_QUERY,
+    FGW_FACT_REQ_HOST,
+    FGW_FACT_REQ_SIZE,
+    FGW_FACT_CONN_CLIENT_IP,
+    FGW_FACT_CONN_TLS,
+    FGW_FACT_AI_DIALECT,
+    FGW_FACT_AI_OPERATION,
+    FGW_FACT_AI_PROVIDER,
+    FGW_FACT_AI_MODEL,
+    FGW_FACT_AI_USER,
+    FGW_FACT_AI_STREAM,
+    FGW_FACT_AI_TOOLS,
+    FGW_FACT_AI_N,
+    FGW_FACT_AI_INPUT_TOKENS,
+    FGW_FACT_AI_MAX_OUTPUT_TOKENS,
+    FGW_FACT_KEY_ID,
+    FGW_FACT_TIME_NOW,     /* INT, seconds since 1970 */
+    FGW_FACT_TIME_HOUR,    /* INT, UTC */
+    FGW_FACT_TIME_WEEKDAY, /* INT, 0 = Monday, UTC */
+    FGW_FACTS_FIXED,
+};
+#define FGW_FACTS_MAX 64
+
+enum fgw_action {
+    FGW_ACTION_NONE = 0,
+    FGW_ACTION_DENY = 1,
+    FGW_ACTION_RATE_LIMIT = 2,
+    FGW_ACTION_CAP_OUTPUT = 3,
+    FGW_ACTION_RESTRICT_MODELS = 4,
+};
+
+/* A limit that a matching rule (or the key itself) wants taken. */
+struct fgw_demand {
+    uint64_t identity[2]; /* SipHash-128 of the limit's identity and the bucket key */
+    uint16_t limit;       /* index into the plan's limits */
+    uint16_t text_offset; /* the bucket key as JSON array text, in effects.key_text */
+    uint16_t text_length;
+    uint8_t enforced;
+    uint8_t reserved;
+    uint64_t rule; /* name hash of the rule */
+};
+
+#define FGW_KEY_TEXT_MAX 1024
+
+struct fgw_effects {
+    uint8_t denied;
+    uint8_t n_rules;
+    uint8_t n_demands;
+    uint8_t deny_action; /* enum fgw_action */
+    uint16_t rules_total;
+    uint16_t status;      /* of a denial */
+    uint16_t code;        /* FGW code of a denial */
+    uint16_t message;     /* index into Policy.messages + 1; 0: the catalogue's text */
+    uint16_t key_text_used;
+    uint16_t reserved;
+    uint64_t rule;        /* name hash of the rule that denied, else of the last that shaped */
+    int64_t output_max;   /* tokens; 0: no rule lowered it */
+    uint64_t output_rule; /* name hash of the rule that lowered it */
+    struct fgw_rule_trace rules[FGW_RULES_MAX];
+    struct fgw_demand demands[FGW_LIMITS_MAX];
+    uint8_t key_text[FGW_KEY_TEXT_MAX];
+};
+
+/* Amounts by unit, as held at admission or as they turned out. */
+struct fgw_amounts {
+    uint64_t by_unit[FGW_UNITS];
+};
+
+#endif

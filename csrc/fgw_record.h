@@ -1,0 +1,256 @@
+/* fgw_record.h - what the ledger is made of: binary records, posted by workers into rings,
+ * stored by the recorder in batches, rendered by `explain` and summed by `usage`.
+ *
+ * Every record begins with the same head, is a multiple of 8 bytes long and is written in the
+ * machine's own byte order (rings never leave the machine; exports re-encode).
+ *
+ *   0        8          16                    32        40
+ *   | size.. | sequence | request id (16)     | wall_ns | body ...
+ *
+ * REQUEST  one per request that reached a decision: who, what, verdict, rules, limits.
+ * OPEN     one per attempt, posted before the first byte goes to a provider.
+ * CLOSE    one per OPEN, always: fate, tokens by class, interval, cost.
+ * NAME     text behind a 64-bit (or, for limits, 128-bit) hash, posted by whoever first uses it.
+ * REFUSED  a count of refusals beyond the sampled ones, by (rule, code, key).
+ *
+ * Texts never stand in the hot records: only their hashes (fgw_hash.h, SipHash with the
+ * fixed key FGW_NAME_KEY, so a name has the same hash in every process and after a restart).
+ */
+#ifndef FGW_RECORD_H
+#define FGW_RECORD_H
+
+#include <stdint.h>
+
+#define FGW_RECORD_VERSION 1
+#define FGW_LABELS_MAX 4
+#define FGW_RULES_MAX 16  /* matched rules kept in a record; more are counted in rules_total */
+#define FGW_LIMITS_MAX 8  /* limits one request may take together: a load error beyond that */
+#define FGW_PHASES_MAX 16
+
+/* SipHash-2-4 key of all names: a constant, because hashes are stored. */
+#define FGW_NAME_KEY0 0x666173746777206eu
+#define FGW_NAME_KEY1 0x616d657320763031u
+
+enum fgw_record_kind {
+    FGW_RECORD_REQUEST = 1,
+    FGW_RECORD_OPEN = 2,
+    FGW_RECORD_CLOSE = 3,
+    FGW_RECORD_NAME = 4,
+    FGW_RECORD_REFUSED = 5,
+};
+
+/* Names a request for ever: `generation` is given to a worker at its birth by the supervisor,
+ * is unique over restarts (kept in data_dir), and `sequence` counts that worker's requests.
+ * As text: "%08x-%02x-%010x" % (generation, worker, sequence). */
+struct fgw_request_id {
+    uint32_t generation;
+    uint16_t worker;
+    uint16_t reserved;
+    uint64_t sequence;
+};
+
+struct fgw_record {
+    uint32_t size; /* of the whole record, a multiple of 8 */
+    uint8_t kind;
+    uint8_t version;
+    uint16_t flags;
+    uint64_t sequence; /* of the ring it was posted in */
+    struct fgw_request_id id;
+    uint64_t wall_ns; /* CLOCK_REALTIME at admission (REQUEST), open (OPEN), end (CLOSE) */
+};
+_Static_assert(sizeof(struct fgw_record) == 40, "stored in the ledger");
+
+/* What usage is summed by. Name hashes; 0 = none. `account` names a JSON text
+ * {"id":…,"owner":{…},"tags":{…}}: the key as it was then. */
+struct fgw_dims {
+    uint64_t account;
+    uint64_t model;          /* as the client asked */
+    uint64_t provider;
+    uint64_t upstream_model; /* as the provider was asked */
+    uint64_t user;
+    uint64_t label[FGW_LABELS_MAX];
+    uint8_t dialect;   /* enum fgw_dialect_id (fgw_dialect.h) */
+    uint8_t operation; /* enum fgw_operation (fgw_dialect.h) */
+    uint8_t stream;
+    uint8_t reserved[5];
+};
+_Static_assert(sizeof(struct fgw_dims) == 80, "stored in the ledger");
+
+/* Tokens by class, disjoint: no token stands in two of them. */
+struct fgw_tokens {
+    uint64_t input; /* not cached, text */
+    uint64_t cached_input;
+    uint64_t cache_write;    /* short lifetime (5 minutes) or unnamed */
+    uint64_t cache_write_1h;
+    uint64_t output; /* visible, without reasoning */
+    uint64_t reasoning;
+    uint64_t audio_input;
+    uint64_t audio_output;
+};
+_Static_assert(sizeof(struct fgw_tokens) == 64, "stored in the ledger");
+
+enum fgw_provenance {
+    FGW_PROVENANCE_NONE = 0,      /* nothing to count: nothing was asked of a provider */
+    FGW_PROVENANCE_PROVIDER = 1,  /* the provider's own final number: low == point == high */
+    FGW_PROVENANCE_COUNTED = 2,   /* tokenizer over what passed */
+    FGW_PROVENANCE_ESTIMATED = 3, /* a point inside [low, high] */
+};
+
+enum fgw_fate {
+    FGW_FATE_OPEN = 0, /* never stored in a CLOSE */
+    FGW_FATE_DELIVERED = 1,
+    FGW_FATE_CUT_BY_CLIENT = 2,
+    FGW_FATE_CUT_BY_CAP = 3,
+    FGW_FATE_FAILED_BEFORE_FIRST_BYTE = 4,
+    FGW_FATE_FAILED_IN_STREAM = 5,
+    FGW_FATE_RETRIED_AWAY = 6,
+    FGW_FATE_WORKER_LOST = 7,
+};
+
+enum fgw_limit_verdict {
+    FGW_LIMIT_TAKEN = 1,
+    FGW_LIMIT_REFUSED = 2,        /* would pass after wait_ms */
+    FGW_LIMIT_NEVER = 3,          /* more than the limit can ever hold */
+    FGW_LIMIT_UNDONE = 4,         /* had room, but another limit refused: given back */
+    FGW_LIMIT_TABLE_FULL = 5,     /* no word could be had: fails closed */
+};
+
+enum fgw_unit {
+    FGW_UNIT_REQUESTS = 0,
+    FGW_UNIT_TOKENS = 1,
+    FGW_UNIT_INPUT_TOKENS = 2,
+    FGW_UNIT_OUTPUT_TOKENS = 3,
+    FGW_UNIT_COST = 4, /* micro-dollars */
+    FGW_UNIT_SLOTS = 5,
+    FGW_UNITS = 6,
+};
+
+/* A matched rule and what it did. */
+struct fgw_rule_trace {
+    uint64_t rule; /* name hash of the rule's name (or its position, "on_http_request[3]") */
+    uint8_t action; /* enum fgw_action (fgw_policy.h); 0: matched without effect */
+    uint8_t enforced;
+    uint16_t code; /* FGW code of a refusal, else 0 */
+    uint32_t reserved;
+    int64_t value; /* e.g. the output ceiling put in force */
+};
+_Static_assert(sizeof(struct fgw_rule_trace) == 24, "stored in the ledger");
+
+/* A limit with its values at that instant. Amounts in the limit's unit. */
+struct fgw_limit_trace {
+    uint64_t identity[2]; /* what the shared table is keyed by; NAME records tell limit and key */
+    uint64_t rule;        /* name hash of the limit's name */
+    uint64_t used;        /* after this decision, held included */
+    uint64_t held;        /* of it, by requests that still run (0 where pace does not know) */
+    uint64_t limit;       /* capacity */
+    uint64_t taken;       /* by this request at admission */
+    uint64_t wait_ns;     /* REFUSED: until it would pass */
+    uint64_t reset_ns;    /* until full again, from then */
+    uint8_t unit;
+    uint8_t verdict; /* enum fgw_limit_verdict */
+    uint8_t enforced;
+    uint8_t reserved[5];
+};
+_Static_assert(sizeof(struct fgw_limit_trace) == 80, "stored in the ledger");
+
+/* REQUEST, followed by rules[n_rules], then limits[n_limits]. */
+struct fgw_record_request {
+    struct fgw_record head;
+    struct fgw_dims dims; /* provider and upstream_model 0 where refused before ROUTE */
+    uint64_t policy_version;
+    uint64_t client_request_id; /* name hash of the client's own x-request-id, 0: none */
+    uint8_t client_ip[16];      /* IPv6, or v4-mapped */
+    uint32_t input_bytes;       /* of the body */
+    uint32_t input_estimate;    /* tokens */
+    uint32_t output_max;        /* output limit in force, tokens; 0: none */
+    uint16_t status;            /* of a refusal; 0: allowed, see CLOSE */
+    uint16_t code;              /* FGW code of a refusal */
+    uint64_t rule;              /* name hash of the rule that refused or shaped */
+    uint64_t reason;            /* name hash of the reason's text, 0: the catalogue's */
+    uint8_t verdict;            /* 0 allow, 1 deny */
+    uint8_t phase;              /* where it ended, enum Phase (exchange.pxd) */
+    uint8_t n_rules;
+    uint8_t n_limits;
+    uint16_t rules_total;
+    uint8_t sampled; /* 1: stands for more refusals, see REFUSED */
+    uint8_t tools;
+    uint32_t phase_us[FGW_PHASES_MAX]; /* time spent up to the decision, by phase */
+};
+_Static_assert(sizeof(struct fgw_record_request) == 256, "stored in the ledger");
+
+struct fgw_record_open {
+    struct fgw_record head;
+    struct fgw_dims dims;
+    uint64_t provider_key; /* name hash of the provider key's id */
+    uint64_t input_high;   /* no more input tokens than this */
+    uint64_t output_high;  /* no more output tokens than this; UINT64_MAX: no bound known */
+    uint8_t attempt;       /* 1, 2, … */
+    uint8_t n_held;
+    uint8_t reserved[6];
+    struct fgw_held {
+        uint64_t identity[2];
+        uint64_t amount;
+    } held[FGW_LIMITS_MAX]; /* n_held of them are stored */
+};
+
+struct fgw_record_close {
+    struct fgw_record head;
+    struct fgw_dims dims;
+    struct fgw_tokens tokens; /* the point */
+    uint64_t input_low, input_high; /* normalised: cached and cache writes included */
+    uint64_t output_low, output_high; /* reasoning included */
+    int64_t cost_nano_usd; /* -1: price unknown */
+    uint32_t price_version;
+    uint16_t status; /* what the client got (last attempt), else what the provider answered */
+    uint16_t code;   /* FGW code where the gateway ended it */
+    uint8_t fate;
+    uint8_t provenance; /* the weaker of the two below */
+    uint8_t input_provenance;
+    uint8_t output_provenance;
+    uint8_t attempt;
+    uint8_t final; /* 1: no further attempt follows; the request is over */
+    uint16_t reserved0;
+    uint32_t events;
+    uint32_t reserved;
+    uint64_t bytes_in;  /* request body sent */
+    uint64_t bytes_out; /* response body delivered */
+    uint64_t started_ns; /* wall clock of the attempt's OPEN */
+    uint32_t phase_us[FGW_PHASES_MAX]; /* of the whole request, where final */
+};
+
+struct fgw_record_name {
+    struct fgw_record head;
+    uint64_t hash[2]; /* hash[1] = 0 but for limits */
+    uint8_t space;    /* enum fgw_name_space */
+    uint8_t reserved;
+    uint16_t length;
+    uint32_t padding;
+    char text[]; /* length bytes, padded with zeros to a multiple of 8 */
+};
+
+enum fgw_name_space {
+    FGW_NAME_ACCOUNT = 1, /* JSON {"id","owner","tags"} */
+    FGW_NAME_MODEL = 2,
+    FGW_NAME_PROVIDER = 3,
+    FGW_NAME_RULE = 4,
+    FGW_NAME_LIMIT = 5, /* limit's name as text, for limit_trace.rule */
+    FGW_NAME_BUCKET = 6, /* 128-bit identity -> JSON {"name","unit","key":[…],"limit",…} */
+    FGW_NAME_USER = 7,
+    FGW_NAME_LABEL = 8,
+    FGW_NAME_REASON = 9,
+    FGW_NAME_POLICY = 10, /* policy version -> its text form */
+    FGW_NAME_REQUEST = 11, /* a client's own x-request-id */
+    FGW_NAME_PROVIDER_KEY = 12,
+};
+
+struct fgw_record_refused {
+    struct fgw_record head; /* id of the last one counted */
+    uint64_t rule;
+    uint64_t account;
+    uint16_t code;
+    uint16_t status;
+    uint32_t reserved;
+    uint64_t count; /* refusals not posted one by one since the last such record */
+};
+
+#endif

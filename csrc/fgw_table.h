@@ -1,0 +1,94 @@
+/* fgw_table.h - the limit table: 128-bit keys to 16-byte cells, lock-free, shared by all workers.
+ *
+ * A key has one group of 14 places. A group is 512 bytes, 8 cache lines:
+ *
+ *     0         14        16                240                464          478      512
+ *     | tags[14]| version | keys[14] (16 B) | cells[14] (16 B) | kinds[14]  | (0)    |
+ *     '-- header (16) ----'
+ *
+ * A tag is 0 (free), 1 (leaving) or 2..255 from the key. Insert: CAS the header (claim a tag), then
+ * CAS the key from zero. Who finds its own tag with an empty key fills that place: so a worker
+ * that dies in between leaves nothing behind, and two that insert one key meet in one place. (A
+ * tag is claimed only when every place with that tag has its key, under an unchanged header: hence
+ * no two empty places of one tag, hence no key twice.)
+ *
+ * Only the supervisor evicts: bury the cell, tag "leaving", wait until every worker has passed a
+ * loop turn, zero, free. A worker that meets a buried cell sets the tag itself and looks again.
+ * An entry is named by its index, group * 14 + place.
+ */
+#ifndef FGW_TABLE_H
+#define FGW_TABLE_H
+
+#include <stdint.h>
+
+#include "fgw_bucket.h"
+#include "fgw_word.h"
+
+#define FGW_TABLE_WAYS 14
+#define FGW_TABLE_FULL (-1) /* the key's group has no free place */
+#define FGW_TABLE_NONE (-1)
+
+/* Decides what a cell is, for eviction and for readers without a configuration. */
+enum fgw_cell_kind {
+    FGW_CELL_UNKNOWN = 0, /* never evicted */
+    FGW_CELL_PACE = 1,    /* struct fgw_bucket; goes when full */
+    FGW_CELL_SLOTS = 2,   /* struct fgw_word; goes when 0 */
+    FGW_CELL_CAP = 3,     /* struct fgw_word; goes when its window is over */
+};
+
+struct fgw_key {
+    _Alignas(16) _Atomic uint64_t low;
+    _Atomic uint64_t high;
+};
+
+union fgw_cell {
+    struct fgw_bucket bucket; /* the second half stays 0 */
+    struct fgw_word word;
+};
+_Static_assert(sizeof(union fgw_cell) == 16, "layout is shared between processes");
+
+struct fgw_table_group {
+    _Alignas(512) _Atomic uint64_t header[2];
+    struct fgw_key keys[FGW_TABLE_WAYS];
+    union fgw_cell cells[FGW_TABLE_WAYS];
+    _Atomic uint8_t kinds[FGW_TABLE_WAYS]; /* enum fgw_cell_kind << 4 | enum fgw_unit */
+    uint8_t reserved[34];
+};
+_Static_assert(sizeof(struct fgw_table_group) == 512, "layout is shared between processes");
+
+struct fgw_table {
+    struct fgw_table_group *groups;
+    uint32_t n_groups; /* a power of two */
+};
+
+/* The key's entry, or FGW_TABLE_NONE. Writes nothing: works on a read-only mapping. */
+int64_t fgw_table_find(const struct fgw_table *table, const uint64_t key[2]);
+
+/* The key's entry, inserted (zeroed: full, or nothing used) if it was not there, in which case
+ * *inserted becomes 1, for one process only. FGW_TABLE_FULL: no room. The key (0, 0) is invalid
+ * and finds no room. */
+int64_t fgw_table_insert(const struct fgw_table *table, const uint64_t key[2], uint8_t kind,
+                         int *inserted);
+
+/* The cell of an entry; NULL out of bounds. */
+union fgw_cell *fgw_table_cell(const struct fgw_table *table, uint64_t entry);
+
+/* Copies the key and kind of an entry. Returns 1, or 0 if it is empty, leaving, out of bounds. */
+int fgw_table_read(const struct fgw_table *table, uint64_t entry, uint64_t key[2], uint8_t *kind);
+
+/* 1 if that entry is this key's. */
+int fgw_table_holds(const struct fgw_table *table, uint64_t entry, const uint64_t key[2]);
+
+/* Eviction, supervisor only. bury: 1 if the entry was as zeroed and is now on its way out, 0 if
+ * it is in use. free_buried: after every worker has passed a loop turn since. */
+int fgw_table_bury(const struct fgw_table *table, struct fgw_dones dones, uint64_t entry,
+                   uint64_t now_ns);
+void fgw_table_free_buried(const struct fgw_table *table, uint64_t entry);
+
+/* Marks a buried entry as leaving, so that its key gets a new place. */
+void fgw_table_leave(const struct fgw_table *table, uint64_t entry);
+
+/* 1 if the entry is buried or leaving: a supervisor that starts anew frees what the last left. */
+int fgw_table_is_leaving(const struct fgw_table *table, uint64_t entry);
+
+#endif

@@ -1,0 +1,78 @@
+"""Durations, sizes, shares and rates as people write them, to exact integers.
+
+Each parser returns None for what it does not understand: the caller knows the place.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+from decimal import Decimal
+
+
+_UNIT_NS = {"ns": 1, "us": 10**3, "ms": 10**6, "s": 10**9, "m": 60 * 10**9, "h": 3600 * 10**9,
+            "d": 86400 * 10**9}
+_DURATION = re.compile(r"(?:\d{1,12}(?:\.\d{1,9})?(?:ns|us|ms|s|m|h|d))+")
+_DURATION_PART = re.compile(r"(\d+(?:\.\d+)?)(ns|us|ms|s|m|h|d)")
+_DURATION_NS_MAX = 400 * 86400 * 10**9
+
+_SIZE = re.compile(r"(\d{1,15})(B|KiB|MiB|GiB|kB|KB|MB|GB)?")
+_SIZE_BYTES = {"B": 1, None: 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30,
+               "kB": 1000, "KB": 1000, "MB": 10**6, "GB": 10**9}
+
+_PERCENT = re.compile(r"(\d{1,3}(?:\.\d{1,6})?)\s?%")
+_RATE = re.compile(r"([1-9]\d{0,14})/(\S+)")
+
+
+def duration_ns(value: object) -> int | None:
+    """``500ms``, ``30s``, ``1h30m``: nanoseconds, 1 to 400 days."""
+    if not isinstance(value, str) or not _DURATION.fullmatch(value):
+        return None
+    parts = _DURATION_PART.findall(value)
+    total = sum(Decimal(number) * _UNIT_NS[unit] for number, unit in parts)
+    if total != int(total) or not 0 < total <= _DURATION_NS_MAX:
+        return None
+    return int(total)
+
+
+def size_bytes(value: object) -> int | None:
+    """``64KiB``, ``32MiB``, ``65536``: bytes, more than none."""
+    match = _SIZE.fullmatch(str(value)) if type(value) in (str, int) else None
+    return int(match[1]) * _SIZE_BYTES[match[2]] or None if match else None
+
+
+def share(value: object) -> float | None:
+    """``20%`` or ``0.2``: 0 to 1."""
+    if isinstance(value, str):
+        match = _PERCENT.fullmatch(value)
+        value = float(match[1]) / 100 if match else None
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return None
+    return float(value) if 0 <= value <= 1 else None
+
+
+def rate(value: object) -> tuple[int, int] | None:
+    """``60/1m``: (capacity, period in ns)."""
+    match = _RATE.fullmatch(value) if isinstance(value, str) else None
+    period_ns = duration_ns(match[2]) if match else None
+    return (int(match[1]), period_ns) if match and period_ns else None
+
+
+def rate_error(capacity: int, period_ns: int) -> str | None:
+    """Why these two make no rate; None if they do."""
+    if capacity <= 0:
+        return "a capacity of 0 lets nothing pass"
+    if capacity > period_ns:
+        return f"more than one unit a nanosecond ({capacity} in {period_ns} ns)"
+    return None
+
+
+def instant_s(value: object) -> int | None:
+    """RFC 3339 with its offset: seconds since 1970."""
+    try:
+        at = datetime.fromisoformat(value) if isinstance(value, str) else None
+    except ValueError:
+        return None
+    return int(at.timestamp()) if at and at.tzinfo else None
+
+

@@ -1,0 +1,321 @@
+"""From values that have the right shape to a ``Config`` that makes sense.
+
+Each ``_build_*`` turns one section into its part of the model and reports what no shape can see:
+names that nothing bears, twice the same id, a limit that means two things, a port open to all.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import ipaddress
+import time
+from types import MappingProxyType
+from typing import Any
+from urllib.parse import urlsplit
+
+from fastgw.config import amounts
+from fastgw.config.model import (
+    Access, AccessKey, Action, Admin, Bounds, Candidate, CapOutput, Config, Deny, Label, Listen,
+    Model, Provider, ProviderKey, Rate, RateLimit, RestrictModels, Retries, Rule, Secret, Timeouts,
+)
+from fastgw.config.shape import Reading, did_you_mean
+
+PLAIN = ("data_dir", "shm_dir", "store", "on_ledger_full", "models_strict")
+
+
+def build_config(values: dict[str, Any], reading: Reading) -> Config:
+    """Reports to ``reading``; the result is good only if no error was added."""
+    providers = _build_providers(values["providers"], reading)
+    rules = _build_rules(values.get("policy", {}).get("on_http_request", []), reading)
+    _check_limit_names(rules, reading)
+    keys = _build_keys(values.get("keys", []), providers, reading)
+    models = _build_models(values.get("models", []), providers, reading)
+    config = Config(
+        file=reading.file,
+        providers=providers,
+        listen=_build_listen(values.get("listen", {})),
+        admin=Admin(**values.get("admin", {})),
+        **{name: values[name] for name in PLAIN if name in values},
+        limits=Bounds(**values.get("limits", {})),
+        labels=tuple(Label(name, expression)
+                     for name, expression in values.get("usage", {}).get("labels", {}).items()),
+        models=models,
+        keys=keys,
+        open="keys" not in values,
+        rules=rules,
+    )
+    _check_open(config, values, reading)
+    _warn(config, reading)
+    return config
+
+
+def _build_listen(values: dict[str, Any]) -> Listen:
+    half_close = values.pop("half_close", "close") == "allow"
+    return Listen(**values, half_close=half_close)
+
+
+def _unique(items: list[dict[str, Any]], section: str, reading: Reading, field="id") -> None:
+    first: dict[str, int] = {}
+    for i, item in enumerate(items):
+        path = f"{section}[{i}].{field}"
+        if item[field] in first:
+            line = reading.place(f"{section}[{first[item[field]]}].{field}").line
+            message = f"'{item[field]}' is here twice (first on line {line})"
+            reading.fail(path, message, "give it another id, or remove one of them")
+        first.setdefault(item[field], i)
+
+
+def _build_providers(items: list[dict[str, Any]], reading: Reading) -> tuple[Provider, ...]:
+    _unique(items, "providers", reading)
+    providers = []
+    for i, item in enumerate(items):
+        path = f"providers[{i}]"
+        tls, host, port, prefix = _take_url(item["base_url"], f"{path}.base_url", reading)
+        keys = [{"id": f"key-{k + 1}"} | key for k, key in enumerate(item.get("keys", []))]
+        _unique(keys, f"{path}.keys", reading)
+        timeouts = {f"{name}_ns": value for name, value in item.get("timeouts", {}).items()}
+        providers.append(Provider(
+            id=item["id"], dialect=item["dialect"], base_url=item["base_url"],
+            tls=tls, host=host, port=port, prefix=prefix,
+            keys=tuple(ProviderKey(**key) for key in keys),
+            timeouts=Timeouts(**timeouts),
+            retries=_build_retries(item.get("retries", {})),
+        ))
+        if not keys and not is_loopback(host):
+            reading.warn(f"{path}.keys", "no key: this provider is asked without a credential",
+                         f'keys: [{{value: "${{env:{item["id"].upper()}_API_KEY}}"}}]')
+    return tuple(providers)
+
+
+def _build_retries(values: dict[str, Any]) -> Retries:
+    given = {name: values[name] for name in ("max", "budget") if name in values}
+    if "on" in values:
+        given["on_connect"] = "connect" in values["on"]
+        given["on_statuses"] = tuple(sorted({on for on in values["on"] if on != "connect"}))
+    return Retries(**given)
+
+
+def _take_url(url: str, path: str, reading: Reading) -> tuple[bool, str, int, str]:
+    """(tls, host, port, prefix). The only source of upstream hosts: a body never names one."""
+    def refuse(why: str, hint: str) -> tuple[bool, str, int, str]:
+        reading.fail(path, why, hint)
+        return True, "invalid", 443, ""
+
+    example = "for example https://api.openai.com/v1"
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        return refuse("not a URL", example)
+    if parts.scheme not in ("http", "https") or not host:
+        return refuse("a base_url begins with https:// or http:// and names a host", example)
+    if parts.username is not None or parts.password is not None:
+        return refuse("a credential in a base_url", "put it into `keys`")
+    if "?" in url or "#" in url:
+        return refuse("a base_url has no query and no fragment", example)
+    if not _is_host(host) or port == 0 or not all("!" <= c <= "~" and c not in '"<>\\^`{|}'
+                                                  for c in parts.path):
+        return refuse("a host, port or path that no URL can have", example)
+    prefix = parts.path.rstrip("/")
+    if any(segment in ("", ".", "..") for segment in prefix.split("/")[1:]):
+        return refuse("an empty or dot segment in the path", example)
+    tls = parts.scheme == "https"
+    return tls, host, port or (443 if tls else 80), prefix
+
+
+def _is_host(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+        return True
+    except ValueError:
+        labels = host.rstrip(".").split(".")
+        return len(host) <= 253 and not labels[-1].isdigit() and all(
+            0 < len(label) <= 63 and label.replace("-", "a").replace("_", "a").isalnum()
+            and label.isascii() and label[0] != "-" and label[-1] != "-" for label in labels)
+
+
+def is_loopback(address: str) -> bool:
+    if address == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(address.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
+def _build_models(items: list[dict[str, Any]], providers: tuple[Provider, ...],
+                  reading: Reading) -> tuple[Model, ...]:
+    _unique(items, "models", reading)
+    models = []
+    for i, item in enumerate(items):
+        path = f"models[{i}]"
+        if not item["candidates"]:
+            hint = "candidates: [{provider: …, model: …}]"
+            reading.fail(f"{path}.candidates", f"no candidate serves '{item['id']}'", hint)
+        dialects = {provider.id: provider.dialect for provider in providers}
+        served: dict[str, str] = {}
+        for list_name in ("candidates", "fallback"):
+            for k, candidate in enumerate(item.get(list_name, [])):
+                at = f"{path}.{list_name}[{k}].provider"
+                _check_candidate(candidate["provider"], dialects, served, at, reading)
+        models.append(Model(
+            item["id"],
+            tuple(Candidate(**candidate) for candidate in item["candidates"]),
+            tuple(Candidate(**candidate) for candidate in item.get("fallback", [])),
+        ))
+    return tuple(models)
+
+
+def _check_candidate(provider: str, dialects: dict[str, str], served: dict[str, str], path: str,
+                     reading: Reading) -> None:
+    """``served``: dialect -> a provider of it, over the candidates of one model so far."""
+    dialect = dialects.get(provider)
+    if dialect is None:
+        hint = did_you_mean(provider, dialects)[0]
+        reading.fail(path, f"no provider has the id '{provider}'", hint)
+        return
+    served.setdefault(dialect, provider)
+    if len(served) > 1:
+        first = next(iter(served))
+        message = f"candidates of two dialects ({first}, {dialect}): translation is not supported yet"
+        served.pop(dialect)
+        reading.fail(path, message, f"keep to providers with dialect {first}")
+
+
+def _build_keys(items: list[dict[str, Any]], providers: tuple[Provider, ...],
+                reading: Reading) -> tuple[AccessKey, ...]:
+    _unique(items, "keys", reading)
+    keys, seen = [], {}
+    for i, item in enumerate(items):
+        path = f"keys[{i}]"
+        digest = _key_hash(item, path, reading)
+        if digest in seen:
+            reading.fail(path, f"the same secret as {seen[digest]}", "make a new one")
+        seen.setdefault(digest, path)
+        access = Access(**{name: tuple(patterns)
+                           for name, patterns in item.get("access", {}).items()})
+        known = [provider.id for provider in providers]
+        for k, provider in enumerate(access.providers or ()):
+            if provider not in known:
+                hint = did_you_mean(provider, known)[0]
+                reading.fail(f"{path}.access.providers[{k}]",
+                             f"no provider has the id '{provider}'", hint)
+        limits = []
+        for unit, (capacity, period_ns) in item.get("limits", {}).items():
+            _check_rate(capacity, period_ns, f"{path}.limits.{unit}", reading)
+            limits.append(Rate(unit, capacity, period_ns))
+        if item.get("expires") is not None and item["expires"] <= time.time():
+            reading.warn(f"{path}.expires", f"the key '{item['id']}' has expired", "remove it")
+        keys.append(AccessKey(
+            item["id"], digest, MappingProxyType(item.get("owner", {})),
+            MappingProxyType(item.get("tags", {})), access, tuple(limits), item.get("expires"),
+        ))
+    return tuple(keys)
+
+
+def _key_hash(item: dict[str, Any], path: str, reading: Reading) -> bytes:
+    if ("hash" in item) == ("value" in item):
+        message = "both hash and value" if "hash" in item else "a key needs its hash (or its value)"
+        reading.fail(path, message, 'hash: "sha256:…", made by `fastgw keys create`')
+        return path.encode()
+    if "hash" in item:
+        return bytes.fromhex(item["hash"].removeprefix("sha256:"))
+    return hashlib.sha256(item["value"].reveal().encode()).digest()
+
+
+def _check_rate(capacity: int, period_ns: int, path: str, reading: Reading) -> None:
+    why = amounts.rate_error(capacity, period_ns)
+    if why:
+        hint = "write a deny rule" if not capacity else "a longer period, a smaller capacity"
+        reading.fail(path, why, hint)
+
+
+def _build_rules(items: list[dict[str, Any]], reading: Reading) -> tuple[Rule, ...]:
+    rules = []
+    names: dict[str, int] = {}
+    for i, item in enumerate(items):
+        path = f"policy.on_http_request[{i}]"
+        name = item.get("name", f"on_http_request[{i}]")
+        if name in names:
+            line = reading.place(f"policy.on_http_request[{names[name]}].name").line
+            reading.fail(f"{path}.name", f"two rules are named '{name}' (first on line {line})",
+                         "give each rule its own name: records and metrics go by it")
+        names.setdefault(name, i)
+        if not item.get("actions"):
+            reading.warn(path, f"the rule '{name}' has no action", "it is only recorded")
+        actions = tuple(_build_action(kind, config, enforce, f"{path}.actions[{k}]", reading)
+                        for k, (kind, config, enforce) in enumerate(item.get("actions", [])))
+        rules.append(Rule(name, tuple(item.get("expressions", [])), actions, reading.place(path),
+                          item.get("enforce", True)))
+    return tuple(rules)
+
+
+def _build_action(kind: str, config: dict[str, Any], enforce: bool, path: str,
+                  reading: Reading) -> Action:
+    if kind == "deny":
+        return Deny(**config, enforce=enforce)
+    if kind == "cap-output":
+        return CapOutput(**config, enforce=enforce)
+    if kind == "restrict-models":
+        if not config:
+            reading.fail(f"{path}.config", "neither allow nor deny", "allow: [gpt-4o]")
+        allow = config.get("allow")
+        return RestrictModels(tuple(allow) if allow else None, tuple(config.get("deny", ())),
+                              enforce)
+    capacity, period_ns = config["capacity"], config["per"]
+    _check_rate(capacity, period_ns, f"{path}.config.capacity", reading)
+    return RateLimit(
+        config["name"], Rate(config.get("unit", "requests"), capacity, period_ns),
+        tuple(config.get("bucket_key", ())), config.get("algorithm", "token_bucket"), enforce,
+    )
+
+
+def _check_limit_names(rules: tuple[Rule, ...], reading: Reading) -> None:
+    """One name, one meaning: counters live under it over edits and reloads."""
+    seen: dict[str, tuple[RateLimit, str]] = {}
+    for i, rule in enumerate(rules):
+        for k, action in enumerate(rule.actions):
+            if not isinstance(action, RateLimit):
+                continue
+            path = f"policy.on_http_request[{i}].actions[{k}].config.name"
+            first, first_path = seen.setdefault(action.name, (action, path))
+            if _meaning(first) != _meaning(action):
+                line = reading.place(first_path).line
+                message = f"the limit '{action.name}' means something else on line {line}"
+                reading.fail(path, message, "give it another name, or the same values")
+
+
+def _meaning(limit: RateLimit) -> tuple[object, ...]:
+    return limit.rate, limit.algorithm, tuple(part.text for part in limit.bucket_key)
+
+
+def _check_open(config: Config, values: dict[str, Any], reading: Reading) -> None:
+    if "auth" in values and "keys" in values:
+        reading.fail("auth", "auth: none, and yet there are keys", "remove one of the two")
+    elif config.open and "auth" not in values and not is_loopback(config.listen.address):
+        message = f"without keys the gateway is open, and {config.listen.address} is not loopback"
+        reading.fail("listen.address", message, "add keys (`fastgw keys create`), bind 127.0.0.1, "
+                     "or say auth: none")
+    if config.admin.token is None and not is_loopback(config.admin.address):
+        message = f"an admin port without token on {config.admin.address}"
+        reading.fail("admin.address", message, 'bind 127.0.0.1 or add token: "${env:NAME}"')
+    listen, admin = config.listen, config.admin
+    if listen.port and (listen.address, listen.port) == (admin.address, admin.port):
+        reading.fail("admin.port", f"{admin.port} is the data port too", "take another port")
+
+
+def _warn(config: Config, reading: Reading) -> None:
+    if config.models_strict:
+        known = {model.id for model in config.models}
+        for i, key in enumerate(config.keys):
+            for k, name in enumerate(key.access.models or ()):
+                if "*" not in name and name not in known:
+                    reading.warn(f"keys[{i}].access.models[{k}]",
+                                 f"no model has the id '{name}', and models_strict is on",
+                                 did_you_mean(name, known)[0])
+    for i, provider in enumerate(config.providers):
+        if not provider.tls and not is_loopback(provider.host) and provider.keys:
+            reading.warn(f"providers[{i}].base_url", "the provider's key goes out unencrypted",
+                         "https://…")
+    if isinstance(config.admin.token, Secret) and len(config.admin.token.reveal()) < 16:
+        reading.warn("admin.token", "the admin token is short", "openssl rand -hex 32")

@@ -1,0 +1,219 @@
+"""INTERFACE section 3, declared once: what a configuration may say, and what it may not say yet.
+
+Fields of shape ``LATER`` are part of the interface but not of this version: they are refused at
+their place, so that nobody believes in a limit that is not there.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastgw.config import amounts
+from fastgw.config.document import Table
+from fastgw.config.shape import (
+    INVALID, Choice, ExpressionText, Flag, Later, ListOf, MapOf, Object, Parsed, SecretText,
+    Shape, Text, Whole, did_you_mean, join,
+)
+
+LATER = Later()
+DURATION = Parsed(amounts.duration_ns, "a duration of 1ns to 400d", "30s, 500ms or 24h",
+                  {"type": "string", "pattern": r"^(\d+(\.\d+)?(ns|us|ms|s|m|h|d))+$"})
+SIZE = Parsed(amounts.size_bytes, "a size", "64KiB or 32MiB",
+              {"anyOf": [{"type": "integer", "minimum": 1},
+                         {"type": "string", "pattern": r"^\d+(B|KiB|MiB|GiB|kB|KB|MB|GB)?$"}]})
+SHARE = Parsed(amounts.share, "a share of 0% to 100%", "20%",
+               {"anyOf": [{"type": "number", "minimum": 0, "maximum": 1},
+                          {"type": "string", "pattern": r"^\d+(\.\d+)?\s?%$"}]})
+RATE = Parsed(amounts.rate, "an amount per time", "60/1m", {"type": "string", "pattern": r"^\d+/\S+$"})
+INSTANT = Parsed(amounts.instant_s, "a time with its offset", "2027-01-01T00:00:00Z",
+                 {"type": "string", "format": "date-time"})
+
+ID = Text("an id of letters, digits and . _ -", r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", "team-a", 64)
+MODEL = Text("a model's name without spaces", r"[!-~]+", "gpt-4o", 256)
+PATTERN = Text("a model's name, * for any text", r"[!-~]+", '"claude-*"', 256)
+NAME = Text("a name", None, "pace", 128)
+TAG = r"[A-Za-z_][A-Za-z0-9_-]{0,63}"
+TAGS = MapOf(Text("text", None, "free", 256), TAG, 32)
+ADDRESS = Text("an IP address or host name", r"[A-Za-z0-9.:_-]+", "127.0.0.1", 255)
+PORT = Whole(0, 65535)
+WEIGHT = Whole(1, 1_000_000)
+
+DIALECTS = ("openai", "anthropic")
+DIALECTS_LATER = ("gemini", "bedrock", "azure", "mistral", "cohere", "ollama")
+OPERATIONS = ("chat", "responses", "completions", "embeddings", "models", "messages",
+              "count_tokens", "moderations", "images", "audio", "files", "batches", "realtime",
+              "other")
+UNITS = ("requests", "tokens", "input_tokens", "output_tokens")
+ACTIONS_LATER = ("custom-response", "restrict-ips", "usage-cap", "concurrency-limit", "cap-input",
+                 "route", "add-headers", "remove-headers", "set-vars", "detect", "on-abort", "log")
+
+
+class Store(Choice):
+    """`sqlite`; a Postgres URL is known, and may carry a password that no error shows."""
+
+    def take(self, node, path, reading):
+        value = getattr(node, "value", None)
+        if isinstance(value, str) and value.startswith(("postgresql:", "postgres:")):
+            return reading.fail(path, "a postgresql store is not supported yet",
+                                "supported: sqlite", node)
+        return super().take(node, path, reading)
+
+
+class RetryOn(Whole):
+    """`connect` or a status of 400 to 599."""
+
+    def __init__(self) -> None:
+        super().__init__(400, 599, {"connect": "connect"})
+
+
+class Message(Text):
+    """Text for the client. `${…}` of CEL in it is not supported yet."""
+
+    def take(self, node, path, reading):
+        value = super().take(node, path, reading)
+        if value is not INVALID and "${" in value:
+            return reading.fail(path, "${…} in a message is not supported yet",
+                                "write the text without it", node)
+        return value
+
+
+ACTIONS: dict[str, Object] = {
+    "deny": Object({
+        "status_code": Whole(400, 599),
+        "message": Message("a message of one line", None, "not from here", 1024),
+        "enforce": Flag(),
+    }),
+    "cap-output": Object({"max_output_tokens": Whole(1, 2**53), "enforce": Flag()},
+                         ["max_output_tokens"]),
+    "restrict-models": Object({
+        "allow": ListOf(PATTERN, 1),
+        "deny": ListOf(PATTERN, 1),
+        "enforce": Flag(),
+    }),
+    "rate-limit": Object({
+        "name": NAME,
+        "unit": Choice(UNITS, ("cost",)),
+        "algorithm": Choice(("token_bucket",), ("sliding_window", "fixed_window")),
+        "capacity": Whole(0, 10**15),
+        "per": DURATION,
+        "bucket_key": ListOf(ExpressionText(), 0, 8),
+        "enforce": Flag(),
+    }, ["name", "capacity", "per"]),
+}
+
+
+class ActionShape(Shape):
+    """``type`` says what ``config`` looks like. Reads to (type, config dict, enforce)."""
+
+    wanted = "an action with type and config"
+
+    def take(self, node, path, reading):
+        kind_node = node.entries.get("type") if isinstance(node, Table) else None
+        if not isinstance(node, Table):
+            return self.refuse(node, path, reading)
+        if kind_node is None:
+            hint = "type: " + " | ".join(ACTIONS)
+            return reading.fail(path, "an action needs its 'type'", hint, node)
+        kind = Choice(ACTIONS, ACTIONS_LATER).read(kind_node[1], join(path, "type"), reading)
+        if kind is INVALID:
+            return INVALID
+        needs_config = ["config"] if ACTIONS[kind].required else []
+        outer = Object({"type": Choice(ACTIONS), "config": ACTIONS[kind], "enforce": Flag()},
+                       needs_config)
+        values = outer.take(node, path, reading)
+        if values is INVALID:
+            return INVALID
+        config = values.get("config", {})
+        enforce = values.get("enforce", True) and config.pop("enforce", True)
+        return kind, config, enforce
+
+    def schema(self):
+        return {"oneOf": [
+            {"type": "object", "additionalProperties": False, "required": ["type"],
+             "properties": {"type": {"const": kind}, "config": shape.schema(),
+                            "enforce": {"type": "boolean"}}}
+            for kind, shape in ACTIONS.items()]}
+
+
+class Hash(Text):
+    def __init__(self) -> None:
+        super().__init__("sha256: and 64 hex digits", r"sha256:[0-9a-f]{64}",
+                         "make one with `fastgw keys create`", 71, shown=False)
+
+
+LISTEN = Object({
+    "address": ADDRESS, "port": PORT, "workers": Whole(1, 256, {"auto": None}),
+    "half_close": Choice(("allow", "close")), "tls": LATER,
+})
+ADMIN = Object({"address": ADDRESS, "port": PORT, "token": SecretText("the admin token")})
+LIMITS = Object({"body": SIZE, "head": SIZE, "connections": Whole(1, 10_000_000)})
+USAGE = Object({"labels": MapOf(ExpressionText(), TAG, 4)})
+
+PROVIDER = Object({
+    "id": ID,
+    "dialect": Choice(DIALECTS, DIALECTS_LATER),
+    "base_url": Text("a URL", None, "https://api.openai.com/v1", 1024, shown=False),
+    "keys": ListOf(Object({"id": ID, "value": SecretText("the provider's key"), "weight": WEIGHT},
+                          ["value"])),
+    "timeouts": Object({"connect": DURATION, "first_byte": DURATION, "idle": DURATION,
+                        "total": DURATION}),
+    "retries": Object({"max": Whole(0, 10), "budget": SHARE, "on": ListOf(RetryOn())}),
+    "breaker": LATER,
+}, ["id", "dialect", "base_url"])
+
+CANDIDATE = Object({"provider": ID, "model": MODEL, "weight": WEIGHT}, ["provider", "model"])
+MODEL_ENTRY = Object({
+    "id": MODEL,
+    "candidates": ListOf(CANDIDATE),
+    "fallback": ListOf(Object({"provider": ID, "model": MODEL}, ["provider", "model"])),
+}, ["id", "candidates"])
+
+KEY = Object({
+    "id": ID,
+    "hash": Hash(),
+    "value": SecretText("the key itself"),
+    "owner": TAGS,
+    "tags": TAGS,
+    "access": Object({"models": ListOf(PATTERN, 1), "providers": ListOf(ID, 1),
+                      "operations": ListOf(Choice(OPERATIONS), 1)}),
+    "limits": Object({"requests": RATE, "tokens": RATE, "input_tokens": RATE,
+                      "output_tokens": RATE, "cost": LATER, "concurrency": LATER}),
+    "expires": INSTANT,
+}, ["id"])
+
+RULE = Object({
+    "name": NAME,
+    "expressions": ListOf(ExpressionText(), 0, 64),
+    "actions": ListOf(ActionShape(), 0, 64),
+    "enforce": Flag(),
+})
+
+ROOT = Object({
+    "listen": LISTEN,
+    "admin": ADMIN,
+    "data_dir": Text("a directory", None, "./fastgw-data", 4096),
+    "shm_dir": Text("a directory", None, "/dev/shm", 4096),
+    "store": Store(("sqlite",)),
+    "on_ledger_full": Choice(("reject", "drop")),
+    "limits": LIMITS,
+    "usage": USAGE,
+    "prices": LATER,
+    "export": LATER,
+    "cluster": LATER,
+    "providers": ListOf(PROVIDER, 1),
+    "models": ListOf(MODEL_ENTRY),
+    "models_strict": Flag(),
+    "auth": Choice(("none",)),
+    "keys": ListOf(KEY),
+    "policy": Object({"on_http_request": ListOf(RULE), "on_http_response": LATER,
+                      "on_event_stream_message": LATER}),
+}, ["providers"])
+
+
+def json_schema() -> dict[str, Any]:
+    """What `fastgw schema` prints: JSON Schema 2020-12 of a configuration file."""
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "fastgw configuration",
+        **ROOT.schema(),
+    }

@@ -1,0 +1,22 @@
+# What rules may ask about a request, filled in just before they run.
+from libc.stdint cimport uint8_t, uint64_t
+
+from fastgw.exchange cimport Exchange
+from fastgw.native.policy cimport fgw_value
+
+
+cdef class Facts:
+    cdef:
+        fgw_value values[64]         # FGW_FACTS_MAX
+        uint64_t used
+        int count
+        list headers                 # (fact, name in lower case) of req.headers[…]
+        list owned                   # (fact, kind, name) of key.tags.… and key.owner.…
+        dict owned_values            # Principal -> list of bytes or None, in the order of `owned`
+        list keep                    # texts that values point into
+
+    cdef int fill(self, Exchange x, bytes client_ip) except -1
+    cdef int _headers(self, Exchange x) except -1
+    cdef int _owned(self, Exchange x) except -1
+    cdef void _text(self, int fact, const uint8_t *bytes, size_t length) noexcept
+    cdef void _number(self, int fact, int kind, long long number) noexcept

@@ -1,0 +1,217 @@
+"""Phases DIALECT, AUTHENTICATE and IDENTIFY: what the bytes of a request mean."""
+
+from libc.string cimport memcmp, memset
+
+from fastgw.codes cimport (
+    CODE_CONTENT_CODING,
+    CODE_JSON_DUPLICATE,
+    CODE_JSON_INVALID,
+    CODE_JSON_NOT_OBJECT,
+    CODE_KEY_AMBIGUOUS,
+    CODE_KEY_EXPIRED,
+    CODE_KEY_MISSING,
+    CODE_KEY_UNKNOWN,
+    CODE_METHOD_NOT_ALLOWED,
+    CODE_MODEL_INVALID,
+    CODE_MODEL_MISSING,
+    CODE_N_INVALID,
+    CODE_OUTPUT_LIMIT_INVALID,
+    CODE_PROVIDER_UNKNOWN,
+    CODE_ROUTE_UNKNOWN,
+    CODE_STREAM_INVALID,
+)
+from fastgw.identity.keys cimport Principal
+from fastgw.native.dialect cimport (
+    FGW_ASK_DUPLICATE,
+    FGW_ASK_LIMIT_INVALID,
+    FGW_ASK_MODEL_INVALID,
+    FGW_ASK_MODEL_MISSING,
+    FGW_ASK_NOT_JSON,
+    FGW_ASK_NOT_OBJECT,
+    FGW_ASK_N_INVALID,
+    FGW_ASK_STREAM_INVALID,
+    FGW_ASK_UNBOUNDED,
+    FGW_DIALECT_ANTHROPIC,
+    FGW_ROUTE_BODY,
+    FGW_ROUTE_CAPPABLE,
+    fgw_ask_input_bound,
+    fgw_ask_input_estimate,
+    fgw_ask_scan,
+    fgw_route_find,
+)
+from fastgw.native.http1 cimport (
+    FGW_H_ANTHROPIC_VERSION,
+    FGW_H_AUTHORIZATION,
+    FGW_H_CONTENT_ENCODING,
+    FGW_H_X_API_KEY,
+    fgw_http1_find,
+)
+
+cdef enum:
+    PREFIX_LENGTH = 11             # "/providers/"
+    OUTPUT_UNKNOWN = 512           # tokens expected of an answer without a limit of its own
+    OUTPUT_CEILING = 131072        # no model writes more in one answer (the largest: 128 Ki)
+    INPUT_CEILING = 2097152        # no model reads more (the largest context window: 2 Mi)
+
+cdef const char *PREFIX = b"/providers/"
+
+
+cdef size_t field(Exchange x, uint8_t id, const uint8_t **value) noexcept:
+    cdef int at = fgw_http1_find(&x.head, id)
+    if at < 0:
+        return 0
+    value[0] = x.bytes + x.head.headers[at].value_off
+    return x.head.headers[at].value_len
+
+
+cdef int find_route(Exchange x) noexcept:
+    """Phase DIALECT: the API and the operation that method and path name.
+
+    Reads     head
+    Writes    route, path, pinned
+    Explains  404, 405
+    """
+    cdef size_t at = x.head.path.off
+    cdef size_t length = x.head.path.len
+    cdef size_t i
+    cdef bint anthropic
+    x.pinned_length = 0
+    if length > PREFIX_LENGTH and memcmp(x.bytes + at, PREFIX, PREFIX_LENGTH) == 0:
+        i = PREFIX_LENGTH
+        while i < length and x.bytes[at + i] != c"/":
+            i += 1
+        x.pinned_at = at + PREFIX_LENGTH
+        x.pinned_length = i - PREFIX_LENGTH
+        if x.pinned_length == 0 or i == length:
+            return CODE_PROVIDER_UNKNOWN
+        at += i
+        length -= i
+    x.path_at = at
+    x.path_length = length
+    anthropic = (
+        fgw_http1_find(&x.head, FGW_H_ANTHROPIC_VERSION) >= 0
+        or fgw_http1_find(&x.head, FGW_H_X_API_KEY) >= 0
+    )
+    if fgw_route_find(
+        <const char *>x.bytes + x.head.method_text.off, x.head.method_text.len,
+        <const char *>x.bytes + at, length, anthropic, &x.route,
+    ) < 0:
+        return CODE_METHOD_NOT_ALLOWED if x.route.status == 405 else CODE_ROUTE_UNKNOWN
+    return 0
+
+
+cdef int authenticate(Exchange x, KeyTable keys):
+    """Phase AUTHENTICATE: the credential's principal.
+
+    Reads     head, route.dialect
+    Writes    principal
+    Explains  401
+    """
+    cdef const uint8_t *value = NULL
+    cdef size_t length = 0
+    cdef Principal principal
+    cdef uint64_t both = (
+        (<uint64_t>1 << FGW_H_AUTHORIZATION) | (<uint64_t>1 << FGW_H_X_API_KEY)
+    )
+    if x.head.repeated & both:
+        return CODE_KEY_AMBIGUOUS
+    if x.route.dialect == FGW_DIALECT_ANTHROPIC:
+        length = field(x, FGW_H_X_API_KEY, &value)
+    if length == 0:
+        length = bearer(x, &value)
+    if length == 0:
+        if keys.anonymous is None:
+            return CODE_KEY_MISSING
+        x.principal = keys.anonymous
+        return 0
+    principal = keys.find(value, length)
+    if principal is None:
+        if keys.anonymous is None:
+            return CODE_KEY_UNKNOWN
+        principal = keys.anonymous
+    if principal.expires_wall_ns and principal.expires_wall_ns <= x.wall_ns:
+        return CODE_KEY_EXPIRED
+    x.principal = principal
+    return 0
+
+
+cdef size_t bearer(Exchange x, const uint8_t **value) noexcept:
+    """The token of ``Authorization: Bearer …`` (RFC 6750 section 2.1): its length, 0 if none."""
+    cdef size_t length = field(x, FGW_H_AUTHORIZATION, value)
+    cdef const uint8_t *at = value[0]
+    cdef const char *word = b"bearer "
+    cdef int i
+    if length <= 7:
+        return 0
+    for i in range(6):
+        if at[i] | 0x20 != <uint8_t>word[i]:
+            return 0
+    if at[6] != c" ":
+        return 0
+    at += 7
+    length -= 7
+    while length and at[0] == c" ":
+        at += 1
+        length -= 1
+    value[0] = at
+    return length
+
+
+cdef int identify(Exchange x, fgw_json *scan) noexcept:
+    """Phase IDENTIFY: model, stream, n, limits and sizes, in one pass over the body.
+
+    Reads     route, the body
+    Writes    ask, input_estimate, input_bound, output_bound, output_expected
+    Explains  400, 415
+    """
+    cdef const uint8_t *coding
+    cdef uint64_t limit
+    x.input_estimate = 0
+    x.input_bound = 0
+    x.output_bound = 0
+    x.output_expected = 0
+    if not x.route.flags & FGW_ROUTE_BODY:
+        memset(&x.ask, 0, sizeof(x.ask))
+        x.ask.dialect = x.route.dialect
+        x.ask.operation = x.route.operation
+        x.ask.output_limit = -1
+        x.ask.n = 1
+        return 0
+    if field(x, FGW_H_CONTENT_ENCODING, &coding):
+        # What cannot be read cannot be governed: the client is told to send it plain.
+        return CODE_CONTENT_CODING
+    if fgw_ask_scan(&x.ask, scan, &x.route, x.bytes + x.body_at, x.body_length) < 0:
+        return ask_code(x.ask.error)
+    x.input_estimate = fgw_ask_input_estimate(&x.ask)
+    x.input_bound = fgw_ask_input_bound(&x.ask)
+    if x.ask.flags & FGW_ASK_UNBOUNDED:
+        x.input_bound = INPUT_CEILING
+    if x.route.flags & FGW_ROUTE_CAPPABLE:
+        if x.ask.output_limit >= 0:
+            limit = <uint64_t>x.ask.output_limit * x.ask.n
+            x.output_bound = limit
+            x.output_expected = limit
+        else:
+            x.output_bound = OUTPUT_CEILING * <uint64_t>x.ask.n
+            x.output_expected = OUTPUT_UNKNOWN * <uint64_t>x.ask.n
+    return 0
+
+
+cdef int ask_code(int error) noexcept:
+    if error == FGW_ASK_NOT_JSON:
+        return CODE_JSON_INVALID
+    if error == FGW_ASK_NOT_OBJECT:
+        return CODE_JSON_NOT_OBJECT
+    if error == FGW_ASK_DUPLICATE:
+        return CODE_JSON_DUPLICATE
+    if error == FGW_ASK_MODEL_MISSING:
+        return CODE_MODEL_MISSING
+    if error == FGW_ASK_MODEL_INVALID:
+        return CODE_MODEL_INVALID
+    if error == FGW_ASK_STREAM_INVALID:
+        return CODE_STREAM_INVALID
+    if error == FGW_ASK_N_INVALID:
+        return CODE_N_INVALID
+    if error == FGW_ASK_LIMIT_INVALID:
+        return CODE_OUTPUT_LIMIT_INVALID
+    return CODE_JSON_INVALID

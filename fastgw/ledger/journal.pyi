@@ -1,0 +1,23 @@
+from fastgw.ledger.ring import Ring
+
+class Journal:
+    """A worker's two rings. Hot methods are for Cython (`journal.pxd`); here is what Python needs."""
+
+    main: Ring
+    refusals: Ring
+    generation: int
+    worker: int
+    requests: int
+
+    def __init__(
+        self, main: Ring, refusals: Ring, *, generation: int, worker: int, on_full: str = "reject"
+    ) -> None:
+        """``on_full``: "reject" or "drop", as `on_ledger_full` in the configuration."""
+    def post_name(self, space: int, text: str, hash0: int = 0) -> int:
+        """Post a NAME at start (rules, providers, policies); returns its hash."""
+    def flush_now(self, now_ns: int) -> None: ...
+    def counters(self) -> dict[str, int]:
+        """Both rings' counters summed, and `requests`."""
+
+def name_hash(text: str | bytes) -> int:
+    """The 64-bit hash that stands for a text in every record; 0 for an empty one."""

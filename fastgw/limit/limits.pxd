@@ -1,0 +1,50 @@
+cimport cython
+from libc.stdint cimport uint32_t, uint64_t
+
+from fastgw.native.hold cimport fgw_hold
+from fastgw.native.limit cimport fgw_limit_spec, fgw_limits
+from fastgw.native.policy cimport fgw_amounts, fgw_effects
+from fastgw.native.record cimport fgw_limit_trace, fgw_request_id
+from fastgw.shm.segment cimport Segment
+
+
+@cython.final
+cdef class Holds:
+    """One worker's arena: which of its holds are free. One per worker process, over all reloads."""
+
+    cdef:
+        Segment segment
+        readonly uint32_t worker
+        readonly uint32_t free    # how many
+        readonly uint32_t size
+        uint32_t *_stack          # indices of the free ones, the warmest on top
+
+    # NULL: none is free (FGW code and counter are the caller's). The hold is live and empty.
+    cdef fgw_hold *acquire(self, const fgw_request_id *id, uint64_t wall_ns) noexcept nogil
+
+    # The hold's limits must be settled and its attempt closed.
+    cdef void release(self, fgw_hold *hold) noexcept nogil
+
+
+@cython.final
+cdef class Limits:
+    """One policy's limits in one worker. A reload makes a new one over the same Holds."""
+
+    cdef:
+        fgw_limits _limits
+        fgw_limit_spec *_specs
+        readonly Holds holds
+
+    # 0: all taken; 1: refused. traces[effects.n_demands] are filled either way. Bit i of
+    # *inserted: demand i's bucket is new, post its name under traces[i].identity.
+    cdef int take(
+        self, const fgw_effects *effects, const fgw_amounts *amounts, uint64_t now_ns,
+        fgw_hold *hold, fgw_limit_trace *traces, uint32_t *inserted) noexcept nogil
+
+    # Once per hold is enough, twice is harmless. All amounts 0: the request costs nothing.
+    cdef void settle(
+        self, fgw_hold *hold, const fgw_amounts *actual, uint64_t now_ns) noexcept nogil
+
+    cdef fgw_hold *hold_acquire(
+        self, const fgw_request_id *id, uint64_t wall_ns) noexcept nogil
+    cdef void hold_release(self, fgw_hold *hold) noexcept nogil

@@ -1,0 +1,24 @@
+from typing import NamedTuple
+
+from fastgw.shm.segment import Segment
+
+KINDS: dict[int, str]
+
+class Entry(NamedTuple):
+    identity: tuple[int, int]
+    kind: str
+    unit: int
+    raw: int
+    index: int
+
+class Level(NamedTuple):
+    used: int
+    held: int
+    limit: int
+    reset_ns: int
+
+def shadow(identity: tuple[int, int]) -> tuple[int, int]: ...
+def entries(segment: Segment) -> list[Entry]: ...
+def find(segment: Segment, identity: tuple[int, int]) -> Entry | None: ...
+def level(segment: Segment, entry: Entry, capacity: int, period_ns: int,
+          now_ns: int) -> Level | None: ...

@@ -1,0 +1,37 @@
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from fastgw.limit.limits import Limits
+
+class Trace(NamedTuple):
+    identity: tuple[int, int]
+    rule: int
+    used: int
+    held: int
+    limit: int
+    taken: int
+    wait_ns: int
+    reset_ns: int
+    unit: int
+    verdict: int
+    enforced: bool
+
+class Trial:
+    def __init__(self, limits: Limits, id: tuple[int, int, int] = ...,
+                 wall_ns: int = ...) -> None: ...
+    @property
+    def inserted(self) -> int: ...
+    def take(self, demands: Sequence[tuple[int, tuple[int, int], bool]],
+             amounts: Mapping[str, int], now_ns: int) -> bool: ...
+    @property
+    def traces(self) -> list[Trace]: ...
+    @property
+    def held(self) -> list[int]: ...
+    def open(self, attempt: int, *, input_estimate: int = ..., input_high: int = ...,
+             output_high: int = ..., provider_key: int = ..., wall_ns: int = ...) -> None: ...
+    def sent(self, bytes_in: int) -> None: ...
+    def progress(self, *, input_tokens: int = ..., output_tokens: int = ..., events: int = ...,
+                 bytes_out: int = ...) -> None: ...
+    def close(self, close_sequence: int = ...) -> None: ...
+    def settle(self, amounts: Mapping[str, int], now_ns: int) -> None: ...
+    def release(self) -> None: ...

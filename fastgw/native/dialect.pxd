@@ -1,0 +1,148 @@
+# native/dialect.pxd: csrc/fgw_dialect.h, name for name. No logic lives here.
+from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+
+from fastgw.native.json cimport fgw_json
+
+cdef extern from "fgw_dialect.h" nogil:
+    enum fgw_dialect:
+        FGW_DIALECT_NONE
+        FGW_DIALECT_OPENAI
+        FGW_DIALECT_ANTHROPIC
+
+    enum fgw_operation:
+        FGW_OPERATION_OTHER
+        FGW_OPERATION_CHAT
+        FGW_OPERATION_RESPONSES
+        FGW_OPERATION_COMPLETIONS
+        FGW_OPERATION_EMBEDDINGS
+        FGW_OPERATION_MODELS
+        FGW_OPERATION_MESSAGES
+        FGW_OPERATION_COUNT_TOKENS
+        FGW_OPERATION_MODERATIONS
+        FGW_OPERATION_IMAGES
+        FGW_OPERATION_AUDIO
+        FGW_OPERATION_FILES
+        FGW_OPERATION_BATCHES
+        FGW_OPERATION_REALTIME
+
+    enum fgw_route_flag:
+        FGW_ROUTE_BODY
+        FGW_ROUTE_MODEL
+        FGW_ROUTE_METERED
+        FGW_ROUTE_SUB
+        FGW_ROUTE_CAPPABLE
+
+    struct fgw_route:
+        uint8_t dialect
+        uint8_t operation
+        uint8_t flags
+        uint8_t methods
+        uint16_t status
+        uint16_t name_at
+        uint16_t name_bytes
+
+    int fgw_route_find(
+        const char *method, size_t method_bytes, const char *path, size_t path_bytes,
+        int anthropic, fgw_route *route
+    ) noexcept
+
+    const int FGW_MODEL_MAX
+    const int FGW_USER_MAX
+
+    enum fgw_ask_error:
+        FGW_ASK_OK
+        FGW_ASK_NOT_JSON
+        FGW_ASK_NOT_OBJECT
+        FGW_ASK_DUPLICATE
+        FGW_ASK_MODEL_MISSING
+        FGW_ASK_MODEL_INVALID
+        FGW_ASK_STREAM_INVALID
+        FGW_ASK_N_INVALID
+        FGW_ASK_LIMIT_INVALID
+
+    enum fgw_ask_flag:
+        FGW_ASK_STREAM
+        FGW_ASK_TOOLS
+        FGW_ASK_INCLUDE_USAGE
+        FGW_ASK_UNBOUNDED
+        FGW_ASK_MORE_MODELS
+
+    struct fgw_place:
+        uint64_t at
+        uint64_t bytes
+
+    struct fgw_ask:
+        uint8_t dialect
+        uint8_t operation
+        uint8_t flags
+        uint8_t error
+        uint8_t limit_fields
+        uint16_t model_bytes
+        uint16_t user_bytes
+        uint32_t n
+        uint32_t messages
+        uint32_t binaries
+        uint32_t remotes
+        int64_t output_limit
+        int64_t *limit
+        uint64_t body_bytes
+        uint64_t text_bytes
+        uint64_t tools_bytes
+        uint64_t input_bytes
+        uint64_t binary_bytes
+        uint64_t members_at
+        uint32_t members
+        fgw_place model_at
+        fgw_place *limit_at
+        fgw_place options_at
+        fgw_place include_at
+        uint32_t options_members
+        uint8_t options_type
+        char *model
+        char *user
+
+    void fgw_ask_begin(fgw_json *json, uint8_t dialect, uint8_t operation) noexcept
+    int fgw_ask_finish(fgw_ask *ask, fgw_json *json, const fgw_route *route) noexcept
+    int fgw_ask_scan(
+        fgw_ask *ask, fgw_json *json, const fgw_route *route, const uint8_t *body, size_t length
+    ) noexcept
+
+    const unsigned FGW_INPUT_ALLOWANCE
+    const unsigned FGW_BINARY_ALLOWANCE
+    uint64_t fgw_ask_input_estimate(const fgw_ask *ask) noexcept
+    uint64_t fgw_ask_input_bound(const fgw_ask *ask) noexcept
+
+    struct fgw_want:
+        int64_t output_limit
+        const char *model
+        uint16_t model_bytes
+        uint8_t include_usage
+
+    struct fgw_edit:
+        uint64_t at
+        uint64_t drop
+        uint16_t source
+        uint16_t bytes
+
+    const int FGW_EDITS_MAX
+    const int FGW_EDITS_TEXT
+
+    struct fgw_edits:
+        uint32_t count
+        uint32_t hide_usage
+        int64_t length_change
+
+    int fgw_edits_plan(fgw_edits *edits, const fgw_ask *ask, const fgw_want *want) noexcept
+
+    struct fgw_slice:
+        const uint8_t *bytes
+        size_t length
+
+    const int FGW_SLICES_MAX
+
+    int fgw_edits_slices(
+        const fgw_edits *edits, const uint8_t *body, size_t length, fgw_slice *slices
+    ) noexcept
+    size_t fgw_edits_copy(
+        const fgw_edits *edits, const uint8_t *body, size_t length, uint8_t *out
+    ) noexcept

@@ -1,0 +1,42 @@
+# csrc/fgw_limit.h, name for name. No logic lives here.
+from libc.stdint cimport uint8_t, uint32_t, uint64_t
+
+from fastgw.native.bucket cimport fgw_quota
+from fastgw.native.hold cimport fgw_hold
+from fastgw.native.policy cimport fgw_amounts, fgw_demand
+from fastgw.native.record cimport fgw_limit_trace
+from fastgw.native.segment cimport fgw_worker_slot
+from fastgw.native.table cimport fgw_table
+from fastgw.native.word cimport fgw_dones
+
+
+cdef extern from "fgw_limit.h" nogil:
+    enum fgw_algorithm:
+        FGW_ALGORITHM_TOKEN_BUCKET
+        FGW_ALGORITHM_CONCURRENCY
+
+    struct fgw_limit_spec:
+        fgw_quota quota
+        uint64_t rule
+        uint8_t unit
+        uint8_t algorithm
+        uint8_t enforced
+
+    struct fgw_limits:
+        const fgw_limit_spec *specs
+        uint32_t n_specs
+        uint32_t worker
+        fgw_table table
+        fgw_dones dones
+        fgw_worker_slot *slot
+
+    void fgw_limit_key(const uint64_t *identity, int enforced, uint64_t *key) noexcept
+    int fgw_limits_take(
+        const fgw_limits *limits, const fgw_demand *demands, uint32_t n_demands,
+        const fgw_amounts *amounts, uint64_t now_ns, fgw_hold *hold, fgw_limit_trace *traces,
+        uint32_t *inserted) noexcept
+    void fgw_limits_settle(
+        const fgw_limits *limits, fgw_hold *hold, const fgw_amounts *actual,
+        uint64_t now_ns) noexcept
+    void fgw_limits_used(const fgw_hold *hold, fgw_amounts *used) noexcept
+    void fgw_limits_sweep(const fgw_limits *limits, fgw_hold *hold, uint64_t now_ns) noexcept

@@ -1,0 +1,87 @@
+# csrc/fgw_policy.h, name for name. No logic lives here.
+from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+
+from fastgw.native.record cimport fgw_rule_trace
+
+
+cdef extern from "fgw_policy.h" nogil:
+    enum:
+        FGW_FACTS_MAX
+        FGW_KEY_TEXT_MAX
+
+    enum fgw_value_type:
+        FGW_VALUE_ABSENT
+        FGW_VALUE_BOOL
+        FGW_VALUE_INT
+        FGW_VALUE_STRING
+        FGW_VALUE_DOUBLE
+
+    # The member `as` of fgw_value: a name that Cython keeps for itself, hence the C names.
+    union fgw_value_as:
+        int64_t number
+        double real
+
+    struct fgw_value:
+        const uint8_t *bytes
+        uint32_t length
+        uint32_t type
+        fgw_value_as as_ "as"
+
+    enum fgw_fact:
+        FGW_FACT_REQ_METHOD
+        FGW_FACT_REQ_PATH
+        FGW_FACT_REQ_QUERY
+        FGW_FACT_REQ_HOST
+        FGW_FACT_REQ_SIZE
+        FGW_FACT_CONN_CLIENT_IP
+        FGW_FACT_CONN_TLS
+        FGW_FACT_AI_DIALECT
+        FGW_FACT_AI_OPERATION
+        FGW_FACT_AI_PROVIDER
+        FGW_FACT_AI_MODEL
+        FGW_FACT_AI_USER
+        FGW_FACT_AI_STREAM
+        FGW_FACT_AI_TOOLS
+        FGW_FACT_AI_N
+        FGW_FACT_AI_INPUT_TOKENS
+        FGW_FACT_AI_MAX_OUTPUT_TOKENS
+        FGW_FACT_KEY_ID
+        FGW_FACT_TIME_NOW
+        FGW_FACT_TIME_HOUR
+        FGW_FACT_TIME_WEEKDAY
+        FGW_FACTS_FIXED
+
+    enum fgw_action:
+        FGW_ACTION_NONE
+        FGW_ACTION_DENY
+        FGW_ACTION_RATE_LIMIT
+        FGW_ACTION_CAP_OUTPUT
+        FGW_ACTION_RESTRICT_MODELS
+
+    struct fgw_demand:
+        uint64_t identity[2]
+        uint16_t limit
+        uint16_t text_offset
+        uint16_t text_length
+        uint8_t enforced
+        uint64_t rule
+
+    struct fgw_effects:
+        uint8_t denied
+        uint8_t n_rules
+        uint8_t n_demands
+        uint8_t deny_action
+        uint16_t rules_total
+        uint16_t status
+        uint16_t code
+        uint16_t message
+        uint16_t key_text_used
+        uint64_t rule
+        int64_t output_max
+        uint64_t output_rule
+        fgw_rule_trace rules[16]    # FGW_RULES_MAX
+        fgw_demand demands[8]       # FGW_LIMITS_MAX
+        uint8_t key_text[1024]      # FGW_KEY_TEXT_MAX
+
+    struct fgw_amounts:
+        uint64_t by_unit[6]         # FGW_UNITS

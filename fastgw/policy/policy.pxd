@@ -1,0 +1,67 @@
+"""The compiled policy: every rule, limit and key of one configuration, decided without Python.
+
+One ``Policy`` per configuration; it never changes what it decides once built, so a request may
+keep the one that admitted it over a reload. ``run`` is the whole of phase POLICY.
+"""
+cimport cython
+from libc.stdint cimport uint8_t, uint32_t, uint64_t
+
+from fastgw.native.policy cimport fgw_effects, fgw_value
+from fastgw.native.rule cimport fgw_program
+from fastgw.policy.plan cimport Plan, plan_action, plan_part, plan_rule
+
+
+@cython.final
+cdef class PrincipalPart:
+    """``access`` and ``limits`` of one access key, compiled."""
+    cdef:
+        readonly str key_id
+        Plan _plan              # owns the memory that _part points into
+        plan_part *_part
+
+    # May this key be sent to that provider (access.providers)? ROUTE leaves out the candidates
+    # for which it is false; `run` refuses only a provider that the client itself pinned.
+    cdef bint allows_provider(self, const uint8_t *name, uint32_t length) noexcept nogil
+
+
+@cython.final
+cdef class Policy:
+    cdef:
+        readonly str version            # Config.version, 16 hex digits
+        readonly uint64_t version_hash  # the same as a number: fgw_record_request.policy_version
+        readonly uint64_t facts_used    # bit i: facts[i] is read by some rule, limit, key or label
+        readonly uint32_t n_facts       # FGW_FACTS_FIXED + len(dynamic_facts) <= FGW_FACTS_MAX
+        readonly tuple dynamic_facts    # ('header', 'x-a') | ('tag', 'tier') | ('owner', 'team')
+        readonly list limits            # LimitSpec, indexed by fgw_demand.limit; only ever grows
+        readonly tuple messages         # bytes (UTF-8); effects.message is an index + 1
+        readonly tuple labels           # str: names of usage.labels, at most FGW_LABELS_MAX
+        readonly list warnings          # ConfigError: what compiles but may not mean what it says
+        object _scope
+        dict _limit_at                  # LimitSpec -> its index
+        dict _parts                     # key id -> PrincipalPart
+        dict _names                     # (space, text) -> hash
+        list _messages
+        int _rule_limits                # the most limits that rules can ask of one request
+        Plan _plan
+        plan_rule *_rules
+        uint32_t _n_rules
+        fgw_program *_labels
+        uint32_t _n_labels
+
+    # Phase POLICY. Reads facts[0 .. n_facts) (those in facts_used); writes all of *effects but the
+    # tails of its arrays (it need not be zeroed). `part` is None where no key is asked for.
+    cdef void run(self, const fgw_value *facts, PrincipalPart part,
+                  fgw_effects *effects) noexcept nogil
+
+    # Label i as text into out[0 .. capacity): its length (cut at a character), 0 where absent.
+    cdef uint32_t label(self, uint32_t i, const fgw_value *facts,
+                        uint8_t *out, uint32_t capacity) noexcept nogil
+
+    # Building, once.
+    cdef object _compile(self, object expression, tuple wanted)
+    cdef uint64_t _name(self, int space, str text)
+    cdef int _limit(self, object spec) except -1
+    cdef int _build_rule(self, plan_rule *rule, object source, list programs) except -1
+    cdef int _build_action(self, plan_action *action, object source, bint enforce) except -1
+    cdef int _build_rate_limit(self, plan_action *action, object source) except -1
+    cdef dict _render(self, fgw_effects *effects, fgw_value *values)

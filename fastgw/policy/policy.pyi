@@ -1,0 +1,44 @@
+from typing import Any, Mapping, final
+
+from fastgw.config.model import AccessKey, Config
+from fastgw.errors import ConfigError
+from fastgw.policy.limits import LimitSpec
+
+SCALARS: tuple[str, ...]
+LIMITS_HINT: str
+
+@final
+class PrincipalPart:
+    """``access`` and ``limits`` of one access key, compiled."""
+
+    @property
+    def key_id(self) -> str: ...
+
+@final
+class Policy:
+    """The compiled policy of ``config``.
+
+    Raises ConfigError, with the place inside the file, for an expression that does not compile.
+    """
+
+    version: str
+    version_hash: int
+    facts_used: int
+    n_facts: int
+    dynamic_facts: tuple[tuple[str, str], ...]
+    limits: list[LimitSpec]
+    messages: tuple[bytes, ...]
+    labels: tuple[str, ...]
+    warnings: list[ConfigError]
+
+    def __init__(self, config: Config) -> None: ...
+    def part(self, key_id: str) -> PrincipalPart | None:
+        """The part of a key of the configuration, or of one compiled since."""
+    def compile_part(self, key: AccessKey) -> PrincipalPart:
+        """Compiles a key made while the gateway runs. May append to ``limits``."""
+    def names(self) -> list[tuple[int, int, str]]:
+        """(space, hash, text) of every name this policy can put into a record: FGW_NAME_RULE,
+        FGW_NAME_LIMIT. Posted once after a start or reload."""
+    def decide(self, facts: Mapping[str, Any], key_id: str | None = None) -> dict[str, Any]:
+        """Runs the policy over named facts ("ai.model", "req.headers.x-a"): for tests,
+        `policy simulate` and benches. The effects as a dict."""

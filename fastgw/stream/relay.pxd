@@ -1,0 +1,48 @@
+# From the upstream's body to the client's: metered first, then sent, whole events at a time where
+# one of them must not be seen.
+from libc.stdint cimport uint8_t, uint64_t
+
+from fastgw.exchange cimport Exchange
+from fastgw.stream.batch cimport Batch
+
+
+cdef enum Framing:
+    FRAMING_NONE = 0       # no body
+    FRAMING_LENGTH = 1
+    FRAMING_CHUNKED = 2
+    FRAMING_CLOSE = 3
+
+
+cdef class Relay:
+    cdef:
+        Batch batch
+        Framing framing        # towards the client
+        bint metered
+        bint whole_events      # hold an unfinished event back: it may be the one to hide
+        bint raw               # chunks may leave as they came
+        bint ended             # the client has the end of the body
+        bint inflating         # the client gets the inflated body (an event of it must be hidden)
+        object inflater        # zlib.decompressobj of a compressed body
+        uint64_t inflated
+        bint unreadable            # inflating gave up: metered no further
+        bint between           # the last read ended with an event
+        uint8_t *held
+        size_t held_length
+        size_t held_room
+        bint letting           # the event is too large to be the usage chunk: let it pass
+        uint64_t sent_bytes    # of the body, before framing
+
+    cdef int begin(self, Exchange x, Framing framing, bint from_chunks, bint metered,
+                   bint whole_events, int coding) except -1
+    cdef int body(self, Exchange x, const uint8_t *bytes, size_t length) except -1
+    cdef int end_of_read(self, Exchange x, const uint8_t *raw, size_t plain_to,
+                         bint ends) except -1
+    cdef int finish(self, Exchange x) except -1
+    cdef int flush(self, Exchange x) except -1
+    cdef bint at_boundary(self, Exchange x) noexcept
+    cdef int append(self, Exchange x, const uint8_t *bytes, size_t length) except -1
+    cdef int _emit(self, Exchange x, const uint8_t *bytes, size_t length) except -1
+    cdef int _tap(self, Exchange x, const uint8_t *bytes, size_t length) except -1
+    cdef int _inflate(self, Exchange x, const uint8_t *bytes, size_t length) except -1
+    cdef int _events(self, Exchange x, const uint8_t *bytes, size_t length) except -1
+    cdef int _hold(self, const uint8_t *bytes, size_t length) except -1

@@ -1,0 +1,209 @@
+"""Phase STREAM: bytes on to the client at once, scanned as they pass.
+
+Three ways, cheapest first:
+
+  raw     chunks that parsed strictly leave as the bytes they came in; the scan only reads.
+  spans   the decoded body leaves framed anew, still without a copy.
+  events  where the gateway asked for a usage chunk that the client did not ask for, an unfinished
+          event is held back until it is known not to be that one (law 8: bounded by HELD_MAX).
+
+Whatever passes is metered before it is sent, so no event reaches a client before its tokens stand in
+the hold's progress words (promise 6).
+"""
+
+import zlib
+
+cimport cython
+from libc.stdlib cimport free, realloc
+from libc.string cimport memcpy
+
+from fastgw.native.dialect_meter cimport (
+    FGW_EVENT_HIDE,
+    FGW_METER_EVENT,
+    fgw_meter_end,
+    fgw_meter_next,
+)
+from fastgw.native.hold cimport fgw_hold_progress
+
+cdef enum:
+    HELD_MAX = 65536           # a usage chunk has some 400 bytes
+    INFLATED_READ_MAX = 1 << 20
+    INFLATED_MAX = 1 << 28     # 256 MiB of one answer; a bomb is larger
+
+
+@cython.final
+cdef class Relay:
+    def __cinit__(self, Batch batch):
+        self.batch = batch
+
+    def __dealloc__(self):
+        free(self.held)
+
+    cdef int begin(self, Exchange x, Framing framing, bint from_chunks, bint metered,
+                   bint whole_events, int coding) except -1:
+        """Start an answer. ``coding``: 0 identity, 1 gzip or deflate, 2 another one."""
+        self.framing = framing
+        self.metered = metered and coding != 2
+        self.whole_events = whole_events and coding != 2
+        self.raw = from_chunks and framing == FRAMING_CHUNKED and not self.whole_events
+        self.ended = False
+        self.letting = False
+        self.between = True
+        self.unreadable = False
+        self.inflated = 0
+        self.held_length = 0
+        self.sent_bytes = 0
+        self.inflating = self.whole_events and coding == 1
+        self.inflater = None
+        if coding == 1 and self.metered:
+            self.inflater = zlib.decompressobj(47)
+        return 0
+
+    cdef int body(self, Exchange x, const uint8_t *bytes, size_t length) except -1:
+        """Meter a slice of the decoded body and queue it for the client."""
+        if self.inflater is not None:
+            self._inflate(x, bytes, length)
+            if self.inflating:
+                return 0
+        elif self.whole_events:
+            return self._events(x, bytes, length)
+        elif self.metered:
+            self._tap(x, bytes, length)
+        return self._emit(x, bytes, length)
+
+    cdef int end_of_read(self, Exchange x, const uint8_t *raw, size_t plain_to,
+                         bint ends) except -1:
+        """All slices of one read are queued; raw[0, plain_to) is whole plain chunks.
+
+        They leave as they came, in place of the slices cut from them. ``ends``: the last of them
+        is the empty chunk that ends the body.
+        """
+        cdef Batch batch = self.batch
+        if not self.raw or not plain_to:
+            return 0
+        batch.replace_chunks(raw, plain_to)
+        if ends:
+            self.ended = True
+        return 0
+
+    cdef int finish(self, Exchange x) except -1:
+        """The upstream's body has ended, as it should: end the client's."""
+        if self.metered:
+            fgw_meter_end(&x.meter)
+        if self.held_length:
+            self._emit(x, self.held, self.held_length)
+            self.flush(x)
+            self.held_length = 0
+        if self.framing == FRAMING_CHUNKED and not self.ended:
+            self.batch.close_chunk()
+            self.batch.push(b"0\r\n\r\n", 5)
+        self.ended = True
+        return 0
+
+    cdef int flush(self, Exchange x) except -1:
+        """Send what is queued; returns a value of ``Sent``."""
+        if self.metered and x.hold != NULL:
+            fgw_hold_progress(
+                x.hold, 0, x.meter.text_events, x.meter.events, self.sent_bytes
+            )
+        return self.batch.flush(x.client)
+
+    cdef bint at_boundary(self, Exchange x) noexcept:
+        """The client stands between two events, so that another can be put in."""
+        return (
+            x.meter.streaming and not self.ended and not self.letting
+            and (self.whole_events or self.between)
+            and (self.inflater is None or self.inflating)
+        )
+
+    cdef int append(self, Exchange x, const uint8_t *bytes, size_t length) except -1:
+        """Put an event of the gateway's own behind what was sent; what was held back is dropped."""
+        self.held_length = 0
+        return self._emit(x, bytes, length)
+
+    cdef int _emit(self, Exchange x, const uint8_t *bytes, size_t length) except -1:
+        if self.batch.is_full():
+            # What was cut from this read is partly out: it cannot leave as it came any more.
+            self.raw = False
+            self.flush(x)
+        if self.framing == FRAMING_CHUNKED:
+            self.batch.push_chunked(bytes, length)
+        elif self.framing != FRAMING_NONE:
+            self.batch.push(bytes, length)
+        self.sent_bytes += length
+        return 0
+
+    cdef int _tap(self, Exchange x, const uint8_t *bytes, size_t length) except -1:
+        cdef size_t at = 0
+        cdef size_t last = 0
+        while fgw_meter_next(&x.meter, bytes, length, &at) == FGW_METER_EVENT:
+            last = at
+        self.between = last == length
+        return 0
+
+    cdef int _events(self, Exchange x, const uint8_t *bytes, size_t length) except -1:
+        """Queue whole events; drop the one that only the gateway asked for; hold the rest."""
+        cdef size_t at = 0
+        cdef size_t start = 0
+        while fgw_meter_next(&x.meter, bytes, length, &at) == FGW_METER_EVENT:
+            if x.meter.event & FGW_EVENT_HIDE and not self.letting:
+                self.held_length = 0
+            else:
+                if self.held_length:
+                    self._emit(x, self.held, self.held_length)
+                    self._emit(x, bytes + start, at - start)
+                    self.flush(x)  # `held` is about to be filled again
+                    self.held_length = 0
+                else:
+                    self._emit(x, bytes + start, at - start)
+            self.letting = False
+            start = at
+        if start == length:
+            return 0
+        if self.letting or self.held_length + length - start > HELD_MAX:
+            if self.held_length:
+                self._emit(x, self.held, self.held_length)
+            self._emit(x, bytes + start, length - start)
+            if self.held_length:
+                self.flush(x)
+                self.held_length = 0
+            self.letting = True
+            return 0
+        return self._hold(bytes + start, length - start)
+
+    cdef int _hold(self, const uint8_t *bytes, size_t length) except -1:
+        cdef uint8_t *grown
+        if self.held_length + length > self.held_room:
+            self.held_room = 2 * (self.held_length + length)
+            grown = <uint8_t *>realloc(self.held, self.held_room)
+            if grown == NULL:
+                raise MemoryError()
+            self.held = grown
+        memcpy(self.held + self.held_length, bytes, length)
+        self.held_length += length
+        return 0
+
+    cdef int _inflate(self, Exchange x, const uint8_t *bytes, size_t length) except -1:
+        """Meter (and, where an event must be hidden, forward) what the upstream compressed."""
+        cdef object data = bytes[:length]
+        cdef object piece
+        if self.unreadable:
+            return 0
+        try:
+            while data:
+                piece = self.inflater.decompress(data, INFLATED_READ_MAX)
+                data = self.inflater.unconsumed_tail
+                self.inflated += <uint64_t>len(piece)
+                if self.inflated > INFLATED_MAX:
+                    raise OverflowError("an answer that inflates beyond 256 MiB")
+                if self.inflating:
+                    self.batch.keep.append(piece)
+                    self._events(x, piece, <size_t>len(piece))
+                else:
+                    self._tap(x, piece, <size_t>len(piece))
+        except (zlib.error, OverflowError):
+            if self.inflating:
+                raise
+            # The client's copy is untouched: it goes on, and the count becomes an estimate.
+            self.unreadable = True
+        return 0

@@ -1,0 +1,41 @@
+# Providers as the operator named them, and what a request needs of one.
+from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
+
+
+cdef class ProviderKey:
+    cdef:
+        readonly str id
+        uint64_t name_hash
+        bytes credential_line  # "authorization: Bearer …\r\n", ready to be written
+        uint32_t weight
+        int64_t current        # smooth weighted round robin
+
+
+cdef class Provider:
+    cdef:
+        readonly str id
+        readonly str host
+        readonly int port
+        readonly bint secure
+        readonly object tls          # ssl.SSLContext, once open_tls() was called
+        readonly uint8_t dialect
+        bytes id_text
+        bytes answer_line            # "x-fastgw-provider: …\r\n"
+        bytes host_line              # "host: …\r\n"
+        bytes base_path              # what base_url has behind the authority, without a last "/"
+        bytes strip                  # what a client's path has and base_url has already ("/v1")
+        uint64_t name_hash
+        list keys
+        readonly uint64_t connect_ns
+        readonly uint64_t first_byte_ns
+        readonly uint64_t idle_ns
+        readonly uint64_t total_ns
+        readonly int retries_max
+        readonly frozenset retry_statuses
+        readonly bint retry_connect
+        list idle                    # connections to reuse, the youngest last
+        int connections              # open or opening, per worker
+
+    cdef ProviderKey choose_key(self)
+    cdef Py_ssize_t write_target(self, uint8_t *out, size_t room, const uint8_t *path,
+                                 size_t path_length, const uint8_t *query, size_t query_length)

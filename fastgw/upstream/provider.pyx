@@ -1,0 +1,108 @@
+"""Phase ROUTE: the providers, their keys and where their API begins."""
+
+import ssl
+
+cimport cython
+from libc.string cimport memcmp, memcpy
+
+from fastgw.native.dialect cimport FGW_DIALECT_ANTHROPIC, FGW_DIALECT_OPENAI
+
+DIALECTS = {"openai": FGW_DIALECT_OPENAI, "anthropic": FGW_DIALECT_ANTHROPIC}
+
+# Clients put "/v1/chat/completions" behind a host; the base_url that OpenAI's SDK takes ends in
+# "/v1" already, that of Anthropic's SDK does not.
+cdef dict STRIP = {FGW_DIALECT_OPENAI: b"/v1", FGW_DIALECT_ANTHROPIC: b""}
+
+
+@cython.final
+cdef class ProviderKey:
+    """One key of the operator at a provider."""
+
+    def __init__(self, str id, str value, uint8_t dialect, *, int weight=1,
+                 uint64_t name_hash=0):
+        if any(ord(c) < 0x21 or ord(c) > 0x7e for c in value):
+            raise ValueError(f"provider key {id!r} has characters that no header can carry")
+        self.id = id
+        self.weight = <uint32_t>weight
+        self.name_hash = name_hash
+        name = "x-api-key: " if dialect == FGW_DIALECT_ANTHROPIC else "authorization: Bearer "
+        self.credential_line = f"{name}{value}\r\n".encode() if value else b""
+
+    def __repr__(self):
+        return f"ProviderKey({self.id!r})"
+
+
+@cython.final
+cdef class Provider:
+    """Where requests of one ``providers`` entry go.
+
+    Times are in nanoseconds. ``base_url`` is what that provider's own SDK takes.
+    """
+
+    def __init__(self, str id, uint8_t dialect, *, str scheme, str host, int port, str path,
+                 list keys, uint64_t connect_ns, uint64_t first_byte_ns, uint64_t idle_ns,
+                 uint64_t total_ns, int retries_max=2, retry_statuses=frozenset(),
+                 bint retry_connect=True, object tls=None,
+                 uint64_t name_hash=0):
+        self.id = id
+        self.id_text = id.encode()
+        self.name_hash = name_hash
+        self.answer_line = b"x-fastgw-provider: " + self.id_text + b"\r\n"
+        self.dialect = dialect
+        self.host = host
+        self.port = port
+        self.secure = scheme == "https"
+        self.tls = tls
+        usual = 443 if scheme == "https" else 80
+        shown = f"[{host}]" if ":" in host else host
+        self.host_line = f"host: {shown if port == usual else f'{shown}:{port}'}\r\n".encode()
+        self.base_path = path.rstrip("/").encode()
+        self.strip = STRIP[dialect]
+        self.keys = keys
+        self.connect_ns = connect_ns
+        self.first_byte_ns = first_byte_ns
+        self.idle_ns = idle_ns
+        self.total_ns = total_ns
+        self.retries_max = retries_max
+        self.retry_statuses = frozenset(retry_statuses)
+        self.retry_connect = retry_connect
+        self.idle = []
+
+    def open_tls(self):
+        """After the fork: a context belongs to one process. Verifies names and chains."""
+        if self.secure and self.tls is None:
+            self.tls = ssl.create_default_context()
+
+    cdef ProviderKey choose_key(self):
+        """The next key, by smooth weighted round robin; None where the provider wants none."""
+        cdef ProviderKey key, best = None
+        cdef int64_t total = 0
+        if len(self.keys) <= 1:
+            return <ProviderKey>self.keys[0] if self.keys else None
+        for key in self.keys:
+            key.current += key.weight
+            total += key.weight
+            if best is None or key.current > best.current:
+                best = key
+        best.current -= total
+        return best
+
+    cdef Py_ssize_t write_target(self, uint8_t *out, size_t room, const uint8_t *path,
+                                 size_t path_length, const uint8_t *query, size_t query_length):
+        """Write base path + path (+ "?" + query); returns its length, -1 if there is no room."""
+        cdef size_t base = <size_t>len(self.base_path)
+        cdef size_t cut = <size_t>len(self.strip)
+        cdef size_t at
+        if cut and path_length >= cut and memcmp(path, <const char *>self.strip, cut) == 0:
+            path += cut
+            path_length -= cut
+        if base + path_length + query_length + 1 > room:
+            return -1
+        memcpy(out, <const char *>self.base_path, base)
+        memcpy(out + base, path, path_length)
+        at = base + path_length
+        if query_length:
+            out[at] = b"?"
+            memcpy(out + at + 1, query, query_length)
+            at += query_length + 1
+        return <Py_ssize_t>at

@@ -1,0 +1,134 @@
+"""Phase ROUTE: which providers may serve this request, in which order.
+
+Candidates share requests by weight (smooth weighted round robin, so that 9:1 is nine and one in any
+ten, not on average); the fallbacks follow in the order written. A candidate that speaks another
+dialect than the request is passed over.
+"""
+
+cimport cython
+from libc.stdlib cimport calloc, free
+
+from fastgw.native.hash cimport fgw_siphash64
+
+# Any fixed key will do: the table is small, and its keys are the operator's own.
+cdef uint8_t[16] TABLE_KEY = [0] * 16
+
+
+@cython.final
+cdef class Candidate:
+    def __init__(self, Provider provider, bytes model=b"", int weight=1,
+                 uint64_t model_hash=0):
+        self.provider = provider
+        self.model = model
+        self.weight = <uint32_t>weight
+        self.model_hash = model_hash
+        if model:
+            self.answer_line = b"x-fastgw-model: " + model + b"\r\n"
+
+
+@cython.final
+cdef class Route:
+    """The candidates of one model."""
+
+    def __init__(self, list candidates, object fallback=()):
+        self.candidates = candidates
+        self.fallback = list(fallback)
+
+    cdef Candidate first(self, uint8_t dialect):
+        cdef Candidate candidate, best = None
+        cdef int64_t total = 0
+        if len(self.candidates) == 1:
+            best = <Candidate>self.candidates[0]
+            if best.provider.dialect == dialect:
+                return best
+            best = None
+        else:
+            for candidate in self.candidates:
+                if candidate.provider.dialect != dialect:
+                    continue
+                candidate.current += candidate.weight
+                total += candidate.weight
+                if best is None or candidate.current > best.current:
+                    best = candidate
+        if best is None:
+            return self._fallback(dialect, 0)
+        best.current -= total
+        return best
+
+    cdef Candidate after(self, uint8_t dialect, int tried):
+        """The candidate for attempt ``tried`` + 1: another by weight, then the fallbacks."""
+        if tried < len(self.candidates):
+            return self.first(dialect)
+        return self._fallback(dialect, tried - <int>len(self.candidates))
+
+    cdef Candidate _fallback(self, uint8_t dialect, int at):
+        cdef Candidate candidate
+        for candidate in self.fallback[at:]:
+            if candidate.provider.dialect == dialect:
+                return candidate
+        return None
+
+
+@cython.final
+cdef class Routes:
+    """All routes of a policy version.
+
+    ``models`` maps a model's name to its Route. Unless ``strict``, a model that stands nowhere goes
+    under its own name to the first provider of the request's dialect.
+    """
+
+    def __cinit__(self, list providers, dict models, bint strict=False):
+        cdef uint32_t size = 16
+        cdef uint32_t at
+        cdef uint64_t key
+        cdef Provider provider
+        while size < 2 * len(models):
+            size *= 2
+        self._slots = <RouteSlot *>calloc(size, sizeof(RouteSlot))
+        if self._slots == NULL:
+            raise MemoryError()
+        self._mask = size - 1
+        self._routes = []
+        self._defaults = [None, None, None]
+        self.strict = strict
+        self.providers = {}
+        for provider in providers:
+            self.providers[provider.id.encode()] = Route([Candidate(provider)])
+            if self._defaults[provider.dialect] is None:
+                self._defaults[provider.dialect] = self.providers[provider.id.encode()]
+        for name, route in models.items():
+            key = self._hash(name.encode(), len(name.encode()))
+            at = <uint32_t>key & self._mask
+            while self._slots[at].number:
+                at = (at + 1) & self._mask
+            self._routes.append((name.encode(), <Route?>route))
+            self._slots[at].hash = key
+            self._slots[at].number = <uint32_t>len(self._routes)
+
+    def __dealloc__(self):
+        free(self._slots)
+
+    cdef uint64_t _hash(self, const uint8_t *name, size_t length) noexcept:
+        return fgw_siphash64(TABLE_KEY, name, length)
+
+    cdef Route find(self, const uint8_t *model, size_t length):
+        """The route of a model that ``models`` names, or None."""
+        cdef uint64_t key = self._hash(model, length)
+        cdef uint32_t at = <uint32_t>key & self._mask
+        while self._slots[at].number:
+            if self._slots[at].hash == key:
+                return <Route>(<tuple>self._routes[self._slots[at].number - 1])[1]
+            at = (at + 1) & self._mask
+        return None
+
+    cdef Route pinned(self, const uint8_t *provider, size_t length):
+        """The route to a provider by its id, or None."""
+        return self.providers.get(provider[:length])
+
+    cdef Route default(self, uint8_t dialect):
+        """Where a model goes that `models` does not name."""
+        return None if self.strict else <Route>self._defaults[dialect]
+
+    cdef Route any_of(self, uint8_t dialect):
+        """Where a request goes that names no model (a list of models, a file)."""
+        return <Route>self._defaults[dialect]
