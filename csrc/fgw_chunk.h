@@ -4,8 +4,9 @@
  *     size |         data             last  trailer      end
  *          extension
  *
- * Data is handed out as spans of the input, never copied. Extensions must follow their grammar and
- * trailers the rules of fields; both are bounded and dropped. Nothing but CRLF ends a line.
+ * Data is handed out as spans of the input, never copied. Extensions must follow their grammar (but no
+ * white space before the first ';') and trailers that of fields; both are bounded and dropped. Nothing
+ * but CRLF ends a line.
  *
  * A relay may send whole chunks on as the bytes they came in, where they are *plain*: no extension,
  * no leading zero, no trailer. It marks each read, decodes all of it, and then finds the first unbroken
@@ -26,7 +27,7 @@
 #include "fgw_http1.h"
 
 enum {
-    FGW_CHUNK_EXTRA_MAX = 16384, /* bytes of extensions, padding and leading zeros in one message */
+    FGW_CHUNK_EXTRA_MAX = 16384, /* bytes of extensions and leading zeros in one message */
     FGW_CHUNK_TRAILER_MAX = 8192 /* bytes of trailers in one message */
 };
 
