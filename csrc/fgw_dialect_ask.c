@@ -20,9 +20,9 @@ void fgw_ask_begin(struct fgw_json *json, uint8_t dialect, uint8_t operation)
         fgw_json_init(json, &FGW_OPENAI_ASK, FGW_OPENAI_ASK_ROOT);
 }
 
-static struct fgw_span span_of(const struct fgw_json *json, unsigned slot)
+static struct fgw_place span_of(const struct fgw_json *json, unsigned slot)
 {
-    struct fgw_span span = {0, 0};
+    struct fgw_place span = {0, 0};
 
     if (json->seen >> slot & 1 && json->slots[slot].end) {
         span.at = json->slots[slot].start;

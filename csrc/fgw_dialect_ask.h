@@ -34,7 +34,7 @@ enum fgw_ask_flag {
 };
 
 /* A value's place in the body; bytes 0: absent. */
-struct fgw_span {
+struct fgw_place {
     uint64_t at;
     uint64_t bytes;
 };
@@ -61,10 +61,10 @@ struct fgw_ask {
     uint64_t binary_bytes;  /* raw bytes of base64 */
     uint64_t members_at;    /* just past the opening brace: where a member can be put in */
     uint32_t members;       /* of the whole body */
-    struct fgw_span model_at;
-    struct fgw_span limit_at[2]; /* chat: max_completion_tokens, max_tokens; else: the one, - */
-    struct fgw_span options_at;  /* stream_options, its whole value */
-    struct fgw_span include_at;  /* stream_options.include_usage, its value */
+    struct fgw_place model_at;
+    struct fgw_place limit_at[2]; /* chat: max_completion_tokens, max_tokens; else: the one, - */
+    struct fgw_place options_at;  /* stream_options, its whole value */
+    struct fgw_place include_at;  /* stream_options.include_usage, its value */
     uint32_t options_members;    /* members inside stream_options; 0 if it is no object */
     uint8_t options_type;        /* enum fgw_json_type */
     char model[FGW_MODEL_MAX];   /* decoded, not terminated */

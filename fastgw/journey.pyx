@@ -75,6 +75,7 @@ from fastgw.shm.segment cimport Segment
 from fastgw.stream.batch cimport Batch
 from fastgw.stream.relay cimport Relay
 from fastgw.usage.account cimport account
+from fastgw.upstream.route cimport Candidate, Route
 from fastgw.wire.link cimport Link, Scratch
 from fastgw.listener.downstream cimport Downstream
 

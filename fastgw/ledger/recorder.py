@@ -13,6 +13,7 @@ from __future__ import annotations
 import fcntl
 import os
 import select
+import shutil
 import sqlite3
 import sys
 import time
@@ -209,6 +210,10 @@ class Recorder:
 
     def _note_damage(self, path: Path, reason: str) -> None:
         self.counts.damaged += 1
+        try:  # for people: the ring goes on and will write over it
+            shutil.copyfile(path, self._paths.data_dir / f"damaged-{time.time_ns()}-{path.name}")
+        except OSError:
+            pass
         self._log("ring damaged", {"path": path, "reason": reason})
 
     def _position_of(self, ring: int) -> int:
@@ -291,7 +296,7 @@ class Recorder:
         """Take what is left; give up only when nothing moves any more."""
         until = time.monotonic() + patience_s
         while time.monotonic() < until:
-            if not self.step() and (self._tails.lag() == 0 or self._failing):
+            if not self.step() and (self.drained() or self._failing):
                 break
         self._write_status()
 
@@ -349,6 +354,8 @@ def drain(
             moved = recorder.step()
             if recorder.drained() or (not moved and time.monotonic() > until):
                 break
+            if not moved:
+                time.sleep(0.01)
         complete = recorder.drained() and not recorder._failing
         lost = recorder.close_orphans(live_generations) if complete else 0
         return Drained(recorder.counts.records, lost, complete)

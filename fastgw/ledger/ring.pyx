@@ -59,7 +59,8 @@ cdef class Ring:
     @staticmethod
     def create(path, uint64_t size, *, uint32_t slot, uint32_t lane=0):
         # The file gets its name when it is whole, so that the recorder never sees half a ring.
-        temporary = f"{os.fspath(path)}.new-{os.getpid()}"
+        folder, name = os.path.split(os.fspath(path))
+        temporary = os.path.join(folder, f".new-{name}-{os.getpid()}")
         cdef int fd = -1
         cdef Ring ring = Ring.__new__(Ring)
         cdef fgw_ring_facts facts

@@ -14,13 +14,7 @@ from fastgw.errors import ShmError
 from fastgw.ledger.ring import SUPERVISOR, Ring
 from fastgw.ledger.span import Span
 
-SUFFIX = ".ring"
-
-
-def ring_path(directory: Path, slot: int | str, lane: str = "main") -> Path:
-    """Where the ring of a worker slot (or "supervisor") and lane ("main", "refusals") is."""
-    name = f"worker-{slot}" if isinstance(slot, int) else slot
-    return directory / f"{name}-{lane}{SUFFIX}"
+PREFIX = "ring-"  # of every ring's file name; what is not finished yet begins otherwise
 
 
 class _Tail:
@@ -71,7 +65,7 @@ class Tails:
         self._changed_ns = changed_ns
         there = {}
         for entry in os.scandir(self._directory):
-            if entry.name.endswith(SUFFIX):
+            if entry.name.startswith(PREFIX):
                 there[Path(entry.path)] = entry.inode()
         for path, tail in list(self._tails.items()):
             if there.get(path) != tail.inode:
@@ -119,7 +113,7 @@ class Tails:
         return Span(tail.id, ring.slot, ring.lane, tail.position, end, records)
 
     def _skip(self, tail: _Tail, reason: str) -> None:
-        """A damaged record: nothing after it up to head can be told apart. Kept for people."""
+        """A damaged record: what stands between it and head cannot be told apart any more."""
         self._damaged(Path(tail.ring.path), reason)
         tail.position = tail.ring.head
         tail.release()
@@ -132,18 +126,23 @@ class Tails:
             if end is not None:
                 tail.position = end
                 tail.release()
-        for tail in [tail for tail in self._leaving if not tail.ring.look()]:
+        for tail in [tail for tail in self._leaving if not _waiting(tail)]:
             self._leaving.remove(tail)
             tail.ring.close()
 
     def lag(self) -> int:
         """Bytes in all rings that are not safe yet."""
-        return sum(
-            tail.ring.look() for tail in [*self._leaving, *self._tails.values()]
-        )
+        return sum(map(_waiting, [*self._leaving, *self._tails.values()]))
 
     def close(self) -> None:
         for tail in [*self._leaving, *self._tails.values()]:
             tail.ring.close()
         self._tails.clear()
         self._leaving.clear()
+
+
+def _waiting(tail: _Tail) -> int:
+    try:
+        return tail.ring.look()
+    except ShmError:  # told by take(); there is nothing to wait for
+        return 0

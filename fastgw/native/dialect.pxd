@@ -92,10 +92,10 @@ cdef extern from "fgw_dialect.h" nogil:
         uint64_t binary_bytes
         uint64_t members_at
         uint32_t members
-        fgw_span model_at
-        fgw_span *limit_at
-        fgw_span options_at
-        fgw_span include_at
+        fgw_place model_at
+        fgw_place *limit_at
+        fgw_place options_at
+        fgw_place include_at
         uint32_t options_members
         uint8_t options_type
         char *model

@@ -16,10 +16,12 @@ cdef uint8_t[16] TABLE_KEY = [0] * 16
 
 @cython.final
 cdef class Candidate:
-    def __init__(self, Provider provider, bytes model=b"", int weight=1):
+    def __init__(self, Provider provider, bytes model=b"", int weight=1,
+                 uint64_t model_hash=0):
         self.provider = provider
         self.model = model
         self.weight = <uint32_t>weight
+        self.model_hash = model_hash
         if model:
             self.answer_line = b"x-fastgw-model: " + model + b"\r\n"
 
@@ -28,7 +30,7 @@ cdef class Candidate:
 cdef class Route:
     """The candidates of one model."""
 
-    def __init__(self, list candidates, list fallback=()):
+    def __init__(self, list candidates, object fallback=()):
         self.candidates = candidates
         self.fallback = list(fallback)
 
