@@ -23,5 +23,6 @@ class Plan:
     def __init__(
         self, wire: bytes, steps: Sequence[tuple[int, int]], options: Mapping[str, object]
     ) -> None: ...
+    def steps_made(self) -> list[tuple[int, int]]: ...
     def part(self, start: int, end: int, id: bytes, date: bytes) -> bytes:
         """wire[start:end] as the call named `id` (24 bytes) gets it."""

@@ -70,6 +70,10 @@ cdef class Plan:
         free(self.outputs)
         free(self.mark)
 
+    def steps_made(self):
+        cdef Py_ssize_t at
+        return [(self.ends[at], self.outputs[at]) for at in range(self.steps)]
+
     def part(self, start, end, bytes id, bytes date):
         whole = len(id) == MARK_SIZE and len(date) == DATE_SIZE
         if not whole or not 0 <= start <= end <= len(self.wire):
