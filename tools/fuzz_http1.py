@@ -2,7 +2,7 @@
 
     PYTHONPATH=. python tools/fuzz_http1.py [--seconds 20] [--seed N]
 
-Each input is a mutated request (own samples, and the vectors where they are). Three things must hold:
+Each input is a mutated request (own samples, and the vectors where they are). Three things hold:
 what is said does not depend on how the bytes are cut; no oracle reads the first message otherwise
 without a reason listed in tests/wire/oracles.py; what is written anew reads the same again.
 """
@@ -17,16 +17,46 @@ from tests.wire.oracles import ORACLES, unexplained
 from tests.wire.series import read_bytewise, read_cut, read_whole, vectors
 
 SAMPLES = [
-    b"POST /v1/chat/completions HTTP/1.1\r\nHost: h:80\r\nContent-Length: 5\r\n\r\nhelloGET / HTTP/1.1\r\n",
-    b"POST /a?b=%20 HTTP/1.1\r\nHost: [::1]\r\nTransfer-Encoding: chunked\r\n\r\n5;a=b\r\nhello\r\n0\r\nT: v\r\n\r\n",
-    b"GET http://a.b:8/c?d HTTP/1.1\r\nHost: x\r\nConnection: close, X-A\r\nX-A: 1\r\nExpect: 100-continue\r\n\r\n",
+    b"POST /v1/chat/completions HTTP/1.1\r\nHost: h:80\r\nContent-Length: 5\r\n\r\n"
+    b"helloGET / HTTP/1.1\r\n",
+    b"POST /a?b=%20 HTTP/1.1\r\nHost: [::1]\r\nTransfer-Encoding: chunked\r\n\r\n"
+    b"5;a=b\r\nhello\r\n0\r\nT: v\r\n\r\n",
+    b"GET http://a.b:8/c?d HTTP/1.1\r\nHost: x\r\nConnection: close, X-A\r\n"
+    b"X-A: 1\r\nExpect: 100-continue\r\n\r\n",
     b"\r\nOPTIONS * HTTP/1.0\r\nConnection: keep-alive\r\nA:\t b \r\n\r\n",
     b"GET / HTTP/1.1\r\nHost: a\r\nUpgrade: x\r\nConnection: upgrade\r\nCookie: \x80\xff\r\n\r\n",
 ]
 SPLICES = [
-    b"\r", b"\n", b"\r\n", b"\0", b":", b"\t", b" ", b",", b";", b"\x7f", b"\x80", b"_", b"0", b"1", b"f",
-    b"\r\n\r\n", b"\r\n ", b"chunked", b"Content-Length: 3\r\n", b"Transfer-Encoding: chunked\r\n",
-    b"Host: b\r\n", b"Connection: te\r\n", b"0\r\n\r\n", b"HTTP/1.1", b"*", b"#", b"%", b"@", b"[", b"\"",
+    b"\r",
+    b"\n",
+    b"\r\n",
+    b"\0",
+    b":",
+    b"\t",
+    b" ",
+    b",",
+    b";",
+    b"\x7f",
+    b"\x80",
+    b"_",
+    b"0",
+    b"1",
+    b"f",
+    b"\r\n\r\n",
+    b"\r\n ",
+    b"chunked",
+    b"Content-Length: 3\r\n",
+    b"Transfer-Encoding: chunked\r\n",
+    b"Host: b\r\n",
+    b"Connection: te\r\n",
+    b"0\r\n\r\n",
+    b"HTTP/1.1",
+    b"*",
+    b"#",
+    b"%",
+    b"@",
+    b"[",
+    b'"',
 ]
 
 
@@ -81,7 +111,8 @@ def fault_of(raw, rng):
             return f"written anew as {text!r}: {again.error}"
         dropped = head.dropped()
         kept = [
-            field for field in head.fields()
+            field
+            for field in head.fields()
             if field[0] not in dropped and not DROP_REQUEST >> field_id(field[0]) & 1
         ]
         if again.fields()[1:] != kept or again.path != head.path or again.query != head.query:

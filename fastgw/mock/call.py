@@ -37,7 +37,8 @@ class Call:
         """Calls of one shape get the same answer but for id and date."""
         return (self.operation, self.model, self.stream, self.choices, self.limit,
                 self.include_usage, self.input_tokens, self.inputs, self.dimensions,
-                self.base64, orjson.dumps([self.tool, self.echoed]))
+                self.base64, orjson.dumps([self.tool, self.echoed]) if self.tool or self.echoed
+                else b"")
 
 
 def text_bytes(value: object) -> int:

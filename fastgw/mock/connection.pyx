@@ -26,7 +26,7 @@ cdef enum:
     BODY_MAX = 64 * 1024 * 1024
     AHEAD_MAX = 1024 * 1024             # unread requests behind the one under way
     BLOCK = 64 * 1024                   # of an answer without pace, in one write
-    PLANS_MAX = 64 * 1024 * 1024        # bytes of remembered answers
+    PLANS_MAX = 16 * 1024 * 1024        # bytes of requests remembered with their plans
 
 cdef double LINGER_S = 2.0              # an early answer is read before the close kills it
 
@@ -78,11 +78,10 @@ cdef class House:
         plan = self.planner(method, target, credential, bool(head.anthropic), bool(head.old),
                             x_mock, piece(text, head.tag), encoding, body)
         if plan.cacheable:
-            self.plans_size += PyBytes_GET_SIZE(plan.wire) + 1024
-            self.plans_size += 0 if body is None else PyBytes_GET_SIZE(body)
+            self.plans_size += 512 + (0 if body is None else PyBytes_GET_SIZE(body))
             if self.plans_size > PLANS_MAX:
                 self.plans.clear()
-                self.plans_size = PyBytes_GET_SIZE(plan.wire)
+                self.plans_size = 0
             self.plans[key] = plan
         return plan
 

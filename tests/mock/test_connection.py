@@ -80,6 +80,11 @@ def test_old_client_gets_a_stream_that_ends_with_the_connection(mock: Mock) -> N
     assert b"transfer-encoding" not in got and got.endswith(b"data: [DONE]\n\n")
 
 
+def test_answer_to_head_has_no_body(mock: Mock) -> None:
+    got = answer(mock, HEAD.replace("POST", "HEAD").encode() + b"connection: close\r\n\r\n")
+    assert got.startswith(b"HTTP/1.1 405 ") and got.endswith(b"\r\n\r\n")
+
+
 @pytest.mark.parametrize(("sent", "status"), [
     (b"GET /healthz HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n", 200),
     (b"DELETE /healthz HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n", 405),

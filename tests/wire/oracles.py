@@ -1,7 +1,7 @@
 """The first request of a byte string, as h11 and httptools (llhttp) read it.
 
-Both answer (verdict, message): "accept" with (method, target, minor, fields, body), "head" with the same
-where the body was not looked at, "more", or "reject".
+Both answer (verdict, message): "accept" with (method, target, minor, fields, body), "head" with
+the same where the body was not looked at, "more", or "reject".
 Names of fields are lower-cased: h11 does that.
 """
 
@@ -83,14 +83,14 @@ def read_httptools(raw):
 # Where we refuse and the oracle does not: our rule, and why it stands. Nothing else may differ.
 STRICTER = {
     "both": {
-        "HTTP version not supported": "only 1.0 and 1.1 are spoken; parsers leave it to their caller",
+        "HTTP version not supported": "only 1.0 and 1.1; parsers leave it to their caller",
         "Transfer-Encoding in HTTP/1.0": "RFC 9112 6.1: the framing is faulty",
         "both Transfer-Encoding and Content-Length": "RFC 9112 6.3: may be refused as smuggling",
         "expectation not supported": "RFC 9110 10.1.1: 417 is policy",
         "malformed Host": "RFC 9112 3.2 wants 400; parsers leave it to their caller",
-        "more than one Host": "RFC 9112 3.2 wants 400; llhttp never looks, h11 at the end of the head",
+        "more than one Host": "RFC 9112 3.2; llhttp never looks, h11 at the end of the head",
         "malformed authority in request target": "as Host, which it replaces",
-        "malformed request target": "RFC 9112 3.2: no fragment, no byte outside a URI, known forms",
+        "malformed request target": "RFC 9112 3.2: a known form, of bytes that a URI has",
         "request target too long": "a limit",
         "method not allowed": "CONNECT and TRACE are policy",
         "unknown method": "501 is policy",
@@ -119,7 +119,7 @@ STRICTER = {
         "chunk trailer": "bare LF",
     },
     "httptools": {
-        "malformed HTTP version": "llhttp takes HTTP/0.9's missing version, and versions with a comma",
+        "malformed HTTP version": "llhttp takes HTTP/0.9, and a line without version",
         "malformed method": "empty lines before the request line: we take one",
         "no Host": "llhttp leaves Host to its caller",
         "line does not end in CRLF": "llhttp skips any CR before the request line",

@@ -2,7 +2,7 @@
 
 Method: the first message of each input is read by all three. Each difference must be listed in
 oracles.py with its reason; those are nearly all to the stricter side. Inputs are our samples, the
-vectors, and mutations of both from a fixed seed (tools/fuzz_http1.py goes on for as long as one likes).
+vectors, and mutations of both from a fixed seed (tools/fuzz_http1.py goes on from others).
 """
 
 import pytest
