@@ -3,8 +3,8 @@
     PYTHONPATH=. python tools/fuzz_http1.py [--seconds 20] [--seed N]
 
 Each input is a mutated request or response (own samples, and the vectors where they are). What is
-said may not depend on how the bytes are cut; no oracle may read a message otherwise without a reason
-listed in tests/wire/oracles.py; what is written anew must read the same again.
+said may not depend on how the bytes are cut; no oracle may read a message otherwise without a
+reason listed in tests/wire/oracles.py; what is written anew must read the same again.
 """
 
 import argparse
