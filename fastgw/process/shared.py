@@ -4,10 +4,10 @@
 
     shm_dir/fastgw-<hash of data_dir>/
       segment                  slots, limits, holds, counters   (fastgw.shm)
-      worker-0-main.ring       worker 0 -> recorder             (fastgw.ledger)
-      worker-0-refusals.ring   the same for refusals: never in the way of paying traffic
+      ring-00-main             worker 0 -> recorder             (fastgw.ledger)
+      ring-00-refusals         the same for refusals: never in the way of paying traffic
       …
-      supervisor-main.ring     what the sweep closes
+      ring-supervisor          what the sweep closes
 
 All are allocated at the start, so that a full tmpfs stops the start and nothing later. They
 survive a restart: buckets go on, and what a killed instance left is recovered.
@@ -25,7 +25,7 @@ from fastgw.ledger import ring as rings
 from fastgw.ledger.journal import Journal
 from fastgw.ledger.lost import ended_mark
 from fastgw.ledger.ring import Ring
-from fastgw.ledger.tails import SUFFIX, ring_path
+from fastgw.ledger.tails import PREFIX
 from fastgw.limit.sweep import LostAttempt, carry_over, sweep
 from fastgw.log import Log
 from fastgw.shm import segment as segments
@@ -41,6 +41,13 @@ MAIN_RING = 4 << 20
 MANY_WORKERS = 4
 REFUSALS_RING = 256 << 10
 SUPERVISOR_RING = 4 << 20  # a CLOSE for every hold of a worker
+
+
+def ring_path(folder: Path, slot: int | str, lane: str = "main") -> Path:
+    """``ring-00-main``, ``ring-00-refusals``, ``ring-supervisor``: the recorder knows PREFIX."""
+    if isinstance(slot, str):
+        return folder / f"{PREFIX}{slot}"
+    return folder / f"{PREFIX}{slot:02d}-{lane}"
 
 
 class Shared:
@@ -132,7 +139,7 @@ class Shared:
         mine = {ring_path(self.folder, "supervisor")}
         for slot in range(self.segment.workers):
             mine |= {ring_path(self.folder, slot), ring_path(self.folder, slot, "refusals")}
-        for path in set(self.folder.glob(f"*{SUFFIX}")) - mine:
+        for path in set(self.folder.glob(f"{PREFIX}*")) - mine:
             path.unlink()
 
     def close(self) -> None:
@@ -180,6 +187,12 @@ class RingFull(Exception):
     """The supervisor's ring takes no more until the recorder has stored some of it."""
 
 
+def ring_path(folder: Path, slot: int | str, lane: str = "main") -> Path:
+    """Of a worker's slot and lane ("main", "refusals"), or of "supervisor"."""
+    name = f"{slot:02d}-{lane}" if isinstance(slot, int) else slot
+    return folder / f"{PREFIX}{name}"
+
+
 def open_ring(path: Path, size: int, slot: int, lane: int = rings.MAIN) -> Ring:
     """The ring at ``path`` as it is, whatever its size: it may hold records; else a new one.
 
@@ -190,5 +203,5 @@ def open_ring(path: Path, size: int, slot: int, lane: int = rings.MAIN) -> Ring:
     try:
         return Ring.attach(path, producer=True)
     except ShmError:
-        path.rename(path.with_suffix(f".damaged-{wall_ns()}"))
+        path.rename(path.with_name(f"damaged-{path.name}-{wall_ns()}"))
         return Ring.create(path, size, slot=slot, lane=lane)
