@@ -4,10 +4,10 @@
 
     shm_dir/fastgw-<hash of data_dir>/
       segment                  slots, limits, holds, counters   (fastgw.shm)
-      worker-0-main.ring       worker 0 -> recorder             (fastgw.ledger)
-      worker-0-refusals.ring   the same for refusals: never in the way of paying traffic
+      ring-00-main             worker 0 -> recorder             (fastgw.ledger)
+      ring-00-refusals         the same for refusals: never in the way of paying traffic
       …
-      supervisor-main.ring     what the sweep closes
+      ring-supervisor          what the sweep closes
 
 All are allocated at the start, so that a full tmpfs stops the start and nothing later. They
 survive a restart: buckets go on, and what a killed instance left is recovered.
@@ -187,6 +187,12 @@ class RingFull(Exception):
     """The supervisor's ring takes no more until the recorder has stored some of it."""
 
 
+def ring_path(folder: Path, slot: int | str, lane: str = "main") -> Path:
+    """Of a worker's slot and lane ("main", "refusals"), or of "supervisor"."""
+    name = f"{slot:02d}-{lane}" if isinstance(slot, int) else slot
+    return folder / f"{PREFIX}{name}"
+
+
 def open_ring(path: Path, size: int, slot: int, lane: int = rings.MAIN) -> Ring:
     """The ring at ``path`` as it is, whatever its size: it may hold records; else a new one.
 
@@ -197,5 +203,5 @@ def open_ring(path: Path, size: int, slot: int, lane: int = rings.MAIN) -> Ring:
     try:
         return Ring.attach(path, producer=True)
     except ShmError:
-        path.rename(path.with_suffix(f".damaged-{wall_ns()}"))
+        path.rename(path.with_name(f"damaged-{path.name}-{wall_ns()}"))
         return Ring.create(path, size, slot=slot, lane=lane)

@@ -105,6 +105,7 @@ class Supervisor:
             self._fill(place)
         if self._admin_main:
             self._fill(self._admin)
+        self._dir.write_document("policy.json", self._plan.describe())
         self._publish()
 
     def _open_lines(self) -> None:
@@ -443,7 +444,7 @@ class Supervisor:
             "admin_process": self._admin.describe(),
         }
         try:
-            self._dir.write_instance(instance)
+            self._dir.write_document("instance.json", instance)
         except OSError as error:
             self.log.error("instance.json cannot be written", error=error.strerror)
 

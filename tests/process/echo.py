@@ -10,7 +10,7 @@ import socket
 import sys
 from types import SimpleNamespace
 
-from fastgw.config.model import Admin, Config, Listen
+from fastgw.config.model import Admin, Config, Listen, Provider
 from fastgw.log import Log, complain
 from fastgw.process.refusal import StartError
 from fastgw.process.supervisor import Supervisor
@@ -70,11 +70,17 @@ class EchoPort:
             connection.transport.abort()
 
 
+PROVIDER = Provider(
+    "nobody", "openai", "http://127.0.0.1:9/v1", tls=False, host="127.0.0.1", port=9,
+    prefix="/v1", keys=(),
+)
+
+
 def main(arguments: dict) -> int:
     wanted = SimpleNamespace(**arguments)
     config = Config(
         file="",
-        providers=(),
+        providers=(PROVIDER,),
         listen=Listen(port=arguments.get("port", 0), workers=arguments.get("workers", 2)),
         admin=Admin(port=arguments.get("admin_port", 0)),
         data_dir=wanted.data_dir,
