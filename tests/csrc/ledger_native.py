@@ -73,6 +73,14 @@ class Mapping:
         assert self.open_producer() == 0
         assert self.open_consumer() == 0
 
+    @classmethod
+    def over(cls, path: Path) -> "tuple[ctypes.CDLL, Mapping]":
+        """A ring file, opened by both sides."""
+        with open(path, "r+b") as file:
+            memory = mmap.mmap(file.fileno(), 0)
+        mapping = cls(len(memory) - HEADER, memory)
+        return mapping.lib, mapping
+
     def at(self, offset: int) -> ctypes.c_void_p:
         return ctypes.c_void_p(self.address + offset)
 
