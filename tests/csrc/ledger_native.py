@@ -139,3 +139,20 @@ def seeded(name: str) -> random.Random:
     seed = random.randrange(2**32)
     print(f"{name}: seed {seed}")
     return random.Random(seed)
+
+
+class Guarded:
+    """Bytes that end exactly before a page that cannot be read: one byte too far is a crash."""
+
+    def __init__(self, content: bytes, align: int = 1):
+        page = mmap.PAGESIZE
+        pages = -(-len(content) // page) + 1
+        self._memory = mmap.mmap(-1, pages * page)
+        base = ctypes.addressof(ctypes.c_char.from_buffer(self._memory))
+        libc = ctypes.CDLL(None, use_errno=True)
+        last = ctypes.c_void_p(base + (pages - 1) * page)
+        assert libc.mprotect(last, ctypes.c_size_t(page), 0) == 0
+        start = ((pages - 1) * page - len(content)) // align * align
+        self._memory[start : start + len(content)] = content
+        self.address = ctypes.c_void_p(base + start)
+        self.length = ctypes.c_size_t(len(content))
