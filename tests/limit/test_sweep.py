@@ -162,13 +162,13 @@ def test_a_swept_slot_is_free_and_its_gauges_are_zero(segment):
     segment.claim(1, 77, 5, 9)
     segment.set_state(1, READY)
     counters.count(segment, 1, "requests", 3)
-    counters.count(segment, 1, "streams", 2)
+    counters.count(segment, 1, "streams_open", 2)
     running(segment)
 
     swept(segment)
 
     assert segment.worker(1).state == NONE
-    assert counters.total(segment).gauges["streams"] == 0
+    assert counters.total(segment).gauges["streams_open"] == 0
     assert counters.total(segment).counters["requests"] == 3
     assert limits(segment, *SPECS, worker=1).holds.free == 64
 
