@@ -66,7 +66,8 @@ static void read_sizes(struct fgw_ask *ask, const struct fgw_json *json)
         ask->flags |= FGW_ASK_MORE_MODELS;
 }
 
-static enum fgw_ask_error read_model(struct fgw_ask *ask, const struct fgw_json *json, int required)
+static enum fgw_ask_error read_model(struct fgw_ask *ask, const struct fgw_json *json,
+                                     int required)
 {
     const struct fgw_json_slot *slot = &json->slots[ASK_MODEL];
     enum fgw_json_type type = fgw_json_type_of(json, ASK_MODEL);

@@ -66,7 +66,8 @@ static int is_done(const struct fgw_meter *meter)
     return 1;
 }
 
-static void keep(char *to, uint8_t *to_bytes, size_t room, const struct fgw_json *json, unsigned slot)
+static void keep(char *to, uint8_t *to_bytes, size_t room, const struct fgw_json *json,
+                 unsigned slot)
 {
     if (*to_bytes || fgw_json_type_of(json, slot) != FGW_JSON_STRING)
         return;
@@ -193,7 +194,8 @@ static int is_final(const struct fgw_meter *meter)
 {
     if (meter->dialect == FGW_DIALECT_ANTHROPIC)
         return fgw_anthropic_final(meter);
-    return !meter->streaming || meter->ever & (FGW_EVENT_FINISH | FGW_EVENT_DONE | FGW_EVENT_ERROR);
+    return !meter->streaming ||
+           meter->ever & (FGW_EVENT_FINISH | FGW_EVENT_DONE | FGW_EVENT_ERROR);
 }
 
 uint32_t fgw_meter_usage(const struct fgw_meter *meter, struct fgw_usage *usage)

@@ -317,8 +317,8 @@ static uint64_t part_of(uint64_t *left, uint64_t part, struct fgw_usage *usage)
     return part;
 }
 
-/* All output tokens. Whether reasoning is inside completion_tokens differs by vendor; the total tells,
- * and where it says nothing, the known exceptions do. `*hidden` gets what lies outside the
+/* All output tokens. Whether reasoning is inside completion_tokens differs by vendor; the total
+ * tells, and where it says nothing, the known exceptions do. `*hidden` gets what lies outside the
  * reported output and belongs to the input instead. */
 static uint64_t whole_output(const struct fgw_meter *meter, uint64_t *hidden)
 {

@@ -34,6 +34,7 @@ enum fgw_hold_phase {
     FGW_HOLD_ADDING = 1,
     FGW_HOLD_TAKEN = 2,
     FGW_HOLD_SETTLING = 3,
+    FGW_HOLD_WANTED = 4, /* sweeper only: TAKEN, and a settling was begun but has not happened */
 };
 
 struct fgw_hold_limit {

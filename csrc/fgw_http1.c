@@ -10,8 +10,8 @@
 enum { STAGE_START, STAGE_FIELDS };
 enum { MORE = 0 }; /* a line function met the end of its input; > 0: offset behind the line */
 
-/* Room in a request line beside its target: method, two spaces, version, CRLF. What is longer than the
- * target's limit and this has either too long a target or no method that we know. */
+/* Room in a request line beside its target: method, two spaces, version, CRLF. What is longer than
+ * the target's limit and this has either too long a target or no method that we know. */
 enum { LINE_REST = 64 };
 
 /* One call of a parser: what it reads, and whether it is a request. */
@@ -67,8 +67,8 @@ static int32_t line_end(struct reading *r, const uint8_t *p, const uint8_t *end,
     return broken(r->head, *p == '\r' || *p == '\n' ? FGW_E_LINE_END : error);
 }
 
-/* At p: the bytes of shape, where '0' stands for any digit. 1 read, MORE, or -1. Byte by byte, so that an
- * end of line before the end of shape is a fault and not a reason to wait. */
+/* At p: the bytes of shape, where '0' stands for any digit. 1 read, MORE, or -1. Byte by byte, so
+ * that an end of line before the end of shape is a fault and not a reason to wait. */
 static int32_t match(struct reading *r, const uint8_t *p, const uint8_t *end, const char *shape,
                      uint16_t error)
 {
@@ -110,7 +110,8 @@ static uint16_t known_method(struct fgw_head *head, const uint8_t *text, uint32_
             return FGW_E_NONE;
         }
     }
-    if ((len == 7 && memcmp(text, "CONNECT", 7) == 0) || (len == 5 && memcmp(text, "TRACE", 5) == 0))
+    if ((len == 7 && memcmp(text, "CONNECT", 7) == 0) ||
+        (len == 5 && memcmp(text, "TRACE", 5) == 0))
         return FGW_E_METHOD_REFUSED;
     return FGW_E_METHOD_UNKNOWN;
 }
@@ -118,7 +119,8 @@ static uint16_t known_method(struct fgw_head *head, const uint8_t *text, uint32_
 static int percent_is_sound(const uint8_t *p, const uint8_t *end)
 {
     while ((p = memchr(p, '%', (size_t)(end - p)))) {
-        if (end - p < 3 || !fgw_ascii_is(p[1], FGW_ASCII_HEX) || !fgw_ascii_is(p[2], FGW_ASCII_HEX))
+        if (end - p < 3 || !fgw_ascii_is(p[1], FGW_ASCII_HEX) ||
+            !fgw_ascii_is(p[2], FGW_ASCII_HEX))
             return 0;
         p += 3;
     }
@@ -170,7 +172,7 @@ static uint16_t cut_target(struct reading *r)
     head->path = (struct fgw_span){target.off + at, path_end - at};
     if (mark)
         head->query = (struct fgw_span){target.off + path_end + 1, target.len - path_end - 1};
-    if (head->path.len == 0) /* "http://h?x": the path is "/", and one stands before the authority */
+    if (head->path.len == 0) /* "http://h?x": the path is "/"; one stands before the authority */
         head->path = (struct fgw_span){head->authority.off - 1, 1};
     return FGW_E_NONE;
 }
@@ -389,8 +391,8 @@ static int hopeless(const struct reading *r)
     return r->is_request ? !fgw_ascii_is(first, FGW_ASCII_TOKEN) : first != 'H';
 }
 
-/* Reads lines until the head is complete. What is said of a line depends on the bytes up to its end or to
- * its limit, never on `len`: a fault in an unfinished line waits for the line to end. */
+/* Reads lines until the head is complete. What is said of a line depends on the bytes up to its
+ * end or to its limit, never on `len`: a fault in an unfinished line waits for the line to end. */
 static int32_t read_lines(struct reading *r, uint32_t len)
 {
     struct fgw_head *head = r->head;

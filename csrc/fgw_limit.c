@@ -73,9 +73,13 @@ static void describe(const struct fgw_limits *limits, const struct fgw_demand *d
                      struct fgw_limit_trace *trace)
 {
     const struct fgw_limit_spec *spec = &limits->specs[demand->limit];
-    int slots = spec->algorithm == FGW_ALGORITHM_CONCURRENCY;
-    uint64_t amount = slots || spec->unit == FGW_UNIT_REQUESTS ? 1 : amounts->by_unit[spec->unit];
-    if (amount > spec->quota.capacity)
+    uint8_t cell = spec->algorithm == FGW_ALGORITHM_CONCURRENCY ? FGW_CELL_SLOTS
+                   : spec->algorithm == FGW_ALGORITHM_CAP       ? FGW_CELL_CAP
+                                                                : FGW_CELL_PACE;
+    uint64_t amount = cell == FGW_CELL_SLOTS || spec->unit == FGW_UNIT_REQUESTS
+                          ? 1
+                          : amounts->by_unit[spec->unit];
+    if (cell == FGW_CELL_PACE && amount > spec->quota.capacity)
         amount = spec->quota.capacity;
     atomic_store_explicit(&limit->state, FGW_HOLD_FREE, memory_order_relaxed);
     limit->amount[0] = 0;
@@ -85,7 +89,7 @@ static void describe(const struct fgw_limits *limits, const struct fgw_demand *d
     limit->period_ns = spec->quota.period_ns;
     limit->ns_per_unit = spec->quota.ns_per_unit;
     limit->unit = spec->unit;
-    limit->cell = slots ? FGW_CELL_SLOTS : FGW_CELL_PACE;
+    limit->cell = cell;
     limit->enforced = spec->enforced && demand->enforced;
     fgw_limit_key(demand->identity, limit->enforced, limit->identity);
 
@@ -129,8 +133,9 @@ static uint8_t ask(const struct taking *taking, uint32_t i)
         return FGW_LIMIT_TABLE_FULL;
     if (!is_pace(limit)) {
         uint64_t value = fgw_word_value(&cell->word);
-        int room = value <= limit->capacity && limit->amount[1] <= limit->capacity - value;
-        return room ? 0 : FGW_LIMIT_REFUSED;
+        if (limit->amount[1] > limit->capacity)
+            return FGW_LIMIT_NEVER;
+        return value <= limit->capacity - limit->amount[1] ? 0 : FGW_LIMIT_REFUSED;
     }
     (void)quota_of(limit, &quota);
     int64_t outcome = fgw_bucket_try(&cell->bucket, &quota, limit->amount[1], taking->now_ns);
@@ -233,7 +238,8 @@ static void fill_trace(const struct taking *taking, uint32_t i, int refused)
     if (cell == 0)
         return;
     if (!is_pace(limit)) {
-        trace->used = trace->held = fgw_word_value(&cell->word);
+        trace->used = fgw_word_value(&cell->word);
+        trace->held = limit->cell == FGW_CELL_SLOTS ? trace->used : 0;
         return;
     }
     (void)quota_of(limit, &quota);
@@ -303,7 +309,7 @@ static void settle_one(const struct fgw_limits *limits, struct fgw_hold_limit *l
     uint64_t state = read_state(limit), value;
     unsigned which = which_of(state);
     uint64_t held = limit->amount[which];
-    if (phase_of(state) != FGW_HOLD_TAKEN)
+    if (phase_of(state) != FGW_HOLD_TAKEN && phase_of(state) != FGW_HOLD_WANTED)
         return;
     limit->amount[1 - which] = target;
     if (is_pace(limit)) {
@@ -359,28 +365,30 @@ void fgw_limits_used(const struct fgw_hold *hold, struct fgw_amounts *used)
     used->by_unit[FGW_UNIT_COST] = hold->cost_held; /* prices are not known here: the ceiling */
 }
 
-/* Brings a state that was in the middle of a change to TAKEN or FREE. Returns 1 if a settling has
- * yet to be made, to the amount that was wanted. */
-static int resolve(const struct fgw_limits *limits, struct fgw_hold_limit *limit)
+static void resolve_one(const struct fgw_limits *limits, struct fgw_hold_limit *limit)
 {
     uint64_t state = read_state(limit), seq = seq_of(state);
     unsigned phase = phase_of(state), which = which_of(state);
     if (phase != FGW_HOLD_ADDING && phase != FGW_HOLD_SETTLING)
-        return 0;
+        return;
     if (is_pace(limit)) {
         set_state(limit, state_of(0, which, FGW_HOLD_FREE));
-        return 0;
+        return;
     }
     const union fgw_cell *cell = fgw_table_cell(&limits->table, limit->entry);
     int happened = cell != 0 && fgw_word_happened(&cell->word, limits->dones,
                                                   fgw_word_tag(limits->worker, seq));
-    if (phase == FGW_HOLD_ADDING) {
+    if (phase == FGW_HOLD_ADDING)
         set_state(limit, happened ? state_of(seq, 1 - which, FGW_HOLD_TAKEN)
                                   : state_of(seq, which, FGW_HOLD_FREE));
-        return 0;
-    }
-    set_state(limit, state_of(seq, which, happened ? FGW_HOLD_FREE : FGW_HOLD_TAKEN));
-    return !happened;
+    else
+        set_state(limit, state_of(seq, which, happened ? FGW_HOLD_FREE : FGW_HOLD_WANTED));
+}
+
+void fgw_limits_resolve(const struct fgw_limits *limits, struct fgw_hold *hold)
+{
+    for (uint32_t i = 0; i < n_limits_of(hold); i++)
+        resolve_one(limits, &hold->limits[i]);
 }
 
 void fgw_limits_sweep(const struct fgw_limits *limits, struct fgw_hold *hold, uint64_t now_ns)
@@ -389,9 +397,11 @@ void fgw_limits_sweep(const struct fgw_limits *limits, struct fgw_hold *hold, ui
     fgw_limits_used(hold, &used);
     for (uint32_t i = 0; i < n_limits_of(hold); i++) {
         struct fgw_hold_limit *limit = &hold->limits[i];
-        int wanted = resolve(limits, limit);
-        uint64_t target = wanted ? limit->amount[1 - which_of(read_state(limit))]
-                                 : target_of(limit, &used);
+        uint64_t state = read_state(limit);
+        unsigned which = which_of(state);
+        uint64_t target = phase_of(state) == FGW_HOLD_WANTED ? limit->amount[1 - which]
+                          : limit->cell == FGW_CELL_CAP      ? limit->amount[which]
+                                                             : target_of(limit, &used);
         settle_one(limits, limit, target, now_ns);
     }
 }

@@ -15,8 +15,27 @@ from urllib.parse import urlsplit
 
 from fastgw.config import amounts
 from fastgw.config.model import (
-    Access, AccessKey, Action, Admin, Bounds, Candidate, CapOutput, Config, Deny, Label, Listen,
-    Model, Provider, ProviderKey, Rate, RateLimit, RestrictModels, Retries, Rule, Secret, Timeouts,
+    Access,
+    AccessKey,
+    Action,
+    Admin,
+    Bounds,
+    Candidate,
+    CapOutput,
+    Config,
+    Deny,
+    Label,
+    Listen,
+    Model,
+    Provider,
+    ProviderKey,
+    Rate,
+    RateLimit,
+    RestrictModels,
+    Retries,
+    Rule,
+    Secret,
+    Timeouts,
 )
 from fastgw.config.shape import Reading, did_you_mean
 
@@ -177,8 +196,8 @@ def _check_candidate(provider: str, dialects: dict[str, str], served: dict[str, 
     served.setdefault(dialect, provider)
     if len(served) > 1:
         first = next(iter(served))
-        message = f"candidates of two dialects ({first}, {dialect}): translation is not supported yet"
         served.pop(dialect)
+        message = f"two dialects ({first}, {dialect}): translation is not supported yet"
         reading.fail(path, message, f"keep to providers with dialect {first}")
 
 
@@ -215,7 +234,7 @@ def _build_keys(items: list[dict[str, Any]], providers: tuple[Provider, ...],
 
 def _key_hash(item: dict[str, Any], path: str, reading: Reading) -> bytes:
     if ("hash" in item) == ("value" in item):
-        message = "both hash and value" if "hash" in item else "a key needs its hash (or its value)"
+        message = "both hash and value" if "hash" in item else "a key needs its hash, or value"
         reading.fail(path, message, 'hash: "sha256:…", made by `fastgw keys create`')
         return path.encode()
     if "hash" in item:

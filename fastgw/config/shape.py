@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import difflib
 import re
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Any, Callable, Iterable
+from typing import Any
 
 from fastgw.config.document import Node, Scalar, Sequence, Table
 from fastgw.config.model import Expression, Place, Secret
@@ -233,9 +234,11 @@ class ListOf(Shape):
         if not isinstance(node, Sequence):
             return self.refuse(node, path, reading)
         if not self.least <= len(node.items) <= self.most:
-            bound = f"at least {self.least}" if len(node.items) < self.least else f"at most {self.most}"
+            few = len(node.items) < self.least
+            bound = f"at least {self.least}" if few else f"at most {self.most}"
             return reading.fail(path, f"expected {bound} here, got {len(node.items)}", "", node)
-        values = [self.item.read(item, f"{path}[{i}]", reading) for i, item in enumerate(node.items)]
+        values = [self.item.read(item, f"{path}[{i}]", reading)
+                  for i, item in enumerate(node.items)]
         return INVALID if INVALID in values else values
 
     def schema(self):

@@ -354,7 +354,7 @@ cdef class Attempts(Receiver):
         x.code = <uint16_t>code
         if x.metered and relay.at_boundary(x):
             event = self.refusals.stream_error(
-                x.route.dialect, x.route.operation, code, x.id_text[:x.id_length]
+                x.route.dialect, x.route.operation, code, x.id_text[:x.id_length].decode()
             )
             self.batch.keep.append(event)
             relay.append(x, event, <size_t>len(event))
@@ -535,7 +535,12 @@ cdef class Attempts(Receiver):
         cdef list limits = []
         for i in range(x.n_traces):
             limits.append((
-                x.effects.demands[i].limit, x.traces[i].used, x.traces[i].limit,
+                x.effects.demands[i].limit,
+                x.effects.key_text[
+                    x.effects.demands[i].text_offset:
+                    x.effects.demands[i].text_offset + x.effects.demands[i].text_length
+                ],
+                x.traces[i].used, x.traces[i].limit,
                 x.traces[i].taken, x.traces[i].wait_ns, x.traces[i].reset_ns,
                 x.traces[i].verdict, x.traces[i].enforced,
             ))

@@ -20,7 +20,7 @@ class Tree:
     value: object  # of a literal; the name, field, function or operator of others
     offset: int
     end: int
-    parts: list["Tree"] = field(default_factory=list)
+    parts: list[Tree] = field(default_factory=list)
 
 
 def parse(text: str) -> Tree:

@@ -14,7 +14,7 @@ class Place:
         self.slot = slot
         self.pid = 0  # 0: empty
         self.generation = 0
-        self.state = "down"  # down | starting | ready | draining
+        self.state = "down"  # down | starting | ready | sweeping
         self.births = 0
         self.backoff = Backoff()
         self._born_s = 0.0

@@ -3,11 +3,11 @@
 ::
 
     shm_dir/fastgw-<hash of data_dir>/
-      segment             slots, limits, holds, counters   (fastgw.shm)
-      ring-00-main        worker 0 -> recorder             (fastgw.ledger)
-      ring-00-refusals    worker 0 -> recorder, refusals: never in the way of paying traffic
+      segment                  slots, limits, holds, counters   (fastgw.shm)
+      worker-0-main.ring       worker 0 -> recorder             (fastgw.ledger)
+      worker-0-refusals.ring   the same for refusals: never in the way of paying traffic
       …
-      ring-supervisor     what the sweep closes
+      supervisor-main.ring     what the sweep closes
 
 All are allocated at the start, so that a full tmpfs stops the start and nothing later. They
 survive a restart: buckets go on, and what a killed instance left is recovered.
@@ -19,10 +19,14 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fastgw.clock import now_ns
+from fastgw.clock import now_ns, wall_ns
+from fastgw.errors import ShmError
 from fastgw.ledger import ring as rings
 from fastgw.ledger.journal import Journal
+from fastgw.ledger.lost import ended_mark
 from fastgw.ledger.ring import Ring
+from fastgw.ledger.tails import SUFFIX, ring_path
+from fastgw.limit.sweep import LostAttempt, carry_over, sweep
 from fastgw.log import Log
 from fastgw.shm import segment as segments
 from fastgw.shm.place import segment_path, start_time
@@ -54,16 +58,15 @@ class Shared:
         """Create what is not there, keep what is. Raises ShmError."""
         path = segment_path(config.shm_dir, data_dir)
         segment = Segment.create(path, workers=workers)
+        folder = path.parent
         size = MAIN_RING if workers <= MANY_WORKERS else MAIN_RING // 2
         for slot in range(workers):
-            Ring.open(ring_path(path.parent, slot, "main"), size, slot=slot).close()
-            Ring.open(
-                ring_path(path.parent, slot, "refusals"), REFUSALS_RING, slot=slot,
-                lane=rings.REFUSALS,
-            ).close()
-        own = Ring.open(path.parent / "ring-supervisor", SUPERVISOR_RING, slot=rings.SUPERVISOR)
+            open_ring(ring_path(folder, slot), size, slot).close()
+            refusals = ring_path(folder, slot, "refusals")
+            open_ring(refusals, REFUSALS_RING, slot, rings.REFUSALS).close()
+        own = open_ring(ring_path(folder, "supervisor"), SUPERVISOR_RING, rings.SUPERVISOR)
         segment.adopt(os.getpid(), start_time(os.getpid()))
-        return cls(segment, path.parent, own, on_full=config.on_ledger_full)
+        return cls(segment, folder, own, on_full=config.on_ledger_full)
 
     def describe(self) -> dict[str, object]:
         """For instance.json."""
@@ -75,7 +78,7 @@ class Shared:
         """This process is now the worker of ``slot``."""
         self.segment.claim(slot, os.getpid(), start_time(os.getpid()), generation)
         self._journal = Journal(
-            Ring.attach(ring_path(self.folder, slot, "main"), producer=True),
+            Ring.attach(ring_path(self.folder, slot), producer=True),
             Ring.attach(ring_path(self.folder, slot, "refusals"), producer=True),
             generation=generation,
             worker=slot,
@@ -103,18 +106,89 @@ class Shared:
 
     # --- the supervisor's side -------------------------------------------------------------
 
-    def sweep(self, slot: int, log: Log) -> None:
-        """Go on as the dead worker of ``slot``: settle what it held, close what it had open."""
+    def sweep(self, slot: int, log: Log) -> bool:
+        """Go on as the dead worker of ``slot``: settle what it held, close what it had open.
+
+        False: the supervisor's ring is full; what is left is swept by the next call.
+        """
+        return self._sweep(self.segment, slot, log)
 
     def recover(self, log: Log) -> None:
-        """At the start: what the last instance left, as if its workers had died just now."""
+        """At the start: what the last instance left, as if its workers had died just now.
+
+        Raises ShmError when there is more of it than the ring takes before a recorder runs.
+        """
+        older = self.segment.replaced
+        for segment in (older, self.segment):
+            for slot in range(segment.workers if segment else 0):
+                if not self._sweep(segment, slot, log):
+                    raise ShmError(f"{self.folder}: the rings are full of an earlier instance")
+        if older is not None:
+            log.note("limits carried over", buckets=carry_over(older, self.segment))
+            self.segment.replaced = None
+
+    def forget_old_rings(self) -> None:
+        """Rings of slots that this instance does not have; to be called when they are drained."""
+        mine = {ring_path(self.folder, "supervisor")}
         for slot in range(self.segment.workers):
-            self.sweep(slot, log)
+            mine |= {ring_path(self.folder, slot), ring_path(self.folder, slot, "refusals")}
+        for path in set(self.folder.glob(f"*{SUFFIX}")) - mine:
+            path.unlink()
 
     def close(self) -> None:
         """Nothing is posted by the supervisor after this."""
         self.ring.close()
 
+    def _sweep(self, segment: Segment, slot: int, log: Log) -> bool:
+        generation = segment.worker(slot).generation
+        if segment.worker(slot).state == segments.NONE:
+            return True
+        head = self._head_of(slot)
 
-def ring_path(folder: Path, slot: int, lane: str) -> Path:
-    return folder / f"ring-{slot:02d}-{lane}"
+        def close_attempt(lost: LostAttempt) -> None:
+            if 0 < lost.close_sequence < head:
+                return  # the worker had just posted it itself
+            self._post(lost.record())
+
+        try:
+            swept = sweep(segment, slot, now_ns(), close_attempt)
+            if generation:
+                self._post(ended_mark(generation, slot, wall_ns()))
+        except RingFull:
+            segment.set_state(slot, segments.DEAD)
+            log.warning("the supervisor's ring is full: sweep goes on later", slot=slot)
+            return False
+        if swept.holds:
+            log.note("swept", slot=slot, requests=swept.holds, attempts=swept.attempts)
+        return True
+
+    def _post(self, record: bytes) -> None:
+        if not self.ring.post_bytes(record):
+            raise RingFull
+
+    def _head_of(self, slot: int) -> int:
+        try:
+            ring = Ring.attach(ring_path(self.folder, slot), producer=False)
+        except ShmError:
+            return 0  # no ring, so no CLOSE in it: ours is posted, and the ledger keeps one
+        head = ring.head
+        ring.close()
+        return head
+
+
+class RingFull(Exception):
+    """The supervisor's ring takes no more until the recorder has stored some of it."""
+
+
+def open_ring(path: Path, size: int, slot: int, lane: int = rings.MAIN) -> Ring:
+    """The ring at ``path`` as it is, whatever its size: it may hold records; else a new one.
+
+    A damaged one is put aside under another name, for people. Raises ShmError: no room.
+    """
+    if not path.exists():
+        return Ring.create(path, size, slot=slot, lane=lane)
+    try:
+        return Ring.attach(path, producer=True)
+    except ShmError:
+        path.rename(path.with_suffix(f".damaged-{wall_ns()}"))
+        return Ring.create(path, size, slot=slot, lane=lane)

@@ -33,7 +33,8 @@ struct shim_json *shim_json_new(void)
 
 void shim_json_free(struct shim_json *shim) { free(shim); }
 
-void shim_json_node(struct shim_json *shim, unsigned node, int slot, int text, int flags, int other,
+void shim_json_node(struct shim_json *shim, unsigned node, int slot, int text, int flags,
+                    int other,
                     int element)
 {
     shim->nodes[node].slot = (uint8_t)slot;
@@ -43,7 +44,8 @@ void shim_json_node(struct shim_json *shim, unsigned node, int slot, int text, i
     shim->nodes[node].element = (uint8_t)element;
 }
 
-void shim_json_edge(struct shim_json *shim, unsigned from, const char *key, int length, unsigned to)
+void shim_json_edge(struct shim_json *shim, unsigned from, const char *key, int length,
+                    unsigned to)
 {
     unsigned index = shim->nodes[from].edge_count++;
     memcpy(shim->keys[from][index], key, (size_t)length);

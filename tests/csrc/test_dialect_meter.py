@@ -214,7 +214,8 @@ def test_content_that_looks_like_usage_or_an_end_is_content():
 def test_only_the_usage_chunk_is_hidden_and_only_when_asked():
     events = [
         chat_event(choices=[delta("a")], usage=None), chat_event(choices=[delta("", "stop")]),
-        chat_event(choices=[], usage=None), chat_event(choices=[], usage=USAGE), b"data: [DONE]\n\n",
+        chat_event(choices=[], usage=None), chat_event(choices=[], usage=USAGE),
+        b"data: [DONE]\n\n",
     ]  # fmt: skip
     for hide in (True, False):
         meter, ended = chat(*events, hide=hide)
@@ -254,7 +255,9 @@ def test_zeros_beside_output_are_not_believed():
     assert meter.usage()[1] == {"zero"}
 
 
-@pytest.mark.parametrize("end", [b"data: [DONE]\n\n", b"data:[DONE]\r\n\r\n", b"data: [DONE] \n\n"])
+@pytest.mark.parametrize(
+    "end", [b"data: [DONE]\n\n", b"data:[DONE]\r\n\r\n", b"data: [DONE] \n\n"]
+)
 def test_every_way_to_write_the_end_is_an_end(end):
     for at in range(len(end)):
         meter = Meter("openai", "chat", streaming=True)
@@ -275,21 +278,25 @@ def test_every_way_to_write_the_end_is_an_end(end):
         ("openai", "responses", b'data: {"type":"error","code":"x"}\n\n', {"error", "done"}),
         ("openai", "responses", b'data: {"type":"response.incomplete","response":{}}\n\n',
          {"done", "finish"}),
-        ("openai", "responses", b'data: {"type":"response.failed","response":{"error":{"a":1}}}\n\n',
+        ("openai", "responses",
+        b'data: {"type":"response.failed","response":{"error":{"a":1}}}\n\n',
          {"done", "finish", "error"}),
         ("openai", "responses", b'data: {"type":"response.output_text.delta","delta":"ab"}\n\n',
          {"text"}),
-        ("openai", "responses", b'data: {"type":"response.output_text.done","text":"ab"}\n\n', set()),
-        ("openai", "responses", b'data: {"type":"response.audio.delta","delta":"QUJD"}\n\n', set()),
-        ("anthropic", "messages", b'data: {"type":"error","error":{"type":"overloaded_error"}}\n\n',
+        ("openai", "responses", b'data: {"type":"response.output_text.done","text":"ab"}\n\n',
+        set()),
+        ("openai", "responses", b'data: {"type":"response.audio.delta","delta":"QUJD"}\n\n',
+        set()),
+        ("anthropic", "messages",
+        b'data: {"type":"error","error":{"type":"overloaded_error"}}\n\n',
          {"error"}),
         ("anthropic", "messages", b'event: ping\ndata: {"type":"ping"}\n\n', set()),
         ("anthropic", "messages", b'data: {"type":"message_stop"}\n\n', {"done"}),
         ("anthropic", "messages",
-         b'data: {"type":"content_block_delta","delta":{"type":"thinking_delta","thinking":"a"}}\n\n',
+         b'data: {"type":"content_block_delta","delta":{"thinking":"a"}}\n\n',
          {"text"}),
         ("anthropic", "messages",
-         b'data: {"type":"content_block_delta","delta":{"type":"signature_delta","signature":"a"}}\n\n',
+         b'data: {"type":"content_block_delta","delta":{"signature":"a"}}\n\n',
          set()),
     ],
 )  # fmt: skip
@@ -337,8 +344,10 @@ def test_a_last_event_without_its_blank_line_still_counts():
     assert (meter.events, meter.report["output"]) == (1, 2)
 
 
-def test_data_in_several_lines_is_one_document():
-    body = b'data: {"choices":[{"delta":{"content":\r\ndata: "ab"}}],\r\ndata: "usage":null}\r\n\r\n'
+def test_several_lines_are_one_document():
+    body = (
+        b'data: {"choices":[{"delta":{"content":\r\ndata: "ab"}}],\r\ndata: "usage":null}\r\n\r\n'
+    )
     for at in range(len(body)):
         meter = Meter("openai", "chat", streaming=True)
         ended = meter.feed(body[:at]) + meter.feed(body[at:])

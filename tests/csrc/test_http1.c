@@ -1,8 +1,9 @@
-/* The wire kernels where it hurts: inputs that end at an unmapped page, and mutations of good messages.
+/* The wire kernels where it hurts: inputs that end at an unmapped page, and mutations of good
+ * messages.
  *
- * Built with sanitizers by test_http1.py, once with SSE2 and once without; both print one digest of all
- * that was said, and the digests must be equal. Arguments: rounds, seed, a file of more inputs (each a
- * 4-byte little-endian length and the bytes).
+ * Built with sanitizers by test_http1.py, once with SSE2 and once without; both print one digest
+ * of all that was said, and the digests must be equal. Arguments: rounds, seed, a file of more
+ * inputs (each a 4-byte little-endian length and the bytes).
  */
 #define _GNU_SOURCE
 #include <stdint.h>
@@ -19,7 +20,7 @@
 enum { ROOM = 1 << 17, INPUTS = 4096 };
 
 static const char *const SAMPLES[] = {
-    "POST /v1/chat/completions HTTP/1.1\r\nHost: 127.0.0.1:8080\r\nAccept-Encoding: gzip, deflate\r\n"
+    "POST /v1/chat/completions HTTP/1.1\r\nHost: 127.0.0.1:8080\r\nAccept-Encoding: gzip\r\n"
     "Connection: keep-alive\r\nX-Stainless-Package-Version: 2.8.1\r\nAuthorization: Bearer k\r\n"
     "Content-Length: 5\r\n\r\nhello",
     "POST http://a.b/c?d=%20 HTTP/1.1\r\nHost: [::1]:80\r\nTransfer-Encoding: chunked\r\n"
@@ -89,8 +90,10 @@ static void say_head(const struct fgw_head *head, int32_t read)
     }
 }
 
-/* The writer at every capacity near the one it needs; heap memory, so that ASan sees one byte too many. */
-static void write_anew(const struct fgw_head *head, const uint8_t *bytes, uint32_t len, int is_request)
+/* The writer at every capacity near the one it needs; heap memory, so that ASan sees one byte too
+ * many. */
+static void write_anew(const struct fgw_head *head, const uint8_t *bytes, uint32_t len,
+                       int is_request)
 {
     const uint8_t *buf = at_guard(bytes, len);
     const uint64_t drop = is_request ? FGW_DROP_REQUEST : FGW_DROP_RESPONSE;
@@ -108,9 +111,10 @@ static void write_anew(const struct fgw_head *head, const uint8_t *bytes, uint32
     free(big);
 }
 
-/* Decodes in reads of `step` bytes, each at the guard, relaying as a relay would; the relayed bytes must
- * decode to the same. Returns the last verdict. */
-static int32_t decode(const uint8_t *bytes, uint32_t len, uint32_t step, uint8_t *out, uint32_t *size)
+/* Decodes in reads of `step` bytes, each at the guard, relaying as a relay would; the relayed
+ * bytes must decode to the same. Returns the last verdict. */
+static int32_t decode(const uint8_t *bytes, uint32_t len, uint32_t step, uint8_t *out,
+                      uint32_t *size)
 {
     struct fgw_chunk chunk;
     struct fgw_span span;
@@ -127,7 +131,7 @@ static int32_t decode(const uint8_t *bytes, uint32_t len, uint32_t step, uint8_t
             need(span.len > 0 && span.off + span.len <= n, "data lies within the read");
         if (got == -1)
             break;
-        need(chunk.plain_from <= chunk.plain_to && chunk.plain_to <= pos, "the run is in the read");
+        need(chunk.plain_from <= chunk.plain_to && chunk.plain_to <= pos, "the run is in it");
         const uint32_t ends[2][2] = {{0, chunk.plain_from}, {chunk.plain_to, pos}};
         for (int i = 0; i < 2; i++) {
             const uint32_t cap = ends[i][1] - ends[i][0] + FGW_CHUNK_REFRAME_EXTRA;
@@ -211,15 +215,21 @@ static uint32_t mutate(uint8_t *into, const uint8_t *bytes, uint32_t len, uint64
     return len;
 }
 
-/* A long line in steps of a page: whole pages behind the last step are taken away, so that a parser which
- * looks at them again before the line ends dies. */
+static uint8_t *pages(size_t size)
+{
+    void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    need(memory != MAP_FAILED, "memory");
+    return memory;
+}
+
+/* A long line in steps of a page: whole pages behind the last step are taken away, so that a
+ * parser which looks at them again before the line ends dies. */
 static void looks_once(size_t page)
 {
     enum { PAGES = 15 };
     const struct fgw_http1_limits limits = {FGW_HEAD_BYTES_MAX, 512, 100};
     static struct fgw_head head;
-    uint8_t *buf = mmap(NULL, page * PAGES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    need(buf != MAP_FAILED, "memory");
+    uint8_t *buf = pages(page * PAGES);
     const uint32_t len = (uint32_t)(page * PAGES) - 1;
     static const char START[] = "GET / HTTP/1.1\r\nHost: a\r\nA: ";
     memset(buf, 'x', len);
@@ -259,8 +269,8 @@ int main(int argc, char **argv)
     uint64_t random = strtoull(argv[2], NULL, 10) | 1;
     uint32_t count = 0;
 
-    uint8_t *room = mmap(NULL, ROOM + page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    need(room != MAP_FAILED && mprotect(room + ROOM, page, PROT_NONE) == 0, "a guard page");
+    uint8_t *room = pages(ROOM + page);
+    need(mprotect(room + ROOM, page, PROT_NONE) == 0, "a guard page");
     guard_end = room + ROOM;
 
     if (argc > 3)

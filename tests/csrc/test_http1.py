@@ -1,7 +1,7 @@
 """Wire kernels under ASan and UBSan, against a guard page, with SSE2 and without.
 
-Method: tests/csrc/test_http1.c does the work (its first comment says what); here it is built twice and run
-with a fixed seed over its own samples and, where they are, the vectors.
+Method: tests/csrc/test_http1.c does the work (its first comment says what); here it is built twice
+and run with a fixed seed over its own samples and, where they are, the vectors.
 """
 
 import struct
@@ -13,10 +13,22 @@ import pytest
 from tests.wire.series import vectors
 
 ROOT = Path(__file__).resolve().parents[2]
-SOURCES = [ROOT / "tests/csrc/test_http1.c", *sorted((ROOT / "csrc").glob("fgw_http1*.c")),
-           ROOT / "csrc/fgw_chunk.c"]
-FLAGS = ["-std=c11", "-O1", "-g", "-Wall", "-Wextra", "-Werror", "-fsanitize=address,undefined",
-         "-fno-sanitize-recover=all", f"-I{ROOT / 'csrc'}"]
+SOURCES = [
+    ROOT / "tests/csrc/test_http1.c",
+    *sorted((ROOT / "csrc").glob("fgw_http1*.c")),
+    ROOT / "csrc/fgw_chunk.c",
+]
+FLAGS = [
+    "-std=c11",
+    "-O1",
+    "-g",
+    "-Wall",
+    "-Wextra",
+    "-Werror",
+    "-fsanitize=address,undefined",
+    "-fno-sanitize-recover=all",
+    f"-I{ROOT / 'csrc'}",
+]
 ROUNDS, SEED = 60_000, 20260901
 
 

@@ -15,6 +15,29 @@ from fastgw.wire.head import Head
 
 VECTORS = Path(__file__).resolve().parents[2] / ".." / "shared" / "vectors"
 
+# What the OpenAI Python SDK sends.
+SDK = (
+    b"POST /v1/chat/completions HTTP/1.1\r\n"
+    b"Host: 127.0.0.1:8080\r\n"
+    b"Accept-Encoding: gzip, deflate, br, zstd\r\n"
+    b"Connection: keep-alive\r\n"
+    b"Accept: application/json\r\n"
+    b"Content-Type: application/json\r\n"
+    b"User-Agent: OpenAI/Python 2.8.1\r\n"
+    b"X-Stainless-Lang: python\r\n"
+    b"X-Stainless-Package-Version: 2.8.1\r\n"
+    b"X-Stainless-OS: Linux\r\n"
+    b"X-Stainless-Arch: x64\r\n"
+    b"X-Stainless-Runtime: CPython\r\n"
+    b"X-Stainless-Runtime-Version: 3.11.2\r\n"
+    b"Authorization: Bearer sk-fastgw-0123456789abcdefghijklmnopqrstuvwxyz\r\n"
+    b"X-Stainless-Async: false\r\n"
+    b"x-stainless-retry-count: 0\r\n"
+    b"x-stainless-read-timeout: 600\r\n"
+    b"Content-Length: 84\r\n"
+    b"\r\n"
+)
+
 
 def vectors(name):
     """Rows of ../shared/vectors/NAME, with `raw`; none where the vectors are absent."""
@@ -58,8 +81,8 @@ class Series:
     """Feed bytes; read `messages` (complete ones), `verdict` and `error`.
 
     verdict: "more" (in a message), "idle" (between two), "closed" (the last message ended the
-    connection: what follows is ignored), "until close" (response), "reject", "policy" (well-formed,
-    but this gateway refuses it).
+    connection: what follows is ignored), "until close" (response), "reject", "policy" (it is
+    well-formed, but this gateway refuses it).
     """
 
     request_method: str | None = None  # of the responses; None: the series is of requests

@@ -1,7 +1,7 @@
 """The chunked coding: what is taken, what is refused as what, and what a relay may send on.
 
-Method: each body is read whole, byte by byte and cut at every offset. What is relayed is decoded again by
-h11, and must be free of extensions, leading zeros and trailers.
+Method: each body is read whole, byte by byte and cut at every offset. What is relayed is decoded
+again by h11, and must be free of extensions, leading zeros and trailers.
 """
 
 import h11
@@ -16,34 +16,80 @@ GOOD = {
     b"A\r\n0123456789\r\na\r\n0123456789\r\n0\r\n\r\n": b"0123456789" * 2,
     b"0005\r\nhello\r\n000\r\n\r\n": b"hello",
     b"0" * 500 + b"5\r\nhello\r\n0\r\n\r\n": b"hello",
-    b"5;a\r\nhello\r\n0;b=c;d=\"e \\\" ;f\"\r\n\r\n": b"hello",
-    b"5; a ; b = c ;d = \"\"\r\nhello\r\n0\r\n\r\n": b"hello",
+    b'5;a\r\nhello\r\n0;b=c;d="e \\" ;f"\r\n\r\n': b"hello",
+    b'5; a ; b = c ;d = ""\r\nhello\r\n0\r\n\r\n': b"hello",
     b"2\r\n\r\n\r\n0\r\n\r\n": b"\r\n",
     b"5\r\nhello\r\n0\r\nA: b\r\nContent-Length: 7\r\nC:\r\n\r\n": b"hello",
 }
 
 BAD = {
     "size": [
-        b"\r\n", b" 5\r\nhello\r\n", b"-5\r\n", b"+5\r\n", b"0x5\r\n", b"5 \r\nhello\r\n", b"5\t;a\r\n", b"g\r\n", b";\r\n",
-        b"5_0\r\n", b"5\n", b"5\x00\r\n", b"5\r\nhello\r\n\r\n",
+        b"\r\n",
+        b" 5\r\nhello\r\n",
+        b"-5\r\n",
+        b"+5\r\n",
+        b"0x5\r\n",
+        b"5 \r\nhello\r\n",
+        b"5\t;a\r\n",
+        b"g\r\n",
+        b";\r\n",
+        b"5_0\r\n",
+        b"5\n",
+        b"5\x00\r\n",
+        b"5\r\nhello\r\n\r\n",
     ],
     "line end": [
-        b"5\rhello\r\n", b"5\r\rhello", b"5\r\nhello\n", b"5\r\nhelloX", b"3\r\nxxx__1a\r\n", b"3\r\nxxx\r_",
-        b"3\r\nxxx\n\r", b"0\r\n\r\r", b"0\r\n\rX", b"5;a\r\r\n",
+        b"5\rhello\r\n",
+        b"5\r\rhello",
+        b"5\r\nhello\n",
+        b"5\r\nhelloX",
+        b"3\r\nxxx__1a\r\n",
+        b"3\r\nxxx\r_",
+        b"3\r\nxxx\n\r",
+        b"0\r\n\r\r",
+        b"0\r\n\rX",
+        b"5;a\r\r\n",
     ],
-    "overflow": [b"8000000000000000\r\n", b"10000000000000000\r\n", b"FFFFFFFFFFFFFFFF\r\n",
-                 b"1\r\nx\r\n7fffffffffffffff\r\n"],
+    "overflow": [
+        b"8000000000000000\r\n",
+        b"10000000000000000\r\n",
+        b"FFFFFFFFFFFFFFFF\r\n",
+        b"1\r\nx\r\n7fffffffffffffff\r\n",
+    ],
     "extension": [
-        b"5;\r\nhello", b"5;=a\r\n", b"5;a=\r\n", b"5;a \r\n", b"5;a=b \r\n", b"5;a=b=c\r\n", b"5;a=\"b\r\n", b"5;a=\"b\"c\r\n",
-        b"5;a\n", b"5;a\x00\r\n", b"5;a=\"\x00\"\r\n", b"5;a=\"\\\n\"\r\n", b"5;a[\r\n", b"5;\nhello\r\n", b"5;a b\r\n",
-        b"5;a=\"b\x7f\"\r\n",
+        b"5;\r\nhello",
+        b"5;=a\r\n",
+        b"5;a=\r\n",
+        b"5;a \r\n",
+        b"5;a=b \r\n",
+        b"5;a=b=c\r\n",
+        b'5;a="b\r\n',
+        b'5;a="b"c\r\n',
+        b"5;a\n",
+        b"5;a\x00\r\n",
+        b'5;a="\x00"\r\n',
+        b'5;a="\\\n"\r\n',
+        b"5;a[\r\n",
+        b"5;\nhello\r\n",
+        b"5;a b\r\n",
+        b'5;a="b\x7f"\r\n',
     ],
     "trailer": [
-        b"0\r\nbad\r\n\r\n", b"0\r\n: a\r\n", b"0\r\nA : b\r\n", b"0\r\n A: b\r\n", b"0\r\nA: b\n", b"0\r\n\n",
-        b"0\r\nA: \x00\r\n", b"0\r\nA: b\r\n c\r\n", b"0\r\nA: b\r\rC",
+        b"0\r\nbad\r\n\r\n",
+        b"0\r\n: a\r\n",
+        b"0\r\nA : b\r\n",
+        b"0\r\n A: b\r\n",
+        b"0\r\nA: b\n",
+        b"0\r\n\n",
+        b"0\r\nA: \x00\r\n",
+        b"0\r\nA: b\r\n c\r\n",
+        b"0\r\nA: b\r\rC",
     ],
     "too large": [
-        b"0" * 20_000, b"1;" + b"a" * 20_000, b"1;a\r\nx\r\n" * 10_000, b"0\r\nA: " + b"b" * 9_000,
+        b"0" * 20_000,
+        b"1;" + b"a" * 20_000,
+        b"1;a\r\nx\r\n" * 10_000,
+        b"0\r\nA: " + b"b" * 9_000,
         b"0\r\n" + b"A: b\r\n" * 2_000,
     ],
 }
@@ -103,7 +149,7 @@ def test_says_the_same_for_ever_once_it_has_refused_or_ended():
 
 
 def test_a_nul_outside_data_is_refused_at_every_offset():
-    raw = b"5;a=\"b\"\r\nhello\r\n0\r\nA: b\r\n\r\n"
+    raw = b'5;a="b"\r\nhello\r\n0\r\nA: b\r\n\r\n'
     for at in range(len(raw)):
         if raw.index(b"hello") < at < raw.index(b"hello") + 5:
             continue  # there it is data, and shifts what follows
@@ -122,7 +168,9 @@ def relay(raw, cuts=()):
 
 def decoded(raw):
     connection = h11.Connection(h11.SERVER)
-    connection.receive_data(b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n" + raw)
+    connection.receive_data(
+        b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n" + raw
+    )
     connection.next_event()
     data = b""
     while isinstance(event := connection.next_event(), h11.Data):
@@ -142,7 +190,9 @@ def test_what_is_relayed_is_plain_and_the_same_body_at_any_cut(raw):
         assert b";" not in out and not out.startswith(b"00") and out.endswith(b"0\r\n\r\n")
 
 
-@pytest.mark.parametrize("raw", [raw for raw in GOOD if b";" not in raw and b"00" not in raw and b":" not in raw])
+@pytest.mark.parametrize(
+    "raw", [raw for raw in GOOD if b";" not in raw and b"00" not in raw and b":" not in raw]
+)
 def test_a_read_of_whole_plain_chunks_is_relayed_as_it_came(raw):
     chunks = Chunks()
 

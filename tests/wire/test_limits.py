@@ -1,7 +1,8 @@
 """Limits of a head: they hold on what has come so far, and give the same answer at any cut.
 
-Method: each limit is met exactly, then passed by one; the message that passes it is fed whole, byte by
-byte and unfinished. That no byte of an unfinished line is looked at twice, tests/csrc/test_http1.c shows.
+Method: each limit is met exactly, then passed by one; the message that passes it is fed whole,
+byte by byte and unfinished. That no byte of an unfinished line is looked at twice,
+tests/csrc/test_http1.c shows.
 """
 
 import pytest

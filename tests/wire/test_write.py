@@ -1,4 +1,5 @@
-"""Heads written anew: what passes, what is dropped, what is refused; and that it stays within its room.
+"""Heads written anew: what passes, what is dropped, what is refused; and that it stays within its
+room.
 
 Method: what is written is parsed again, by h11 and by our own parser, and compared field by field.
 """
@@ -10,14 +11,26 @@ from fastgw.wire import head as wire
 from fastgw.wire.head import DROP_REQUEST, DROP_RESPONSE, Head
 
 HOP = [
-    b"Connection", b"Keep-Alive", b"Proxy-Connection", b"TE", b"Trailer", b"Upgrade",
-    b"Proxy-Authenticate", b"Proxy-Authorization",
+    b"Connection",
+    b"Keep-Alive",
+    b"Proxy-Connection",
+    b"TE",
+    b"Trailer",
+    b"Upgrade",
+    b"Proxy-Authenticate",
+    b"Proxy-Authorization",
 ]
 CREDENTIALS = [b"Authorization", b"X-Api-Key", b"API-Key", b"X-Goog-Api-Key", b"Cookie"]
 KEPT = [
-    (b"Accept", b"*/*"), (b"Content-Type", b"application/json"), (b"User-Agent", b"x"),
-    (b"anthropic-version", b"2023-06-01"), (b"OpenAI-Organization", b"o"), (b"X-Request-Id", b"r"),
-    (b"X-Stainless-Lang", b"python"), (b"X-Other", b"\x80 \t y"), (b"Empty", b""),
+    (b"Accept", b"*/*"),
+    (b"Content-Type", b"application/json"),
+    (b"User-Agent", b"x"),
+    (b"anthropic-version", b"2023-06-01"),
+    (b"OpenAI-Organization", b"o"),
+    (b"X-Request-Id", b"r"),
+    (b"X-Stainless-Lang", b"python"),
+    (b"X-Other", b"\x80 \t y"),
+    (b"Empty", b""),
 ]
 
 
@@ -35,9 +48,17 @@ def fields_of(text):
 
 def test_a_request_keeps_what_is_not_the_gateways():
     dropped = [(name, b"x") for name in HOP + CREDENTIALS if name != b"Connection"]
-    dropped += [(b"Connection", b"close"), (b"Host", b"h"), (b"Content-Length", b"5"), (b"Expect", b"100-continue"),
-                (b"Accept-Encoding", b"gzip"), (b"x-fastgw-tag", b"t")]
-    mixed = [field for pair in zip(dropped, KEPT * 2, strict=False) for field in pair] + dropped[len(KEPT) * 2 :]
+    dropped += [
+        (b"Connection", b"close"),
+        (b"Host", b"h"),
+        (b"Content-Length", b"5"),
+        (b"Expect", b"100-continue"),
+        (b"Accept-Encoding", b"gzip"),
+        (b"x-fastgw-tag", b"t"),
+    ]
+    mixed = [field for pair in zip(dropped, KEPT * 2, strict=False) for field in pair] + dropped[
+        len(KEPT) * 2 :
+    ]
     head = head_of(mixed)
 
     kept = fields_of(head.copy_fields(DROP_REQUEST))
@@ -47,10 +68,22 @@ def test_a_request_keeps_what_is_not_the_gateways():
 
 
 def test_a_response_keeps_credentials_and_date_but_not_our_own_names():
-    passed = [(b"Date", b"d"), (b"Set-Cookie", b"c"), (b"Server", b"s"), (b"Retry-After", b"1"), *KEPT]
+    passed = [
+        (b"Date", b"d"),
+        (b"Set-Cookie", b"c"),
+        (b"Server", b"s"),
+        (b"Retry-After", b"1"),
+        *KEPT,
+    ]
     head = head_of(
-        [(b"Content-Length", b"5"), (b"Connection", b"x-gone"), *passed, (b"X-Gone", b"g"),
-         (b"X-Fastgw-Request-Id", b"spoof"), (b"Proxy-Authenticate", b"a")],
+        [
+            (b"Content-Length", b"5"),
+            (b"Connection", b"x-gone"),
+            *passed,
+            (b"X-Gone", b"g"),
+            (b"X-Fastgw-Request-Id", b"spoof"),
+            (b"Proxy-Authenticate", b"a"),
+        ],
         start=b"HTTP/1.1 200 OK",
     )
 
@@ -59,11 +92,19 @@ def test_a_response_keeps_credentials_and_date_but_not_our_own_names():
 
 def test_a_nominated_field_is_dropped_and_a_protected_one_is_not():
     head = head_of(
-        [(b"Host", b"h"), (b"Connection", b"x-a, content-type, x-request-id"), (b"X-A", b"1"),
-         (b"Content-Type", b"t"), (b"X-Request-Id", b"r")]
+        [
+            (b"Host", b"h"),
+            (b"Connection", b"x-a, content-type, x-request-id"),
+            (b"X-A", b"1"),
+            (b"Content-Type", b"t"),
+            (b"X-Request-Id", b"r"),
+        ]
     )
 
-    assert fields_of(head.copy_fields(DROP_REQUEST)) == [(b"Content-Type", b"t"), (b"X-Request-Id", b"r")]
+    assert fields_of(head.copy_fields(DROP_REQUEST)) == [
+        (b"Content-Type", b"t"),
+        (b"X-Request-Id", b"r"),
+    ]
 
 
 def test_an_alias_in_a_response_is_dropped():
@@ -83,8 +124,12 @@ def test_lines_are_written_in_one_form():
 @pytest.mark.parametrize(
     ("target", "line"),
     [
-        (b"/a/b?c=d", b"/a/b?c=d"), (b"/", b"/"), (b"/?", b"/?"), (b"http://x/y?z", b"/y?z"),
-        (b"http://x", b"/"), (b"https://x?z", b"/?z"),
+        (b"/a/b?c=d", b"/a/b?c=d"),
+        (b"/", b"/"),
+        (b"/?", b"/?"),
+        (b"http://x/y?z", b"/y?z"),
+        (b"http://x", b"/"),
+        (b"https://x?z", b"/?z"),
     ],
 )
 def test_the_request_line_is_in_origin_form(target, line):
@@ -96,8 +141,11 @@ def test_the_request_line_is_in_origin_form(target, line):
 def test_h11_reads_what_is_written():
     head = head_of([(b"Host", b"h"), (b"Transfer-Encoding", b"chunked"), *KEPT])
     text = (
-        head.request_line() + wire.put_field(b"Host", b"api.example.com") + head.copy_fields(DROP_REQUEST)
-        + wire.put_number(b"Content-Length", 5) + wire.put_end()
+        head.request_line()
+        + wire.put_field(b"Host", b"api.example.com")
+        + head.copy_fields(DROP_REQUEST)
+        + wire.put_number(b"Content-Length", 5)
+        + wire.put_end()
     )
     connection = h11.Connection(h11.SERVER)
     connection.receive_data(text + b"hello")
@@ -112,8 +160,13 @@ def test_h11_reads_what_is_written():
 
 @pytest.mark.parametrize(
     ("status", "line"),
-    [(200, b"HTTP/1.1 200 OK\r\n"), (429, b"HTTP/1.1 429 Too Many Requests\r\n"), (599, b"HTTP/1.1 599 \r\n"),
-     (100, b"HTTP/1.1 100 Continue\r\n"), (529, b"HTTP/1.1 529 Overloaded\r\n")],
+    [
+        (200, b"HTTP/1.1 200 OK\r\n"),
+        (429, b"HTTP/1.1 429 Too Many Requests\r\n"),
+        (599, b"HTTP/1.1 599 \r\n"),
+        (100, b"HTTP/1.1 100 Continue\r\n"),
+        (529, b"HTTP/1.1 529 Overloaded\r\n"),
+    ],
 )
 def test_writes_a_status_line(status, line):
     assert wire.put_status(status) == line
@@ -148,9 +201,13 @@ def test_refuses_to_write_a_name_that_is_no_token(name):
 def test_refuses_where_there_is_no_room():
     head = head_of([(b"Host", b"h"), *KEPT])
     writers = [
-        lambda room: head.copy_fields(DROP_REQUEST, room), head.request_line,
-        lambda room: wire.put_status(429, room), lambda room: wire.put_field(b"A", b"b", room),
-        lambda room: wire.put_number(b"A", 12345, room), lambda room: wire.put_chunk_size(255, room), wire.put_end,
+        lambda room: head.copy_fields(DROP_REQUEST, room),
+        head.request_line,
+        lambda room: wire.put_status(429, room),
+        lambda room: wire.put_field(b"A", b"b", room),
+        lambda room: wire.put_number(b"A", 12345, room),
+        lambda room: wire.put_chunk_size(255, room),
+        wire.put_end,
     ]
     for write in writers:
         size = next(room for room in range(1000) if _fits(write, room))
@@ -166,12 +223,13 @@ def _fits(write, room):
 
 
 FIELDS = (
-    "host content-length transfer-encoding connection keep-alive proxy-connection te trailer upgrade expect"
-    " proxy-authenticate proxy-authorization authorization x-api-key api-key x-goog-api-key cookie content-type"
-    " content-encoding accept accept-encoding anthropic-version anthropic-beta openai-organization openai-project"
-    " x-request-id x-forwarded-for forwarded user-agent retry-after retry-after-ms x-should-retry date server"
-    " set-cookie ratelimit ratelimit-policy x-mock x-fastgw-anything x-stainless-lang"
-).encode().split()
+    b"host content-length transfer-encoding connection keep-alive proxy-connection te trailer"
+    b" upgrade expect proxy-authenticate proxy-authorization authorization x-api-key api-key"
+    b" x-goog-api-key cookie content-type content-encoding accept accept-encoding"
+    b" anthropic-version anthropic-beta openai-organization openai-project x-request-id"
+    b" x-forwarded-for forwarded user-agent retry-after retry-after-ms x-should-retry date"
+    b" server set-cookie ratelimit ratelimit-policy x-mock x-fastgw-anything x-stainless-lang"
+).split()
 
 
 def test_every_known_field_has_its_own_id_in_any_case():
