@@ -25,7 +25,7 @@ from fastgw.ledger import ring as rings
 from fastgw.ledger.journal import Journal
 from fastgw.ledger.lost import ended_mark
 from fastgw.ledger.ring import Ring
-from fastgw.ledger.tails import SUFFIX, ring_path
+from fastgw.ledger.tails import PREFIX
 from fastgw.limit.sweep import LostAttempt, carry_over, sweep
 from fastgw.log import Log
 from fastgw.shm import segment as segments
@@ -41,6 +41,13 @@ MAIN_RING = 4 << 20
 MANY_WORKERS = 4
 REFUSALS_RING = 256 << 10
 SUPERVISOR_RING = 4 << 20  # a CLOSE for every hold of a worker
+
+
+def ring_path(folder: Path, slot: int | str, lane: str = "main") -> Path:
+    """``ring-00-main``, ``ring-00-refusals``, ``ring-supervisor``: the recorder knows PREFIX."""
+    if isinstance(slot, str):
+        return folder / f"{PREFIX}{slot}"
+    return folder / f"{PREFIX}{slot:02d}-{lane}"
 
 
 class Shared:
@@ -132,7 +139,7 @@ class Shared:
         mine = {ring_path(self.folder, "supervisor")}
         for slot in range(self.segment.workers):
             mine |= {ring_path(self.folder, slot), ring_path(self.folder, slot, "refusals")}
-        for path in set(self.folder.glob(f"*{SUFFIX}")) - mine:
+        for path in set(self.folder.glob(f"{PREFIX}*")) - mine:
             path.unlink()
 
     def close(self) -> None:
