@@ -1,8 +1,11 @@
 from collections.abc import Mapping, Sequence
+from typing import final
 
 MARK: bytes
 DATE: bytes
+FINISHES: tuple[str, ...]
 
+@final
 class Plan:
     """One answer, ready to leave; `steps` are pairs (end in wire, output tokens by then).
 

@@ -2,6 +2,7 @@
 
 import secrets
 
+cimport cython
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
 from libc.stdlib cimport calloc, free
 from libc.string cimport memcpy
@@ -27,6 +28,7 @@ cdef void overlay(char *part, Py_ssize_t start, Py_ssize_t end, Py_ssize_t at,
         memcpy(part + (first - start), text + (first - at), <size_t>(last - first))
 
 
+@cython.final
 cdef class Plan:
     def __cinit__(self, bytes wire, steps, options):
         self.wire = wire
