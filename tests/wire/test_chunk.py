@@ -177,7 +177,7 @@ def decoded(raw):
         body += event.data
     assert isinstance(event, h11.EndOfMessage) and list(event.headers) == []
     assert connection.trailing_data[0] == b""
-    return data
+    return body
 
 
 @pytest.mark.parametrize("raw", GOOD)
