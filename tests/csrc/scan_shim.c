@@ -170,8 +170,8 @@ uint64_t shim_sse_count(const uint8_t *bytes, size_t length, size_t read)
 
 static const struct fgw_json_spec *spec_of(unsigned which)
 {
-    const struct fgw_json_spec *const all[] = {&FGW_OPENAI_ASK, &FGW_OPENAI_ANSWER,
-                                               &FGW_ANTHROPIC_ASK, &FGW_ANTHROPIC_ANSWER};
+    const struct fgw_json_spec *const all[] = {&fgw_openai_ask, &fgw_openai_answer,
+                                               &fgw_anthropic_ask, &fgw_anthropic_answer};
     return all[which];
 }
 
