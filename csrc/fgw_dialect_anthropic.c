@@ -112,7 +112,7 @@ static const struct fgw_json_room ASK_ROOMS[ASK_SLOTS] = {
 static const char *const BOUNDED[] = {"custom", "bash_", "text_editor_", "computer_", "memory_",
                                       "image/", "text/", NULL};
 
-const struct fgw_json_spec FGW_ANTHROPIC_ASK = {
+const struct fgw_json_spec fgw_anthropic_ask = {
     .nodes = ASK_NODES,
     .rooms = ASK_ROOMS,
     .words = BOUNDED,

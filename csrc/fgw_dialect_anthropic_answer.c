@@ -156,7 +156,7 @@ static const struct fgw_json_room ANSWER_ROOMS[ANSWER_SLOTS] = {
     [ANSWER_PASS_TYPE] = {FGW_METER_ID_MAX + FGW_METER_MODEL_MAX + 32, 32},
 };
 
-const struct fgw_json_spec FGW_ANTHROPIC_ANSWER = {
+const struct fgw_json_spec fgw_anthropic_answer = {
     .nodes = ANSWER_NODES,
     .rooms = ANSWER_ROOMS,
     .node_count = sizeof ANSWER_NODES / sizeof *ANSWER_NODES,

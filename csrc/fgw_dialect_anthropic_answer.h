@@ -14,7 +14,7 @@
 enum { FGW_ANTHROPIC_BODY_ROOT = 1, FGW_ANTHROPIC_EVENT_ROOT = 2 };
 
 /* Slots: enum answer_slot. */
-extern const struct fgw_json_spec FGW_ANTHROPIC_ANSWER;
+extern const struct fgw_json_spec fgw_anthropic_answer;
 
 /* The JSON of another event, or of the body, begins. */
 void fgw_anthropic_begin(struct fgw_meter *meter);

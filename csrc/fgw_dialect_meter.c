@@ -12,10 +12,10 @@ enum { FED_NOTHING = 0, FED_SOME, FED_BROKEN };
 static void begin_json(struct fgw_meter *meter)
 {
     if (meter->dialect == FGW_DIALECT_ANTHROPIC)
-        fgw_json_init(&meter->json, &FGW_ANTHROPIC_ANSWER,
+        fgw_json_init(&meter->json, &fgw_anthropic_answer,
                       meter->streaming ? FGW_ANTHROPIC_EVENT_ROOT : FGW_ANTHROPIC_BODY_ROOT);
     else
-        fgw_json_init(&meter->json, &FGW_OPENAI_ANSWER,
+        fgw_json_init(&meter->json, &fgw_openai_answer,
                       meter->streaming ? FGW_OPENAI_EVENT_ROOT : FGW_OPENAI_BODY_ROOT);
     meter->fed = FED_SOME;
     meter->head_bytes = 0;

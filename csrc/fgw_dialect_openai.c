@@ -167,7 +167,7 @@ _Static_assert(FGW_MODEL_MAX + 2 * FGW_USER_MAX <= FGW_JSON_COPY_MAX, "room for 
 static const char *const BOUNDED[] = {"function",    "custom",     "computer", "local_shell",
                                       "apply_patch", "data:text/", NULL};
 
-const struct fgw_json_spec FGW_OPENAI_ASK = {
+const struct fgw_json_spec fgw_openai_ask = {
     .nodes = ASK_NODES,
     .rooms = ASK_ROOMS,
     .words = BOUNDED,

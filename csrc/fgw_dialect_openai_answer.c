@@ -207,7 +207,7 @@ static const struct fgw_json_room ANSWER_ROOMS[ANSWER_SLOTS] = {
     [ANSWER_FINISH] = {FGW_METER_ID_MAX + FGW_METER_MODEL_MAX + 64, 32},
 };
 
-const struct fgw_json_spec FGW_OPENAI_ANSWER = {
+const struct fgw_json_spec fgw_openai_answer = {
     .nodes = ANSWER_NODES,
     .rooms = ANSWER_ROOMS,
     .node_count = sizeof ANSWER_NODES / sizeof *ANSWER_NODES,

@@ -25,7 +25,7 @@
 #define FGW_JSON_DEPTH_MAX 128 /* open containers; deeper is refused */
 #define FGW_JSON_KEY_MAX 47    /* longest key that an edge may name */
 #define FGW_JSON_HEAD_MAX 16   /* bytes of a string that DATA_URL and WORD look at */
-#define FGW_JSON_SLOTS_MAX 48
+#define FGW_JSON_SLOTS_MAX 32
 #define FGW_JSON_COPY_MAX 640 /* bytes of strings kept, all slots together */
 
 enum fgw_json_type {

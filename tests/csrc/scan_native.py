@@ -7,7 +7,12 @@ import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-SOURCES = ["fgw_json.c", "fgw_json_string.c", "fgw_json_number.c", "fgw_sse.c", "fgw_hash.c"]
+SOURCES = [
+    *ROOT.glob("csrc/fgw_json*.c"),
+    *ROOT.glob("csrc/fgw_dialect*.c"),
+    ROOT / "csrc/fgw_sse.c",
+    ROOT / "csrc/fgw_hash.c",
+]
 STRICT = ["-std=c11", "-O2", "-Wall", "-Wextra", "-Wconversion", "-Wshadow", "-Werror"]
 
 
@@ -19,12 +24,13 @@ def library() -> ctypes.CDLL:
     subprocess.run(
         ["gcc", *STRICT, "-fsanitize=undefined", "-fsanitize-undefined-trap-on-error", "-shared",
          "-fPIC", "-I", ROOT / "csrc", "-o", target, Path(__file__).with_name("scan_shim.c"),
-         *(ROOT / "csrc" / name for name in SOURCES)],
+         *SOURCES],
         check=True,
     )  # fmt: skip
     loaded = ctypes.CDLL(str(target))
     loaded.folder = folder  # removed with the library
     loaded.shim_json_new.restype = ctypes.c_void_p
+    loaded.shim_spec_edge.restype = ctypes.c_char_p
     loaded.shim_json_text.restype = ctypes.c_void_p
     loaded.shim_sse_feed.restype = ctypes.c_size_t
     loaded.shim_sse_size.restype = ctypes.c_size_t

@@ -15,7 +15,7 @@ import orjson
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
-from scan_native import BINARY, URL, KEYS_TEXT, ONCE, REMOTE, STICKY, TEXT, Scan  # noqa: E402
+from scan_native import BINARY, KEYS_TEXT, ONCE, REMOTE, STICKY, TEXT, URL, Scan  # noqa: E402
 
 SEED = 20261121
 DEPTH_MAX = 128
