@@ -107,7 +107,7 @@ static int look(struct fgw_table_group *group, const union header *header, const
 {
     int place = find_place(group, header, key);
     uint8_t tag = tag_of(key);
-    /* Who filled it may have died before it said what it is; without a kind it is never evicted. */
+    /* Who filled it may have died before it said what it is, and then it is never evicted. */
     if (place >= 0 && atomic_load_explicit(&group->kinds[place], memory_order_relaxed) == 0)
         atomic_store_explicit(&group->kinds[place], kind, memory_order_release);
     for (int at = 0; place < 0 && at < FGW_TABLE_WAYS; at++) {

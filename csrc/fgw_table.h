@@ -6,11 +6,11 @@
  *     | tags[14]| version | keys[14] (16 B) | cells[14] (16 B) | kinds[14]  | (0)    |
  *     '-- header (16) ----'
  *
- * A tag is 0 (free), 1 (leaving) or 2..255 from the key. Insert: CAS the header (claim a tag), then
- * CAS the key from zero. Who finds its own tag with an empty key fills that place: so a worker
- * that dies in between leaves nothing behind, and two that insert one key meet in one place. (A
- * tag is claimed only when every place with that tag has its key, under an unchanged header: hence
- * no two empty places of one tag, hence no key twice.)
+ * A tag is 0 (free), 1 (leaving) or 2..255 from the key. Insert: CAS the header (claim a tag),
+ * then CAS the key from zero. Who finds its own tag with an empty key fills that place: so a
+ * worker that dies in between leaves nothing behind, and two that insert one key meet in one
+ * place. (A tag is claimed only when every place with that tag has its key, under an unchanged
+ * header: hence no two empty places of one tag, hence no key twice.)
  *
  * Only the supervisor evicts: bury the cell, tag "leaving", wait until every worker has passed a
  * loop turn, zero, free. A worker that meets a buried cell sets the tag itself and looks again.

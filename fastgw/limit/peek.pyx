@@ -27,7 +27,7 @@ class Entry(NamedTuple):
     kind: str
     unit: int
     raw: int
-    index: int
+    place: int
 
 
 class Level(NamedTuple):
@@ -70,14 +70,14 @@ def find(Segment segment not None, identity):
 
 
 def level(Segment segment not None, entry, capacity, period_ns, uint64_t now_ns):
-    """How full it is by a quota, or None if the entry has gone since. ValueError: no such quota."""
+    """How full it is by a quota, or None if the entry has gone. ValueError: no such quota."""
     cdef fgw_table table = fgw_segment_table(&segment.map)
-    cdef fgw_cell *cell = fgw_table_cell(&table, entry.index)
+    cdef fgw_cell *cell = fgw_table_cell(&table, entry.place)
     cdef fgw_quota quota
     cdef uint64_t used, reset_ns
     cdef uint64_t key[2]
     key[0], key[1] = entry.identity
-    if not fgw_table_holds(&table, entry.index, key):
+    if not fgw_table_holds(&table, entry.place, key):
         return None
     if entry.kind != "pace":
         used = fgw_word_value(&cell.word)
