@@ -76,8 +76,9 @@ union fgw_cell *fgw_table_cell(const struct fgw_table *table, uint64_t entry);
 /* Copies the key and kind of an entry. Returns 1, or 0 if it is empty, leaving, out of bounds. */
 int fgw_table_read(const struct fgw_table *table, uint64_t entry, uint64_t key[2], uint8_t *kind);
 
-/* 1 if that entry is this key's. */
-int fgw_table_holds(const struct fgw_table *table, uint64_t entry, const uint64_t key[2]);
+/* The cell of an entry if it is (still) this key's, else NULL. */
+union fgw_cell *fgw_table_cell_of(const struct fgw_table *table, uint64_t entry,
+                                  const uint64_t key[2]);
 
 /* Eviction, supervisor only. bury: 1 if the entry was as zeroed and is now on its way out, 0 if
  * it is in use. free_buried: after every worker has passed a loop turn since. */
