@@ -277,9 +277,12 @@ cdef class Connection(Link):
             if self.exchange is x:
                 self._lost(CODE_UPSTREAM_MALFORMED, None)
             return 0
-        self.receiver.on_raw(
-            x, bytes, self.chunk.plain_to, code == FGW_CHUNK_END and self.chunk.plain_to == at
-        )
+        if self.chunk.plain_from == 0 and self.chunk.plain_to:
+            # The read begins with whole plain chunks: they may leave as they came.
+            self.receiver.on_raw(
+                x, bytes, self.chunk.plain_to,
+                code == FGW_CHUNK_END and self.chunk.plain_to == at,
+            )
         if code == FGW_CHUNK_END:
             if at < length:
                 self.keep = False
