@@ -24,6 +24,7 @@ from fastgw.codes cimport (
 from fastgw.exchange cimport (
     AUTHENTICATE,
     BODY,
+    Client,
     DIALECT,
     Exchange,
     HEAD,
@@ -77,7 +78,6 @@ from fastgw.stream.relay cimport Relay
 from fastgw.usage.account cimport account
 from fastgw.upstream.route cimport Candidate, Route
 from fastgw.wire.link cimport Link, Scratch
-from fastgw.listener.downstream cimport Downstream
 
 
 cdef enum:
@@ -118,7 +118,7 @@ cdef class Journey(Attempts):
         plan.begin_worker(journal)
 
     # ------------------------------------------------------------------ exchanges and time
-    cdef Exchange take_exchange(self, Link client, uint64_t now_ns):
+    cdef Exchange take_exchange(self, Client client, uint64_t now_ns):
         cdef Exchange x
         if self.spare:
             x = <Exchange>self.spare.pop()
@@ -193,7 +193,7 @@ cdef class Journey(Attempts):
         x.client.send_bytes(answer, <size_t>len(answer))
         x.refused = True
         self._leave(x)
-        (<Downstream>x.client).refused(x)
+        x.client.refused(x)
         return 1
 
     # ------------------------------------------------------------------ IDENTIFY to LIMIT
@@ -201,7 +201,7 @@ cdef class Journey(Attempts):
         """The request is whole: decide on it, and send it on or refuse it."""
         cdef int code
         if self.draining:
-            (<Downstream>x.client).close_after = True
+            x.client.close_after = True
         x.phase = IDENTIFY
         code = identify(x, &self.scan)
         if code == 0:
@@ -219,7 +219,7 @@ cdef class Journey(Attempts):
 
     cdef int _policy(self, Exchange x) except -1:
         cdef PrincipalPart part = <PrincipalPart>(<Principal>x.principal).part
-        self.facts.fill(x, (<Downstream>x.client).address_text)
+        self.facts.fill(x, x.client.address_text)
         self.policy.run(self.facts.values, part, &x.effects)
         self._dims(x)
         if x.effects.denied:
@@ -350,7 +350,7 @@ cdef class Journey(Attempts):
         if length:
             x.client_request_id = self.journal.name_request(&x.id, value, length, False)
         x.room = post_request(
-            x, self.journal, self.policy.version_hash, (<Downstream>x.client).address,
+            x, self.journal, self.policy.version_hash, x.client.address,
             x.decided_ns,
         )
         if x.room == JOURNAL_FULL:

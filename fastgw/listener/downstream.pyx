@@ -45,7 +45,7 @@ cdef const char *CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
 @cython.final
-cdef class Downstream(Link):
+cdef class Downstream(Client):
     def __init__(self, Receiver journey, object listener):
         self.journey = journey
         self.listener = listener

@@ -51,4 +51,3 @@ cdef class Attempts(Receiver):
     cdef int _settle(self, Exchange x, int fate) except -1
     cdef int _leave(self, Exchange x) except -1
     cdef int _close_attempt(self, Exchange x, int fate, bint final, fgw_record_close *close) except -1
-    cdef object _view(self, Exchange x, int code)
