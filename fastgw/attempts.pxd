@@ -50,4 +50,5 @@ cdef class Attempts(Receiver):
     cdef bint _other(self, Exchange x)
     cdef int _settle(self, Exchange x, int fate) except -1
     cdef int _leave(self, Exchange x) except -1
-    cdef int _close_attempt(self, Exchange x, int fate, bint final, fgw_record_close *close) except -1
+    cdef int _close_attempt(
+        self, Exchange x, int fate, bint final, fgw_record_close *close) except -1

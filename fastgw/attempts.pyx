@@ -1,7 +1,7 @@
 """Phases UPSTREAM to SETTLE: an admitted request's attempts, and the end of every exchange.
 
-``fastgw.journey`` comes first: it decides. Here the decision is carried out, attempt by attempt, and
-whatever happens on either side ends in ``_settle`` or ``refuse``, once.
+``fastgw.journey`` comes first: it decides. Here the decision is carried out, attempt by attempt,
+and whatever happens on either side ends in ``_settle`` or ``refuse``, once.
 """
 
 cimport cython
@@ -225,7 +225,10 @@ cdef class Attempts(Receiver):
         cdef Candidate failed = <Candidate>x.candidate
         cdef Candidate candidate = None
         cdef fgw_record_close close
-        if x.attempt <= failed.provider.retries_max and self.retry_credit >= 1 and not x.client_gone:
+        if (
+            x.attempt <= failed.provider.retries_max and self.retry_credit >= 1
+            and not x.client_gone
+        ):
             candidate = (<Route>x.path).after(x.route.dialect, x.attempt)
             if candidate is None or candidate is failed:
                 candidate = failed if same else None
@@ -444,7 +447,7 @@ cdef class Attempts(Receiver):
         return 0
 
     cdef int _settle(self, Exchange x, int fate) except -1:
-        """The exchange is over, whichever way: books, limits, then the connection's next request."""
+        """The exchange is over, whichever way: books, limits, then the next request."""
         cdef fgw_record_close close
         cdef fgw_amounts used
         if not x.live:
