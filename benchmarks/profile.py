@@ -36,8 +36,8 @@ def profile(scene: compare.Scene, seconds: float, top: int) -> None:
         compare.one_run(gateway, mock, scene, 1)
         try:
             sampling = subprocess.Popen(
-                ["perf", "record", "-q", "-F", "2500", "-e", "cpu-clock", "-o", str(recorded), "-p",
-                 ",".join(map(str, gateway.pids())), "--", "sleep", str(seconds)])
+                ["perf", "record", "-q", "-F", "2500", "-e", "cpu-clock", "-o", str(recorded),
+                 "-p", ",".join(map(str, gateway.pids())), "--", "sleep", str(seconds)])
         except FileNotFoundError:
             raise CannotMeasure("perf is missing") from None
         row = compare.one_run(gateway, mock, scene, seconds)

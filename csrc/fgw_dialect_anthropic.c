@@ -107,11 +107,12 @@ static const struct fgw_json_room ASK_ROOMS[ASK_SLOTS] = {
 };
 
 /* What a tool's type (they bear dates), or a source's media type, begins with if no more input
- * comes of it than is in the body. Other tools run at the provider; documents are unpacked there. */
+ * comes of it than is in the body. Other tools run at the provider; documents are
+ * unpacked there. */
 static const char *const BOUNDED[] = {"custom", "bash_", "text_editor_", "computer_", "memory_",
                                       "image/", "text/", NULL};
 
-const struct fgw_json_spec FGW_ANTHROPIC_ASK = {
+const struct fgw_json_spec fgw_anthropic_ask = {
     .nodes = ASK_NODES,
     .rooms = ASK_ROOMS,
     .words = BOUNDED,

@@ -15,9 +15,9 @@ void fgw_ask_begin(struct fgw_json *json, uint8_t dialect, uint8_t operation)
 {
     (void)operation; /* one root serves all of a dialect's operations */
     if (dialect == FGW_DIALECT_ANTHROPIC)
-        fgw_json_init(json, &FGW_ANTHROPIC_ASK, FGW_ANTHROPIC_ASK_ROOT);
+        fgw_json_init(json, &fgw_anthropic_ask, FGW_ANTHROPIC_ASK_ROOT);
     else
-        fgw_json_init(json, &FGW_OPENAI_ASK, FGW_OPENAI_ASK_ROOT);
+        fgw_json_init(json, &fgw_openai_ask, FGW_OPENAI_ASK_ROOT);
 }
 
 static struct fgw_place span_of(const struct fgw_json *json, unsigned slot)
@@ -66,7 +66,8 @@ static void read_sizes(struct fgw_ask *ask, const struct fgw_json *json)
         ask->flags |= FGW_ASK_MORE_MODELS;
 }
 
-static enum fgw_ask_error read_model(struct fgw_ask *ask, const struct fgw_json *json, int required)
+static enum fgw_ask_error read_model(struct fgw_ask *ask, const struct fgw_json *json,
+                                     int required)
 {
     const struct fgw_json_slot *slot = &json->slots[ASK_MODEL];
     enum fgw_json_type type = fgw_json_type_of(json, ASK_MODEL);

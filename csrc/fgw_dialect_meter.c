@@ -12,10 +12,10 @@ enum { FED_NOTHING = 0, FED_SOME, FED_BROKEN };
 static void begin_json(struct fgw_meter *meter)
 {
     if (meter->dialect == FGW_DIALECT_ANTHROPIC)
-        fgw_json_init(&meter->json, &FGW_ANTHROPIC_ANSWER,
+        fgw_json_init(&meter->json, &fgw_anthropic_answer,
                       meter->streaming ? FGW_ANTHROPIC_EVENT_ROOT : FGW_ANTHROPIC_BODY_ROOT);
     else
-        fgw_json_init(&meter->json, &FGW_OPENAI_ANSWER,
+        fgw_json_init(&meter->json, &fgw_openai_answer,
                       meter->streaming ? FGW_OPENAI_EVENT_ROOT : FGW_OPENAI_BODY_ROOT);
     meter->fed = FED_SOME;
     meter->head_bytes = 0;
@@ -66,7 +66,8 @@ static int is_done(const struct fgw_meter *meter)
     return 1;
 }
 
-static void keep(char *to, uint8_t *to_bytes, size_t room, const struct fgw_json *json, unsigned slot)
+static void keep(char *to, uint8_t *to_bytes, size_t room, const struct fgw_json *json,
+                 unsigned slot)
 {
     if (*to_bytes || fgw_json_type_of(json, slot) != FGW_JSON_STRING)
         return;
@@ -193,7 +194,8 @@ static int is_final(const struct fgw_meter *meter)
 {
     if (meter->dialect == FGW_DIALECT_ANTHROPIC)
         return fgw_anthropic_final(meter);
-    return !meter->streaming || meter->ever & (FGW_EVENT_FINISH | FGW_EVENT_DONE | FGW_EVENT_ERROR);
+    return !meter->streaming ||
+           meter->ever & (FGW_EVENT_FINISH | FGW_EVENT_DONE | FGW_EVENT_ERROR);
 }
 
 uint32_t fgw_meter_usage(const struct fgw_meter *meter, struct fgw_usage *usage)

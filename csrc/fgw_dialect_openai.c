@@ -66,7 +66,9 @@ static const struct fgw_json_edge ROOT_EDGES[] = {
     FGW_JSON_EDGE("models", MORE_MODELS), /* OpenRouter, Vercel: tried in order */
 };
 
-static const struct fgw_json_edge OPTIONS_EDGES[] = {FGW_JSON_EDGE("include_usage", INCLUDE_USAGE)};
+static const struct fgw_json_edge OPTIONS_EDGES[] = {
+    FGW_JSON_EDGE("include_usage", INCLUDE_USAGE),
+};
 
 static const struct fgw_json_edge TOOL_EDGES[] = {FGW_JSON_EDGE("type", BOUND_WORD)};
 
@@ -160,11 +162,12 @@ static const struct fgw_json_room ASK_ROOMS[ASK_SLOTS] = {
 _Static_assert(FGW_MODEL_MAX + 2 * FGW_USER_MAX <= FGW_JSON_COPY_MAX, "room for the copies");
 
 /* What a tool's type, or a file's bytes, begin with if no more input comes of them than is in the
- * body. Other tools run at the provider and feed what they find; other files are unpacked there. */
+ * body. Other tools run at the provider and feed what they find; other files are
+ * unpacked there. */
 static const char *const BOUNDED[] = {"function",    "custom",     "computer", "local_shell",
                                       "apply_patch", "data:text/", NULL};
 
-const struct fgw_json_spec FGW_OPENAI_ASK = {
+const struct fgw_json_spec fgw_openai_ask = {
     .nodes = ASK_NODES,
     .rooms = ASK_ROOMS,
     .words = BOUNDED,

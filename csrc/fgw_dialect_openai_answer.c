@@ -207,7 +207,7 @@ static const struct fgw_json_room ANSWER_ROOMS[ANSWER_SLOTS] = {
     [ANSWER_FINISH] = {FGW_METER_ID_MAX + FGW_METER_MODEL_MAX + 64, 32},
 };
 
-const struct fgw_json_spec FGW_OPENAI_ANSWER = {
+const struct fgw_json_spec fgw_openai_answer = {
     .nodes = ANSWER_NODES,
     .rooms = ANSWER_ROOMS,
     .node_count = sizeof ANSWER_NODES / sizeof *ANSWER_NODES,
@@ -317,8 +317,8 @@ static uint64_t part_of(uint64_t *left, uint64_t part, struct fgw_usage *usage)
     return part;
 }
 
-/* All output tokens. Whether reasoning is inside completion_tokens differs by vendor; the total tells,
- * and where it says nothing, the known exceptions do. `*hidden` gets what lies outside the
+/* All output tokens. Whether reasoning is inside completion_tokens differs by vendor; the total
+ * tells, and where it says nothing, the known exceptions do. `*hidden` gets what lies outside the
  * reported output and belongs to the input instead. */
 static uint64_t whole_output(const struct fgw_meter *meter, uint64_t *hidden)
 {

@@ -164,6 +164,7 @@ struct fgw_head {
 void fgw_http1_begin(struct fgw_head *head);
 
 /* Parses a request head in buf[0, len), whose beginning earlier calls have seen.
+ * After > 0 or -1 comes fgw_http1_begin, not another call.
  * Returns the bytes of the head, through its empty line (> 0), -2 if there is more to come, or
  * -1 with head->error and head->status (400 405 414 417 431 501 505): answer and close. */
 int32_t fgw_http1_request(struct fgw_head *head, const uint8_t *buf, uint32_t len,

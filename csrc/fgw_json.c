@@ -104,7 +104,8 @@ static inline uint8_t member_node(struct fgw_json *json, const char *key, size_t
         json->text_bytes += length;
     for (unsigned i = 0; i < node->edge_count; i++) {
         const struct fgw_json_edge *edge = &node->edges[i];
-        if (edge->key_length == length && edge->key[0] == key[0] && !memcmp(edge->key, key, length))
+        if (edge->key_length == length && edge->key[0] == key[0] &&
+            !memcmp(edge->key, key, length))
             return edge->node;
     }
     return node->other;
@@ -116,7 +117,8 @@ static inline void end_key(struct fgw_json *json, const char *key, size_t length
     json->state = COLON;
 }
 
-/* A key begins after its quote at p - 1. Keys in one piece without escapes are matched in place. */
+/* A key begins after its quote at p - 1. Keys in one piece without escapes are matched
+ * in place. */
 static inline const uint8_t *begin_key(struct fgw_json *json, const uint8_t *p, const uint8_t *end)
 {
     const uint8_t *stop = plain_end(p, end);
@@ -144,7 +146,8 @@ static int head_begins(const struct fgw_json *json, const char *word)
     if (json->head_length < length)
         return 0;
     for (size_t i = 0; i < length; i++)
-        if ((json->head[i] >= 'A' && json->head[i] <= 'Z' ? json->head[i] | 0x20 : json->head[i]) != word[i])
+        if ((json->head[i] >= 'A' &&
+             json->head[i] <= 'Z' ? json->head[i] | 0x20 : json->head[i]) != word[i])
             return 0;
     return 1;
 }
@@ -205,7 +208,8 @@ static inline const uint8_t *end_string(struct fgw_json *json, const uint8_t *qu
 }
 
 /* A string value begins at its quote. Most end in the same piece and nobody looks at them. */
-static inline const uint8_t *begin_string(struct fgw_json *json, const uint8_t *p, const uint8_t *end)
+static inline const uint8_t *begin_string(struct fgw_json *json, const uint8_t *p,
+                                          const uint8_t *end)
 {
     const struct fgw_json_node *node = node_of(json);
     int noted = begin_slot(json, FGW_JSON_STRING, p) != NULL;
@@ -325,7 +329,8 @@ static inline const uint8_t *after_member(struct fgw_json *json, const uint8_t *
     return fail(json, FGW_JSON_SYNTAX);
 }
 
-static inline const uint8_t *in_structure(struct fgw_json *json, const uint8_t *p, const uint8_t *end)
+static inline const uint8_t *in_structure(struct fgw_json *json, const uint8_t *p,
+                                          const uint8_t *end)
 {
     switch (json->state) {
     case VALUE:

@@ -111,7 +111,7 @@ struct packed {
 
 static unsigned nibble(const struct packed *packed, size_t index)
 {
-    return (packed->nibbles[index >> 1] >> (4 * (index & 1))) & 15u;
+    return ((unsigned)packed->nibbles[index >> 1] >> (4 * (index & 1))) & 15u;
 }
 
 static int open_packed(const uint8_t *bytes, size_t length, struct packed *packed)

@@ -1,10 +1,10 @@
-"""Fuzzes the HTTP/1.1 request reader against h11 and httptools for a bounded time.
+"""Fuzzes the HTTP/1.1 kernels against h11 and httptools for a bounded time.
 
     PYTHONPATH=. python tools/fuzz_http1.py [--seconds 20] [--seed N]
 
-Each input is a mutated request (own samples, and the vectors where they are). Three things hold:
-what is said does not depend on how the bytes are cut; no oracle reads the first message otherwise
-without a reason listed in tests/wire/oracles.py; what is written anew reads the same again.
+Each input is a mutated request or response (own samples, and the vectors where they are). What is
+said may not depend on how the bytes are cut; no oracle may read a message otherwise without a
+reason listed in tests/wire/oracles.py; what is written anew must read the same again.
 """
 
 import argparse
@@ -13,7 +13,7 @@ import sys
 import time
 
 from fastgw.wire.head import DROP_REQUEST, Head, field_id
-from tests.wire.oracles import ORACLES, unexplained
+from tests.wire.oracles import ORACLES, unexplained, unexplained_response
 from tests.wire.series import read_bytewise, read_cut, read_whole, vectors
 
 SAMPLES = [
@@ -25,6 +25,13 @@ SAMPLES = [
     b"X-A: 1\r\nExpect: 100-continue\r\n\r\n",
     b"\r\nOPTIONS * HTTP/1.0\r\nConnection: keep-alive\r\nA:\t b \r\n\r\n",
     b"GET / HTTP/1.1\r\nHost: a\r\nUpgrade: x\r\nConnection: upgrade\r\nCookie: \x80\xff\r\n\r\n",
+]
+RESPONSES = [
+    b"HTTP/1.1 200 OK\r\nContent-Type: a\r\nContent-Length: 5\r\n\r\nhello",
+    b"HTTP/1.1 103 x\r\nLink: y\r\n\r\nHTTP/1.1 429 \r\nTransfer-Encoding: chunked\r\n\r\n"
+    b"5\r\nhello\r\n0\r\n\r\n",
+    b"\r\nHTTP/1.0 200 OK\r\nServer: a\r\n\r\nhello",
+    b"HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n",
 ]
 SPLICES = [
     b"\r",
@@ -120,14 +127,33 @@ def fault_of(raw, rng):
     return None
 
 
-def fuzz(seconds, seed, inputs=None):
+def fault_of_response(raw, rng):
+    """The same for a response to a GET or HEAD."""
+    method = rng.choice(("GET", "GET", "HEAD"))
+    whole = read_whole(raw, method)
+    cuts = sorted(rng.randrange(len(raw) + 1) for _ in range(3))
+    if read_bytewise(raw, method).said() != whole.said():
+        return "byte by byte reads otherwise"
+    if read_cut(raw, cuts, method).said() != whole.said():
+        return f"cut at {cuts} reads otherwise"
+    return unexplained_response(raw, whole, method)
+
+
+CORPORA = {
+    fault_of: (SAMPLES, "requests.jsonl"),
+    fault_of_response: (RESPONSES, "responses.jsonl"),
+}
+
+
+def fuzz(judge, seconds, seed, inputs=None):
     """(inputs tried, [(input, fault)]) after `seconds`, or after a number of inputs."""
     rng = random.Random(seed)
-    corpus = SAMPLES + [row["raw"] for row in vectors("requests.jsonl") if len(row["raw"]) < 2000]
+    samples, name = CORPORA[judge]
+    corpus = samples + [row["raw"] for row in vectors(name) if len(row["raw"]) < 2000]
     end, tried, faults = time.monotonic() + seconds, 0, []
     while time.monotonic() < end and (inputs is None or tried < inputs) and len(faults) < 20:
         raw = mutate(rng, corpus)
-        fault = fault_of(raw, rng)
+        fault = judge(raw, rng)
         tried += 1
         if fault:
             faults.append((raw, fault))
@@ -140,11 +166,14 @@ def main():
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(1 << 32))
     options = parser.parse_args()
     print(f"seed {options.seed}")
-    tried, faults = fuzz(options.seconds, options.seed)
-    for raw, fault in faults:
-        print(f"{fault}\n    {raw!r}")
-    print(f"{tried} inputs, {len(faults)} faults")
-    return 1 if faults else 0
+    failed = 0
+    for judge in CORPORA:
+        tried, faults = fuzz(judge, options.seconds / len(CORPORA), options.seed)
+        for raw, fault in faults:
+            print(f"{fault}\n    {raw!r}")
+        print(f"{judge.__name__}: {tried} inputs, {len(faults)} faults")
+        failed += len(faults)
+    return 1 if failed else 0
 
 
 if __name__ == "__main__":

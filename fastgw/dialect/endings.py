@@ -1,8 +1,8 @@
 """How each API ends a stream whose answer ran into its limit of output tokens.
 
 A cut by the gateway reads like one by the provider (`finish_reason: "length"`, `stop_reason:
-"max_tokens"`, `response.incomplete`), so that every client already knows what to do; a comment before
-it, which SDKs skip, bears our code.
+"max_tokens"`, `response.incomplete`), so that every client already knows what to do; a comment
+before it, which SDKs skip, bears our code.
 """
 
 from typing import Any

@@ -1,8 +1,9 @@
-"""How each API says no: bodies that its own SDK turns into its own exception, with our reason inside.
+"""How each API says no: bodies that its own SDK turns into its own exception, with our reason
+inside.
 
-``type`` and ``code`` are what the provider itself would use for that status, because clients branch
-on them; a caller that knows better (``insufficient_quota``) says so. Everything that comes from
-outside goes through a JSON encoder: no byte of it can end a line or an event.
+``type`` and ``code`` are what the provider itself would use for that status, because clients
+branch on them; a caller that knows better (``insufficient_quota``) says so. Everything that comes
+from outside goes through a JSON encoder: no byte of it can end a line or an event.
 """
 
 from collections.abc import Mapping

@@ -1,6 +1,7 @@
 """What a worker writes: requests, attempts, refusals, names. Contract in journal.pxd."""
 
 cimport cython
+from cpython.bytearray cimport PyByteArray_AS_STRING
 from libc.stddef cimport size_t
 from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free
@@ -21,8 +22,8 @@ from fastgw.native.refusals cimport (
 )
 from fastgw.native.ring cimport (
     FGW_RING_DROPPED_CLOSE, FGW_RING_DROPPED_OPEN, FGW_RING_DROPPED_REQUEST,
-    FGW_RING_REFUSALS_MERGED, FGW_RING_REFUSALS_SEEN, FGW_RING_REFUSED_OPEN, fgw_ring_claim,
-    fgw_ring_count, fgw_ring_publish, fgw_ring_refusals, fgw_ring_reserve, fgw_ring_unreserve,
+    FGW_RING_REFUSALS_MERGED, FGW_RING_REFUSALS_SEEN, FGW_RING_REFUSED_OPEN, fgw_record_check,
+    fgw_ring_claim, fgw_ring_count, fgw_ring_publish, fgw_ring_refusals, fgw_ring_reserve, fgw_ring_unreserve,
 )
 
 # Names remembered as posted: 2,048 sets of 4 ways, 64 KiB. Forgetting one only posts it again.
@@ -183,7 +184,8 @@ cdef class Journal:
     # ----------------------------------------------------------------- requests
 
     cdef int request(
-        self, fgw_record_request *record, const fgw_rule_trace *rules, const fgw_limit_trace *limits
+        self, fgw_record_request *record, const fgw_rule_trace *rules,
+        const fgw_limit_trace *limits,
     ) noexcept nogil:
         # Largest REQUEST as `also`: what must fit is decided once, here.
         cdef uint64_t also = (
@@ -266,6 +268,33 @@ cdef class Journal:
             hash0 = name_hash(raw)
         self.name_known(space, hash0, <const uint8_t *>raw, len(raw))
         return hash0
+
+    def post(self, bytes record not None, int room=JOURNAL_DROPPED, uint64_t now_ns=0):
+        # What the hot methods do, for records that Python built: tests, tools.
+        cdef bytearray copy = bytearray(record)
+        cdef uint8_t *raw = <uint8_t *>PyByteArray_AS_STRING(copy)
+        cdef fgw_record *head = <fgw_record *>raw
+        cdef fgw_record_request *request = <fgw_record_request *>raw
+        if len(record) < <Py_ssize_t>sizeof(fgw_record) or fgw_record_check(head, len(record)):
+            raise ValueError("not one whole record")
+        if head.kind == FGW_RECORD_OPEN:
+            return self.open(<fgw_record_open *>raw, room)
+        if head.kind == FGW_RECORD_CLOSE:
+            return self.close(<fgw_record_close *>raw, room)
+        if head.kind != FGW_RECORD_REQUEST:
+            raise ValueError("neither a request nor an attempt")
+        raw += sizeof(fgw_record_request)
+        cdef const fgw_rule_trace *rules = <const fgw_rule_trace *>raw
+        cdef const fgw_limit_trace *limits = <const fgw_limit_trace *>(
+            raw + request.n_rules * sizeof(fgw_rule_trace)
+        )
+        if not request.verdict:
+            return self.request(request, rules, limits)
+        self.refuse(request, rules, limits, now_ns)
+        return JOURNAL_ROOM
+
+    def give_up(self, int room):
+        self.abandon(room)
 
     def flush_now(self, uint64_t now_ns):
         self.flush(now_ns)

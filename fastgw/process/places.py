@@ -35,9 +35,10 @@ class Place:
 
     def died(self) -> float:
         """Empties the place. Seconds to wait before it is filled again."""
+        served = self.state == "ready"
         self.pid = 0
         self.state = "down"
-        return self.backoff.after(time.monotonic() - self._born_s)
+        return self.backoff.after(time.monotonic() - self._born_s, served)
 
     def kill(self, number: int) -> None:
         # Only the supervisor reaps, so the pid cannot have been given to anybody else yet.

@@ -1,7 +1,8 @@
-"""Usage as people see it (INTERFACE section 5), made of the disjoint classes that the ledger keeps.
+"""Usage as people see it (INTERFACE section 5), made of the disjoint classes that the ledger
+keeps.
 
-As OpenTelemetry's GenAI conventions have it, `input_tokens` includes what was read from a cache and
-written to one, `output_tokens` includes reasoning; the others are parts of these two.
+As OpenTelemetry's GenAI conventions have it, `input_tokens` includes what was read from a cache
+and written to one, `output_tokens` includes reasoning; the others are parts of these two.
 """
 
 from collections.abc import Mapping

@@ -107,8 +107,10 @@ def test_random_bodies_keep_all_else():
     rng = random.Random(SEED)
     for _ in range(2_000):
         members = [
-            ("model", rng.choice(["m", "é", "a/b"])), ("messages", [{"role": "user", "content": "{}"}]),
-            ("max_tokens", rng.choice([None, 1, 100])), ("stream", rng.choice([True, False, None])),
+            ("model", rng.choice(["m", "é", "a/b"])), ("messages", [{"role": "user",
+            "content": "{}"}]),
+            ("max_tokens", rng.choice([None, 1, 100])), ("stream", rng.choice([True, False,
+            None])),
             ("max_completion_tokens", rng.choice([None, 2, 200])), ("x", {"max_tokens": 7}),
             ("stream_options", rng.choice([None, {}, {"include_usage": False, "a": [1]}])),
         ]  # fmt: skip

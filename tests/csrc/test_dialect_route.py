@@ -50,7 +50,8 @@ def test_paths_of_both_dialects_go_by_the_anthropic_headers(path):
 
 @pytest.mark.parametrize(
     "path",
-    ["", "/", "/v1", "/v1/", "/v1/chat", "/v1/chat/completion", "/v1/chat/completionsx", "/v2/models",
+    ["", "/", "/v1", "/v1/", "/v1/chat", "/v1/chat/completion", "/v1/chat/completionsx",
+    "/v2/models",
      "/v1//models", "/v1/chat/completions/", "/v1/embeddings/x", "/v1/images", "/v1/audio",
      "/v1/messages/x", "/v1/chat%2fcompletions", "/V1/models", "/v1/models/", "/v1/models/.",
      "/v1/models/..", "/v1/files/../chat/completions", "/v1/files/%2e%2e/chat", "/v1/files/.%2E",

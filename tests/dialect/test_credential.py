@@ -1,4 +1,5 @@
-"""Credentials: the provider's key goes where that provider looks for it, and can break no header."""
+"""Credentials: the provider's key goes where that provider looks for it, and can break no
+header."""
 
 import pytest
 

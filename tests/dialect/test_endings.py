@@ -1,4 +1,5 @@
-"""Endings: a stream cut at a cap ends as the provider itself would end it, for SDK and meter alike."""
+"""Endings: a stream cut at a cap ends as the provider itself would end it, for SDK and meter
+alike."""
 
 import openai
 import pytest

@@ -1,4 +1,5 @@
-"""Errors: the official SDKs raise their own classes on our bodies and events, with our reason inside.
+"""Errors: the official SDKs raise their own classes on our bodies and events, with our reason
+inside.
 
 Method: the SDKs talk to an in-memory transport (no socket) that answers with what we render.
 """
@@ -18,7 +19,8 @@ HOSTILE = 'a"\r\n\r\ndata: x\u2028\x00'
 HELLO = [{"role": "user", "content": "hi"}]
 
 OPENAI_CLASSES = {
-    400: openai.BadRequestError, 401: openai.AuthenticationError, 403: openai.PermissionDeniedError,
+    400: openai.BadRequestError, 401: openai.AuthenticationError,
+    403: openai.PermissionDeniedError,
     404: openai.NotFoundError, 429: openai.RateLimitError, 500: openai.InternalServerError,
     503: openai.InternalServerError, 529: openai.InternalServerError,
 }  # fmt: skip
@@ -69,9 +71,7 @@ def test_the_openai_sdk_raises_its_class_with_our_reason(status):
 def test_the_anthropic_sdk_raises_its_class_with_our_reason(status):
     body = error_body("anthropic", status, HOSTILE, fastgw=REASON)
     with pytest.raises(ANTHROPIC_CLASSES[status]) as raised:
-        anthropic_client(status, body).messages.create(
-            model="m", max_tokens=1, messages=HELLO
-        )
+        anthropic_client(status, body).messages.create(model="m", max_tokens=1, messages=HELLO)
 
     document = raised.value.body
     error = document.get("error", document)

@@ -2,7 +2,8 @@
 differently: what a gateway forwards wrongly must fail here.
 
 Method: raw sockets, whole and byte by byte; the reject cases of ../shared/vectors/requests.jsonl
-whose fault is in the framing. Host syntax is not the mock's business: it routes nothing by it.
+whose fault is in the framing (mock/head). Host syntax is not the mock's business: it routes
+nothing by it.
 """
 
 import base64

@@ -38,7 +38,8 @@ def test_whole_streams_are_counted(mock: Mock, path: str, others: int, asked: st
 
 def test_pace_shows_in_the_gaps(mock: Mock) -> None:
     told = run(mock, "events=10,pace=10ms", total=5)
-    assert told["gap_ms"]["p50"] >= 9.0
+    # Single gaps may be short where one before them was long; ten of them take their time.
+    assert told["gap_ms"]["p50"] > 5.0 and told["seconds"] >= 0.099
 
 
 def test_cut_streams_are_truncated(mock: Mock) -> None:

@@ -199,3 +199,81 @@ def unexplained(raw, series, name):
         if comparable[:looked_at] != message[:looked_at]:
             return f"we read {message}, {name} reads {comparable}"
     return None
+
+
+def _h11_response(raw, method):
+    """(status, body) of the final response, or the reason of a refusal, or None: more to come."""
+    connection = h11.Connection(h11.CLIENT, max_incomplete_event_size=1 << 20)
+    connection.send(h11.Request(method=method, target="/", headers=[("Host", "a")]))
+    connection.send(h11.EndOfMessage())
+    connection.receive_data(raw)
+    connection.receive_data(b"")
+    status, body = None, b""
+    try:
+        while not isinstance(event := connection.next_event(), h11.EndOfMessage):
+            if isinstance(event, h11.Response):
+                status = event.status_code
+            elif isinstance(event, h11.Data):
+                body += event.data
+            elif event in (h11.NEED_DATA, h11.PAUSED) or isinstance(event, h11.ConnectionClosed):
+                return None
+    except h11.RemoteProtocolError as error:
+        return str(error)
+    return status, bytes(body)
+
+
+class _Response:
+    """Callbacks that keep the body."""
+
+    def __init__(self):
+        self.body = b""
+
+    def on_body(self, body):
+        self.body += body
+
+
+def _llhttp_response(raw):
+    taken = _Response()
+    parser = httptools.HttpResponseParser(taken)
+    try:
+        parser.feed_data(raw)
+    except httptools.HttpParserUpgrade:
+        return None
+    except httptools.HttpParserError as error:
+        return str(error)
+    return parser.get_status_code(), taken.body
+
+
+# As LOOSER, for responses that we take.
+LOOSER_RESPONSE = (
+    "no response line received",  # one empty line before it: RFC 9112 2.2; llhttp takes it too
+    "Only Transfer-Encoding: chunked is supported",  # trailers, which we drop
+    "multiple Transfer-Encoding headers",
+    "bad Content-Length",
+    "conflicting Content-Length headers",
+    "Content-Length can't be present with Transfer-Encoding",
+    "Invalid `Transfer-Encoding` header value",
+    "Empty Transfer-Encoding",
+    "Invalid character in chunk extensions",  # BWS
+    "Request has invalid `Transfer-Encoding`",  # HTAB behind `chunked`
+)
+
+
+def unexplained_response(raw, series, method):
+    """What an oracle reads otherwise than we did in a final response that we take; or None."""
+    finals = [message for message in series.messages if message.line[1] >= 200]
+    if series.verdict == "until close":
+        finals = [series.current]
+    if not finals:
+        return None
+    ours = finals[0].line[1], finals[0].body
+    readings = {"h11": _h11_response(raw, method)}
+    # llhttp reads on behind the final response, does not know of HEAD, and looks for the body of a
+    # 1xx that it has no name for (RFC 9110 15.2: there is none).
+    if method == "GET" and not series.ignored and len(series.messages) <= len(finals):
+        readings["llhttp"] = _llhttp_response(raw)
+    for name, theirs in readings.items():
+        explained = isinstance(theirs, str) and any(text in theirs for text in LOOSER_RESPONSE)
+        if theirs != ours and not explained:
+            return f"we read {ours}, {name} reads {theirs}"
+    return None

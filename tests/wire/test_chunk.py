@@ -96,15 +96,15 @@ BAD = {
 
 
 def read(raw, cuts=()):
-    """(verdict, data, bytes consumed, error) of a body in reads that end at the cuts."""
-    chunks, data, used = Chunks(), b"", 0
+    """(verdict, body, bytes consumed, error) of a body in reads that end at the cuts."""
+    chunks, body, used = Chunks(), b"", 0
     for start, end in zip([0, *cuts], [*cuts, len(raw)], strict=True):
         got, pieces, taken = chunks.feed(raw[start:end])
-        data, used = data + b"".join(pieces), used + taken
+        body, used = body + b"".join(pieces), used + taken
         if got != -2:
             break
-    assert chunks.total == len(data)
-    return got, data, used, chunks.error
+    assert chunks.total == len(body)
+    return got, body, used, chunks.error
 
 
 def every_cut(raw):
@@ -172,12 +172,12 @@ def decoded(raw):
         b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n" + raw
     )
     connection.next_event()
-    data = b""
+    body = b""
     while isinstance(event := connection.next_event(), h11.Data):
-        data += event.data
+        body += event.data
     assert isinstance(event, h11.EndOfMessage) and list(event.headers) == []
     assert connection.trailing_data[0] == b""
-    return data
+    return body
 
 
 @pytest.mark.parametrize("raw", GOOD)
