@@ -79,7 +79,7 @@ cdef class Evictor:
         turns = []
         for worker in range(self._segment.map.workers):
             fgw_worker_read(self._segment.slot(worker), &seen)
-            # A worker that was reaped is in the middle of nothing; one that only looks dead may be.
+            # A worker that was reaped is in the middle of nothing.
             gone = seen.state in (FGW_WORKER_NONE, FGW_WORKER_DEAD)
             turns.append(None if gone else (seen.generation, seen.turns))
         return turns
