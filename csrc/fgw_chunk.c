@@ -3,12 +3,12 @@
 #include <string.h>
 
 #include "fgw_ascii.h"
+#include "fgw_http1_write.h"
 
 /* In the order of the wire. SIZE_FIRST is 0: zeroed memory is a decoder. */
 enum state {
     SIZE_FIRST,
     SIZE,
-    SIZE_SPACE, /* BWS before a ';' */
     EXT_START,  /* behind ';' */
     EXT_NAME,
     EXT_NAME_SPACE,
@@ -38,7 +38,7 @@ int fgw_chunk_at_boundary(const struct fgw_chunk *chunk) { return chunk->state =
 void fgw_chunk_mark(struct fgw_chunk *chunk, uint32_t pos)
 {
     chunk->plain = chunk->state == SIZE_FIRST;
-    chunk->plain_to = pos;
+    chunk->plain_from = chunk->plain_to = pos;
 }
 
 static uint8_t invalid(struct fgw_chunk *chunk, uint8_t error)
@@ -69,20 +69,19 @@ static uint8_t size_digit(struct fgw_chunk *chunk, uint8_t byte)
 
 static uint8_t size_byte(struct fgw_chunk *chunk, uint8_t byte)
 {
-    if (fgw_ascii_is(byte, FGW_ASCII_HEX) && chunk->state != SIZE_SPACE)
+    if (fgw_ascii_is(byte, FGW_ASCII_HEX))
         return size_digit(chunk, byte);
     if (chunk->state == SIZE_FIRST)
         return invalid(chunk, FGW_CHUNK_E_SIZE);
-    if (byte == '\r' && chunk->state == SIZE)
+    if (byte == '\r')
         return SIZE_LF;
     if (byte == ';')
         return spend(chunk, EXT_START);
-    if (is_space(byte))
-        return spend(chunk, SIZE_SPACE);
     return invalid(chunk, FGW_CHUNK_E_SIZE);
 }
 
-/* chunk-ext = *( BWS ";" BWS token [ BWS "=" BWS ( token / quoted-string ) ] ) */
+/* chunk-ext = *( BWS ";" BWS token [ BWS "=" BWS ( token / quoted-string ) ] ), but no white space
+ * behind the size: h11 and llhttp refuse it too, and it has been used to smuggle. */
 static uint8_t extension_byte(struct fgw_chunk *chunk, uint8_t byte)
 {
     const int token = fgw_ascii_is(byte, FGW_ASCII_TOKEN);
@@ -163,7 +162,7 @@ static uint8_t size_known(struct fgw_chunk *chunk)
 static uint8_t step(struct fgw_chunk *chunk, uint8_t byte)
 {
     uint8_t next;
-    if (chunk->state <= SIZE_SPACE)
+    if (chunk->state <= SIZE)
         return size_byte(chunk, byte);
     switch (chunk->state) {
     case SIZE_LF:
@@ -189,6 +188,14 @@ static uint8_t step(struct fgw_chunk *chunk, uint8_t byte)
     }
 }
 
+static void note_boundary(struct fgw_chunk *chunk, uint32_t pos)
+{
+    if (chunk->plain)
+        chunk->plain_to = pos;
+    else if (chunk->plain_from == chunk->plain_to && chunk->state == SIZE_FIRST)
+        fgw_chunk_mark(chunk, pos);
+}
+
 int32_t fgw_chunk_next(struct fgw_chunk *chunk, const uint8_t *buf, uint32_t len, uint32_t *pos,
                        struct fgw_span *span)
 {
@@ -208,8 +215,39 @@ int32_t fgw_chunk_next(struct fgw_chunk *chunk, const uint8_t *buf, uint32_t len
         if (chunk->state == INVALID)
             return -1;
         ++*pos;
-        if ((chunk->state == SIZE_FIRST || chunk->state == END) && chunk->plain)
-            chunk->plain_to = *pos;
+        if (chunk->state == SIZE_FIRST || chunk->state == END)
+            note_boundary(chunk, *pos);
     }
     return chunk->state == END ? FGW_CHUNK_END : chunk->state == INVALID ? -1 : -2;
+}
+
+/* Appends bytes at out + *at. 0, or -1 without room. */
+static int append(uint8_t *out, uint32_t cap, uint32_t *at, const void *bytes, uint32_t len)
+{
+    const int32_t put = fgw_http1_put_bytes(out + *at, cap - *at, bytes, len);
+    if (put < 0)
+        return -1;
+    *at += (uint32_t)put;
+    return 0;
+}
+
+int32_t fgw_chunk_reframe(struct fgw_chunk *chunk, uint8_t *out, uint32_t cap, const uint8_t *buf,
+                          uint32_t from, uint32_t to)
+{
+    uint32_t pos = from, at = 0;
+    struct fgw_span span;
+    int32_t got;
+    if (chunk->state == END)
+        return 0;
+    while ((got = fgw_chunk_next(chunk, buf, to, &pos, &span)) == FGW_CHUNK_DATA) {
+        const int32_t line = fgw_http1_put_chunk_size(out + at, cap - at, span.len);
+        if (line < 0)
+            return -1;
+        at += (uint32_t)line;
+        if (append(out, cap, &at, buf + span.off, span.len) || append(out, cap, &at, "\r\n", 2))
+            return -1;
+    }
+    if (got == -1 || (got == FGW_CHUNK_END && append(out, cap, &at, "0\r\n\r\n", 5)))
+        return -1;
+    return (int32_t)at;
 }

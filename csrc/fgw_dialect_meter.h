@@ -40,16 +40,22 @@ enum fgw_report_field {
     FGW_REPORT_FIELDS
 };
 
+enum fgw_vendor {
+    FGW_VENDOR_REASONING_APART = 1, /* Vercel: output may leave reasoning out, total as well */
+    FGW_VENDOR_AUDIO_APART = 2,     /* Mistral: tokens of sound are in the total alone */
+};
+
 /* The provider's own numbers, in its own convention; absent, and 0, are different things. */
 struct fgw_usage_report {
     uint32_t present; /* bit per field */
-    uint8_t vendor;   /* 1: usage in the form of the Vercel gateway (it leaves reasoning out of output) */
+    uint8_t vendor;   /* enum fgw_vendor: marks of those whose numbers mean something else */
     uint64_t value[FGW_REPORT_FIELDS];
 };
 
 enum fgw_usage_flag {
     FGW_USAGE_PROVIDER = 1,    /* the numbers are the provider's, final, and believable */
-    FGW_USAGE_PARTIAL = 2,     /* input is the provider's; output is not final (stream cut short) */
+    /* input is the provider's; output is not final (stream cut short) */
+    FGW_USAGE_PARTIAL = 2,
     FGW_USAGE_ZERO = 4,        /* reported as all zero although there was output: not believed */
     FGW_USAGE_CLAMPED = 8,     /* a part was larger than its whole */
     FGW_USAGE_ITERATIONS = 16, /* sub-inferences outside the top level were added (Anthropic) */
@@ -87,7 +93,8 @@ enum fgw_event_flag {
     FGW_EVENT_TEXT = 2,     /* it bore generated text: event_bytes of it */
     FGW_EVENT_USAGE = 4,    /* it bore a usage object that is not null */
     FGW_EVENT_HIDE = 8,     /* the usage chunk that only the gateway asked for: drop it */
-    FGW_EVENT_FINISH = 16,  /* the model's own end (finish_reason, stop_reason, response.completed) */
+    /* the model's own end (finish_reason, stop_reason, response.completed) */
+    FGW_EVENT_FINISH = 16,
     FGW_EVENT_DONE = 32,    /* the end of the protocol ([DONE], message_stop, response.*) */
     FGW_EVENT_ERROR = 64,   /* the provider reports an error inside the stream */
     FGW_EVENT_BROKEN = 128, /* its data are no JSON; passed on all the same */
@@ -116,8 +123,11 @@ struct fgw_meter {
     uint64_t text_events;  /* dispatched with generated text */
     uint64_t output_bytes; /* decoded bytes of generated text, all events or the whole body */
     struct fgw_usage_report report;
-    struct fgw_usage_report iterations; /* Anthropic: the sum of those outside the top level */
+    struct fgw_usage_report iterations; /* Anthropic: the sum of those outside the top level, */
+    struct fgw_usage_report passes;     /* of the object being read, */
+    struct fgw_usage_report earlier;    /* and of messages before this one in the same stream */
     uint8_t iteration_flags;
+    uint8_t pass_flags;
     char name[15]; /* event: of the block being read, cut */
     char head[8];  /* first bytes of its data, for [DONE] */
     char id[FGW_METER_ID_MAX];       /* the answer's id, cut */

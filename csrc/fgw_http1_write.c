@@ -15,7 +15,8 @@ static void put(struct sink *sink, const void *bytes, size_t len)
         sink->out = NULL;
         return;
     }
-    memcpy(sink->out, bytes, len);
+    if (len) /* an empty value may be NULL */
+        memcpy(sink->out, bytes, len);
     sink->out += len;
 }
 

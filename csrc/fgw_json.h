@@ -24,7 +24,8 @@
 
 #define FGW_JSON_DEPTH_MAX 128 /* open containers; deeper is refused */
 #define FGW_JSON_KEY_MAX 47    /* longest key that an edge may name */
-#define FGW_JSON_SLOTS_MAX 48
+#define FGW_JSON_HEAD_MAX 16   /* bytes of a string that DATA_URL and WORD look at */
+#define FGW_JSON_SLOTS_MAX 32
 #define FGW_JSON_COPY_MAX 640 /* bytes of strings kept, all slots together */
 
 enum fgw_json_type {
@@ -45,6 +46,7 @@ enum fgw_json_text {
     FGW_JSON_BINARY,   /* raw bytes go to binary_bytes, the string to binaries */
     FGW_JSON_DATA_URL, /* BINARY if it begins with `data:`, else a remote reference */
     FGW_JSON_REMOTE,   /* names an input that the provider will fetch: counted in remotes */
+    FGW_JSON_WORD,     /* counted in strangers unless it begins with one of the spec's words */
 };
 
 enum fgw_json_error {
@@ -68,7 +70,8 @@ struct fgw_json_edge {
 enum fgw_json_node_flag {
     FGW_JSON_ONCE = 1,     /* a second value in this slot sets its bit in `twice` */
     FGW_JSON_STICKY = 2,   /* a null does not overwrite a value seen before */
-    FGW_JSON_KEYS_TEXT = 4 /* member names of an object here count as text too */
+    FGW_JSON_KEYS_TEXT = 4, /* member names of an object here count as text too */
+    FGW_JSON_PAUSE = 8,    /* fgw_json_feed_some stops after a container that ends here */
 };
 
 struct fgw_json_node {
@@ -90,6 +93,8 @@ struct fgw_json_room {
 struct fgw_json_spec {
     const struct fgw_json_node *nodes; /* nodes[0] is the node of nothing */
     const struct fgw_json_room *rooms; /* one per slot */
+    /* for FGW_JSON_WORD, NULL at the end; none longer than FGW_JSON_HEAD_MAX */
+    const char *const *words;
     uint8_t node_count;
     uint8_t slot_count;
 };
@@ -107,36 +112,42 @@ struct fgw_json_slot {
 struct fgw_json {
     const struct fgw_json_spec *spec;
     uint64_t offset; /* bytes of the document fed before this piece */
-    uint64_t seen;   /* bit per slot: its value is complete or has begun */
+    uint64_t seen;   /* bit per slot: a value began there */
     uint64_t twice;  /* bit per ONCE slot that came more than once */
     uint64_t text_bytes;
     uint64_t binary_bytes;
     uint32_t binaries;
     uint32_t remotes;
-    uint8_t state;
+    uint32_t strangers;
     uint8_t error; /* enum fgw_json_error, once feed returned -1 */
-    uint8_t depth;
-    uint8_t root;
+    uint8_t depth; /* open containers */
+    /* What follows is the scan's own. */
+    uint8_t state;
     uint8_t node;        /* of the value being read, or about to be */
-    uint8_t is_key;      /* the string being read is a member name */
-    uint8_t utf8_left;   /* continuation bytes still due */
-    uint8_t utf8_low;    /* bounds of the next one */
+    uint8_t sink;        /* where the decoded bytes of this string go besides being counted */
+    uint8_t utf8_left;   /* continuation bytes still due, */
+    uint8_t utf8_low;    /* and the bounds of the next one */
     uint8_t utf8_high;
-    uint8_t literal_at;  /* bytes of true/false/null already matched */
-    uint8_t key_length;  /* in key[]; FGW_JSON_KEY_MAX + 1: too long to match */
-    uint8_t prefix;      /* bytes of `data:` matched by a DATA_URL string; 0xff: it is none */
-    uint16_t unit;       /* hex digits of \u so far */
-    uint16_t high;       /* high surrogate waiting for its low one */
+    uint8_t literal_at;  /* bytes of true, false, null matched so far */
+    uint8_t key_length;  /* in key[]; FGW_JSON_KEY_MAX + 1: too long to match any edge */
+    uint8_t head_length; /* in head[] */
+    uint8_t paused;
+    uint8_t hex_left;    /* hex digits of a \u still due */
     uint8_t negative;
     uint8_t exponent_negative;
-    uint64_t string_bytes; /* decoded bytes of the string being read */
+    uint8_t inexact;
+    uint16_t unit; /* the \u being read */
+    uint16_t high; /* high surrogate that waits for its low one, or 0 */
+    int32_t scale; /* the number is mantissa * 10^(scale + exponent) */
+    int32_t exponent;
     uint64_t mantissa;
-    int32_t scale;    /* value = mantissa * 10^scale */
-    int32_t exponent; /* as written */
+    uint64_t string_bytes; /* decoded bytes of this string */
+    uint64_t origin;       /* offset of a byte = origin + its address */
     uint64_t objects[FGW_JSON_DEPTH_MAX / 64]; /* bit: the container at that depth is an object */
-    uint32_t counts[FGW_JSON_DEPTH_MAX];       /* members or elements so far */
-    uint8_t nodes[FGW_JSON_DEPTH_MAX];         /* node of the container at that depth */
+    uint32_t counts[FGW_JSON_DEPTH_MAX];       /* its members or elements so far */
+    uint8_t nodes[FGW_JSON_DEPTH_MAX];         /* its node */
     char key[FGW_JSON_KEY_MAX + 1];
+    char head[FGW_JSON_HEAD_MAX];
     struct fgw_json_slot slots[FGW_JSON_SLOTS_MAX];
     char copy[FGW_JSON_COPY_MAX];
 };
@@ -149,7 +160,12 @@ void fgw_json_init(struct fgw_json *json, const struct fgw_json_spec *spec, uint
  * is not (then for good; `error` says why). */
 int fgw_json_feed(struct fgw_json *json, const uint8_t *bytes, size_t length);
 
-/* Says that the document has ended: 0 if it was whole, -1 if invalid, -2 if something is missing. */
+/* The same, but returns 1 with the bytes taken in `*used` after a container at a PAUSE node has
+ * ended (its slots are what they were at its end); call again with the rest. */
+int fgw_json_feed_some(struct fgw_json *json, const uint8_t *bytes, size_t length, size_t *used);
+
+/* Says that the document has ended: 0 if it was whole, -1 if invalid, -2 if something
+ * is missing. */
 int fgw_json_end(struct fgw_json *json);
 
 /* The type in slot `slot`: FGW_JSON_ABSENT if it was not seen. */
@@ -159,7 +175,8 @@ static inline enum fgw_json_type fgw_json_type_of(const struct fgw_json *json, u
 }
 
 /* The number in slot `slot`, or `otherwise` where there is none. */
-static inline int64_t fgw_json_number(const struct fgw_json *json, unsigned slot, int64_t otherwise)
+static inline int64_t fgw_json_number(const struct fgw_json *json, unsigned slot,
+                                      int64_t otherwise)
 {
     return fgw_json_type_of(json, slot) == FGW_JSON_NUMBER ? json->slots[slot].number : otherwise;
 }

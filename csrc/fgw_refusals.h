@@ -10,7 +10,7 @@
  *
  *     counted   1 2 3 ...   one store a refusal
  *     posted    what REFUSED records told so far
- *     pending   what the record at `position` tells, 0: none on its way
+ *     pending   what `posted` is to be once the record at `position` is out; 0: none on its way
  */
 #ifndef FGW_REFUSALS_H
 #define FGW_REFUSALS_H
@@ -31,7 +31,8 @@ struct fgw_refusals {
         uint64_t account;
         uint16_t code;
         uint16_t status;
-        uint32_t used; /* 1: the row is taken */
+        uint16_t used;    /* 1: the row is taken */
+        uint16_t sampled; /* 1: a marked sample went out since the last flush */
         uint64_t counted;
         uint64_t posted;
         uint64_t pending;
@@ -53,12 +54,12 @@ struct fgw_pacer {
 /* 1: post this refusal in full; 0: count it. */
 int fgw_pacer_take(struct fgw_pacer *pacer, uint64_t account, uint64_t now_ns);
 
-/* Counts one refusal. Returns 1 when it is the first of its row since the last flush: the caller posts
- * it as a marked sample and tells so by fgw_refusals_uncount; 0 else. 2: merged (the table is full). */
-int fgw_refusals_add(struct fgw_refusals *counts, const struct fgw_record_request *refused);
+/* 1: post this refusal as a marked sample, the first of its row since the last flush (and do not
+ * count it). 0: count it. */
+int fgw_refusals_sample(struct fgw_refusals *counts, const struct fgw_record_request *refused);
 
-/* The sample was posted as a record of its own: not to be counted again. */
-void fgw_refusals_uncount(struct fgw_refusals *counts, const struct fgw_record_request *refused);
+/* Counts one refusal. 1: merged without rule, key and code, since the table is full; else 0. */
+int fgw_refusals_add(struct fgw_refusals *counts, const struct fgw_record_request *refused);
 
 /* Posts a REFUSED record for each row with a count, as far as there is room, and frees rows that
  * had none. Returns how many rows still wait for room. */

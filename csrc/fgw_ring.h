@@ -49,6 +49,7 @@ struct fgw_ring {
     uint64_t tail; /* consumer: own; producer: as last read */
     uint64_t reserved;
     uint64_t claimed; /* position of the record being written */
+    uint64_t claimed_bytes;
 };
 
 /* Fixed facts of a ring. */
@@ -78,13 +79,13 @@ void fgw_ring_read_facts(const struct fgw_ring *ring, struct fgw_ring_facts *fac
 int fgw_ring_reserve(struct fgw_ring *ring, uint64_t bytes, uint64_t also);
 void fgw_ring_unreserve(struct fgw_ring *ring, uint64_t bytes);
 
-/* Producer. Where a record of `bytes` (multiple of 8, <= FGW_RING_RECORD_MAX) may be written,
- * zeroed; NULL: no room. `reserved` of them come out of an earlier reservation of as many bytes, which
- * is used up by publish; with reserved == bytes this never returns NULL. Nothing is visible before
- * fgw_ring_publish; claiming again forgets an unpublished claim. */
+/* Producer. Where a record of `bytes` (multiple of 8, <= FGW_RING_RECORD_MAX) may be written, its old
+ * bytes undefined; NULL: no room. `reserved`: 0, or an earlier reservation (>= bytes), which makes
+ * this never fail and which publish uses up whole. Nothing is visible before fgw_ring_publish;
+ * claiming again forgets an unpublished claim. */
 struct fgw_record *fgw_ring_claim(struct fgw_ring *ring, uint32_t bytes, uint32_t reserved);
 
-/* Producer. Makes the claimed record visible; its size and sequence are set here. */
+/* Producer. Makes the claimed record visible; its size (as claimed) and sequence are set here. */
 void fgw_ring_publish(struct fgw_ring *ring, uint32_t reserved);
 
 /* Consumer. Takes a fresh look at head. Returns bytes between tail and head, or -1 where head
@@ -94,7 +95,8 @@ int64_t fgw_ring_look(struct fgw_ring *ring);
 /* Consumer. Copies the whole records from position `from` (tail <= from) up to head as last looked at
  * into `out`, paddings left out, and stops before one that does not fit in `room`. Each is checked: size, kind,
  * version, lengths inside, sequence. Returns bytes written; *next is the position after the last
- * one taken. -1: the record at *next is damaged (what was written before it is good). */
+ * one taken. Where a damaged record follows good ones these are returned first; -1: the very first
+ * one, at *next, is damaged. */
 int64_t fgw_ring_copy(const struct fgw_ring *ring, uint64_t from, uint8_t *out, size_t room,
                       uint64_t *next);
 

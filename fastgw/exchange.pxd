@@ -7,10 +7,10 @@ from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from fastgw.native.dialect cimport fgw_ask, fgw_edits, fgw_route
 from fastgw.native.dialect_meter cimport fgw_meter
 from fastgw.native.hold cimport fgw_hold
-from fastgw.native.http1 cimport fgw_head
+from fastgw.native.http1 cimport fgw_head, fgw_http1_limits
 from fastgw.native.policy cimport fgw_amounts, fgw_effects
 from fastgw.native.record cimport fgw_dims, fgw_limit_trace, fgw_request_id
-from fastgw.wire.link cimport Link
+from fastgw.wire.link cimport Link, Scratch
 
 
 cpdef enum Phase:
@@ -30,21 +30,51 @@ cpdef enum Phase:
 
 
 cdef class Receiver:
-    # Who is told what happens on an exchange's upstream connection: the journey.
+    # Who has the exchanges in hand: the journey. Connections on both sides tell it what happens.
+    cdef:
+        Scratch scratch              # where idle connections receive
+        fgw_http1_limits head_limits
+        uint64_t body_max            # bytes
+        uint64_t now_ns              # CLOCK_BOOTTIME as last looked at: at most 100 ms old
+        uint64_t wall_offset_ns      # CLOCK_REALTIME minus CLOCK_BOOTTIME, 100 ms old at most
+
+    # Look at the clock: where a duration is measured. Time-outs take now_ns as it is.
+    cdef uint64_t look(self) noexcept
+
+    # The client's connection.
+    cdef Exchange take_exchange(self, Link client, uint64_t now_ns)
+    cdef int give_back(self, Exchange x) except -1
+    cdef int refuse_head(self, Exchange x) except -1
+    cdef int arrive(self, Exchange x) except -1
+    cdef int decide(self, Exchange x) except -1
+    cdef int refuse(self, Exchange x, int code) except -1
+    cdef int client_gone(self, Exchange x) except -1
+    cdef int client_blocked(self, Exchange x) except -1
+    cdef int client_writable(self, Exchange x) except -1
+
+    # The provider's connection.
     cdef int on_connected(self, Exchange x) except -1
     cdef int on_connect_failed(self, Exchange x, int code, object why) except -1
     cdef int on_head(self, Exchange x, fgw_head *head, const uint8_t *bytes) except -1
     cdef int on_body(self, Exchange x, const uint8_t *bytes, size_t length) except -1
-    cdef int on_raw(self, Exchange x, const uint8_t *raw, size_t length, bint plain) except -1
+    cdef int on_raw(self, Exchange x, const uint8_t *raw, size_t plain_to, bint ends) except -1
     cdef int on_flush(self, Exchange x) except -1
     cdef int on_end(self, Exchange x) except -1
     cdef int on_lost(self, Exchange x, int code, object why) except -1
-    cdef int on_sent(self, Exchange x) except -1
+    cdef int on_wait(self, Exchange x, Link connection, uint64_t now_ns) except -1
+
+    # Both.
+    cdef int arm(self, Link link, uint64_t deadline_ns) except -1
+    cdef int disarm(self, Link link) except -1
+    cdef int failed(self, Exchange x, object exception) except -1
+    cdef int report(self, object exception) except -1
 
 
 cdef class Exchange:
     cdef:
         fgw_request_id id
+        uint8_t id_text[48]
+        size_t id_length
         uint64_t began_ns            # CLOCK_BOOTTIME, first byte of the head
         uint64_t wall_ns             # CLOCK_REALTIME, the same instant
         uint64_t decided_ns          # end of LIMIT
@@ -71,6 +101,8 @@ cdef class Exchange:
         uint64_t input_bound
         uint64_t output_bound        # tokens, all answers together
         uint64_t output_expected
+        uint64_t output_max          # output limit in force, tokens an answer; 0: none
+        uint64_t client_request_id   # name hash of the client's own x-request-id
 
         # policy and limits
         fgw_effects effects
@@ -86,15 +118,23 @@ cdef class Exchange:
         object connection            # upstream.connection.Connection of this attempt
         fgw_dims dims
         fgw_edits edits
+        uint16_t split_model         # "provider/model": where the model begins in ask.model
         int attempt
         bint attempt_open            # an OPEN without its CLOSE
+        int room                     # what the journal set aside
+        uint64_t sent_bytes          # of the request's body, in this attempt
+        bint asked                   # bytes went to the provider in this attempt
         uint64_t attempt_wall_ns
         uint16_t upstream_status
 
         # stream and usage
         fgw_meter meter
         object relay                 # stream.relay.Relay
-        bint metered
+        bint metered                 # a meter reads the answer
+        bint generates               # the operation costs tokens
+        bytes provider_line          # "x-fastgw-provider: …\r\n" and the model's, once routed
+        bytes model_line
+        bytes rule_line              # the rule that shaped the request
         bint head_sent               # a byte of the answer went to the client
         bint answered                # the whole answer was handed to the client
         uint64_t body_sent

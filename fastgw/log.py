@@ -4,6 +4,7 @@ A log line carries names, numbers and ids. It never carries a credential, a head
 byte of a request: callers pass fields one by one, so there is nothing to redact afterwards.
 """
 
+import json
 import os
 import sys
 import time
@@ -32,7 +33,7 @@ class Log:
     def debug(self, event: str, **fields: object) -> None:
         self._write("debug", event, fields)
 
-    def info(self, event: str, **fields: object) -> None:
+    def note(self, event: str, **fields: object) -> None:
         self._write("info", event, fields)
 
     def warning(self, event: str, **fields: object) -> None:
@@ -52,7 +53,10 @@ class Log:
 
     def _json(self, level: str, event: str, fields: dict[str, object]) -> bytes:
         line = {"time": _now(), "level": level, "event": event, **fields}
-        return orjson.dumps(line, default=str, option=orjson.OPT_APPEND_NEWLINE)
+        try:
+            return orjson.dumps(line, default=str, option=orjson.OPT_APPEND_NEWLINE)
+        except TypeError:  # text that is no Unicode (a file name), or a number too large
+            return json.dumps(line, default=str).encode() + b"\n"
 
     def _text(self, level: str, event: str, fields: dict[str, object]) -> bytes:
         rest = " ".join(f"{name}={value}" for name, value in fields.items())

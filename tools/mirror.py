@@ -17,13 +17,32 @@ def modules(root: Path) -> list[Path]:
 
 
 def tests_of(root: Path, module: Path) -> list[Path]:
-    """fastgw/limit/take.pyx has tests/limit/test_take*.py; csrc/fgw_x.c has tests/csrc/test_x*."""
+    """The test files of a module or kernel: those that have its name, or that name it.
+
+    fastgw/limit/take.pyx has tests/limit/test_take*, or a test below tests/limit/ that imports
+    fastgw.limit.take or says `limit/take` (what only Cython can reach is tested through others).
+    csrc/fgw_x.c and its parts fgw_x_*.c have tests/csrc/test_x*, or a test that says `fgw_x`.
+    """
     if module.parts[0] == "csrc":
-        folder, stem = root / "tests" / "csrc", module.stem.removeprefix("fgw_")
-    else:
-        folder = root.joinpath("tests", *module.parent.parts[1:])
-        stem = module.parent.name if module.name == "__init__.py" else module.stem.strip("_")
-    return sorted(folder.glob(f"test_{stem}.*")) + sorted(folder.glob(f"test_{stem}_*"))
+        return _tests_of_kernel(root, module.stem.removeprefix("fgw_"))
+    folder = root.joinpath("tests", *module.parent.parts[1:])
+    stem = module.parent.name if module.name == "__init__.py" else module.stem.strip("_")
+    named = sorted(folder.glob(f"test_{stem}.*")) + sorted(folder.glob(f"test_{stem}_*"))
+    if named or folder == root / "tests":
+        return named
+    said = f"{module.parent.name}/{module.stem}"
+    return [path for path in sorted(folder.rglob("test_*.py"))
+            if said in (text := path.read_text())
+            or any(dotted(module) in one.targets() for one in imports(path, text))]
+
+
+def _tests_of_kernel(root: Path, name: str) -> list[Path]:
+    parts = name.split("_")
+    names = ["_".join(parts[:length]) for length in range(1, len(parts) + 1)]
+    found = [path for whole in names for path in (root / "tests" / "csrc").glob(f"test_{whole}.*")]
+    spoken = re.compile(r"\bfgw_(" + "|".join(names) + r")\b")
+    return found or [path for path in sorted((root / "tests").rglob("test_*.py"))
+                     if spoken.search(path.read_text())]
 
 
 def untested(root: Path) -> list[Path]:

@@ -1,15 +1,11 @@
 """Phase IDENTIFY, for phase POLICY: the facts of one request, those that the policy reads only."""
 
 cimport cython
-from libc.string cimport memcmp
 
 from fastgw.identity.keys cimport Principal
-from fastgw.native.dialect cimport (
-    FGW_ASK_STREAM,
-    FGW_ASK_TOOLS,
-    FGW_DIALECT_ANTHROPIC,
-)
+from fastgw.native.dialect cimport FGW_ASK_STREAM, FGW_ASK_TOOLS, FGW_DIALECT_ANTHROPIC
 from fastgw.native.policy cimport (
+    FGW_FACTS_FIXED,
     FGW_FACT_AI_DIALECT,
     FGW_FACT_AI_INPUT_TOKENS,
     FGW_FACT_AI_MAX_OUTPUT_TOKENS,
@@ -31,7 +27,6 @@ from fastgw.native.policy cimport (
     FGW_FACT_TIME_HOUR,
     FGW_FACT_TIME_NOW,
     FGW_FACT_TIME_WEEKDAY,
-    FGW_FACTS_FIXED,
     FGW_VALUE_ABSENT,
     FGW_VALUE_BOOL,
     FGW_VALUE_INT,

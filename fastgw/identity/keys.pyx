@@ -30,6 +30,10 @@ cdef class Principal:
             {"id": id, "owner": self.owner, "tags": self.tags}, option=orjson.OPT_SORT_KEYS
         )
 
+    def bind(self, uint64_t account_hash):
+        """Give it its name in the ledger (ledger.journal.name_hash of ``account``)."""
+        self.account_hash = account_hash
+
 
 @cython.final
 cdef class KeyTable:

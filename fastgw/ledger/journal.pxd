@@ -55,7 +55,8 @@ cdef class Journal:
     # An admitted request. n_rules and n_limits say how many of the arrays are stored.
     # JOURNAL_ROOM: room for the first attempt's OPEN and CLOSE is set aside as well.
     cdef int request(
-        self, fgw_record_request *record, const fgw_rule_trace *rules, const fgw_limit_trace *limits
+        self, fgw_record_request *record, const fgw_rule_trace *rules,
+        const fgw_limit_trace *limits,
     ) noexcept nogil
 
     # Before the first byte (or connect) of each attempt. room: the answer of request() for the first

@@ -1,7 +1,7 @@
 from fastgw.ledger.ring import Ring
 
 class Journal:
-    """A worker's two rings. Hot methods are for Cython (`journal.pxd`); here is what Python needs."""
+    """A worker's two rings. Hot methods are for Cython: see `journal.pxd`."""
 
     main: Ring
     refusals: Ring
@@ -15,6 +15,10 @@ class Journal:
         """``on_full``: "reject" or "drop", as `on_ledger_full` in the configuration."""
     def post_name(self, space: int, text: str, hash0: int = 0) -> int:
         """Post a NAME at start (rules, providers, policies); returns its hash."""
+    def post(self, record: bytes, room: int = 0, now_ns: int = 0) -> int:
+        """`request`, `refuse`, `open` or `close`, for a record built by `fastgw.ledger.records`."""
+    def give_up(self, room: int) -> None:
+        """`abandon`."""
     def flush_now(self, now_ns: int) -> None: ...
     def counters(self) -> dict[str, int]:
         """Both rings' counters summed, and `requests`."""

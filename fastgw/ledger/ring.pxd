@@ -3,7 +3,7 @@ cimport cython
 from libc.stdint cimport uint8_t, uint64_t
 
 from fastgw.native.record cimport fgw_record, fgw_record_close, fgw_request_id
-from fastgw.native.ring cimport fgw_ring
+from fastgw.native.ring cimport fgw_ring, fgw_ring_facts
 
 
 @cython.final
@@ -29,3 +29,8 @@ cdef class Ring:
     # Room for one CLOSE, beside `also` bytes posted at once; post_close uses one such room up.
     cdef int reserve_close(self, uint64_t also) noexcept nogil
     cdef int post_close(self, const fgw_record_close *record) noexcept nogil
+
+    cdef int _map(self, int fd) except -1
+    cdef int _open(self, path, bint producer) except -1
+    cdef int _facts(self, fgw_ring_facts *facts) except -1
+    cdef int _check(self) except -1

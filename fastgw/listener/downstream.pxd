@@ -1,8 +1,7 @@
 # One client connection: bytes to exchanges, one after another.
 from libc.stdint cimport uint8_t, uint64_t
 
-from fastgw.exchange cimport Exchange
-from fastgw.journey cimport Journey
+from fastgw.exchange cimport Exchange, Receiver
 from fastgw.native.chunk cimport fgw_chunk
 from fastgw.wire.link cimport Link
 
@@ -17,7 +16,7 @@ cdef enum DownstreamState:
 
 cdef class Downstream(Link):
     cdef:
-        Journey journey
+        Receiver journey
         object listener
         Exchange exchange
         uint8_t *bytes
@@ -29,10 +28,10 @@ cdef class Downstream(Link):
         fgw_chunk chunk
         DownstreamState state
         bint advancing
+        bint crowded          # one connection too many: refused at its first request
         bint close_after      # the current exchange is the last one
-        bint continued        # 100 Continue was sent
+        bint whole            # the current request was read to its end
         uint64_t lingered
-        uint64_t deadline_ns  # of what is awaited now; 0: nothing
         uint64_t phase_ns     # when the current wait began
         uint8_t address[16]
         bytes address_text
@@ -45,5 +44,6 @@ cdef class Downstream(Link):
     cdef int _chunked_body(self) except -1
     cdef int _drop_buffer(self) except -1
     cdef int finished(self, Exchange x, bint keep_alive) except -1
+    cdef int refused(self, Exchange x) except -1
+    cdef int _refuse(self, int code) except -1
     cdef int linger(self) except -1
-    cdef int on_tick(self, uint64_t now_ns) except -1

@@ -8,26 +8,21 @@ would go unseen), into a bounded buffer: pipelined requests wait there in order.
 """
 
 cimport cython
-from cpython.bytes cimport PyBytes_FromStringAndSize
-from libc.stdlib cimport free, malloc, realloc
+from libc.stdlib cimport free, realloc
 from libc.string cimport memcpy, memmove
 
 from fastgw.codes cimport (
     CODE_BODY_MALFORMED,
     CODE_BODY_TIMEOUT,
     CODE_BODY_TOO_LARGE,
+    CODE_CONNECTIONS_FULL,
     CODE_HEAD_TIMEOUT,
 )
-from fastgw.native.chunk cimport (
-    FGW_CHUNK_DATA,
-    FGW_CHUNK_END,
-    fgw_chunk_begin,
-    fgw_chunk_next,
-)
-from fastgw.native.clock cimport fgw_clock_now_ns
+from fastgw.native.chunk cimport FGW_CHUNK_DATA, FGW_CHUNK_END, fgw_chunk_begin, fgw_chunk_next
 from fastgw.native.http1 cimport (
     FGW_FRAMING_CHUNKED,
     FGW_FRAMING_LENGTH,
+    FGW_FRAMING_NONE,
     fgw_http1_begin,
     fgw_http1_request,
     fgw_span,
@@ -51,7 +46,7 @@ cdef const char *CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 @cython.final
 cdef class Downstream(Link):
-    def __init__(self, Journey journey, object listener):
+    def __init__(self, Receiver journey, object listener):
         self.journey = journey
         self.listener = listener
         self.scratch = journey.scratch
@@ -70,8 +65,8 @@ cdef class Downstream(Link):
             memcpy(self.address, <const uint8_t *>(<bytes>packed), 16)
         else:
             self.address_text = b""
-        self.listener.opened(self)
-        self.journey.arm(self, fgw_clock_now_ns() + HEAD_NS)
+        self.crowded = not self.listener.opened(self)
+        self.journey.arm(self, self.journey.now_ns + HEAD_NS)
         return 0
 
     cdef int on_bytes(self, uint8_t *bytes, size_t length) except -1:
@@ -149,7 +144,7 @@ cdef class Downstream(Link):
             self._drop_buffer()
             return 0
         if x is None:
-            now = fgw_clock_now_ns()
+            now = self.journey.look()
             x = self.journey.take_exchange(self, now)
             self.exchange = x
             fgw_http1_begin(&x.head)
@@ -166,7 +161,7 @@ cdef class Downstream(Link):
             self.read_at = NULL
             return 0
         self.close_after = False
-        self.continued = False
+        self.whole = False
         self.taken = 0
         if whole < 0:
             self.state = IN_JOURNEY
@@ -178,6 +173,8 @@ cdef class Downstream(Link):
         if not x.head.keep_alive:
             self.close_after = True
         self.state = IN_JOURNEY  # where a refusal finds it
+        if self.crowded:
+            return self._refuse(CODE_CONNECTIONS_FULL)
         if self.journey.arrive(x):
             return 1
         return self._begin_body()
@@ -199,7 +196,6 @@ cdef class Downstream(Link):
             self.body_need = x.body_at
         if x.head.expect_continue and self.used == x.body_at and x.head.framing:
             self.send_bytes(<const uint8_t *>CONTINUE, 25)
-            self.continued = True
         return 1
 
     cdef int _refuse(self, int code) except -1:
@@ -218,12 +214,13 @@ cdef class Downstream(Link):
             # The rest comes straight to its place.
             self.read_at = self.bytes + self.used
             self.read_room = self.body_need - self.used
-            self.journey.arm(self, fgw_clock_now_ns() + BODY_NS)
+            self.journey.arm(self, self.journey.now_ns + BODY_NS)
             return 0
         else:
             self.taken = self.body_need
             x.body_length = self.body_need - x.body_at
         self.read_at = NULL
+        self.whole = True
         self.journey.disarm(self)
         self.state = IN_JOURNEY
         self.journey.decide(x)
@@ -261,8 +258,25 @@ cdef class Downstream(Link):
         self.used = x.body_at + x.body_length
         self.raw_at = self.used
         self.read_at = NULL
-        self.journey.arm(self, fgw_clock_now_ns() + BODY_NS)
+        self.journey.arm(self, self.journey.now_ns + BODY_NS)
         return 0
+
+    cdef int refused(self, Exchange x) except -1:
+        """A refusal was sent, perhaps before the body was read (law 9)."""
+        if not self.whole and not self.close_after:
+            if x.head.framing == FGW_FRAMING_NONE:
+                self.taken = x.body_at
+            elif x.head.framing == FGW_FRAMING_LENGTH and (
+                self.used - x.body_at >= <uint64_t>x.head.content_length
+            ):
+                self.taken = x.body_at + <size_t>x.head.content_length
+            else:
+                self.close_after = True
+        if self.close_after and self.is_open:
+            self.exchange = None
+            self.journey.give_back(x)
+            return self.linger()
+        return self.finished(x, x.head.keep_alive)
 
     cdef int finished(self, Exchange x, bint keep_alive) except -1:
         """The journey is done with ``x`` (settled, recorded): on to the next request, or close."""
@@ -285,7 +299,7 @@ cdef class Downstream(Link):
         self.state = READ_HEAD
         if rest == 0:
             self._drop_buffer()
-            self.journey.arm(self, fgw_clock_now_ns() + IDLE_NS)
+            self.journey.arm(self, self.journey.now_ns + IDLE_NS)
             return 0
         return self._advance()
 
@@ -296,7 +310,7 @@ cdef class Downstream(Link):
         self.state = LINGER
         self.shut_write()
         if self.is_open:
-            self.journey.arm(self, fgw_clock_now_ns() + LINGER_NS)
+            self.journey.arm(self, self.journey.now_ns + LINGER_NS)
         return 0
 
     cdef int on_writable(self) except -1:
@@ -307,7 +321,7 @@ cdef class Downstream(Link):
 
     cdef int on_blocked(self) except -1:
         if self.exchange is not None and self.state == IN_JOURNEY:
-            self.journey.arm(self, fgw_clock_now_ns() + STALL_NS)
+            self.journey.arm(self, self.journey.now_ns + STALL_NS)
             self.journey.client_blocked(self.exchange)
         return 0
 
@@ -348,6 +362,14 @@ cdef class Downstream(Link):
         if self.state == LINGER:
             return self.close()
         return 0
+
+    def close_if_idle(self):
+        """While draining: nothing has been asked on it."""
+        if self.exchange is None and self.state == READ_HEAD and self.used == 0:
+            self.close()
+
+    def close_now(self):
+        self.abort()
 
     cdef int on_failure(self, object exception) except -1:
         cdef Exchange x = self.exchange

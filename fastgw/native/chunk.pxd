@@ -9,6 +9,7 @@ cdef extern from "fgw_chunk.h" nogil:
     const int FGW_CHUNK_TRAILER_MAX
     const int FGW_CHUNK_END
     const int FGW_CHUNK_DATA
+    const int FGW_CHUNK_REFRAME_EXTRA
 
     enum fgw_chunk_error:
         FGW_CHUNK_E_NONE
@@ -22,6 +23,7 @@ cdef extern from "fgw_chunk.h" nogil:
     struct fgw_chunk:
         uint64_t remaining
         uint64_t total
+        uint32_t plain_from
         uint32_t plain_to
         uint8_t plain
         uint8_t error
@@ -31,4 +33,8 @@ cdef extern from "fgw_chunk.h" nogil:
     void fgw_chunk_mark(fgw_chunk *chunk, uint32_t pos) noexcept
     int32_t fgw_chunk_next(
         fgw_chunk *chunk, const uint8_t *buf, uint32_t len, uint32_t *pos, fgw_span *span
+    ) noexcept
+    int32_t fgw_chunk_reframe(
+        fgw_chunk *chunk, uint8_t *out, uint32_t cap, const uint8_t *buf, uint32_t start,
+        uint32_t to
     ) noexcept

@@ -65,8 +65,9 @@ cdef extern from "fgw_dialect.h" nogil:
         FGW_ASK_TOOLS
         FGW_ASK_INCLUDE_USAGE
         FGW_ASK_UNBOUNDED
+        FGW_ASK_MORE_MODELS
 
-    struct fgw_span:
+    struct fgw_place:
         uint64_t at
         uint64_t bytes
 
@@ -83,15 +84,18 @@ cdef extern from "fgw_dialect.h" nogil:
         uint32_t binaries
         uint32_t remotes
         int64_t output_limit
+        int64_t *limit
         uint64_t body_bytes
         uint64_t text_bytes
         uint64_t tools_bytes
+        uint64_t input_bytes
         uint64_t binary_bytes
         uint64_t members_at
-        fgw_span model_at
-        fgw_span *limit_at
-        fgw_span options_at
-        fgw_span include_at
+        uint32_t members
+        fgw_place model_at
+        fgw_place *limit_at
+        fgw_place options_at
+        fgw_place include_at
         uint32_t options_members
         uint8_t options_type
         char *model

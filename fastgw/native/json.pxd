@@ -24,6 +24,7 @@ cdef extern from "fgw_json.h" nogil:
         FGW_JSON_BINARY
         FGW_JSON_DATA_URL
         FGW_JSON_REMOTE
+        FGW_JSON_WORD
 
     enum fgw_json_error:
         FGW_JSON_OK
@@ -37,6 +38,7 @@ cdef extern from "fgw_json.h" nogil:
         FGW_JSON_ONCE
         FGW_JSON_STICKY
         FGW_JSON_KEYS_TEXT
+        FGW_JSON_PAUSE
 
     struct fgw_json_edge:
         const char *key
@@ -59,6 +61,7 @@ cdef extern from "fgw_json.h" nogil:
     struct fgw_json_spec:
         const fgw_json_node *nodes
         const fgw_json_room *rooms
+        const char **words
         uint8_t node_count
         uint8_t slot_count
 
@@ -79,12 +82,16 @@ cdef extern from "fgw_json.h" nogil:
         uint64_t binary_bytes
         uint32_t binaries
         uint32_t remotes
+        uint32_t strangers
         uint8_t error
         uint8_t depth
         fgw_json_slot *slots
 
     void fgw_json_init(fgw_json *json, const fgw_json_spec *spec, uint8_t root) noexcept
     int fgw_json_feed(fgw_json *json, const uint8_t *bytes, size_t length) noexcept
+    int fgw_json_feed_some(
+        fgw_json *json, const uint8_t *bytes, size_t length, size_t *used
+    ) noexcept
     int fgw_json_end(fgw_json *json) noexcept
     fgw_json_type fgw_json_type_of(const fgw_json *json, unsigned slot) noexcept
     int64_t fgw_json_number(const fgw_json *json, unsigned slot, int64_t otherwise) noexcept

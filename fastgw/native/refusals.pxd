@@ -17,9 +17,7 @@ cdef extern from "fgw_refusals.h" nogil:
         pass
 
     int fgw_pacer_take(fgw_pacer *pacer, uint64_t account, uint64_t now_ns) noexcept
+    int fgw_refusals_sample(fgw_refusals *counts, const fgw_record_request *refused) noexcept
     int fgw_refusals_add(fgw_refusals *counts, const fgw_record_request *refused) noexcept
-    void fgw_refusals_uncount(
-        fgw_refusals *counts, const fgw_record_request *refused
-    ) noexcept
     int fgw_refusals_flush(fgw_refusals *counts, fgw_ring *ring, uint64_t wall_ns) noexcept
     void fgw_refusals_recover(fgw_refusals *counts, const fgw_ring *ring) noexcept

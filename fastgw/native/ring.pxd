@@ -24,6 +24,7 @@ cdef extern from "fgw_ring.h" nogil:
         uint64_t tail
         uint64_t reserved
         uint64_t claimed
+        uint64_t claimed_bytes
 
     struct fgw_ring_facts:
         uint64_t ring

@@ -4,10 +4,11 @@ One ``Policy`` per configuration; it never changes what it decides once built, s
 keep the one that admitted it over a reload. ``run`` is the whole of phase POLICY.
 """
 cimport cython
-from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+from libc.stdint cimport uint8_t, uint32_t, uint64_t
 
 from fastgw.native.policy cimport fgw_effects, fgw_value
-from fastgw.policy.plan cimport Plan, plan_part
+from fastgw.native.rule cimport fgw_program
+from fastgw.policy.plan cimport Plan, plan_action, plan_part, plan_rule
 
 
 @cython.final
@@ -34,15 +35,33 @@ cdef class Policy:
         readonly list limits            # LimitSpec, indexed by fgw_demand.limit; only ever grows
         readonly tuple messages         # bytes (UTF-8); effects.message is an index + 1
         readonly tuple labels           # str: names of usage.labels, at most FGW_LABELS_MAX
-        dict _parts
-        dict _names
+        readonly list warnings          # ConfigError: what compiles but may not mean what it says
+        object _scope
+        dict _limit_at                  # LimitSpec -> its index
+        dict _parts                     # key id -> PrincipalPart
+        dict _names                     # (space, text) -> hash
+        list _messages
+        int _rule_limits                # the most limits that rules can ask of one request
         Plan _plan
+        plan_rule *_rules
+        uint32_t _n_rules
+        fgw_program *_labels
+        uint32_t _n_labels
 
-    # Phase POLICY. Reads facts[0 .. n_facts); writes all of *effects but its array tails (it
-    # need not be zeroed). `part` is None where no key is asked for.
+    # Phase POLICY. Reads facts[0 .. n_facts) (those in facts_used); writes all of *effects but the
+    # tails of its arrays (it need not be zeroed). `part` is None where no key is asked for.
     cdef void run(self, const fgw_value *facts, PrincipalPart part,
                   fgw_effects *effects) noexcept nogil
 
     # Label i as text into out[0 .. capacity): its length (cut at a character), 0 where absent.
     cdef uint32_t label(self, uint32_t i, const fgw_value *facts,
                         uint8_t *out, uint32_t capacity) noexcept nogil
+
+    # Building, once.
+    cdef object _compile(self, object expression, tuple wanted)
+    cdef uint64_t _name(self, int space, str text)
+    cdef int _limit(self, object spec) except -1
+    cdef int _build_rule(self, plan_rule *rule, object source, list programs) except -1
+    cdef int _build_action(self, plan_action *action, object source, bint enforce) except -1
+    cdef int _build_rate_limit(self, plan_action *action, object source) except -1
+    cdef dict _render(self, fgw_effects *effects, fgw_value *values)

@@ -1,7 +1,12 @@
-from dataclasses import dataclass
-from typing import Any, Mapping, final
+from collections.abc import Mapping
+from typing import Any, final
 
 from fastgw.config.model import AccessKey, Config
+from fastgw.errors import ConfigError
+from fastgw.policy.limits import LimitSpec
+
+SCALARS: tuple[str, ...]
+LIMITS_HINT: str
 
 @final
 class PrincipalPart:
@@ -25,6 +30,7 @@ class Policy:
     limits: list[LimitSpec]
     messages: tuple[bytes, ...]
     labels: tuple[str, ...]
+    warnings: list[ConfigError]
 
     def __init__(self, config: Config) -> None: ...
     def part(self, key_id: str) -> PrincipalPart | None:

@@ -2,13 +2,13 @@
 
 ::
 
-    name           supervisor  zygote  worker  recorder  admin   end of file means
-    lifeline           x                                          (its only holder is the supervisor)
-    lifeline_end       .          x       x                 x     the supervisor is gone
-    crew               x          x       x                       (who posts records holds it)
-    crew_end           .                          x               nobody posts any more
-    reports            x                                          (read by the supervisor)
-    reports_end        .          x       x       x         x
+    name          supervisor  zygote  worker  recorder  admin   end of file means
+    lifeline          x                                         (nobody else may hold it)
+    lifeline_end      .         x       x                 x     the supervisor is gone
+    crew              x         x       x                       (who posts records holds it)
+    crew_end          .                          x              nobody posts any more
+    reports           x                                         (read by the supervisor)
+    reports_end       .         x       x        x        x
 
 The supervisor keeps the dotted ends too, to hand them to successors.
 """
@@ -39,6 +39,9 @@ class Lines:
 
     def __getitem__(self, name: str) -> Any:
         return self._held[name]
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._held
 
     def hold(self, name: str, closable: Any) -> None:
         """Keep something with ``close()`` open under ``name``, which must be free."""

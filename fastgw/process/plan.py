@@ -2,15 +2,27 @@
 
 The supervisor builds it, so that a bad configuration stops the start; the zygote inherits it and
 freezes it, so that all workers share its pages. It must own nothing that a fork breaks: no loop,
-no thread, no socket, no TLS context.
+no thread, no socket, no TLS context (``begin_worker`` opens those).
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from fastgw.identity.keys import KeyTable, Principal
+from fastgw.ledger.journal import name_hash
+from fastgw.listener.refusal import Refusals
+from fastgw.policy.policy import Policy
+from fastgw.stream.answer import AnswerTexts
+from fastgw.upstream.provider import DIALECTS, Provider, ProviderKey
+from fastgw.upstream.route import Candidate, Route, Routes
+
 if TYPE_CHECKING:
-    from fastgw.config import Config
+    from fastgw.config.model import Config
+    from fastgw.ledger.journal import Journal
+
+# enum fgw_name_space (csrc/fgw_record.h)
+MODEL, PROVIDER, LIMIT, POLICY, PROVIDER_KEY = 2, 3, 5, 10, 12
 
 
 class Plan:
@@ -18,3 +30,100 @@ class Plan:
 
     def __init__(self, config: Config) -> None:
         self.config = config
+        self.policy = Policy(config)
+        self.providers = [_provider(provider) for provider in config.providers]
+        self.routes = _routes(config, self.providers)
+        self.keys = _keys(config, self.policy)
+        limits = self.policy.limits
+        self.limit_specs = [
+            {
+                "name": spec.name, "unit": spec.unit, "algorithm": spec.algorithm,
+                "capacity": spec.capacity, "period_ns": spec.period_ns,
+                "rule": name_hash(spec.name), "enforced": spec.enforced,
+            }
+            for spec in limits
+        ]
+        self.texts = AnswerTexts(
+            self.policy.version, [(spec.name, spec.capacity, spec.period_ns) for spec in limits]
+        )
+        self.refusals = Refusals(self.policy)
+        self.head_max = config.limits.head
+        self.body_max = config.limits.body
+        # Which worker a connection meets is chance, so each may take what is allowed in all.
+        self.connections_per_worker = config.limits.connections
+        self.retry_share = max(p.retries.budget for p in config.providers)
+
+    def begin_worker(self, journal: Journal) -> None:
+        """In the worker, after the fork: what belongs to one process, and names in the ledger."""
+        for provider in self.providers:
+            provider.open_tls()
+            journal.post_name(PROVIDER, provider.id)
+        for configured in self.config.providers:
+            for key in configured.keys:
+                journal.post_name(PROVIDER_KEY, key.id)
+        for model in self.config.models:
+            for candidate in (*model.candidates, *model.fallback):
+                journal.post_name(MODEL, candidate.model)
+        for space, hash0, text in self.policy.names():
+            journal.post_name(space, text, hash0)
+        journal.post_name(POLICY, self.policy.version, self.policy.version_hash)
+
+
+    def describe(self) -> dict[str, object]:
+        """policy.json: what readers of the data directory need to name limits and labels."""
+        parts = ("name", "unit", "algorithm", "capacity", "period_ns", "enforced")
+        return {
+            "version": self.policy.version,
+            "labels": list(self.policy.labels),
+            "limits": [{part: spec[part] for part in parts} for spec in self.limit_specs],
+        }
+
+
+def _provider(provider) -> Provider:
+    dialect = DIALECTS[provider.dialect]
+    keys = [
+        ProviderKey(key.id, key.value.reveal(), dialect, weight=key.weight,
+                    name_hash=name_hash(key.id))
+        for key in provider.keys
+    ]
+    return Provider(
+        provider.id, dialect, scheme="https" if provider.tls else "http", host=provider.host,
+        port=provider.port, path=provider.prefix, keys=keys,
+        connect_ns=provider.timeouts.connect_ns, first_byte_ns=provider.timeouts.first_byte_ns,
+        idle_ns=provider.timeouts.idle_ns, total_ns=provider.timeouts.total_ns,
+        retries_max=provider.retries.max, retry_statuses=frozenset(provider.retries.on_statuses),
+        retry_connect=provider.retries.on_connect, name_hash=name_hash(provider.id),
+    )
+
+
+def _routes(config: Config, providers: list[Provider]) -> Routes:
+    by_id = {provider.id: provider for provider in providers}
+
+    def candidates(entries) -> list[Candidate]:
+        return [
+            Candidate(by_id[entry.provider], entry.model.encode(), entry.weight,
+                      name_hash(entry.model))
+            for entry in entries
+        ]
+
+    models = {
+        model.id: Route(candidates(model.candidates), candidates(model.fallback))
+        for model in config.models
+    }
+    return Routes(providers, models, config.models_strict)
+
+
+def _keys(config: Config, policy: Policy) -> KeyTable:
+    entries = []
+    for key in config.keys:
+        principal = Principal(
+            key.id, owner=dict(key.owner), tags=dict(key.tags), part=policy.part(key.id),
+            expires_wall_ns=(key.expires_at or 0) * 10**9,
+        )
+        principal.bind(name_hash(principal.account))
+        entries.append((key.hash, principal))
+    anonymous = None
+    if config.open:
+        anonymous = Principal("anonymous")
+        anonymous.bind(name_hash(anonymous.account))
+    return KeyTable(entries, anonymous)

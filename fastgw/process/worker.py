@@ -15,14 +15,17 @@ import gc
 import os
 import signal
 import socket
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Protocol
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Protocol
 
 from fastgw.log import Log
 
 if TYPE_CHECKING:
+    from fastgw.ledger.journal import Journal
     from fastgw.process.lines import Lines
     from fastgw.process.plan import Plan
+    from fastgw.process.shared import Shared
+    from fastgw.shm.segment import Segment
 
 HEARTBEAT_S = 0.1
 DRAIN_POLL_S = 0.02
@@ -33,8 +36,13 @@ ORPHAN_DRAIN_S = 1.0  # without a supervisor nobody sweeps or respawns, so do no
 class Listener(Protocol):
     """What ``serve`` returns: the data port of one worker."""
 
-    def start(self, loop: asyncio.AbstractEventLoop, sock: socket.socket) -> None:
-        """Accept connections from ``sock`` (listening, non-blocking) on ``loop``."""
+    def start(
+        self, loop: asyncio.AbstractEventLoop, sock: socket.socket
+    ) -> Awaitable[None] | None:
+        """Accept connections from ``sock`` (listening, non-blocking) on ``loop``, which runs.
+
+        What it returns, if anything, is awaited before the worker counts as ready.
+        """
 
     def stop_accepting(self) -> None:
         """Take what already waits in the queue, then close the listening socket."""
@@ -58,8 +66,8 @@ class Worker:
         slot: int,
         generation: int,
         *,
-        segment: Any,
-        ring: Any,
+        segment: Segment,
+        journal: Journal,
         log: Log,
         loop: asyncio.AbstractEventLoop,
     ) -> None:
@@ -67,7 +75,7 @@ class Worker:
         self.slot = slot
         self.generation = generation
         self.segment = segment
-        self.ring = ring
+        self.journal = journal
         self.log = log
         self.loop = loop
 
@@ -88,7 +96,7 @@ def main(
     generation: int,
     sock: socket.socket,
     *,
-    shared: Any,
+    shared: Shared,
     lines: Lines,
     log: Log,
     serve: Serve = serve,
@@ -101,33 +109,42 @@ def main(
     log = log.bind(process="worker", slot=slot, generation=generation, pid=os.getpid())
     loop = uvloop.new_event_loop()
     asyncio.set_event_loop(loop)
-    segment, ring = shared.claim(slot, generation)
-    worker = Worker(plan, slot, generation, segment=segment, ring=ring, log=log, loop=loop)
+    journal = shared.claim(slot, generation)
+    worker = Worker(
+        plan, slot, generation, segment=shared.segment, journal=journal, log=log, loop=loop
+    )
     listener = serve(worker)
     life = Life(worker, listener, shared, drain_s=drain_s)
-    life.watch_signals()
-    life.watch_lifeline(lines["lifeline_end"])
-    listener.start(loop, sock)
-    life.beat()
-    lines.report(kind="ready", slot=slot, generation=generation)
     try:
-        loop.run_until_complete(life.ended)
+        loop.run_until_complete(_live(life, sock, lines))
     finally:
         shared.release(slot)
         loop.close()
 
 
+async def _live(life: Life, sock: socket.socket, lines: Lines) -> None:
+    worker = life.worker
+    life.watch_signals()
+    life.watch_lifeline(lines["lifeline_end"])
+    await life.begin(sock)
+    lines.report(kind="ready", slot=worker.slot, generation=worker.generation)
+    await life.ended
+
+
 class Life:
     """From "ready" to the end: heartbeat, and the two ways to stop."""
 
-    def __init__(self, worker: Worker, listener: Listener, shared: Any, *, drain_s: float) -> None:
+    def __init__(
+        self, worker: Worker, listener: Listener, shared: Shared, *, drain_s: float
+    ) -> None:
         self.worker = worker
         self.listener = listener
         self.shared = shared
         self.drain_s = drain_s
         self.ended: asyncio.Future[None] = worker.loop.create_future()
         self._deadline_s = 0.0
-        self._draining = self._aborted = False
+        self._begun = self._draining = self._aborted = False
+        self._beating: asyncio.TimerHandle | None = None
 
     def watch_signals(self) -> None:
         loop = self.worker.loop
@@ -138,10 +155,21 @@ class Life:
     def watch_lifeline(self, line: socket.socket) -> None:
         self.worker.loop.add_reader(line.fileno(), self._orphaned, line)
 
-    def beat(self) -> None:
+    async def begin(self, sock: socket.socket) -> None:
+        """Serve; when this returns the worker is ready, and its slot says so."""
+        started = self.listener.start(self.worker.loop, sock)
+        if started is not None:
+            await started
+        self._begun = True
+        self.shared.mark_ready(self.worker.slot)
+        self._beat()
+        if self._draining:
+            self._stop_accepting()
+
+    def _beat(self) -> None:
         """Every 100 ms: alive, and past a turn of the loop (nothing is read across turns)."""
         self.shared.beat(self.worker.slot)
-        self.worker.loop.call_later(HEARTBEAT_S, self.beat)
+        self._beating = self.worker.loop.call_later(HEARTBEAT_S, self._beat)
 
     def drain(self) -> None:
         """TERM: accept no more, finish what runs. A second TERM ends it at once."""
@@ -157,6 +185,9 @@ class Life:
         if not self._draining:
             self._begin_drain(0.0)
         self._aborted = True
+        if not self._begun:
+            self._end()
+            return
         active = self.listener.active()
         if active:
             self.worker.log.warning("exchanges ended by the drain deadline", active=active)
@@ -166,6 +197,10 @@ class Life:
     def _begin_drain(self, drain_s: float) -> None:
         self._draining = True
         self._deadline_s = self.worker.loop.time() + drain_s
+        if self._begun:  # else as soon as it has
+            self._stop_accepting()
+
+    def _stop_accepting(self) -> None:
         self.shared.mark_draining(self.worker.slot)
         self.listener.stop_accepting()
         self.worker.loop.call_soon(self._watch_drain)
@@ -174,12 +209,17 @@ class Life:
         self.listener.close_idle()
         loop = self.worker.loop
         if self.listener.active() == 0 or (self._aborted and loop.time() >= self._deadline_s):
-            if not self.ended.done():
-                self.ended.set_result(None)
+            self._end()
             return
         if loop.time() >= self._deadline_s:
             self.abort()
         loop.call_later(DRAIN_POLL_S, self._watch_drain)
+
+    def _end(self) -> None:
+        if self._beating:
+            self._beating.cancel()
+        if not self.ended.done():
+            self.ended.set_result(None)
 
     def _orphaned(self, line: socket.socket) -> None:
         self.worker.loop.remove_reader(line.fileno())

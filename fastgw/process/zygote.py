@@ -5,16 +5,15 @@ frozen out of the collector, so its pages stay shared.
 
 ::
 
-    supervisor ──{slot, generation} + listening socket──> zygote ──fork──> middle ──fork──> worker
-        ^  <──────────────────{slot, generation, pid}──────┘   middle exits at once       │
-        └───────────── becomes the parent (PR_SET_CHILD_SUBREAPER) <──────────────────────┘
+    supervisor ──{slot, generation} + listening socket──> zygote ──> middle ──> worker
+       ^  <──────────────────{slot, generation, pid}──────┘        exits at once  │
+       └────────── becomes the parent (PR_SET_CHILD_SUBREAPER) <──────────────────┘
 
 The second fork makes every worker the supervisor's own child from the start: one process reaps
 all, and losing the zygote loses no exit status. (Reaping in the zygote was rejected: a zygote
 that dies between waitpid and its report takes the news with it.)
 """
 
-import ctypes
 import gc
 import os
 import signal
@@ -24,20 +23,14 @@ from typing import Any
 
 import orjson
 
-PR_SET_CHILD_SUBREAPER = 36
 MESSAGE_MAX = 4096
 
 BecomeWorker = Callable[[int, int, socket.socket], None]  # slot, generation, listening socket
 
 
-def adopt_orphans() -> None:
-    """Make this process the parent of all descendants whose own parent ends."""
-    libc = ctypes.CDLL(None, use_errno=True)
-    if libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0:
-        raise OSError(ctypes.get_errno(), "prctl(PR_SET_CHILD_SUBREAPER)")
-
-
-def request_worker(channel: socket.socket, slot: int, generation: int, sock: socket.socket) -> None:
+def request_worker(
+    channel: socket.socket, slot: int, generation: int, sock: socket.socket
+) -> None:
     """Ask the zygote at the other end of ``channel`` for a worker. Raises OSError if it is gone."""
     message = orjson.dumps({"slot": slot, "generation": generation})
     socket.send_fds(channel, [message], [sock.fileno()])

@@ -26,4 +26,5 @@ cdef class Batch:
     cdef void close_chunk(self) noexcept
     cdef void replace_chunks(self, const uint8_t *raw, size_t length) noexcept
     cdef bint is_full(self) noexcept
+    cdef void forget(self)
     cdef int flush(self, Link client) except -1

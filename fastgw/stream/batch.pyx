@@ -4,7 +4,7 @@ cimport cython
 from libc.stdlib cimport free, malloc
 from libc.string cimport memmove
 
-from fastgw.native.http1_write cimport fgw_http1_put_chunk_size
+from fastgw.native.http1 cimport fgw_http1_put_chunk_size
 
 
 @cython.final
@@ -81,6 +81,13 @@ cdef class Batch:
 
     cdef bint is_full(self) noexcept:
         return self.count >= PIECES_MAX
+
+    cdef void forget(self):
+        """Drop what is gathered: its client is gone."""
+        self.count = 0
+        self.lines = 0
+        self.open_chunk = -1
+        self.keep.clear()
 
     cdef int flush(self, Link client) except -1:
         """Send what is gathered. Returns a value of ``Sent``."""

@@ -25,6 +25,7 @@ cdef class Relay:
         object inflater        # zlib.decompressobj of a compressed body
         uint64_t inflated
         bint unreadable            # inflating gave up: metered no further
+        bint between           # the last read ended with an event
         uint8_t *held
         size_t held_length
         size_t held_room
@@ -38,6 +39,8 @@ cdef class Relay:
                          bint ends) except -1
     cdef int finish(self, Exchange x) except -1
     cdef int flush(self, Exchange x) except -1
+    cdef bint at_boundary(self, Exchange x) noexcept
+    cdef int append(self, Exchange x, const uint8_t *bytes, size_t length) except -1
     cdef int _emit(self, Exchange x, const uint8_t *bytes, size_t length) except -1
     cdef int _tap(self, Exchange x, const uint8_t *bytes, size_t length) except -1
     cdef int _inflate(self, Exchange x, const uint8_t *bytes, size_t length) except -1

@@ -48,6 +48,7 @@ cdef class Relay:
         self.raw = from_chunks and framing == FRAMING_CHUNKED and not self.whole_events
         self.ended = False
         self.letting = False
+        self.between = True
         self.unreadable = False
         self.inflated = 0
         self.held_length = 0
@@ -107,6 +108,19 @@ cdef class Relay:
             )
         return self.batch.flush(x.client)
 
+    cdef bint at_boundary(self, Exchange x) noexcept:
+        """The client stands between two events, so that another can be put in."""
+        return (
+            x.meter.streaming and not self.ended and not self.letting
+            and (self.whole_events or self.between)
+            and (self.inflater is None or self.inflating)
+        )
+
+    cdef int append(self, Exchange x, const uint8_t *bytes, size_t length) except -1:
+        """Put an event of the gateway's own behind what was sent; what was held back is dropped."""
+        self.held_length = 0
+        return self._emit(x, bytes, length)
+
     cdef int _emit(self, Exchange x, const uint8_t *bytes, size_t length) except -1:
         if self.batch.is_full():
             # What was cut from this read is partly out: it cannot leave as it came any more.
@@ -121,8 +135,10 @@ cdef class Relay:
 
     cdef int _tap(self, Exchange x, const uint8_t *bytes, size_t length) except -1:
         cdef size_t at = 0
+        cdef size_t last = 0
         while fgw_meter_next(&x.meter, bytes, length, &at) == FGW_METER_EVENT:
-            pass
+            last = at
+        self.between = last == length
         return 0
 
     cdef int _events(self, Exchange x, const uint8_t *bytes, size_t length) except -1:

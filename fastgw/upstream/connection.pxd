@@ -35,15 +35,19 @@ cdef class Connection(Link):
         bint reused              # it has carried an exchange before
         bint keep                # it may carry another after this one
         bint sent                # the whole request left
-        bint head_only           # no body follows, whatever the head says (HEAD)
+        bint counted             # in provider.connections
         bint answered            # a byte of the answer came
 
-    cdef int begin(self, Exchange x, iovec *pieces, int count, bint head_only) except -1
+    cdef int connect(self, object loop) except -1
+    cdef int begin(self, Exchange x, iovec *pieces, int count) except -1
     cdef int release(self) except -1
     cdef int discard(self) except -1
     cdef int _read_head(self, const uint8_t *bytes, size_t length, size_t *used) except -1
     cdef int _accept_head(self, const uint8_t *bytes) except -1
     cdef int _read_body(self, uint8_t *bytes, size_t length) except -1
     cdef int _read_chunks(self, uint8_t *bytes, size_t length) except -1
-    cdef int _finish(self, bint clean) except -1
+    cdef int _finish(self) except -1
+    cdef int _uncount(self) except -1
+    cdef int _refused(self, int code, object why) except -1
+    cdef int _forget(self) except -1
     cdef int _lost(self, int code, object why) except -1

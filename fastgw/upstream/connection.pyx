@@ -5,35 +5,51 @@ of the read buffer, and beside them the raw bytes they came in, which a relay ma
 when they parsed strictly.
 """
 
+import asyncio
+import socket
+import ssl
+
 cimport cython
 from libc.stdlib cimport free, realloc
 from libc.string cimport memcpy
 
 from fastgw.codes cimport (
-    UPSTREAM_CLOSED,
-    UPSTREAM_CUT,
-    UPSTREAM_MALFORMED,
+    CODE_UPSTREAM_CONNECT,
+    CODE_UPSTREAM_CUT,
+    CODE_UPSTREAM_MALFORMED,
+    CODE_UPSTREAM_NAME,
+    CODE_UPSTREAM_TLS,
 )
 from fastgw.native.chunk cimport (
     FGW_CHUNK_DATA,
     FGW_CHUNK_END,
-    FGW_CHUNK_MORE,
-    fgw_chunk_init,
+    fgw_chunk_begin,
+    fgw_chunk_mark,
     fgw_chunk_next,
-    fgw_chunk_span,
 )
-from fastgw.native.clock cimport fgw_clock_now_ns
 from fastgw.native.http1 cimport (
-    FGW_BODY_CHUNKED,
-    FGW_BODY_CLOSE,
-    FGW_BODY_LENGTH,
-    FGW_BODY_NONE,
+    FGW_FRAMING_CHUNKED,
+    FGW_FRAMING_LENGTH,
+    FGW_FRAMING_NONE,
+    fgw_http1_begin,
+    fgw_http1_limits,
     fgw_http1_response,
-    fgw_http1_response_init,
+    fgw_span,
 )
 
-cdef enum:
-    HEAD_MAX = 65536  # of an answer's head; nginx gives 4-8 KiB, providers send 1-3
+# Of an answer's head: nginx gives 4-8 KiB, providers send 1-3.
+cdef fgw_http1_limits LIMITS
+LIMITS.head_max = 65535
+LIMITS.target_max = 8192
+LIMITS.headers_max = 100
+
+
+cdef int connect_code(object error):
+    if isinstance(error, ssl.SSLError):
+        return CODE_UPSTREAM_TLS
+    if isinstance(error, socket.gaierror):
+        return CODE_UPSTREAM_NAME
+    return CODE_UPSTREAM_CONNECT
 
 
 @cython.final
@@ -45,12 +61,47 @@ cdef class Connection(Link):
         self.scratch = scratch
         self.state = CONNECTING
         provider.connections += 1
+        self.counted = True
 
     def __dealloc__(self):
         free(self.partial)
 
+    cdef int connect(self, object loop) except -1:
+        """Begin to connect. on_connected or on_connect_failed of the receiver follows."""
+        self.task = loop.create_task(self._connect(loop))
+        return 0
+
+    async def _connect(self, loop):
+        provider = self.provider
+        try:
+            await loop.create_connection(
+                lambda: self, provider.host, provider.port, ssl=provider.tls,
+                server_hostname=provider.host if provider.tls is not None else None,
+            )
+        except asyncio.CancelledError:
+            self._uncount()
+            raise
+        except OSError as error:
+            self._uncount()
+            self._refused(connect_code(error), error)
+        finally:
+            self.task = None
+
+    cdef int _uncount(self) except -1:
+        if self.counted:
+            self.counted = False
+            self.provider.connections -= 1
+        return 0
+
+    cdef int _refused(self, int code, object why) except -1:
+        cdef Exchange x = self.exchange
+        self.exchange = None
+        if x is not None:
+            self.receiver.on_connect_failed(x, code, why)
+        return 0
+
     cdef int on_open(self) except -1:
-        self.activity_ns = fgw_clock_now_ns()
+        self.activity_ns = self.receiver.look()
         self.state = IDLE
         if self.exchange is None:
             # Whoever asked for it is gone: keep it for the next.
@@ -58,17 +109,16 @@ cdef class Connection(Link):
             return 0
         return self.receiver.on_connected(self.exchange)
 
-    cdef int begin(self, Exchange x, iovec *pieces, int count, bint head_only) except -1:
+    cdef int begin(self, Exchange x, iovec *pieces, int count) except -1:
         """Send a request. Returns a value of ``Sent``."""
         cdef int sent
         self.exchange = x
-        self.head_only = head_only
         self.answered = False
         self.keep = True
         self.partial_length = 0
         self.state = AWAIT_HEAD
-        fgw_http1_response_init(&self.head, HEAD_MAX)
-        self.activity_ns = fgw_clock_now_ns()
+        fgw_http1_begin(&self.head)
+        self.activity_ns = self.receiver.now_ns
         sent = self.send(pieces, count)
         self.sent = sent == 0
         return sent
@@ -80,7 +130,6 @@ cdef class Connection(Link):
             self.resume_read()
             self.state = IDLE
             self.reused = True
-            self.activity_ns = fgw_clock_now_ns()
             self.provider.idle.append(self)
             return 0
         return self.discard()
@@ -96,7 +145,7 @@ cdef class Connection(Link):
     cdef int on_bytes(self, uint8_t *bytes, size_t length) except -1:
         cdef size_t used = 0
         cdef Exchange x = self.exchange
-        self.activity_ns = fgw_clock_now_ns()
+        self.activity_ns = self.receiver.look()
         if self.state == IDLE or self.state == FINISHED or x is None:
             # Bytes that nobody asked for: a second answer, or garbage. Never into the next exchange.
             self.keep = False
@@ -120,7 +169,7 @@ cdef class Connection(Link):
 
     cdef int _read_head(self, const uint8_t *bytes, size_t length, size_t *used) except -1:
         """Returns 1 when a head is whole (``used`` bytes of this read belong to it), else 0."""
-        cdef ssize_t whole
+        cdef int whole
         cdef uint8_t *grown
         cdef size_t before = self.partial_length
         cdef const uint8_t *base = bytes
@@ -133,7 +182,9 @@ cdef class Connection(Link):
                 self.partial = grown
             memcpy(self.partial + before, bytes, length)
             base = self.partial
-        whole = fgw_http1_response(&self.head, base, before + length)
+        whole = fgw_http1_response(
+            &self.head, base, <unsigned int>(before + length), &LIMITS, self.exchange.head.method
+        )
         if whole == -2:
             if not before:
                 self.partial_room = length if length > 2048 else 2048
@@ -145,7 +196,7 @@ cdef class Connection(Link):
             self.partial_length = before + length
             return 0
         if whole < 0:
-            self._lost(UPSTREAM_MALFORMED, None)
+            self._lost(CODE_UPSTREAM_MALFORMED, None)
             return 0
         used[0] = <size_t>whole - before
         self.partial_length = 0
@@ -157,30 +208,32 @@ cdef class Connection(Link):
         return 1
 
     cdef int _accept_head(self, const uint8_t *bytes) except -1:
-        cdef int status = self.head.status
-        if 100 <= status < 200:
-            if status == 101:
-                # Nobody asked for an upgrade: what follows would not be HTTP.
-                return self._lost(UPSTREAM_MALFORMED, None)
-            fgw_http1_response_init(&self.head, HEAD_MAX)
+        cdef Exchange x
+        if self.head.interim:
+            # 100, 103 …: the gateway's own business; the final head follows.
+            fgw_http1_begin(&self.head)
             return 0
+        if self.head.status == 101:
+            # Nobody asked for an upgrade: what follows would not be HTTP.
+            return self._lost(CODE_UPSTREAM_MALFORMED, None)
         if not self.head.keep_alive:
             self.keep = False
         self.remaining = 0
-        if self.head_only or self.head.body == FGW_BODY_NONE:
+        if self.head.framing == FGW_FRAMING_NONE:
             self.state = BODY_LENGTH
-        elif self.head.body == FGW_BODY_LENGTH:
+        elif self.head.framing == FGW_FRAMING_LENGTH:
             self.state = BODY_LENGTH
             self.remaining = <uint64_t>self.head.content_length
-        elif self.head.body == FGW_BODY_CHUNKED:
+        elif self.head.framing == FGW_FRAMING_CHUNKED:
             self.state = BODY_CHUNKED
-            fgw_chunk_init(&self.chunk)
+            fgw_chunk_begin(&self.chunk)
         else:
             self.state = BODY_CLOSE
             self.keep = False
-        self.receiver.on_head(self.exchange, &self.head, bytes)
-        if self.state == BODY_LENGTH and self.remaining == 0:
-            self._finish(True)
+        x = self.exchange
+        self.receiver.on_head(x, &self.head, bytes)
+        if self.exchange is x and self.state == BODY_LENGTH and self.remaining == 0:
+            self._finish()
         return 0
 
     cdef int _read_body(self, uint8_t *bytes, size_t length) except -1:
@@ -197,43 +250,44 @@ cdef class Connection(Link):
         self.receiver.on_body(x, bytes, take)
         if self.exchange is not x:
             return 0
-        self.receiver.on_raw(x, bytes, take, False)
-        if self.exchange is not x:
-            return 0
         if self.state == BODY_LENGTH:
             self.remaining -= take
             if self.remaining == 0:
-                self._finish(True)
+                self._finish()
         return 0
 
     cdef int _read_chunks(self, uint8_t *bytes, size_t length) except -1:
         cdef Exchange x = self.exchange
-        cdef fgw_chunk_span span
-        cdef size_t at = 0
+        cdef fgw_span span
+        cdef unsigned int at = 0
         cdef int code
-        fgw_chunk_mark(&self.chunk)
+        fgw_chunk_mark(&self.chunk, 0)
         while True:
-            code = fgw_chunk_next(&self.chunk, bytes, length, &at, &span)
-            if code == FGW_CHUNK_DATA:
-                self.receiver.on_body(x, bytes + span.at, span.length)
-                if self.exchange is not x:
-                    return 0
-                continue
-            break
-        if code != FGW_CHUNK_MORE and code != FGW_CHUNK_END:
-            # What parsed before the fault was delivered data: it goes out, framed anew.
-            self.receiver.on_raw(x, bytes, 0, False)
+            code = fgw_chunk_next(&self.chunk, bytes, <unsigned int>length, &at, &span)
+            if code != FGW_CHUNK_DATA:
+                break
+            self.receiver.on_body(x, bytes + span.off, span.len)
+            if self.exchange is not x:
+                return 0
+        if code == -1:
+            # What came before the fault was data: it goes out before the answer is cut.
+            self.receiver.on_flush(x)
             if self.exchange is x:
-                self._lost(UPSTREAM_MALFORMED, None)
+                self._lost(CODE_UPSTREAM_MALFORMED, None)
             return 0
-        self.receiver.on_raw(x, bytes, at, fgw_chunk_plain(&self.chunk))
-        if self.exchange is x and code == FGW_CHUNK_END:
+        if self.chunk.plain_from == 0 and self.chunk.plain_to:
+            # The read begins with whole plain chunks: they may leave as they came.
+            self.receiver.on_raw(
+                x, bytes, self.chunk.plain_to,
+                code == FGW_CHUNK_END and self.chunk.plain_to == at,
+            )
+        if code == FGW_CHUNK_END:
             if at < length:
                 self.keep = False
-            self._finish(True)
+            self._finish()
         return 0
 
-    cdef int _finish(self, bint clean) except -1:
+    cdef int _finish(self) except -1:
         self.state = FINISHED
         return self.receiver.on_end(self.exchange)
 
@@ -248,8 +302,6 @@ cdef class Connection(Link):
 
     cdef int on_writable(self) except -1:
         self.sent = True
-        if self.exchange is not None:
-            self.receiver.on_sent(self.exchange)
         return 0
 
     cdef int on_eof(self) except -1:
@@ -257,17 +309,28 @@ cdef class Connection(Link):
 
     cdef int on_closed(self, object why) except -1:
         cdef Exchange x = self.exchange
-        if self.provider is not None and self.state != CONNECTING:
-            self._forget()
+        self._forget()
+        self._uncount()
         if x is None:
-            self.abort()
-            return 0
+            return self.abort()
         if self.state == BODY_CLOSE and why is None:
             self.state = FINISHED
             self.keep = False
             self.receiver.on_end(x)
             return 0
-        return self._lost(UPSTREAM_CUT if self.answered else UPSTREAM_CLOSED, why)
+        return self._lost(CODE_UPSTREAM_CUT, why)
+
+    cdef int on_timer(self, uint64_t now_ns) except -1:
+        if self.exchange is not None:
+            return self.receiver.on_wait(self.exchange, self, now_ns)
+        self._forget()
+        return self.abort()
+
+    cdef int _forget(self) except -1:
+        """Out of the pool, if it is in it."""
+        if self in self.provider.idle:
+            self.provider.idle.remove(self)
+        return 0
 
     cdef int on_failure(self, object exception) except -1:
-        return self._lost(UPSTREAM_MALFORMED, exception)
+        return self._lost(CODE_UPSTREAM_MALFORMED, exception)

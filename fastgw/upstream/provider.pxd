@@ -16,8 +16,11 @@ cdef class Provider:
         readonly str id
         readonly str host
         readonly int port
-        readonly object tls          # ssl.SSLContext or None
+        readonly bint secure
+        readonly object tls          # ssl.SSLContext, once open_tls() was called
         readonly uint8_t dialect
+        bytes id_text
+        bytes answer_line            # "x-fastgw-provider: …\r\n"
         bytes host_line              # "host: …\r\n"
         bytes base_path              # what base_url has behind the authority, without a last "/"
         bytes strip                  # what a client's path has and base_url has already ("/v1")

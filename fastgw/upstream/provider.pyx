@@ -18,11 +18,13 @@ cdef dict STRIP = {FGW_DIALECT_OPENAI: b"/v1", FGW_DIALECT_ANTHROPIC: b""}
 cdef class ProviderKey:
     """One key of the operator at a provider."""
 
-    def __init__(self, str id, str value, uint8_t dialect, *, int weight=1):
+    def __init__(self, str id, str value, uint8_t dialect, *, int weight=1,
+                 uint64_t name_hash=0):
         if any(ord(c) < 0x21 or ord(c) > 0x7e for c in value):
             raise ValueError(f"provider key {id!r} has characters that no header can carry")
         self.id = id
         self.weight = <uint32_t>weight
+        self.name_hash = name_hash
         name = "x-api-key: " if dialect == FGW_DIALECT_ANTHROPIC else "authorization: Bearer "
         self.credential_line = f"{name}{value}\r\n".encode() if value else b""
 
@@ -40,13 +42,17 @@ cdef class Provider:
     def __init__(self, str id, uint8_t dialect, *, str scheme, str host, int port, str path,
                  list keys, uint64_t connect_ns, uint64_t first_byte_ns, uint64_t idle_ns,
                  uint64_t total_ns, int retries_max=2, retry_statuses=frozenset(),
-                 bint retry_connect=True, object tls=None):
+                 bint retry_connect=True, object tls=None,
+                 uint64_t name_hash=0):
         self.id = id
+        self.id_text = id.encode()
+        self.name_hash = name_hash
+        self.answer_line = b"x-fastgw-provider: " + self.id_text + b"\r\n"
         self.dialect = dialect
         self.host = host
         self.port = port
-        if scheme == "https":
-            self.tls = tls if tls is not None else ssl.create_default_context()
+        self.secure = scheme == "https"
+        self.tls = tls
         usual = 443 if scheme == "https" else 80
         shown = f"[{host}]" if ":" in host else host
         self.host_line = f"host: {shown if port == usual else f'{shown}:{port}'}\r\n".encode()
@@ -61,6 +67,11 @@ cdef class Provider:
         self.retry_statuses = frozenset(retry_statuses)
         self.retry_connect = retry_connect
         self.idle = []
+
+    def open_tls(self):
+        """After the fork: a context belongs to one process. Verifies names and chains."""
+        if self.secure and self.tls is None:
+            self.tls = ssl.create_default_context()
 
     cdef ProviderKey choose_key(self):
         """The next key, by smooth weighted round robin; None where the provider wants none."""

@@ -15,11 +15,7 @@ from fastgw.native.http1 cimport (
     FGW_M_PUT,
     fgw_http1_find,
 )
-from fastgw.native.http1_write cimport (
-    FGW_DROP_REQUEST,
-    fgw_http1_copy_fields,
-    fgw_http1_put_number,
-)
+from fastgw.native.http1 cimport FGW_DROP_REQUEST, fgw_http1_copy_fields, fgw_http1_put_number
 from fastgw.upstream.provider cimport Provider, ProviderKey
 from fastgw.upstream.route cimport Candidate
 

@@ -9,6 +9,7 @@ cdef class Candidate:
         readonly Provider provider
         readonly bytes model         # as the provider knows it; empty: the client's own word
         readonly uint32_t weight
+        bytes answer_line            # "x-fastgw-model: …\r\n", None if `model` is empty
         uint64_t model_hash          # name hash of `model`, 0 if empty
         int64_t current
 
@@ -41,3 +42,4 @@ cdef class Routes:
     cdef Route find(self, const uint8_t *model, size_t length)
     cdef Route pinned(self, const uint8_t *provider, size_t length)
     cdef Route default(self, uint8_t dialect)
+    cdef Route any_of(self, uint8_t dialect)

@@ -16,17 +16,21 @@ cdef uint8_t[16] TABLE_KEY = [0] * 16
 
 @cython.final
 cdef class Candidate:
-    def __init__(self, Provider provider, bytes model=b"", int weight=1):
+    def __init__(self, Provider provider, bytes model=b"", int weight=1,
+                 uint64_t model_hash=0):
         self.provider = provider
         self.model = model
         self.weight = <uint32_t>weight
+        self.model_hash = model_hash
+        if model:
+            self.answer_line = b"x-fastgw-model: " + model + b"\r\n"
 
 
 @cython.final
 cdef class Route:
     """The candidates of one model."""
 
-    def __init__(self, list candidates, list fallback=()):
+    def __init__(self, list candidates, object fallback=()):
         self.candidates = candidates
         self.fallback = list(fallback)
 
@@ -122,4 +126,9 @@ cdef class Routes:
         return self.providers.get(provider[:length])
 
     cdef Route default(self, uint8_t dialect):
+        """Where a model goes that `models` does not name."""
         return None if self.strict else <Route>self._defaults[dialect]
+
+    cdef Route any_of(self, uint8_t dialect):
+        """Where a request goes that names no model (a list of models, a file)."""
+        return <Route>self._defaults[dialect]

@@ -56,6 +56,17 @@ def test_a_header_that_cannot_stand_alone_or_twice_is_caught(tmp_path, header):
     assert made_up(tmp_path, body, header) != []
 
 
+def test_two_headers_that_give_one_name_two_meanings_are_caught(tmp_path):
+    header = ("#ifndef FGW_X_H\n#define FGW_X_H\nstruct fgw_y { int b; };\nint fgw_x(int a);\n"
+              "#endif\n")
+    body = "int fgw_x(int a) { return a; }\n"
+    assert made_up(tmp_path, body, header) == []
+    other = header.replace("FGW_X", "FGW_Z").replace("int b", "long b")
+    (tmp_path / "csrc/fgw_z.h").write_text(other)
+
+    assert "redefinition" in "\n".join(kernels.faults(tmp_path / "csrc", tmp_path))
+
+
 @pytest.mark.skipif(not shutil.which("gcc"), reason="needs gcc")
 def test_the_build_uses_the_same_strictness(tmp_path):
     setup = (CSRC.parent / "setup.py").read_text()

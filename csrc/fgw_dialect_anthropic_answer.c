@@ -1,0 +1,340 @@
+#include "fgw_dialect_anthropic_answer.h"
+
+#include <string.h>
+
+#include "fgw_dialect_slots.h"
+
+enum {
+    NOTHING = 0,
+    BODY,
+    EVENT,
+    ID,
+    MODEL,
+    TYPE,
+    ERROR,
+    FINISH,
+    MESSAGE,
+    DELTA,
+    BLOCKS,
+    BLOCK,
+    GENERATED,
+    GENERATED_TREE,
+    USAGE,
+    CACHE_SPLIT,
+    OUTPUT_DETAILS,
+    NODE_INPUT,
+    NODE_OUTPUT,
+    NODE_CACHED,
+    NODE_CACHE_WRITE,
+    NODE_CACHE_WRITE_1H,
+    NODE_REASONING,
+    PASSES,
+    PASS,
+    PASS_TYPE,
+    PASS_INPUT,
+    PASS_OUTPUT,
+    PASS_CACHED,
+    PASS_CACHE_WRITE,
+    PASS_CACHE_SPLIT,
+    PASS_CACHE_WRITE_1H,
+};
+
+static const struct fgw_json_edge BODY_EDGES[] = {
+    FGW_JSON_EDGE("id", ID),
+    FGW_JSON_EDGE("model", MODEL),
+    FGW_JSON_EDGE("type", TYPE),
+    FGW_JSON_EDGE("content", BLOCKS),
+    FGW_JSON_EDGE("stop_reason", FINISH),
+    FGW_JSON_EDGE("usage", USAGE),
+    FGW_JSON_EDGE("error", ERROR),
+    FGW_JSON_EDGE("input_tokens", NODE_INPUT), /* of count_tokens */
+};
+
+static const struct fgw_json_edge EVENT_EDGES[] = {
+    FGW_JSON_EDGE("type", TYPE),
+    FGW_JSON_EDGE("delta", DELTA),
+    FGW_JSON_EDGE("content_block", BLOCK),
+    FGW_JSON_EDGE("message", MESSAGE),
+    FGW_JSON_EDGE("usage", USAGE),
+    FGW_JSON_EDGE("error", ERROR),
+};
+
+static const struct fgw_json_edge MESSAGE_EDGES[] = {
+    FGW_JSON_EDGE("id", ID),
+    FGW_JSON_EDGE("model", MODEL),
+    FGW_JSON_EDGE("usage", USAGE),
+};
+
+static const struct fgw_json_edge DELTA_EDGES[] = {
+    FGW_JSON_EDGE("text", GENERATED),
+    FGW_JSON_EDGE("partial_json", GENERATED),
+    FGW_JSON_EDGE("thinking", GENERATED),
+    FGW_JSON_EDGE("content", GENERATED), /* a compaction's summary */
+    FGW_JSON_EDGE("stop_reason", FINISH),
+};
+
+/* Results of server tools stand in blocks too, but are no output: their `content` is
+ * passed over. */
+static const struct fgw_json_edge BLOCK_EDGES[] = {
+    FGW_JSON_EDGE("text", GENERATED),
+    FGW_JSON_EDGE("thinking", GENERATED),
+    FGW_JSON_EDGE("name", GENERATED),
+    FGW_JSON_EDGE("input", GENERATED_TREE),
+};
+
+static const struct fgw_json_edge USAGE_EDGES[] = {
+    FGW_JSON_EDGE("input_tokens", NODE_INPUT),
+    FGW_JSON_EDGE("output_tokens", NODE_OUTPUT),
+    FGW_JSON_EDGE("cache_read_input_tokens", NODE_CACHED),
+    FGW_JSON_EDGE("cache_creation_input_tokens", NODE_CACHE_WRITE),
+    FGW_JSON_EDGE("cache_creation", CACHE_SPLIT),
+    FGW_JSON_EDGE("output_tokens_details", OUTPUT_DETAILS),
+    FGW_JSON_EDGE("iterations", PASSES),
+};
+
+static const struct fgw_json_edge SPLIT_EDGES[] = {
+    FGW_JSON_EDGE("ephemeral_1h_input_tokens", NODE_CACHE_WRITE_1H),
+};
+
+static const struct fgw_json_edge DETAILS_EDGES[] = {
+    FGW_JSON_EDGE("thinking_tokens", NODE_REASONING),
+};
+
+static const struct fgw_json_edge PASS_EDGES[] = {
+    FGW_JSON_EDGE("type", PASS_TYPE),
+    FGW_JSON_EDGE("input_tokens", PASS_INPUT),
+    FGW_JSON_EDGE("output_tokens", PASS_OUTPUT),
+    FGW_JSON_EDGE("cache_read_input_tokens", PASS_CACHED),
+    FGW_JSON_EDGE("cache_creation_input_tokens", PASS_CACHE_WRITE),
+    FGW_JSON_EDGE("cache_creation", PASS_CACHE_SPLIT),
+};
+
+static const struct fgw_json_edge PASS_SPLIT_EDGES[] = {
+    FGW_JSON_EDGE("ephemeral_1h_input_tokens", PASS_CACHE_WRITE_1H),
+};
+
+static const struct fgw_json_node ANSWER_NODES[] = {
+    [NOTHING] = {FGW_NODE_PLAIN},
+    [BODY] = {FGW_NODE_EDGES(BODY_EDGES), FGW_NODE_PLAIN},
+    [EVENT] = {FGW_NODE_EDGES(EVENT_EDGES), FGW_NODE_PLAIN},
+    [ID] = {.slot = ANSWER_ID},
+    [MODEL] = {.slot = ANSWER_MODEL},
+    [TYPE] = {.slot = ANSWER_TYPE},
+    [ERROR] = {.slot = ANSWER_ERROR},
+    [FINISH] = {.slot = ANSWER_FINISH},
+    [MESSAGE] = {FGW_NODE_EDGES(MESSAGE_EDGES), FGW_NODE_PLAIN},
+    [DELTA] = {FGW_NODE_EDGES(DELTA_EDGES), FGW_NODE_PLAIN},
+    [BLOCKS] = {.element = BLOCK, FGW_NODE_PLAIN},
+    [BLOCK] = {FGW_NODE_EDGES(BLOCK_EDGES), FGW_NODE_PLAIN},
+    [GENERATED] = {.text = FGW_JSON_TEXT, FGW_NODE_PLAIN},
+    [GENERATED_TREE] = {.other = GENERATED_TREE, .element = GENERATED_TREE, .text = FGW_JSON_TEXT,
+                        .flags = FGW_JSON_KEYS_TEXT, FGW_NODE_PLAIN},
+    [USAGE] = {FGW_NODE_EDGES(USAGE_EDGES), .slot = ANSWER_USAGE},
+    [CACHE_SPLIT] = {FGW_NODE_EDGES(SPLIT_EDGES), FGW_NODE_PLAIN},
+    [OUTPUT_DETAILS] = {FGW_NODE_EDGES(DETAILS_EDGES), FGW_NODE_PLAIN},
+    [NODE_INPUT] = {.slot = ANSWER_INPUT},
+    [NODE_OUTPUT] = {.slot = ANSWER_OUTPUT},
+    [NODE_CACHED] = {.slot = ANSWER_CACHED},
+    [NODE_CACHE_WRITE] = {.slot = ANSWER_CACHE_WRITE},
+    [NODE_CACHE_WRITE_1H] = {.slot = ANSWER_CACHE_WRITE_1H},
+    [NODE_REASONING] = {.slot = ANSWER_REASONING},
+    [PASSES] = {.element = PASS, .slot = ANSWER_ITERATIONS},
+    [PASS] = {FGW_NODE_EDGES(PASS_EDGES), FGW_NODE_PLAIN, .flags = FGW_JSON_PAUSE},
+    [PASS_TYPE] = {.slot = ANSWER_PASS_TYPE},
+    [PASS_INPUT] = {.slot = ANSWER_PASS_INPUT},
+    [PASS_OUTPUT] = {.slot = ANSWER_PASS_OUTPUT},
+    [PASS_CACHED] = {.slot = ANSWER_PASS_CACHED},
+    [PASS_CACHE_WRITE] = {.slot = ANSWER_PASS_CACHE_WRITE},
+    [PASS_CACHE_SPLIT] = {FGW_NODE_EDGES(PASS_SPLIT_EDGES), FGW_NODE_PLAIN},
+    [PASS_CACHE_WRITE_1H] = {.slot = ANSWER_PASS_CACHE_WRITE_1H},
+};
+
+static const struct fgw_json_room ANSWER_ROOMS[ANSWER_SLOTS] = {
+    [ANSWER_ID] = {0, FGW_METER_ID_MAX},
+    [ANSWER_MODEL] = {FGW_METER_ID_MAX, FGW_METER_MODEL_MAX},
+    [ANSWER_TYPE] = {FGW_METER_ID_MAX + FGW_METER_MODEL_MAX, 32},
+    [ANSWER_PASS_TYPE] = {FGW_METER_ID_MAX + FGW_METER_MODEL_MAX + 32, 32},
+};
+
+const struct fgw_json_spec fgw_anthropic_answer = {
+    .nodes = ANSWER_NODES,
+    .rooms = ANSWER_ROOMS,
+    .node_count = sizeof ANSWER_NODES / sizeof *ANSWER_NODES,
+    .slot_count = ANSWER_SLOTS,
+};
+
+/* meter->usage_state */
+enum { STARTED = 1, FINAL = 2 };
+
+static int text_is(const struct fgw_json *json, unsigned slot, const char *word)
+{
+    size_t length = strlen(word);
+
+    return fgw_json_type_of(json, slot) == FGW_JSON_STRING && json->slots[slot].count == length &&
+           !memcmp(fgw_json_text_of(json, slot), word, length);
+}
+
+/* Field by field: what an object leaves out, or null, stays as it was. */
+static void overwrite(struct fgw_usage_report *report, const struct fgw_json *json,
+                      enum fgw_report_field field, unsigned slot)
+{
+    int64_t number = fgw_json_number(json, slot, -1);
+
+    if (number >= 0) {
+        report->present |= 1u << field;
+        report->value[field] = (uint64_t)number;
+    }
+}
+
+static void take_report(struct fgw_meter *meter)
+{
+    const struct fgw_json *json = &meter->json;
+    struct fgw_usage_report *report = &meter->report;
+
+    overwrite(report, json, FGW_REPORT_INPUT, ANSWER_INPUT);
+    overwrite(report, json, FGW_REPORT_OUTPUT, ANSWER_OUTPUT);
+    overwrite(report, json, FGW_REPORT_CACHED, ANSWER_CACHED);
+    overwrite(report, json, FGW_REPORT_CACHE_WRITE, ANSWER_CACHE_WRITE);
+    overwrite(report, json, FGW_REPORT_CACHE_WRITE_1H, ANSWER_CACHE_WRITE_1H);
+    overwrite(report, json, FGW_REPORT_REASONING, ANSWER_REASONING);
+}
+
+static void add(struct fgw_usage_report *sum, enum fgw_report_field field, uint64_t number)
+{
+    sum->present |= 1u << field;
+    sum->value[field] += number;
+}
+
+static void add_report(struct fgw_usage_report *sum, const struct fgw_usage_report *report)
+{
+    for (unsigned field = 0; field < FGW_REPORT_FIELDS; field++)
+        if (report->present >> field & 1)
+            add(sum, (enum fgw_report_field)field, report->value[field]);
+}
+
+void fgw_anthropic_begin(struct fgw_meter *meter)
+{
+    if (meter->passes.present)
+        memset(&meter->passes, 0, sizeof meter->passes);
+    meter->pass_flags = 0;
+}
+
+void fgw_anthropic_pass(struct fgw_meter *meter)
+{
+    struct fgw_json *json = &meter->json;
+    const uint64_t slots = ((uint64_t)1 << ANSWER_SLOTS) - ((uint64_t)1 << ANSWER_PASS_TYPE);
+
+    /* The passes of the conversation itself are the top level's numbers already. */
+    if (!text_is(json, ANSWER_PASS_TYPE, "message") &&
+        !text_is(json, ANSWER_PASS_TYPE, "fallback_message")) {
+        struct fgw_usage_report pass = {0};
+        overwrite(&pass, json, FGW_REPORT_INPUT, ANSWER_PASS_INPUT);
+        overwrite(&pass, json, FGW_REPORT_OUTPUT, ANSWER_PASS_OUTPUT);
+        overwrite(&pass, json, FGW_REPORT_CACHED, ANSWER_PASS_CACHED);
+        overwrite(&pass, json, FGW_REPORT_CACHE_WRITE, ANSWER_PASS_CACHE_WRITE);
+        overwrite(&pass, json, FGW_REPORT_CACHE_WRITE_1H, ANSWER_PASS_CACHE_WRITE_1H);
+        add_report(&meter->passes, &pass);
+        meter->pass_flags |= FGW_USAGE_ITERATIONS;
+        if (text_is(json, ANSWER_PASS_TYPE, "advisor_message"))
+            meter->pass_flags |= FGW_USAGE_OTHER_MODEL;
+    }
+    json->seen &= ~slots;
+}
+
+/* Another message_start in one stream: proxies repeat it (same id), or put two messages in one
+ * stream (another id: both are billed). Returns 1 if it is to be ignored. */
+static int is_repetition(struct fgw_meter *meter)
+{
+    const struct fgw_json *json = &meter->json;
+
+    if (!(meter->usage_state & STARTED))
+        return 0;
+    if (json->slots[ANSWER_ID].copied == meter->id_bytes &&
+        !memcmp(fgw_json_text_of(json, ANSWER_ID), meter->id, meter->id_bytes))
+        return 1;
+    add_report(&meter->earlier, &meter->report);
+    add_report(&meter->earlier, &meter->iterations);
+    memset(&meter->report, 0, sizeof meter->report);
+    memset(&meter->iterations, 0, sizeof meter->iterations);
+    meter->id_bytes = 0; /* the new message's id and model are kept instead */
+    meter->model_bytes = 0;
+    return 0;
+}
+
+static void take_usage(struct fgw_meter *meter)
+{
+    take_report(meter);
+    if (fgw_json_type_of(&meter->json, ANSWER_ITERATIONS) == FGW_JSON_ARRAY) {
+        meter->iterations = meter->passes;
+        meter->iteration_flags = meter->pass_flags;
+    }
+}
+
+unsigned fgw_anthropic_fold(struct fgw_meter *meter)
+{
+    const struct fgw_json *json = &meter->json;
+    enum fgw_json_type error = fgw_json_type_of(json, ANSWER_ERROR);
+    unsigned flags = 0;
+
+    if (text_is(json, ANSWER_TYPE, "message_start")) {
+        if (is_repetition(meter))
+            return 0;
+        meter->usage_state = STARTED;
+        take_usage(meter);
+        return FGW_EVENT_USAGE;
+    }
+    if (text_is(json, ANSWER_TYPE, "message_stop"))
+        flags |= FGW_EVENT_DONE;
+    if (text_is(json, ANSWER_TYPE, "error") || error == FGW_JSON_OBJECT ||
+        error == FGW_JSON_STRING)
+        flags |= FGW_EVENT_ERROR;
+    if (fgw_json_type_of(json, ANSWER_FINISH) == FGW_JSON_STRING)
+        flags |= FGW_EVENT_FINISH;
+    if (fgw_json_type_of(json, ANSWER_USAGE) == FGW_JSON_OBJECT ||
+        (!meter->streaming && fgw_json_type_of(json, ANSWER_INPUT) == FGW_JSON_NUMBER)) {
+        take_usage(meter);
+        meter->usage_state |= FINAL;
+        flags |= FGW_EVENT_USAGE;
+    }
+    return flags;
+}
+
+int fgw_anthropic_final(const struct fgw_meter *meter)
+{
+    return (meter->usage_state & FINAL) != 0;
+}
+
+static uint64_t part_of(uint64_t whole, uint64_t part, struct fgw_usage *usage)
+{
+    if (part <= whole)
+        return part;
+    usage->flags |= FGW_USAGE_CLAMPED;
+    return whole;
+}
+
+/* Cached and written tokens stand beside input_tokens here, not inside it. */
+static void add_classes(struct fgw_usage *usage, const struct fgw_usage_report *report)
+{
+    const uint64_t *value = report->value;
+    uint64_t written = value[FGW_REPORT_CACHE_WRITE], output = value[FGW_REPORT_OUTPUT];
+    uint64_t hour = value[FGW_REPORT_CACHE_WRITE_1H], reasoning;
+
+    if (!(report->present >> FGW_REPORT_CACHE_WRITE & 1))
+        written = hour;
+    hour = part_of(written, hour, usage);
+    reasoning = part_of(output, value[FGW_REPORT_REASONING], usage);
+    usage->input += value[FGW_REPORT_INPUT];
+    usage->cached_input += value[FGW_REPORT_CACHED];
+    usage->cache_write += written - hour;
+    usage->cache_write_1h += hour;
+    usage->output += output - reasoning;
+    usage->reasoning += reasoning;
+}
+
+void fgw_anthropic_classes(const struct fgw_meter *meter, struct fgw_usage *usage)
+{
+    usage->flags |= meter->iteration_flags;
+    add_classes(usage, &meter->report);
+    add_classes(usage, &meter->iterations);
+    add_classes(usage, &meter->earlier);
+}

@@ -1,0 +1,241 @@
+#include "fgw_dialect_ask.h"
+
+#include <string.h>
+
+#include "fgw_dialect_anthropic.h"
+#include "fgw_dialect_openai.h"
+#include "fgw_dialect_slots.h"
+
+#define N_MAX 1024
+#define MESSAGE_TOKENS 4    /* what a message costs besides its text */
+#define PICTURE_TOKENS 800  /* of a middling picture; estimate only */
+#define TOKEN_ID_BYTES 5    /* of a token given as a number, comma included */
+
+void fgw_ask_begin(struct fgw_json *json, uint8_t dialect, uint8_t operation)
+{
+    (void)operation; /* one root serves all of a dialect's operations */
+    if (dialect == FGW_DIALECT_ANTHROPIC)
+        fgw_json_init(json, &fgw_anthropic_ask, FGW_ANTHROPIC_ASK_ROOT);
+    else
+        fgw_json_init(json, &fgw_openai_ask, FGW_OPENAI_ASK_ROOT);
+}
+
+static struct fgw_place span_of(const struct fgw_json *json, unsigned slot)
+{
+    struct fgw_place span = {0, 0};
+
+    if (json->seen >> slot & 1 && json->slots[slot].end) {
+        span.at = json->slots[slot].start;
+        span.bytes = json->slots[slot].end - json->slots[slot].start;
+    }
+    return span;
+}
+
+static uint32_t count_of(const struct fgw_json *json, unsigned slot)
+{
+    switch (fgw_json_type_of(json, slot)) {
+    case FGW_JSON_ARRAY:
+    case FGW_JSON_OBJECT:
+        return json->slots[slot].count;
+    case FGW_JSON_STRING:
+        return json->slots[slot].count != 0;
+    default:
+        return 0;
+    }
+}
+
+static void read_sizes(struct fgw_ask *ask, const struct fgw_json *json)
+{
+    ask->body_bytes = json->offset;
+    ask->text_bytes = json->text_bytes;
+    ask->binary_bytes = json->binary_bytes;
+    ask->binaries = json->binaries;
+    ask->remotes = json->remotes;
+    ask->tools_bytes = span_of(json, ASK_TOOLS).bytes + span_of(json, ASK_FUNCTIONS).bytes +
+                       span_of(json, ASK_FORMAT).bytes;
+    ask->input_bytes = span_of(json, ASK_MESSAGES).bytes + span_of(json, ASK_INPUT).bytes +
+                       span_of(json, ASK_PROMPT).bytes;
+    ask->messages = count_of(json, ASK_MESSAGES) + count_of(json, ASK_INPUT) +
+                    count_of(json, ASK_PROMPT);
+    if (json->remotes || json->strangers || count_of(json, ASK_STORED) ||
+        fgw_json_type_of(json, ASK_PROMPT) == FGW_JSON_OBJECT)
+        ask->flags |= FGW_ASK_UNBOUNDED;
+    if (count_of(json, ASK_TOOLS) || count_of(json, ASK_FUNCTIONS))
+        ask->flags |= FGW_ASK_TOOLS;
+    if (count_of(json, ASK_MORE_MODELS))
+        ask->flags |= FGW_ASK_MORE_MODELS;
+}
+
+static enum fgw_ask_error read_model(struct fgw_ask *ask, const struct fgw_json *json,
+                                     int required)
+{
+    const struct fgw_json_slot *slot = &json->slots[ASK_MODEL];
+    enum fgw_json_type type = fgw_json_type_of(json, ASK_MODEL);
+
+    if (type == FGW_JSON_ABSENT || type == FGW_JSON_NULL)
+        return required ? FGW_ASK_MODEL_MISSING : FGW_ASK_OK;
+    if (type != FGW_JSON_STRING || !slot->count || slot->count > FGW_MODEL_MAX)
+        return FGW_ASK_MODEL_INVALID;
+    memcpy(ask->model, fgw_json_text_of(json, ASK_MODEL), slot->copied);
+    for (unsigned i = 0; i < slot->copied; i++)
+        if ((unsigned char)ask->model[i] < 0x20 || ask->model[i] == 0x7f)
+            return FGW_ASK_MODEL_INVALID;
+    ask->model_bytes = slot->copied;
+    ask->model_at = span_of(json, ASK_MODEL);
+    return FGW_ASK_OK;
+}
+
+static void read_user(struct fgw_ask *ask, const struct fgw_json *json)
+{
+    static const uint8_t SLOTS[] = {ASK_USER, ASK_SAFETY_ID};
+
+    for (unsigned i = 0; i < sizeof SLOTS && !ask->user_bytes; i++) {
+        if (fgw_json_type_of(json, SLOTS[i]) != FGW_JSON_STRING)
+            continue;
+        ask->user_bytes = json->slots[SLOTS[i]].copied;
+        memcpy(ask->user, fgw_json_text_of(json, SLOTS[i]), ask->user_bytes);
+    }
+}
+
+static enum fgw_ask_error read_stream(struct fgw_ask *ask, const struct fgw_json *json)
+{
+    switch (fgw_json_type_of(json, ASK_STREAM)) {
+    case FGW_JSON_TRUE:
+        ask->flags |= FGW_ASK_STREAM;
+        break;
+    case FGW_JSON_ABSENT:
+    case FGW_JSON_NULL:
+    case FGW_JSON_FALSE:
+        break;
+    default: /* lenient servers take "true" and 1 for true */
+        return FGW_ASK_STREAM_INVALID;
+    }
+    ask->options_type = (uint8_t)fgw_json_type_of(json, ASK_OPTIONS);
+    ask->options_at = span_of(json, ASK_OPTIONS);
+    if (ask->options_type == FGW_JSON_OBJECT) {
+        ask->options_members = json->slots[ASK_OPTIONS].count;
+        ask->include_at = span_of(json, ASK_INCLUDE_USAGE);
+        if (fgw_json_type_of(json, ASK_INCLUDE_USAGE) == FGW_JSON_TRUE)
+            ask->flags |= FGW_ASK_INCLUDE_USAGE;
+    }
+    return FGW_ASK_OK;
+}
+
+static int read_count(const struct fgw_json *json, unsigned slot, uint32_t *count)
+{
+    enum fgw_json_type type = fgw_json_type_of(json, slot);
+
+    if (type == FGW_JSON_ABSENT || type == FGW_JSON_NULL)
+        return 0;
+    if (type != FGW_JSON_NUMBER || json->slots[slot].inexact || json->slots[slot].number < 1 ||
+        json->slots[slot].number > N_MAX)
+        return -1;
+    if (json->slots[slot].number > *count)
+        *count = (uint32_t)json->slots[slot].number;
+    return 0;
+}
+
+static enum fgw_ask_error read_n(struct fgw_ask *ask, const struct fgw_json *json)
+{
+    ask->n = 1;
+    if (ask->operation != FGW_OPERATION_CHAT && ask->operation != FGW_OPERATION_COMPLETIONS &&
+        ask->operation != FGW_OPERATION_IMAGES)
+        return FGW_ASK_OK;
+    if (read_count(json, ASK_N, &ask->n) || read_count(json, ASK_BEST_OF, &ask->n))
+        return FGW_ASK_N_INVALID;
+    return FGW_ASK_OK;
+}
+
+static enum fgw_ask_error read_limit(struct fgw_ask *ask, const struct fgw_json *json,
+                                     unsigned index, unsigned slot)
+{
+    enum fgw_json_type type = fgw_json_type_of(json, slot);
+
+    if (type == FGW_JSON_ABSENT)
+        return FGW_ASK_OK;
+    ask->limit_at[index] = span_of(json, slot);
+    if (type == FGW_JSON_NULL)
+        return FGW_ASK_OK;
+    if (type != FGW_JSON_NUMBER || json->slots[slot].inexact || json->slots[slot].number < 0)
+        return FGW_ASK_LIMIT_INVALID;
+    ask->limit_fields |= (uint8_t)(1u << index);
+    ask->limit[index] = json->slots[slot].number;
+    if (ask->limit[index] > ask->output_limit)
+        ask->output_limit = ask->limit[index];
+    return FGW_ASK_OK;
+}
+
+static enum fgw_ask_error read_limits(struct fgw_ask *ask, const struct fgw_json *json)
+{
+    enum fgw_ask_error error;
+
+    switch (ask->operation) {
+    case FGW_OPERATION_CHAT:
+        error = read_limit(ask, json, 0, ASK_MAX_COMPLETION_TOKENS);
+        return error ? error : read_limit(ask, json, 1, ASK_MAX_TOKENS);
+    case FGW_OPERATION_RESPONSES:
+        return read_limit(ask, json, 0, ASK_MAX_OUTPUT_TOKENS);
+    case FGW_OPERATION_COMPLETIONS:
+    case FGW_OPERATION_MESSAGES:
+        return read_limit(ask, json, 0, ASK_MAX_TOKENS);
+    default:
+        return FGW_ASK_OK;
+    }
+}
+
+static enum fgw_ask_error read_all(struct fgw_ask *ask, struct fgw_json *json, int need_model)
+{
+    enum fgw_ask_error error;
+
+    if (fgw_json_end(json))
+        return FGW_ASK_NOT_JSON;
+    if (fgw_json_type_of(json, ASK_ROOT) != FGW_JSON_OBJECT)
+        return FGW_ASK_NOT_OBJECT;
+    ask->members_at = json->slots[ASK_ROOT].start + 1;
+    ask->members = json->slots[ASK_ROOT].count;
+    if (json->twice)
+        return FGW_ASK_DUPLICATE;
+    read_user(ask, json);
+    error = read_model(ask, json, need_model);
+    if (!error)
+        error = read_stream(ask, json);
+    if (!error)
+        error = read_n(ask, json);
+    return error ? error : read_limits(ask, json);
+}
+
+int fgw_ask_finish(struct fgw_ask *ask, struct fgw_json *json, const struct fgw_route *route)
+{
+    memset(ask, 0, offsetof(struct fgw_ask, model));
+    ask->dialect = route->dialect;
+    ask->operation = route->operation;
+    ask->output_limit = ask->limit[0] = ask->limit[1] = -1;
+    ask->n = 1;
+    read_sizes(ask, json);
+    ask->error = (uint8_t)read_all(ask, json, route->flags & FGW_ROUTE_MODEL);
+    return ask->error ? -1 : 0;
+}
+
+int fgw_ask_scan(struct fgw_ask *ask, struct fgw_json *json, const struct fgw_route *route,
+                 const uint8_t *body, size_t length)
+{
+    fgw_ask_begin(json, route->dialect, route->operation);
+    (void)fgw_json_feed(json, body, length); /* finish sees a failure */
+    return fgw_ask_finish(ask, json, route);
+}
+
+uint64_t fgw_ask_input_estimate(const struct fgw_ask *ask)
+{
+    uint64_t tokens = ask->text_bytes / 4 + ask->tools_bytes / 4 +
+                      (uint64_t)ask->messages * MESSAGE_TOKENS +
+                      (uint64_t)ask->binaries * PICTURE_TOKENS;
+
+    if (!ask->text_bytes && !ask->binaries && ask->messages) /* tokens given as numbers */
+        tokens += ask->input_bytes / TOKEN_ID_BYTES;
+    return tokens;
+}
+
+uint64_t fgw_ask_input_bound(const struct fgw_ask *ask)
+{
+    return ask->body_bytes + FGW_INPUT_ALLOWANCE + (uint64_t)ask->binaries * FGW_BINARY_ALLOWANCE;
+}

@@ -1,0 +1,95 @@
+/* fgw_dialect_ask.h - what the JSON body of a request asks for, in one pass.
+ */
+#ifndef FGW_DIALECT_ASK_H
+#define FGW_DIALECT_ASK_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "fgw_dialect_route.h"
+#include "fgw_json.h"
+
+#define FGW_MODEL_MAX 256
+#define FGW_USER_MAX 128
+
+enum fgw_ask_error {
+    FGW_ASK_OK = 0,
+    FGW_ASK_NOT_JSON,       /* not valid JSON (json->error has the reason) */
+    FGW_ASK_NOT_OBJECT,     /* JSON, but no object */
+    /* a member the gateway acts on came twice: parsers differ on which wins */
+    FGW_ASK_DUPLICATE,
+    FGW_ASK_MODEL_MISSING,  /* no model, or null */
+    /* no string, empty, > FGW_MODEL_MAX bytes, or with control characters */
+    FGW_ASK_MODEL_INVALID,
+    FGW_ASK_STREAM_INVALID, /* `stream` is neither a boolean nor null */
+    FGW_ASK_N_INVALID,      /* `n` or `best_of` is no integer in 1..1024, nor null */
+    FGW_ASK_LIMIT_INVALID,  /* an output limit that is no whole number >= 0, nor null */
+};
+
+enum fgw_ask_flag {
+    FGW_ASK_STREAM = 1,
+    FGW_ASK_TOOLS = 2,         /* `tools` or `functions` is not empty */
+    FGW_ASK_INCLUDE_USAGE = 4, /* the client asked for the usage chunk itself */
+    FGW_ASK_UNBOUNDED = 8,     /* inputs that the provider fetches or makes: no bound from here */
+    FGW_ASK_MORE_MODELS = 16,  /* names further models (`models`, `fallbacks`): the one in `model`
+                                  is not all that may answer */
+};
+
+/* A value's place in the body; bytes 0: absent. */
+struct fgw_place {
+    uint64_t at;
+    uint64_t bytes;
+};
+
+struct fgw_ask {
+    uint8_t dialect;
+    uint8_t operation;
+    uint8_t flags;
+    uint8_t error;        /* enum fgw_ask_error */
+    uint8_t limit_fields; /* which of limit_at hold a number: 1 the first, 2 the second */
+    uint16_t model_bytes;
+    uint16_t user_bytes;
+    /* answers asked for (the larger of `n` and `best_of`), 1 if none said */
+    uint32_t n;
+    uint32_t messages;      /* elements of messages or input; 1 for a string, 0 if absent */
+    uint32_t binaries;      /* images, audio, files inside the body */
+    uint32_t remotes;       /* images and files by reference */
+    int64_t output_limit;   /* tokens per answer, the largest given (providers differ on which
+                               they obey); -1: none */
+    int64_t limit[2];       /* each of them */
+    uint64_t body_bytes;
+    uint64_t text_bytes;    /* decoded bytes of all text that becomes input tokens */
+    uint64_t tools_bytes;   /* raw bytes of the tool definitions and of a schema for the answer */
+    uint64_t input_bytes;   /* raw bytes of messages, input or prompt */
+    uint64_t binary_bytes;  /* raw bytes of base64 */
+    uint64_t members_at;    /* just past the opening brace: where a member can be put in */
+    uint32_t members;       /* of the whole body */
+    struct fgw_place model_at;
+    struct fgw_place limit_at[2]; /* chat: max_completion_tokens, max_tokens; else: the one, - */
+    struct fgw_place options_at;  /* stream_options, its whole value */
+    struct fgw_place include_at;  /* stream_options.include_usage, its value */
+    uint32_t options_members;    /* members inside stream_options; 0 if it is no object */
+    uint8_t options_type;        /* enum fgw_json_type */
+    char model[FGW_MODEL_MAX];   /* decoded, not terminated */
+    char user[FGW_USER_MAX];     /* decoded, cut at FGW_USER_MAX */
+};
+
+/* Reads a body that comes in pieces: begin, then fgw_json_feed(json, ...) for each, then finish.
+ * `json` is scratch: one per worker will do for bodies that are whole. finish returns 0 or -1 with
+ * ask->error set; the sizes are right in both cases as far as the body went. */
+void fgw_ask_begin(struct fgw_json *json, uint8_t dialect, uint8_t operation);
+int fgw_ask_finish(struct fgw_ask *ask, struct fgw_json *json, const struct fgw_route *route);
+
+/* The three steps on a body in one piece. */
+int fgw_ask_scan(struct fgw_ask *ask, struct fgw_json *json, const struct fgw_route *route,
+                 const uint8_t *body, size_t length);
+
+/* Input tokens, O(1): a point (text bytes / 4, tools / 4, a few per message, 800 a picture), and a
+ * bound that they do not pass unless FGW_ASK_UNBOUNDED (a token is at least one byte of text;
+ * FGW_INPUT_ALLOWANCE for what the provider adds; FGW_BINARY_ALLOWANCE for each picture). */
+#define FGW_INPUT_ALLOWANCE 4096u
+#define FGW_BINARY_ALLOWANCE 50000u
+uint64_t fgw_ask_input_estimate(const struct fgw_ask *ask);
+uint64_t fgw_ask_input_bound(const struct fgw_ask *ask);
+
+#endif

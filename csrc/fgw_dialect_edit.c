@@ -1,0 +1,211 @@
+#include "fgw_dialect_edit.h"
+
+#include <string.h>
+
+#define MEMBERS_MAX (FGW_MODEL_MAX * 6 + 160)
+
+/* Text that grows at the end of a caller's buffer, which is always large
+ * enough (FGW_EDITS_TEXT). */
+struct pen {
+    char *text;
+    size_t used;
+};
+
+static void write_text(struct pen *pen, const char *text)
+{
+    size_t length = strlen(text);
+    memcpy(pen->text + pen->used, text, length);
+    pen->used += length;
+}
+
+static void write_number(struct pen *pen, int64_t number)
+{
+    char digits[20];
+    size_t at = sizeof digits;
+
+    do {
+        digits[--at] = (char)('0' + number % 10);
+        number /= 10;
+    } while (number);
+    memcpy(pen->text + pen->used, digits + at, sizeof digits - at);
+    pen->used += sizeof digits - at;
+}
+
+static void write_string(struct pen *pen, const char *bytes, size_t length)
+{
+    static const char HEX[] = "0123456789abcdef";
+
+    pen->text[pen->used++] = '"';
+    for (size_t i = 0; i < length; i++) {
+        unsigned char byte = (unsigned char)bytes[i];
+        if (byte == '"' || byte == '\\') {
+            pen->text[pen->used++] = '\\';
+        } else if (byte < 0x20) {
+            write_text(pen, "\\u00");
+            pen->text[pen->used++] = HEX[byte >> 4];
+            pen->text[pen->used++] = HEX[byte & 15];
+            continue;
+        }
+        pen->text[pen->used++] = (char)byte;
+    }
+    pen->text[pen->used++] = '"';
+}
+
+/* Notes that text[source .. used) takes the place of `drop` bytes at `at`. */
+static void add_edit(struct fgw_edits *edits, const struct pen *pen, size_t source, uint64_t at,
+                     uint64_t drop)
+{
+    struct fgw_edit edit = {at, drop, (uint16_t)source, (uint16_t)(pen->used - source)};
+    uint32_t index = edits->count++;
+
+    while (index && edits->edit[index - 1].at > at) {
+        edits->edit[index] = edits->edit[index - 1];
+        index--;
+    }
+    edits->edit[index] = edit;
+    edits->length_change += (int64_t)edit.bytes - (int64_t)drop;
+}
+
+static const char *limit_member(uint8_t operation)
+{
+    switch (operation) {
+    case FGW_OPERATION_CHAT:
+        return "\"max_completion_tokens\":";
+    case FGW_OPERATION_RESPONSES:
+        return "\"max_output_tokens\":";
+    case FGW_OPERATION_COMPLETIONS:
+    case FGW_OPERATION_MESSAGES:
+        return "\"max_tokens\":";
+    default:
+        return NULL;
+    }
+}
+
+static void plan_limit(struct fgw_edits *edits, const struct fgw_ask *ask, int64_t limit,
+                       struct pen *pen, struct pen *members)
+{
+    const char *member = limit_member(ask->operation);
+    int in_force = ask->limit_fields != 0;
+
+    if (!member || limit <= 0)
+        return;
+    for (unsigned i = 0; i < 2; i++) {
+        int number = ask->limit_fields >> i & 1;
+        if (!ask->limit_at[i].bytes || (number ? ask->limit[i] <= limit : in_force))
+            continue;
+        size_t source = pen->used; /* larger than allowed; or null, and no other says anything */
+        write_number(pen, limit);
+        add_edit(edits, pen, source, ask->limit_at[i].at, ask->limit_at[i].bytes);
+        in_force = 1;
+    }
+    if (!in_force) {
+        write_text(members, member);
+        write_number(members, limit);
+        write_text(members, ",");
+    }
+}
+
+static void plan_usage(struct fgw_edits *edits, const struct fgw_ask *ask, struct pen *pen,
+                       struct pen *members)
+{
+    size_t source = pen->used;
+
+    if (!(ask->flags & FGW_ASK_STREAM) || ask->flags & FGW_ASK_INCLUDE_USAGE ||
+        (ask->operation != FGW_OPERATION_CHAT && ask->operation != FGW_OPERATION_COMPLETIONS))
+        return;
+    edits->hide_usage = 1;
+    if (!ask->options_at.bytes) {
+        write_text(members, "\"stream_options\":{\"include_usage\":true},");
+    } else if (ask->options_type != FGW_JSON_OBJECT) {
+        write_text(pen, "{\"include_usage\":true}");
+        add_edit(edits, pen, source, ask->options_at.at, ask->options_at.bytes);
+    } else if (ask->include_at.bytes) {
+        write_text(pen, "true");
+        add_edit(edits, pen, source, ask->include_at.at, ask->include_at.bytes);
+    } else {
+        write_text(pen,
+                   ask->options_members ? "\"include_usage\":true," : "\"include_usage\":true");
+        add_edit(edits, pen, source, ask->options_at.at + 1, 0);
+    }
+}
+
+static void plan_model(struct fgw_edits *edits, const struct fgw_ask *ask,
+                       const struct fgw_want *want, struct pen *pen, struct pen *members)
+{
+    size_t source = pen->used;
+
+    if (!want->model || (ask->model_bytes == want->model_bytes &&
+                         !memcmp(ask->model, want->model, want->model_bytes)))
+        return;
+    if (!ask->model_at.bytes) {
+        write_text(members, "\"model\":");
+        write_string(members, want->model, want->model_bytes);
+        write_text(members, ",");
+        return;
+    }
+    write_string(pen, want->model, want->model_bytes);
+    add_edit(edits, pen, source, ask->model_at.at, ask->model_at.bytes);
+}
+
+int fgw_edits_plan(struct fgw_edits *edits, const struct fgw_ask *ask, const struct fgw_want *want)
+{
+    char buffer[MEMBERS_MAX];
+    struct pen pen = {edits->text, 0}, members = {buffer, 0};
+
+    edits->count = 0;
+    edits->hide_usage = 0;
+    edits->length_change = 0;
+    edits->used = 0;
+    if (want->model_bytes > FGW_MODEL_MAX)
+        return -1;
+    plan_model(edits, ask, want, &pen, &members);
+    plan_limit(edits, ask, want->output_limit, &pen, &members);
+    if (want->include_usage)
+        plan_usage(edits, ask, &pen, &members);
+    if (members.used) { /* new members go first, so only a body without any needs no comma */
+        size_t source = pen.used, length = ask->members ? members.used : members.used - 1;
+        memcpy(edits->text + pen.used, buffer, length);
+        pen.used += length;
+        add_edit(edits, &pen, source, ask->members_at, 0);
+    }
+    edits->used = (uint16_t)pen.used;
+    return (int)edits->count;
+}
+
+static int add_slice(struct fgw_slice *slices, int count, const uint8_t *bytes, uint64_t length)
+{
+    if (!length)
+        return count;
+    slices[count].bytes = bytes;
+    slices[count].length = (size_t)length;
+    return count + 1;
+}
+
+int fgw_edits_slices(const struct fgw_edits *edits, const uint8_t *body, size_t length,
+                     struct fgw_slice slices[FGW_SLICES_MAX])
+{
+    uint64_t at = 0;
+    int count = 0;
+
+    for (uint32_t i = 0; i < edits->count; i++) {
+        const struct fgw_edit *edit = &edits->edit[i];
+        count = add_slice(slices, count, body + at, edit->at - at);
+        count = add_slice(slices, count, (const uint8_t *)edits->text + edit->source, edit->bytes);
+        at = edit->at + edit->drop;
+    }
+    return add_slice(slices, count, body + at, length - at);
+}
+
+size_t fgw_edits_copy(const struct fgw_edits *edits, const uint8_t *body, size_t length,
+                      uint8_t *out)
+{
+    struct fgw_slice slices[FGW_SLICES_MAX];
+    int count = fgw_edits_slices(edits, body, length, slices);
+    size_t used = 0;
+
+    for (int i = 0; i < count; i++) {
+        memcpy(out + used, slices[i].bytes, slices[i].length);
+        used += slices[i].length;
+    }
+    return used;
+}

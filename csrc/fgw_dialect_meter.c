@@ -1,0 +1,217 @@
+#include "fgw_dialect_meter.h"
+
+#include <string.h>
+
+#include "fgw_dialect_anthropic_answer.h"
+#include "fgw_dialect_openai_answer.h"
+#include "fgw_dialect_slots.h"
+
+/* fed: how much of this event's JSON is known */
+enum { FED_NOTHING = 0, FED_SOME, FED_BROKEN };
+
+static void begin_json(struct fgw_meter *meter)
+{
+    if (meter->dialect == FGW_DIALECT_ANTHROPIC)
+        fgw_json_init(&meter->json, &fgw_anthropic_answer,
+                      meter->streaming ? FGW_ANTHROPIC_EVENT_ROOT : FGW_ANTHROPIC_BODY_ROOT);
+    else
+        fgw_json_init(&meter->json, &fgw_openai_answer,
+                      meter->streaming ? FGW_OPENAI_EVENT_ROOT : FGW_OPENAI_BODY_ROOT);
+    meter->fed = FED_SOME;
+    meter->head_bytes = 0;
+    fgw_anthropic_begin(meter);
+}
+
+void fgw_meter_init(struct fgw_meter *meter, uint8_t dialect, uint8_t operation, int streaming)
+{
+    /* All but the scratch of the JSON scan, which begin_json makes ready: 3 KB not to touch. */
+    memset(meter, 0, offsetof(struct fgw_meter, json));
+    meter->dialect = dialect;
+    meter->operation = operation;
+    meter->streaming = streaming != 0;
+    fgw_sse_init(&meter->sse);
+}
+
+static void feed_json(struct fgw_meter *meter, const uint8_t *bytes, size_t length)
+{
+    while (meter->fed != FED_BROKEN && length) {
+        size_t used = 0;
+        int code = fgw_json_feed_some(&meter->json, bytes, length, &used);
+        if (code < 0)
+            meter->fed = FED_BROKEN;
+        else if (code > 0)
+            fgw_anthropic_pass(meter);
+        bytes += used;
+        length -= used;
+    }
+}
+
+static void feed_event(struct fgw_meter *meter, const uint8_t *bytes, size_t length)
+{
+    if (meter->fed == FED_NOTHING)
+        begin_json(meter);
+    for (size_t i = 0; i < length && meter->head_bytes < sizeof meter->head; i++)
+        meter->head[meter->head_bytes++] = (char)bytes[i];
+    feed_json(meter, bytes, length);
+}
+
+/* `[DONE]`, which some end with white space. */
+static int is_done(const struct fgw_meter *meter)
+{
+    if (meter->head_bytes < 6 || memcmp(meter->head, "[DONE]", 6))
+        return 0;
+    for (unsigned i = 6; i < meter->head_bytes; i++)
+        if (meter->head[i] != ' ' && meter->head[i] != '\r')
+            return 0;
+    return 1;
+}
+
+static void keep(char *to, uint8_t *to_bytes, size_t room, const struct fgw_json *json,
+                 unsigned slot)
+{
+    if (*to_bytes || fgw_json_type_of(json, slot) != FGW_JSON_STRING)
+        return;
+    size_t bytes = json->slots[slot].copied < room ? json->slots[slot].copied : room;
+    memcpy(to, fgw_json_text_of(json, slot), bytes);
+    *to_bytes = (uint8_t)bytes;
+}
+
+/* The JSON of an event, or of the body, is over. Returns what it says. */
+static unsigned fold(struct fgw_meter *meter)
+{
+    struct fgw_json *json = &meter->json;
+    unsigned flags;
+
+    if (meter->fed == FED_BROKEN || fgw_json_end(json))
+        return FGW_EVENT_BROKEN;
+    flags = meter->dialect == FGW_DIALECT_ANTHROPIC ? fgw_anthropic_fold(meter)
+                                                    : fgw_openai_fold(meter);
+    keep(meter->id, &meter->id_bytes, sizeof meter->id, json, ANSWER_ID);
+    keep(meter->model, &meter->model_bytes, sizeof meter->model, json, ANSWER_MODEL);
+    meter->event_bytes = json->text_bytes;
+    meter->output_bytes += json->text_bytes;
+    return json->text_bytes ? flags | FGW_EVENT_TEXT : flags;
+}
+
+static int is_usage_chunk(const struct fgw_json *json)
+{
+    return fgw_json_type_of(json, ANSWER_CHOICES) == FGW_JSON_ARRAY &&
+           json->slots[ANSWER_CHOICES].count == 0;
+}
+
+static void end_event(struct fgw_meter *meter, int dispatch)
+{
+    unsigned flags = 0;
+
+    meter->event_bytes = 0;
+    if (dispatch) {
+        meter->events++;
+        flags = FGW_EVENT_DISPATCH;
+        if (is_done(meter)) {
+            flags |= FGW_EVENT_DONE;
+        } else {
+            if (meter->fed == FED_NOTHING)
+                begin_json(meter);
+            flags |= fold(meter);
+        }
+        meter->text_events += (flags & FGW_EVENT_TEXT) != 0;
+        if (meter->hide_usage && flags & FGW_EVENT_USAGE && is_usage_chunk(&meter->json))
+            flags |= FGW_EVENT_HIDE;
+        if (meter->name_bytes == 5 && !memcmp(meter->name, "error", 5))
+            flags |= FGW_EVENT_ERROR;
+    }
+    meter->fed = FED_NOTHING;
+    meter->head_bytes = 0;
+    meter->name_bytes = 0;
+    meter->event = (uint8_t)flags;
+    meter->ever |= (uint8_t)flags;
+}
+
+static void take_name(struct fgw_meter *meter, const struct fgw_sse_piece *piece)
+{
+    if (piece->fresh)
+        meter->name_bytes = 0;
+    for (size_t i = 0; i < piece->length && meter->name_bytes < sizeof meter->name; i++)
+        meter->name[meter->name_bytes++] = (char)piece->bytes[i];
+}
+
+static enum fgw_meter_code next_event(struct fgw_meter *meter, const uint8_t *bytes, size_t length,
+                                      size_t *at)
+{
+    struct fgw_sse_piece piece;
+
+    for (;;) {
+        switch (fgw_sse_next(&meter->sse, bytes, length, at, &piece)) {
+        case FGW_SSE_DATA:
+            feed_event(meter, piece.bytes, piece.length);
+            break;
+        case FGW_SSE_JOIN:
+            feed_event(meter, (const uint8_t *)"\n", 1);
+            break;
+        case FGW_SSE_NAME:
+            take_name(meter, &piece);
+            break;
+        case FGW_SSE_END:
+            end_event(meter, piece.dispatch);
+            return FGW_METER_EVENT;
+        case FGW_SSE_MORE:
+            return FGW_METER_MORE;
+        default:
+            break;
+        }
+    }
+}
+
+enum fgw_meter_code fgw_meter_next(struct fgw_meter *meter, const uint8_t *bytes, size_t length,
+                                   size_t *at)
+{
+    if (meter->streaming)
+        return next_event(meter, bytes, length, at);
+    if (meter->fed == FED_NOTHING && *at < length)
+        begin_json(meter);
+    feed_json(meter, bytes + *at, length - *at);
+    *at = length;
+    return FGW_METER_MORE;
+}
+
+void fgw_meter_end(struct fgw_meter *meter)
+{
+    if (meter->streaming) {
+        if (fgw_sse_open(&meter->sse))
+            end_event(meter, 1);
+        fgw_sse_init(&meter->sse);
+        return;
+    }
+    if (meter->fed == FED_NOTHING)
+        return;
+    meter->event = (uint8_t)fold(meter);
+    meter->ever |= meter->event;
+    meter->fed = FED_NOTHING;
+}
+
+/* Whether the numbers are the last that this answer will give. */
+static int is_final(const struct fgw_meter *meter)
+{
+    if (meter->dialect == FGW_DIALECT_ANTHROPIC)
+        return fgw_anthropic_final(meter);
+    return !meter->streaming ||
+           meter->ever & (FGW_EVENT_FINISH | FGW_EVENT_DONE | FGW_EVENT_ERROR);
+}
+
+uint32_t fgw_meter_usage(const struct fgw_meter *meter, struct fgw_usage *usage)
+{
+    const struct fgw_usage_report *report = &meter->report;
+
+    memset(usage, 0, sizeof *usage);
+    if (!report->present || meter->operation == FGW_OPERATION_COUNT_TOKENS)
+        return 0; /* counting tokens is not billed */
+    if (meter->dialect == FGW_DIALECT_ANTHROPIC)
+        fgw_anthropic_classes(meter, usage);
+    else
+        fgw_openai_classes(meter, usage);
+    if (!fgw_usage_input(usage) && !fgw_usage_output(usage) && meter->output_bytes)
+        usage->flags |= FGW_USAGE_ZERO;
+    else
+        usage->flags |= is_final(meter) ? FGW_USAGE_PROVIDER : FGW_USAGE_PARTIAL;
+    return usage->flags;
+}

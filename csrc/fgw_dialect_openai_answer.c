@@ -1,0 +1,359 @@
+#include "fgw_dialect_openai_answer.h"
+
+#include <string.h>
+
+#include "fgw_dialect_slots.h"
+
+enum {
+    NOTHING = 0,
+    BODY,
+    EVENT,
+    ID,
+    MODEL,
+    TYPE,
+    ERROR,
+    CHOICES,
+    CHOICE,
+    DELTA,
+    DELTA_CHOICES,
+    DELTA_CHOICE,
+    CALLS,
+    CALL,
+    FUNCTION,
+    CONTENT_TEXT,
+    GENERATED,
+    FINISH,
+    OUTPUT,
+    RESOURCE,
+    GROQ,
+    USAGE,
+    USAGE_TWIN,
+    INPUT_DETAILS,
+    OUTPUT_DETAILS,
+    NODE_INPUT,
+    NODE_OUTPUT,
+    NODE_TOTAL,
+    NODE_CACHED,
+    NODE_CACHED_OTHER,
+    NODE_CACHE_WRITE,
+    NODE_REASONING,
+    NODE_AUDIO_INPUT,
+    NODE_AUDIO_OUTPUT,
+    NODE_IMAGE_INPUT,
+    NODE_IMAGE_OUTPUT,
+    NODE_VENDOR,
+    NODE_AUDIO_SECONDS,
+};
+
+static const struct fgw_json_edge BODY_EDGES[] = {
+    FGW_JSON_EDGE("id", ID),
+    FGW_JSON_EDGE("model", MODEL),
+    FGW_JSON_EDGE("choices", CHOICES),
+    FGW_JSON_EDGE("usage", USAGE),
+    FGW_JSON_EDGE("output", OUTPUT), /* responses */
+    FGW_JSON_EDGE("text", GENERATED), /* a transcription; responses have an object here */
+    FGW_JSON_EDGE("error", ERROR),
+    FGW_JSON_EDGE("x_groq", GROQ),
+    FGW_JSON_EDGE("status", FINISH),
+};
+
+static const struct fgw_json_edge EVENT_EDGES[] = {
+    FGW_JSON_EDGE("id", ID),
+    FGW_JSON_EDGE("choices", DELTA_CHOICES),
+    FGW_JSON_EDGE("model", MODEL),
+    FGW_JSON_EDGE("usage", USAGE),
+    FGW_JSON_EDGE("type", TYPE),
+    FGW_JSON_EDGE("delta", GENERATED), /* responses, speech, transcription */
+    FGW_JSON_EDGE("response", RESOURCE),
+    FGW_JSON_EDGE("error", ERROR),
+    FGW_JSON_EDGE("x_groq", GROQ),
+};
+
+static const struct fgw_json_edge CHOICE_EDGES[] = {
+    FGW_JSON_EDGE("message", DELTA),
+    FGW_JSON_EDGE("text", GENERATED),
+    FGW_JSON_EDGE("finish_reason", FINISH),
+};
+
+/* Some (Perplexity) repeat all of `message` beside each delta: it is not looked at here. */
+static const struct fgw_json_edge DELTA_CHOICE_EDGES[] = {
+    FGW_JSON_EDGE("delta", DELTA),
+    FGW_JSON_EDGE("text", GENERATED),
+    FGW_JSON_EDGE("finish_reason", FINISH),
+};
+
+static const struct fgw_json_edge DELTA_EDGES[] = {
+    FGW_JSON_EDGE("content", CONTENT_TEXT),
+    FGW_JSON_EDGE("tool_calls", CALLS),
+    FGW_JSON_EDGE("function_call", FUNCTION),
+    FGW_JSON_EDGE("refusal", GENERATED),
+    FGW_JSON_EDGE("reasoning_content", GENERATED),
+    FGW_JSON_EDGE("reasoning", GENERATED),
+    FGW_JSON_EDGE("audio", FUNCTION), /* its transcript; the sound itself is no text */
+};
+
+static const struct fgw_json_edge CALL_EDGES[] = {
+    FGW_JSON_EDGE("function", FUNCTION),
+    FGW_JSON_EDGE("custom", FUNCTION),
+};
+
+static const struct fgw_json_edge FUNCTION_EDGES[] = {
+    FGW_JSON_EDGE("name", GENERATED),
+    FGW_JSON_EDGE("arguments", GENERATED),
+    FGW_JSON_EDGE("input", GENERATED),
+    FGW_JSON_EDGE("transcript", GENERATED),
+};
+
+/* Parts of a content array, and items of responses' output, by the members that hold text. */
+static const struct fgw_json_edge CONTENT_EDGES[] = {
+    FGW_JSON_EDGE("text", CONTENT_TEXT),
+    FGW_JSON_EDGE("content", CONTENT_TEXT),
+    FGW_JSON_EDGE("summary", CONTENT_TEXT),
+    FGW_JSON_EDGE("thinking", CONTENT_TEXT),
+    FGW_JSON_EDGE("refusal", GENERATED),
+    FGW_JSON_EDGE("name", GENERATED),
+    FGW_JSON_EDGE("arguments", GENERATED),
+    FGW_JSON_EDGE("input", GENERATED),
+};
+
+static const struct fgw_json_edge RESOURCE_EDGES[] = {
+    FGW_JSON_EDGE("id", ID),
+    FGW_JSON_EDGE("model", MODEL),
+    FGW_JSON_EDGE("usage", USAGE),
+    FGW_JSON_EDGE("error", ERROR),
+};
+
+static const struct fgw_json_edge GROQ_EDGES[] = {FGW_JSON_EDGE("usage", USAGE_TWIN)};
+
+static const struct fgw_json_edge USAGE_EDGES[] = {
+    FGW_JSON_EDGE("prompt_tokens", NODE_INPUT),
+    FGW_JSON_EDGE("completion_tokens", NODE_OUTPUT),
+    FGW_JSON_EDGE("total_tokens", NODE_TOTAL),
+    FGW_JSON_EDGE("prompt_tokens_details", INPUT_DETAILS),
+    FGW_JSON_EDGE("completion_tokens_details", OUTPUT_DETAILS),
+    FGW_JSON_EDGE("input_tokens", NODE_INPUT),
+    FGW_JSON_EDGE("output_tokens", NODE_OUTPUT),
+    FGW_JSON_EDGE("input_tokens_details", INPUT_DETAILS),
+    FGW_JSON_EDGE("output_tokens_details", OUTPUT_DETAILS),
+    FGW_JSON_EDGE("input_token_details", INPUT_DETAILS), /* transcription */
+    FGW_JSON_EDGE("output_token_details", OUTPUT_DETAILS),
+    FGW_JSON_EDGE("prompt_cache_hit_tokens", NODE_CACHED_OTHER), /* DeepSeek */
+    FGW_JSON_EDGE("cached_tokens", NODE_CACHED_OTHER),           /* Together */
+    FGW_JSON_EDGE("num_cached_tokens", NODE_CACHED_OTHER),       /* Mistral */
+    FGW_JSON_EDGE("prompt_audio_seconds", NODE_AUDIO_SECONDS),
+    FGW_JSON_EDGE("market_cost", NODE_VENDOR),
+    FGW_JSON_EDGE("cache_creation_input_tokens", NODE_CACHE_WRITE), /* Vercel */
+};
+
+static const struct fgw_json_edge INPUT_DETAILS_EDGES[] = {
+    FGW_JSON_EDGE("cached_tokens", NODE_CACHED),
+    FGW_JSON_EDGE("cache_write_tokens", NODE_CACHE_WRITE),
+    FGW_JSON_EDGE("audio_tokens", NODE_AUDIO_INPUT),
+    FGW_JSON_EDGE("image_tokens", NODE_IMAGE_INPUT),
+};
+
+static const struct fgw_json_edge OUTPUT_DETAILS_EDGES[] = {
+    FGW_JSON_EDGE("reasoning_tokens", NODE_REASONING),
+    FGW_JSON_EDGE("audio_tokens", NODE_AUDIO_OUTPUT),
+    FGW_JSON_EDGE("image_tokens", NODE_IMAGE_OUTPUT),
+};
+
+static const struct fgw_json_node ANSWER_NODES[] = {
+    [NOTHING] = {FGW_NODE_PLAIN},
+    [BODY] = {FGW_NODE_EDGES(BODY_EDGES), FGW_NODE_PLAIN},
+    [EVENT] = {FGW_NODE_EDGES(EVENT_EDGES), FGW_NODE_PLAIN},
+    [ID] = {.slot = ANSWER_ID},
+    [MODEL] = {.slot = ANSWER_MODEL},
+    [TYPE] = {.slot = ANSWER_TYPE},
+    [ERROR] = {.slot = ANSWER_ERROR, .flags = FGW_JSON_STICKY},
+    [CHOICES] = {.element = CHOICE, .slot = ANSWER_CHOICES},
+    [CHOICE] = {FGW_NODE_EDGES(CHOICE_EDGES), FGW_NODE_PLAIN},
+    [DELTA] = {FGW_NODE_EDGES(DELTA_EDGES), FGW_NODE_PLAIN},
+    [DELTA_CHOICES] = {.element = DELTA_CHOICE, .slot = ANSWER_CHOICES},
+    [DELTA_CHOICE] = {FGW_NODE_EDGES(DELTA_CHOICE_EDGES), FGW_NODE_PLAIN},
+    [CALLS] = {.element = CALL, FGW_NODE_PLAIN},
+    [CALL] = {FGW_NODE_EDGES(CALL_EDGES), FGW_NODE_PLAIN},
+    [FUNCTION] = {FGW_NODE_EDGES(FUNCTION_EDGES), FGW_NODE_PLAIN},
+    [CONTENT_TEXT] = {FGW_NODE_EDGES(CONTENT_EDGES), .element = CONTENT_TEXT,
+                      .text = FGW_JSON_TEXT, FGW_NODE_PLAIN},
+    [GENERATED] = {.text = FGW_JSON_TEXT, FGW_NODE_PLAIN},
+    [FINISH] = {.slot = ANSWER_FINISH, .flags = FGW_JSON_STICKY},
+    [OUTPUT] = {.element = CONTENT_TEXT, FGW_NODE_PLAIN},
+    [RESOURCE] = {FGW_NODE_EDGES(RESOURCE_EDGES), FGW_NODE_PLAIN},
+    [GROQ] = {FGW_NODE_EDGES(GROQ_EDGES), FGW_NODE_PLAIN},
+    [USAGE] = {FGW_NODE_EDGES(USAGE_EDGES), .slot = ANSWER_USAGE},
+    [USAGE_TWIN] = {FGW_NODE_EDGES(USAGE_EDGES), .slot = ANSWER_USAGE_TWIN},
+    [INPUT_DETAILS] = {FGW_NODE_EDGES(INPUT_DETAILS_EDGES), FGW_NODE_PLAIN},
+    [OUTPUT_DETAILS] = {FGW_NODE_EDGES(OUTPUT_DETAILS_EDGES), FGW_NODE_PLAIN},
+    [NODE_INPUT] = {.slot = ANSWER_INPUT},
+    [NODE_OUTPUT] = {.slot = ANSWER_OUTPUT},
+    [NODE_TOTAL] = {.slot = ANSWER_TOTAL},
+    [NODE_CACHED] = {.slot = ANSWER_CACHED},
+    [NODE_CACHED_OTHER] = {.slot = ANSWER_CACHED_OTHER},
+    [NODE_CACHE_WRITE] = {.slot = ANSWER_CACHE_WRITE},
+    [NODE_REASONING] = {.slot = ANSWER_REASONING},
+    [NODE_AUDIO_INPUT] = {.slot = ANSWER_AUDIO_INPUT},
+    [NODE_AUDIO_OUTPUT] = {.slot = ANSWER_AUDIO_OUTPUT},
+    [NODE_IMAGE_INPUT] = {.slot = ANSWER_IMAGE_INPUT},
+    [NODE_IMAGE_OUTPUT] = {.slot = ANSWER_IMAGE_OUTPUT},
+    [NODE_VENDOR] = {.slot = ANSWER_VENDOR},
+    [NODE_AUDIO_SECONDS] = {.slot = ANSWER_AUDIO_SECONDS},
+};
+
+static const struct fgw_json_room ANSWER_ROOMS[ANSWER_SLOTS] = {
+    [ANSWER_ID] = {0, FGW_METER_ID_MAX},
+    [ANSWER_MODEL] = {FGW_METER_ID_MAX, FGW_METER_MODEL_MAX},
+    [ANSWER_TYPE] = {FGW_METER_ID_MAX + FGW_METER_MODEL_MAX, 64},
+    [ANSWER_FINISH] = {FGW_METER_ID_MAX + FGW_METER_MODEL_MAX + 64, 32},
+};
+
+const struct fgw_json_spec fgw_openai_answer = {
+    .nodes = ANSWER_NODES,
+    .rooms = ANSWER_ROOMS,
+    .node_count = sizeof ANSWER_NODES / sizeof *ANSWER_NODES,
+    .slot_count = ANSWER_SLOTS,
+};
+
+static int type_is(const struct fgw_json *json, const char *word)
+{
+    size_t length = strlen(word);
+
+    return fgw_json_type_of(json, ANSWER_TYPE) == FGW_JSON_STRING &&
+           json->slots[ANSWER_TYPE].count == length &&
+           !memcmp(fgw_json_text_of(json, ANSWER_TYPE), word, length);
+}
+
+/* What the name of a typed event (responses, audio, images) says. */
+static unsigned flags_of_type(struct fgw_json *json)
+{
+    if (type_is(json, "response.completed") || type_is(json, "response.incomplete"))
+        return FGW_EVENT_FINISH | FGW_EVENT_DONE;
+    if (type_is(json, "response.failed"))
+        return FGW_EVENT_FINISH | FGW_EVENT_DONE | FGW_EVENT_ERROR;
+    if (type_is(json, "error"))
+        return FGW_EVENT_DONE | FGW_EVENT_ERROR;
+    if (type_is(json, "transcript.text.done") || type_is(json, "speech.audio.done") ||
+        type_is(json, "image_generation.completed") || type_is(json, "image_edit.completed"))
+        return FGW_EVENT_FINISH | FGW_EVENT_DONE;
+    if (type_is(json, "response.audio.delta") || type_is(json, "response.output_audio.delta"))
+        json->text_bytes = 0; /* base64 of sound */
+    return 0;
+}
+
+static int is_usage(const struct fgw_json *json, unsigned slot)
+{
+    /* An empty object says nothing (xAI sends some). */
+    return fgw_json_type_of(json, slot) == FGW_JSON_OBJECT && json->slots[slot].count > 0;
+}
+
+static void note(struct fgw_usage_report *report, const struct fgw_json *json,
+                 enum fgw_report_field field, unsigned slot)
+{
+    int64_t number = fgw_json_number(json, slot, -1);
+
+    if (number >= 0) {
+        report->present |= 1u << field;
+        report->value[field] = (uint64_t)number;
+    }
+}
+
+static void take_report(struct fgw_meter *meter)
+{
+    const struct fgw_json *json = &meter->json;
+    struct fgw_usage_report report = {0};
+
+    note(&report, json, FGW_REPORT_INPUT, ANSWER_INPUT);
+    note(&report, json, FGW_REPORT_OUTPUT, ANSWER_OUTPUT);
+    note(&report, json, FGW_REPORT_TOTAL, ANSWER_TOTAL);
+    note(&report, json, FGW_REPORT_CACHED, ANSWER_CACHED_OTHER);
+    note(&report, json, FGW_REPORT_CACHED, ANSWER_CACHED);
+    note(&report, json, FGW_REPORT_CACHE_WRITE, ANSWER_CACHE_WRITE);
+    note(&report, json, FGW_REPORT_REASONING, ANSWER_REASONING);
+    note(&report, json, FGW_REPORT_AUDIO_INPUT, ANSWER_AUDIO_INPUT);
+    note(&report, json, FGW_REPORT_AUDIO_OUTPUT, ANSWER_AUDIO_OUTPUT);
+    note(&report, json, FGW_REPORT_IMAGE_INPUT, ANSWER_IMAGE_INPUT);
+    note(&report, json, FGW_REPORT_IMAGE_OUTPUT, ANSWER_IMAGE_OUTPUT);
+    if (!report.present)
+        return;
+    if (fgw_json_type_of(json, ANSWER_VENDOR) > FGW_JSON_NULL)
+        report.vendor |= FGW_VENDOR_REASONING_APART;
+    if (fgw_json_type_of(json, ANSWER_AUDIO_SECONDS) == FGW_JSON_NUMBER)
+        report.vendor |= FGW_VENDOR_AUDIO_APART;
+    /* Zeros after numbers are the filling of a chunk that knows nothing (Ollama). */
+    uint64_t sum = report.value[FGW_REPORT_INPUT] + report.value[FGW_REPORT_OUTPUT] +
+                   report.value[FGW_REPORT_TOTAL];
+    if (sum || !meter->report.present)
+        meter->report = report;
+}
+
+unsigned fgw_openai_fold(struct fgw_meter *meter)
+{
+    struct fgw_json *json = &meter->json;
+    enum fgw_json_type error = fgw_json_type_of(json, ANSWER_ERROR);
+    unsigned flags = 0;
+
+    if (json->seen >> ANSWER_TYPE & 1)
+        flags = flags_of_type(json);
+    if (fgw_json_type_of(json, ANSWER_FINISH) == FGW_JSON_STRING)
+        flags |= FGW_EVENT_FINISH;
+    if (error == FGW_JSON_OBJECT || error == FGW_JSON_TRUE ||
+        (error == FGW_JSON_STRING && json->slots[ANSWER_ERROR].count))
+        flags |= FGW_EVENT_ERROR;
+    if (is_usage(json, ANSWER_USAGE) || is_usage(json, ANSWER_USAGE_TWIN)) {
+        take_report(meter);
+        flags |= FGW_EVENT_USAGE;
+    }
+    return flags;
+}
+
+/* Takes `part` out of what is left of a whole; a provider may report more than there is. */
+static uint64_t part_of(uint64_t *left, uint64_t part, struct fgw_usage *usage)
+{
+    if (part > *left) {
+        part = *left;
+        usage->flags |= FGW_USAGE_CLAMPED;
+    }
+    *left -= part;
+    return part;
+}
+
+/* All output tokens. Whether reasoning is inside completion_tokens differs by vendor; the total
+ * tells, and where it says nothing, the known exceptions do. `*hidden` gets what lies outside the
+ * reported output and belongs to the input instead. */
+static uint64_t whole_output(const struct fgw_meter *meter, uint64_t *hidden)
+{
+    const struct fgw_usage_report *report = &meter->report;
+    const uint64_t *value = report->value;
+    uint64_t output = value[FGW_REPORT_OUTPUT], reasoning = value[FGW_REPORT_REASONING];
+    uint64_t named = value[FGW_REPORT_INPUT] + output;
+
+    *hidden = 0;
+    if (value[FGW_REPORT_TOTAL] > named) {
+        uint64_t extra = value[FGW_REPORT_TOTAL] - named;
+        if (report->vendor & FGW_VENDOR_AUDIO_APART && extra != reasoning) {
+            *hidden = extra; /* Mistral: tokens of sound are in the total alone */
+            return output;
+        }
+        return output + extra; /* xAI: reasoning; Gemini's compatible API: thoughts not told */
+    }
+    if (report->vendor & FGW_VENDOR_REASONING_APART &&
+        (reasoning > output || (meter->model_bytes > 7 && !memcmp(meter->model, "google/", 7))))
+        return output + reasoning;
+    return output;
+}
+
+void fgw_openai_classes(const struct fgw_meter *meter, struct fgw_usage *usage)
+{
+    const uint64_t *value = meter->report.value;
+    uint64_t hidden, output = whole_output(meter, &hidden), input = value[FGW_REPORT_INPUT];
+
+    usage->cached_input = part_of(&input, value[FGW_REPORT_CACHED], usage);
+    usage->cache_write = part_of(&input, value[FGW_REPORT_CACHE_WRITE], usage);
+    usage->audio_input = part_of(&input, value[FGW_REPORT_AUDIO_INPUT], usage) + hidden;
+    usage->image_input = part_of(&input, value[FGW_REPORT_IMAGE_INPUT], usage);
+    usage->input = input;
+    usage->reasoning = part_of(&output, value[FGW_REPORT_REASONING], usage);
+    usage->audio_output = part_of(&output, value[FGW_REPORT_AUDIO_OUTPUT], usage);
+    usage->image_output = part_of(&output, value[FGW_REPORT_IMAGE_OUTPUT], usage);
+    usage->output = output;
+}

@@ -1,0 +1,73 @@
+/* fgw_dialect_slots.h - the slots of the JSON specs, the same for both dialects; not
+ * for callers. */
+#ifndef FGW_DIALECT_SLOTS_H
+#define FGW_DIALECT_SLOTS_H
+
+#include "fgw_dialect_ask.h"
+#include "fgw_dialect_meter.h"
+#include "fgw_json.h"
+
+/* Requests. */
+enum ask_slot {
+    ASK_ROOT = 0,
+    ASK_MODEL,
+    ASK_STREAM,
+    ASK_N,
+    ASK_BEST_OF,
+    ASK_USER,
+    ASK_SAFETY_ID,
+    ASK_MAX_COMPLETION_TOKENS,
+    ASK_MAX_TOKENS,
+    ASK_MAX_OUTPUT_TOKENS,
+    ASK_OPTIONS,
+    ASK_INCLUDE_USAGE,
+    ASK_TOOLS,
+    ASK_FUNCTIONS,
+    ASK_FORMAT, /* a schema for the answer, which becomes input */
+    ASK_MESSAGES,
+    ASK_INPUT,
+    ASK_PROMPT,
+    ASK_STORED,     /* a member that adds input which is not in the body */
+    ASK_MORE_MODELS, /* a member that names further models */
+    ASK_SLOTS
+};
+
+/* Answers; the numbers of one usage object stand together, in this order. */
+enum answer_slot {
+    ANSWER_ID = 0,
+    ANSWER_MODEL,
+    ANSWER_TYPE,
+    ANSWER_CHOICES,
+    ANSWER_FINISH,
+    ANSWER_ERROR,
+    ANSWER_USAGE,
+    ANSWER_USAGE_TWIN, /* the same object at a second place */
+    ANSWER_INPUT,
+    ANSWER_OUTPUT,
+    ANSWER_TOTAL,
+    ANSWER_CACHED,
+    ANSWER_CACHED_OTHER,
+    ANSWER_CACHE_WRITE,
+    ANSWER_CACHE_WRITE_1H,
+    ANSWER_REASONING,
+    ANSWER_AUDIO_INPUT,
+    ANSWER_AUDIO_OUTPUT,
+    ANSWER_IMAGE_INPUT,
+    ANSWER_IMAGE_OUTPUT,
+    ANSWER_VENDOR,        /* a member that only the Vercel gateway has */
+    ANSWER_AUDIO_SECONDS, /* a member that only Mistral has: audio counts in the total alone */
+    ANSWER_ITERATIONS,
+    ANSWER_PASS_TYPE, /* one element of iterations */
+    ANSWER_PASS_INPUT,
+    ANSWER_PASS_OUTPUT,
+    ANSWER_PASS_CACHED,
+    ANSWER_PASS_CACHE_WRITE,
+    ANSWER_PASS_CACHE_WRITE_1H,
+    ANSWER_SLOTS
+};
+_Static_assert(ANSWER_SLOTS <= FGW_JSON_SLOTS_MAX, "slots of an answer");
+
+#define FGW_NODE_EDGES(table) .edges = table, .edge_count = sizeof table / sizeof *table
+#define FGW_NODE_PLAIN .slot = FGW_JSON_NO_SLOT
+
+#endif

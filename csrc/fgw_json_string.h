@@ -1,0 +1,51 @@
+/* fgw_json_string.h - the part of the JSON scan that is inside strings; not for callers. */
+#ifndef FGW_JSON_STRING_H
+#define FGW_JSON_STRING_H
+
+#include "fgw_json_state.h"
+
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
+
+/* The first byte of [p, end) that is not plain inside a string: quote, backslash, control or
+ * >= 0x80; or end. */
+static inline const uint8_t *plain_end(const uint8_t *p, const uint8_t *end)
+{
+#ifdef __SSE2__
+    const __m128i quote = _mm_set1_epi8('"'), backslash = _mm_set1_epi8('\\');
+    const __m128i space = _mm_set1_epi8(0x20);
+
+    while (end - p >= 16) {
+        __m128i block = _mm_loadu_si128((const __m128i *)(const void *)p);
+        /* Signed: bytes >= 0x80 are negative, so one comparison finds them and controls. */
+        __m128i special = _mm_or_si128(
+            _mm_cmplt_epi8(block, space),
+            _mm_or_si128(_mm_cmpeq_epi8(block, quote), _mm_cmpeq_epi8(block, backslash)));
+        int hits = _mm_movemask_epi8(special);
+        if (hits)
+            return p + __builtin_ctz((unsigned)hits);
+        p += 16;
+    }
+#endif
+    while (p < end && *p != '"' && *p != '\\' && *p >= 0x20 && *p < 0x80)
+        p++;
+    return p;
+}
+
+/* Puts decoded bytes where json->sink says. */
+void fgw_json_sink(struct fgw_json *json, const uint8_t *bytes, size_t length);
+
+/* Takes decoded bytes of the string being read. */
+static inline void pour(struct fgw_json *json, const uint8_t *bytes, size_t length)
+{
+    json->string_bytes += length;
+    if (json->sink)
+        fgw_json_sink(json, bytes, length);
+}
+
+/* From anywhere inside a string: to its closing quote (state STRING, *result is the quote), to the
+ * end of the piece, or NULL. */
+const uint8_t *fgw_json_in_string(struct fgw_json *json, const uint8_t *p, const uint8_t *end);
+
+#endif

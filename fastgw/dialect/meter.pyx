@@ -1,0 +1,118 @@
+"""A meter over one answer, for Python: the thin top of fgw_dialect_meter.
+
+The relay runs the C itself; this serves tests and whatever reads a recorded answer.
+"""
+
+import cython
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
+from libc.stdint cimport uint8_t, uint32_t, uint64_t
+
+from fastgw.native.dialect_meter cimport (
+    FGW_METER_EVENT,
+    FGW_REPORT_FIELDS,
+    fgw_meter,
+    fgw_meter_end,
+    fgw_meter_init,
+    fgw_meter_next,
+    fgw_meter_usage,
+    fgw_usage,
+    fgw_usage_report,
+)
+
+from fastgw.dialect.names import (
+    DIALECTS,
+    EVENT_FLAGS,
+    OPERATIONS,
+    REPORT_FIELDS,
+    USAGE_FLAGS,
+    flag_names,
+)
+
+
+cdef dict report_of(const fgw_usage_report *report):
+    return {
+        REPORT_FIELDS[field]: report.value[field] if report.present >> field & 1 else None
+        for field in range(<int>FGW_REPORT_FIELDS)
+    }
+
+
+@cython.final
+cdef class Meter:
+    """Reads one answer of ``dialect`` and ``operation``; ``streaming``: it is SSE."""
+
+    cdef fgw_meter _meter
+    cdef uint64_t _seen
+
+    def __init__(self, str dialect, str operation, *, bint streaming, bint hide_usage=False):
+        fgw_meter_init(
+            &self._meter, DIALECTS.index(dialect), OPERATIONS.index(operation), streaming
+        )
+        self._meter.hide_usage = hide_usage
+        self._seen = 0
+
+    def feed(self, bytes piece):
+        """Reads on. Returns the events that ended: (end in the whole body, flags, text bytes)."""
+        cdef size_t at = 0, length = PyBytes_GET_SIZE(piece)
+        cdef const uint8_t *start = <const uint8_t *>PyBytes_AS_STRING(piece)
+        ended = []
+        while fgw_meter_next(&self._meter, start, length, &at) == FGW_METER_EVENT:
+            flags = flag_names(EVENT_FLAGS, self._meter.event)
+            ended.append((self._seen + at, flags, self._meter.event_bytes))
+        self._seen += length
+        return ended
+
+    def end(self):
+        """The body is over."""
+        fgw_meter_end(&self._meter)
+
+    def usage(self):
+        """The disjoint classes so far, and the flags that say what they are worth."""
+        cdef fgw_usage usage
+        cdef uint32_t flags = fgw_meter_usage(&self._meter, &usage)
+        classes = {
+            "input": usage.input,
+            "cached_input": usage.cached_input,
+            "cache_write": usage.cache_write,
+            "cache_write_1h": usage.cache_write_1h,
+            "audio_input": usage.audio_input,
+            "image_input": usage.image_input,
+            "output": usage.output,
+            "reasoning": usage.reasoning,
+            "audio_output": usage.audio_output,
+            "image_output": usage.image_output,
+        }
+        return classes, flag_names(USAGE_FLAGS, flags)
+
+    @property
+    def report(self):
+        """The provider's own numbers, None where it gave none."""
+        return report_of(&self._meter.report)
+
+    @property
+    def iterations(self):
+        """Sum of what the provider reported beside its top level (Anthropic)."""
+        return report_of(&self._meter.iterations)
+
+    @property
+    def ever(self):
+        return flag_names(EVENT_FLAGS, self._meter.ever)
+
+    @property
+    def events(self):
+        return self._meter.events
+
+    @property
+    def text_events(self):
+        return self._meter.text_events
+
+    @property
+    def output_bytes(self):
+        return self._meter.output_bytes
+
+    @property
+    def id(self):
+        return self._meter.id[:self._meter.id_bytes].decode(errors="ignore")
+
+    @property
+    def model(self):
+        return self._meter.model[:self._meter.model_bytes].decode(errors="ignore")

@@ -1,0 +1,206 @@
+"""`fastgw explain`: one decision, as JSON from the ledger, told to people."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from fastgw.explain import catalogue
+from fastgw.explain.refusal import (
+    NEVER,
+    REFUSED,
+    TABLE_FULL,
+    TAKEN,
+    UNDONE,
+    LimitState,
+    Refusal,
+    change,
+    duration,
+)
+
+_VERDICTS = {
+    "taken": TAKEN, "refused": REFUSED, "never": NEVER, "undone": UNDONE, "table_full": TABLE_FULL,
+}
+
+
+def complete(decision: dict[str, Any]) -> dict[str, Any]:
+    """The decision with what the catalogue knows: a reason where none was recorded, and `change`, the
+    smallest change that would have passed (null where it was allowed)."""
+    known = _entry(decision)
+    done = dict(decision)
+    if known is not None and not done.get("reason"):
+        done["reason"] = known.title
+    denied = decision["verdict"] == "deny"
+    done["change"] = change(_refusal(decision)) or None if denied and known is not None else None
+    return done
+
+
+def render(decision: dict[str, Any]) -> str:
+    """Plain text, a few lines to a screen."""
+    return "\n".join(_lines(complete(decision))) + "\n"
+
+
+def _lines(one: dict[str, Any]) -> Iterator[str]:
+    yield f"{one['request_id']}  {one['time']}"
+    yield _headline(one)
+    if one["verdict"] == "deny" or one["code"]:
+        yield from _why(one)
+    yield from _who(one)
+    if one["rules"]:
+        yield "rules that matched"
+        for rule in one["rules"]:
+            yield f"  {rule['name']}: {rule['effect']}"
+        more = one.get("rules_total", 0) - len(one["rules"])
+        if more > 0:
+            yield f"  and {more} more"
+    if one["limits"]:
+        yield "limits at that instant"
+        yield from map(_limit_line, one["limits"])
+    if one["attempts"]:
+        yield "attempts"
+        for attempt in one["attempts"]:
+            yield from _attempt_lines(attempt)
+        yield "usage, all attempts"
+        yield f"  {_usage(one['usage'])}"
+        yield f"  cost {_cost(one.get('cost_nano_usd'))}"
+    if one["phases_us"]:
+        spent = ", ".join(f"{name} {us}" for name, us in one["phases_us"].items())
+        yield f"time by phase, us: {spent}"
+    if not one.get("complete", True):
+        yield "still running: its last record is not written yet"
+
+
+def _headline(one: dict[str, Any]) -> str:
+    word = "DENIED" if one["verdict"] == "deny" else "allowed"
+    status = f" {one['status']}" if one["status"] else ""
+    stream = ", streamed" if one["stream"] else ""
+    what = " ".join(part for part in (one["dialect"], one["operation"]) if part)
+    model = f" for {one['model']}" if one["model"] else ""
+    return f"{word}{status}: {what}{model}{stream}"
+
+
+def _why(one: dict[str, Any]) -> Iterator[str]:
+    yield "why"
+    yield f"  {one['code']}: {one['reason']}" if one["code"] else f"  {one['reason']}"
+    if one.get("rule"):
+        yield f"  rule: {one['rule']}"
+    for limit in one["limits"]:
+        if limit["verdict"] in ("refused", "never", "table_full") and limit.get("enforced", True):
+            yield f"  limit: {_limit_text(limit)}"
+    if one.get("sampled"):
+        yield "  this record is a sample: more refusals of its sort came, see their counts"
+    known = _entry(one)
+    if known is not None:
+        yield f"  cause: {known.cause}"
+    if one.get("change"):
+        yield f"  {one['change']}"
+
+
+def _who(one: dict[str, Any]) -> Iterator[str]:
+    key = one["key"]
+    if key:
+        marks = {**(key.get("owner") or {}), **(key.get("tags") or {})}
+        shown = ", ".join(f"{name}={value}" for name, value in marks.items())
+        yield f"key {key['id']}" + (f" ({shown})" if shown else "")
+    asked = []
+    if one.get("input_estimate"):
+        asked.append(f"about {one['input_estimate']} input tokens")
+    if one.get("max_output_tokens"):
+        asked.append(f"at most {one['max_output_tokens']} output tokens")
+    if one.get("client_ip"):
+        asked.append(f"from {one['client_ip']}")
+    if one.get("labels"):
+        asked.append("labels " + ", ".join(one["labels"]))
+    if asked:
+        yield "asked " + ", ".join(asked)
+    if one["policy_version"]:
+        yield f"policy {one['policy_version']}"
+
+
+def _limit_line(limit: dict[str, Any]) -> str:
+    shadow = "" if limit.get("enforced", True) else " (shadow)"
+    return f"  {limit['verdict']:<8} {_limit_text(limit)}{shadow}"
+
+
+def _limit_text(limit: dict[str, Any]) -> str:
+    whose = f" for {limit['key']}" if limit["key"] else ""
+    text = (
+        f"{limit['name']}{whose}: {_in_unit(limit['used'], limit)} of "
+        f"{_in_unit(limit['limit'], limit)} {limit['unit']} used"
+    )
+    if limit["held"]:
+        text += f" ({_in_unit(limit['held'], limit)} held by running requests)"
+    if limit["taken"]:
+        text += f", this request {_in_unit(limit['taken'], limit)}"
+    if limit["reset_ms"]:
+        text += f", full again in {duration(limit['reset_ms'] * 1_000_000)}"
+    return text
+
+
+def _attempt_lines(attempt: dict[str, Any]) -> Iterator[str]:
+    status = f" {attempt['status']}" if attempt["status"] else ""
+    code = f" {attempt['code']}" if attempt.get("code") else ""
+    took = f", {attempt['duration_ms']:.0f} ms" if attempt.get("duration_ms") else ""
+    yield (
+        f"  {attempt['number']}. {attempt['provider']}/{attempt['model']}: "
+        f"{attempt['fate']}{status}{code}{took}"
+    )
+    if attempt["usage"] is not None:
+        yield f"     {_usage(attempt['usage'])}, cost {_cost(attempt['cost_nano_usd'])}"
+
+
+def _usage(usage: dict[str, Any]) -> str:
+    parts = [_counted(usage, "input_tokens", "input")]
+    if usage["cached_input_tokens"]:
+        parts.append(f"{usage['cached_input_tokens']} of it cached")
+    if usage["cache_write_tokens"]:
+        parts.append(f"{usage['cache_write_tokens']} of it cache writes")
+    parts.append(_counted(usage, "output_tokens", "output"))
+    if usage["reasoning_tokens"]:
+        parts.append(f"{usage['reasoning_tokens']} of it reasoning")
+    return ", ".join(parts) + f" ({usage['provenance']})"
+
+
+def _counted(usage: dict[str, Any], field: str, name: str) -> str:
+    low, high = usage["interval"][field]
+    point = usage[field]
+    if low == high == point:
+        return f"{point} {name}"
+    return f"{point} {name} (between {low} and {'no known bound' if high is None else high})"
+
+
+def _cost(nano_usd: int | None) -> str:
+    if nano_usd is None:
+        return "unknown (no price for this model)"
+    return f"${nano_usd / 1e9:.9f}".rstrip("0").rstrip(".")
+
+
+def _in_unit(number: int, limit: dict[str, Any]) -> str:
+    if limit["unit"] == "cost":
+        return f"${number / 1e6:.6f}".rstrip("0").rstrip(".")
+    return str(number)
+
+
+def _entry(decision: dict[str, Any]) -> catalogue.Entry | None:
+    try:
+        return catalogue.entry(decision["code"]) if decision["code"] else None
+    except (KeyError, ValueError):
+        return None  # of a newer writer
+
+
+def _refusal(decision: dict[str, Any]) -> Refusal:
+    limits = [
+        LimitState(
+            name=one["name"], unit=one["unit"], limit=one["limit"], used=one["used"],
+            held=one["held"], taken=one["taken"], wait_ns=(one.get("wait_ms") or 0) * 1_000_000,
+            reset_ns=one["reset_ms"] * 1_000_000, verdict=_VERDICTS.get(one["verdict"], UNDONE),
+            enforced=one.get("enforced", True), key=one["key"],
+        )
+        for one in decision["limits"]
+    ]
+    return Refusal(
+        code=int(decision["code"].removeprefix("FGW-")), request_id=decision["request_id"],
+        rule=decision.get("rule") or "", reason="", status=decision["status"] or 0, limits=limits,
+        input_estimate=decision.get("input_estimate") or 0,
+        output_max=decision.get("max_output_tokens") or 0,
+    )

@@ -1,0 +1,15 @@
+# READ FIRST: the phases of a request, in order. One Journey per worker.
+from libc.stdint cimport uint32_t
+
+from fastgw.exchange cimport Exchange
+from fastgw.listener.attempts cimport Attempts
+
+
+cdef class Journey(Attempts):
+    cdef int _policy(self, Exchange x) except -1
+    cdef int _route(self, Exchange x) except -1
+    cdef int _limit(self, Exchange x) except -1
+    cdef int _admit(self, Exchange x) except -1
+    cdef int _own(self, Exchange x) except -1
+    cdef int _dims(self, Exchange x) except -1
+    cdef int _name_buckets(self, Exchange x, uint32_t inserted) except -1

@@ -1,0 +1,366 @@
+"""READ FIRST. The journey of a request: every phase, in order.
+
+    HEAD DIALECT AUTHENTICATE BODY IDENTIFY POLICY ROUTE LIMIT | UPSTREAM STREAM USAGE SETTLE
+
+``arrive`` goes from DIALECT to BODY, ``decide`` from IDENTIFY to the request's first byte to the
+provider; both run to completion inside one callback. What follows is in ``listener.attempts``:
+``on_head`` and ``on_body`` are STREAM, ``_settle`` is USAGE and SETTLE. Each phase is a room's
+function; here is only what happens next.
+"""
+
+cimport cython
+from libc.stdint cimport uint16_t, uint32_t, uint64_t, uint8_t
+from libc.string cimport memcmp, memset
+
+from fastgw.codes cimport (
+    CODE_CONNECTIONS_FULL,
+    CODE_DENIED,
+    CODE_KEY_SCOPE,
+    CODE_LEDGER_FULL,
+    CODE_MODEL_UNKNOWN,
+    CODE_NO_CANDIDATE,
+    CODE_PROVIDER_UNKNOWN,
+)
+from fastgw.exchange cimport (
+    AUTHENTICATE,
+    BODY,
+    DIALECT,
+    Exchange,
+    HEAD,
+    IDENTIFY,
+    LIMIT,
+    POLICY,
+    ROUTE,
+    SETTLE,
+    STREAM,
+    UPSTREAM,
+)
+from fastgw.identity.facts cimport Facts
+from fastgw.identity.identify cimport authenticate, field, find_route, identify
+from fastgw.identity.keys cimport Principal
+from fastgw.ledger.entries cimport post_request
+from fastgw.ledger.journal cimport JOURNAL_FULL, Journal
+from fastgw.limit.limits cimport Holds, Limits
+from fastgw.limit.verdict cimport limit_code
+from fastgw.native.clock cimport fgw_clock_wall_ns
+from fastgw.native.counters cimport (
+    FGW_COUNT_ALLOWED,
+    FGW_COUNT_HOLDS_FULL,
+    FGW_HISTOGRAM_OVERHEAD,
+    fgw_count,
+    fgw_count_time,
+)
+from fastgw.native.dialect cimport FGW_OPERATION_COUNT_TOKENS, FGW_ROUTE_METERED
+from fastgw.native.http1 cimport FGW_H_X_REQUEST_ID
+from fastgw.native.record cimport (
+    FGW_NAME_ACCOUNT,
+    FGW_NAME_LABEL,
+    FGW_NAME_MODEL,
+    FGW_NAME_USER,
+    FGW_UNIT_INPUT_TOKENS,
+    FGW_UNIT_OUTPUT_TOKENS,
+    FGW_UNIT_REQUESTS,
+    FGW_UNIT_TOKENS,
+)
+from fastgw.native.wheel cimport (
+    fgw_timer,
+    fgw_wheel_advance,
+    fgw_wheel_arm,
+    fgw_wheel_disarm,
+    fgw_wheel_init,
+    fgw_wheel_pop,
+)
+from fastgw.policy.policy cimport PrincipalPart
+from fastgw.shm.segment cimport Segment
+from fastgw.stream.batch cimport Batch
+from fastgw.stream.relay cimport Relay
+from fastgw.usage.account cimport account
+from fastgw.upstream.route cimport Candidate, Route
+from fastgw.wire.link cimport Link, Scratch
+from fastgw.listener.downstream cimport Downstream
+
+
+cdef enum:
+    SPARE_MAX = 256          # exchanges kept for the next requests
+    RETRY_CREDIT_MAX = 10    # retries that a burst of failures may use at once
+
+
+@cython.final
+cdef class Journey(Attempts):
+    """All phases of one worker's requests. ``fastgw.listener.build`` puts it together."""
+
+    def __init__(self, plan, *, Segment segment, int slot, Journal journal, loop, log):
+        """``plan``: process.plan.Plan. The segment's counters and holds of ``slot`` are ours."""
+        self.policy = plan.policy
+        self.keys = plan.keys
+        self.routes = plan.routes
+        self.texts = plan.texts
+        self.refusals = plan.refusals
+        self.limits = Limits(plan.limit_specs, Holds(segment, slot))
+        self.facts = Facts(self.policy.dynamic_facts, self.policy.facts_used)
+        self.journal = journal
+        self.loop = loop
+        self.log = log
+        self.batch = Batch()
+        self.scratch = Scratch()
+        self._segment = segment
+        self.counters = segment.counters_of(slot)
+        self.head_limits.head_max = <uint32_t>min(plan.head_max, 65535)
+        self.head_limits.target_max = 8192
+        self.head_limits.headers_max = 100
+        self.body_max = plan.body_max
+        self.retry_credit = RETRY_CREDIT_MAX
+        self.retry_share = plan.retry_share
+        self.spare = []
+        self.running = set()
+        self.wall_offset_ns = fgw_clock_wall_ns() - self.look()
+        fgw_wheel_init(&self.wheel, self.now_ns)
+        plan.begin_worker(journal)
+
+    # ------------------------------------------------------------------ exchanges and time
+    cdef Exchange take_exchange(self, Link client, uint64_t now_ns):
+        cdef Exchange x
+        if self.spare:
+            x = <Exchange>self.spare.pop()
+        else:
+            x = Exchange()
+            x.relay = Relay(self.batch)
+        x.reset()
+        x.client = client
+        x.began_ns = now_ns
+        x.wall_ns = now_ns + self.wall_offset_ns
+        return x
+
+    cdef int give_back(self, Exchange x) except -1:
+        x.client = None
+        x.connection = None
+        if len(self.spare) < SPARE_MAX:
+            self.spare.append(x)
+        return 0
+
+    cdef int arm(self, Link link, uint64_t deadline_ns) except -1:
+        fgw_wheel_arm(&self.wheel, &link.timer, deadline_ns)
+        return 0
+
+    cdef int disarm(self, Link link) except -1:
+        fgw_wheel_disarm(&self.wheel, &link.timer)
+        return 0
+
+    def tick(self):
+        """Every 100 ms: time-outs, counts of refusals."""
+        cdef uint64_t now = self.look()
+        cdef fgw_timer *timer
+        self.wall_offset_ns = fgw_clock_wall_ns() - now
+        fgw_wheel_advance(&self.wheel, now)
+        while True:
+            timer = fgw_wheel_pop(&self.wheel)
+            if timer == NULL:
+                break
+            (<Link>timer.owner).on_timer(now)
+        self.journal.flush(now)
+
+    # ------------------------------------------------------------------ HEAD to BODY
+    cdef int arrive(self, Exchange x) except -1:
+        """The head is whole. Returns 1 where the request was answered without its body."""
+        cdef int code
+        self._begin(x)
+        if x.head.path.len > 8 and memcmp(x.bytes + x.head.path.off, b"/fastgw/", 8) == 0:
+            return self._own(x)
+        x.phase = DIALECT
+        code = find_route(x)
+        if code == 0:
+            x.phase = AUTHENTICATE
+            code = authenticate(x, self.keys)
+        if code:
+            self.refuse(x, code)
+            return 1
+        x.phase = BODY
+        return 0
+
+    cdef int refuse_head(self, Exchange x) except -1:
+        """Phase HEAD: the bytes are no request."""
+        self._begin(x)
+        x.status = x.head.status
+        return self.refuse(x, self.refusals.head_code(x.head.error, x.head.status))
+
+    cdef int _own(self, Exchange x) except -1:
+        """The gateway's own paths: no provider, no record."""
+        cdef bytes answer = self.refusals.own(
+            x.bytes[x.head.path.off:x.head.path.off + x.head.path.len],
+            x.bytes[x.head.method_text.off:x.head.method_text.off + x.head.method_text.len],
+            x.id_text[:x.id_length], not x.head.keep_alive,
+        )
+        x.client.send_bytes(answer, <size_t>len(answer))
+        x.refused = True
+        self._leave(x)
+        (<Downstream>x.client).refused(x)
+        return 1
+
+    # ------------------------------------------------------------------ IDENTIFY to LIMIT
+    cdef int decide(self, Exchange x) except -1:
+        """The request is whole: decide on it, and send it on or refuse it."""
+        cdef int code
+        if self.draining:
+            (<Downstream>x.client).close_after = True
+        x.phase = IDENTIFY
+        code = identify(x, &self.scan)
+        if code == 0:
+            x.phase = POLICY
+            code = self._policy(x)
+        if code == 0:
+            x.phase = ROUTE
+            code = self._route(x)
+        if code == 0:
+            x.phase = LIMIT
+            code = self._limit(x)
+        if code:
+            return self.refuse(x, code)
+        return self._admit(x)
+
+    cdef int _policy(self, Exchange x) except -1:
+        cdef PrincipalPart part = <PrincipalPart>(<Principal>x.principal).part
+        self.facts.fill(x, (<Downstream>x.client).address_text)
+        self.policy.run(self.facts.values, part, &x.effects)
+        self._dims(x)
+        if x.effects.denied:
+            return x.effects.code or CODE_DENIED
+        x.output_max = <uint64_t>x.ask.output_limit if x.ask.output_limit > 0 else 0
+        if x.effects.output_max > 0:
+            if x.output_max == 0 or <uint64_t>x.effects.output_max < x.output_max:
+                x.output_max = <uint64_t>x.effects.output_max
+                x.output_bound = x.output_max * x.ask.n
+                x.rule_line = self.refusals.rule_line(x.effects.output_rule)
+            if x.output_expected > x.output_bound:
+                x.output_expected = x.output_bound
+        return 0
+
+    cdef int _dims(self, Exchange x) except -1:
+        """What usage is summed by, as hashes; each name is posted once."""
+        cdef uint8_t text[64]
+        cdef const uint8_t *value = NULL
+        cdef uint32_t i, length
+        cdef Principal principal
+        principal = <Principal>x.principal
+        x.dims.account = principal.account_hash
+        self.journal.name_known(
+            FGW_NAME_ACCOUNT, principal.account_hash, principal.account,
+            <size_t>len(principal.account),
+        )
+        x.dims.dialect = x.route.dialect
+        x.dims.operation = x.route.operation
+        x.dims.stream = x.ask.flags & 1
+        x.dims.model = self.journal.name(
+            FGW_NAME_MODEL, <const uint8_t *>x.ask.model, x.ask.model_bytes
+        )
+        if x.ask.user_bytes:
+            x.dims.user = self.journal.name(
+                FGW_NAME_USER, <const uint8_t *>x.ask.user, x.ask.user_bytes
+            )
+        for i in range(<uint32_t>len(self.policy.labels)):
+            length = self.policy.label(i, self.facts.values, text, sizeof(text))
+            x.dims.label[i] = self.journal.name(FGW_NAME_LABEL, text, length)
+        return 0
+
+    cdef int _route(self, Exchange x) except -1:
+        """Reads ask, pinned. Writes path, candidate. Explains 404, 503."""
+        cdef Route route = None
+        cdef size_t i
+        cdef const uint8_t *model = <const uint8_t *>x.ask.model
+        cdef PrincipalPart part = <PrincipalPart>(<Principal>x.principal).part
+        cdef Candidate candidate
+        x.split_model = 0
+        if x.pinned_length:
+            route = self.routes.pinned(x.bytes + x.pinned_at, x.pinned_length)
+            if route is None:
+                return CODE_PROVIDER_UNKNOWN
+        elif x.ask.model_bytes:
+            route = self.routes.find(model, x.ask.model_bytes)
+            if route is None:
+                for i in range(x.ask.model_bytes):
+                    if model[i] == c"/":
+                        route = self.routes.pinned(model, i)
+                        if route is not None:
+                            x.split_model = <uint16_t>(i + 1)
+                        break
+            if route is None:
+                route = self.routes.default(x.route.dialect)
+                if route is None and self.routes.strict:
+                    return CODE_MODEL_UNKNOWN
+        else:
+            route = self.routes.any_of(x.route.dialect)
+        if route is None:
+            return CODE_NO_CANDIDATE
+        candidate = route.first(x.route.dialect)
+        if candidate is None:
+            return CODE_NO_CANDIDATE
+        if part is not None and not part.allows_provider(
+            candidate.provider.id_text, <uint32_t>len(candidate.provider.id_text)
+        ):
+            return CODE_KEY_SCOPE
+        x.path = route
+        x.candidate = candidate
+        return 0
+
+    cdef int _limit(self, Exchange x) except -1:
+        """Reads effects.demands. Writes hold, traces. Explains 429, 503."""
+        cdef uint32_t inserted = 0
+        cdef int refused
+        cdef uint64_t now = self.look()
+        x.decided_ns = now
+        x.hold = self.limits.hold_acquire(&x.id, x.wall_ns)
+        if x.hold == NULL:
+            fgw_count(self.counters, FGW_COUNT_HOLDS_FULL, 1)
+            return CODE_CONNECTIONS_FULL
+        memset(&x.expected, 0, sizeof(x.expected))
+        x.expected.by_unit[<int>FGW_UNIT_REQUESTS] = 1
+        x.expected.by_unit[<int>FGW_UNIT_INPUT_TOKENS] = x.input_estimate
+        x.expected.by_unit[<int>FGW_UNIT_OUTPUT_TOKENS] = x.output_expected
+        x.expected.by_unit[<int>FGW_UNIT_TOKENS] = x.input_estimate + x.output_expected
+        refused = self.limits.take(
+            &x.effects, &x.expected, now, x.hold, x.traces, &inserted
+        )
+        x.n_traces = x.effects.n_demands
+        if inserted:
+            self._name_buckets(x, inserted)
+        if refused:
+            return limit_code(x)
+        return 0
+
+    cdef int _name_buckets(self, Exchange x, uint32_t inserted) except -1:
+        """Once in a bucket's life: tell people what its word stands for."""
+        cdef int i
+        cdef bytes text, key
+        for i in range(x.effects.n_demands):
+            if not inserted >> i & 1:
+                continue
+            key = x.effects.key_text[
+                x.effects.demands[i].text_offset:
+                x.effects.demands[i].text_offset + x.effects.demands[i].text_length
+            ]
+            text = self.refusals.bucket_name(
+                x.effects.demands[i].limit, key, x.effects.demands[i].enforced
+            )
+            self.journal.name_bucket(x.traces[i].identity, text, <size_t>len(text))
+        return 0
+
+    cdef int _admit(self, Exchange x) except -1:
+        """Record the admission (law: before anything is spent), then make the first attempt."""
+        cdef const uint8_t *value = NULL
+        cdef size_t length = field(x, FGW_H_X_REQUEST_ID, &value)
+        if length:
+            x.client_request_id = self.journal.name_request(&x.id, value, length, False)
+        x.room = post_request(
+            x, self.journal, self.policy.version_hash, (<Downstream>x.client).address,
+            x.decided_ns,
+        )
+        if x.room == JOURNAL_FULL:
+            return self.refuse(x, CODE_LEDGER_FULL)
+        fgw_count(self.counters, FGW_COUNT_ALLOWED, 1)
+        fgw_count_time(self.counters, FGW_HISTOGRAM_OVERHEAD, x.decided_ns - x.began_ns)
+        x.generates = (
+            x.route.flags & FGW_ROUTE_METERED
+            and x.route.operation != FGW_OPERATION_COUNT_TOKENS
+        )
+        if self.retry_credit < RETRY_CREDIT_MAX:
+            self.retry_credit += self.retry_share
+        return self._attempt(x)

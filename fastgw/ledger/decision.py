@@ -1,0 +1,252 @@
+"""One request as `explain` and `/api/decisions` show it, rendered from its records alone."""
+
+from __future__ import annotations
+
+import ipaddress
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from fastgw.dialect.names import DIALECTS, OPERATIONS
+from fastgw.ledger.names import Names
+from fastgw.ledger.records import (
+    NAME_LABEL,
+    NAME_LIMIT,
+    NAME_MODEL,
+    NAME_POLICY,
+    NAME_PROVIDER,
+    NAME_PROVIDER_KEY,
+    NAME_REASON,
+    NAME_REQUEST,
+    NAME_RULE,
+    NAME_USER,
+    UNBOUNDED,
+    Close,
+    LimitTrace,
+    Name,
+    Open,
+    Record,
+    Request,
+    RuleTrace,
+)
+from fastgw.ledger.usage import normalise
+from fastgw.ledger.vocabulary import (
+    ACTIONS,
+    FATES,
+    LIMIT_VERDICTS,
+    PHASES,
+    PROVENANCES,
+    UNITS,
+    word,
+)
+
+_FATE_OPEN = 0
+
+
+@dataclass
+class Story:
+    """All records of one request."""
+
+    request: Request | None = None
+    opens: dict[int, Open] = field(default_factory=dict)
+    closes: dict[int, Close] = field(default_factory=dict)
+    client_request_id: str = ""
+
+    def add(self, record: Record) -> None:
+        if isinstance(record, Request):
+            self.request = record
+        elif isinstance(record, Open):
+            self.opens[record.attempt] = record
+        elif isinstance(record, Close):
+            self.closes[record.attempt] = record
+        elif isinstance(record, Name) and record.space == NAME_REQUEST:
+            self.client_request_id = record.text
+
+    @property
+    def known(self) -> bool:
+        return self.request is not None or bool(self.opens) or bool(self.closes)
+
+    @property
+    def last(self) -> Close | None:
+        return self.closes[max(self.closes)] if self.closes else None
+
+
+def render(story: Story, names: Names) -> dict[str, Any]:
+    """The shape of INTERFACE section 5; members beyond it stand at the end."""
+    request, last = story.request, story.last
+    some = request or last or next(iter(story.opens.values()))
+    denied = request is not None and request.verdict == 1
+    attempts = [_attempt(number, story, names) for number in sorted({*story.opens, *story.closes})]
+    code = request.code if request is not None and denied else last.code if last else 0
+    decision = {
+        "request_id": str(some.id),
+        "time": _time(some.wall_ns),
+        "verdict": "deny" if denied else "allow",
+        "status": request.status if request is not None and denied else last.status if last else None,
+        "dialect": word(DIALECTS, some.dims.dialect),
+        "operation": word(OPERATIONS, some.dims.operation),
+        "model": names.text(NAME_MODEL, some.dims.model),
+        "stream": bool(some.dims.stream),
+        "key": names.account(some.dims.account) if some.dims.account else None,
+        "policy_version": "",
+        "code": f"FGW-{code:03d}" if code else None,
+        "reason": None,
+        "rules": [],
+        "limits": [],
+        "attempts": attempts,
+        "usage": _sum_usage(list(story.closes.values())),
+        "phases_us": _phases(request, last),
+        "cost_nano_usd": _sum_cost(list(story.closes.values())),
+        "user": names.text(NAME_USER, some.dims.user) or None,
+        "labels": [text for one in some.dims.labels if (text := names.text(NAME_LABEL, one))],
+        "client_request_id": story.client_request_id or None,
+        "complete": denied or bool(last and last.final),
+    }
+    if request is not None:
+        decision |= _decided(request, names)
+    return decision
+
+
+def _decided(request: Request, names: Names) -> dict[str, Any]:
+    """What only the REQUEST record knows."""
+    return {
+        "policy_version": names.text(NAME_POLICY, request.policy_version).removeprefix("?"),
+        "reason": names.text(NAME_REASON, request.reason) or None,
+        "rules": [_rule(rule, names) for rule in request.rules],
+        "limits": [_limit(limit, names) for limit in request.limits],
+        "rule": names.text(NAME_RULE, request.rule) or None,
+        "rules_total": request.rules_total,
+        "phase": word(PHASES, request.phase),
+        "client_ip": _address(request.client_ip),
+        "input_bytes": request.input_bytes,
+        "input_estimate": request.input_estimate,
+        "max_output_tokens": request.output_max or None,
+        "tools": bool(request.tools),
+        "sampled": bool(request.sampled),
+    }
+
+
+def _rule(rule: RuleTrace, names: Names) -> dict[str, Any]:
+    action = word(ACTIONS, rule.action)
+    effect = action or "matched, without effect"
+    if action == "cap-output":
+        effect = f"cap-output: at most {rule.value} output tokens"
+    elif rule.code:
+        effect = f"{action}: FGW-{rule.code:03d}"
+    if not rule.enforced:
+        effect += " (shadow: not enforced)"
+    return {
+        "name": names.text(NAME_RULE, rule.rule), "matched": True,
+        "enforced": bool(rule.enforced), "effect": effect,
+    }
+
+
+def _limit(limit: LimitTrace, names: Names) -> dict[str, Any]:
+    bucket = names.bucket(limit.identity)
+    key = bucket.get("key", "")
+    return {
+        "name": names.text(NAME_LIMIT, limit.rule) or bucket.get("name", ""),
+        "key": ", ".join(map(str, key)) if isinstance(key, list) else str(key),
+        "unit": word(UNITS, limit.unit),
+        "used": limit.used,
+        "held": limit.held,
+        "limit": limit.limit,
+        "reset_ms": -(-limit.reset_ns // 1_000_000),
+        "taken": limit.taken,
+        "verdict": word(LIMIT_VERDICTS, limit.verdict),
+        "wait_ms": -(-limit.wait_ns // 1_000_000) if limit.wait_ns else None,
+        "enforced": bool(limit.enforced),
+    }
+
+
+def _attempt(number: int, story: Story, names: Names) -> dict[str, Any]:
+    opened, close = story.opens.get(number), story.closes.get(number)
+    some = close or opened
+    assert some is not None
+    shown = {
+        "number": number,
+        "provider": names.text(NAME_PROVIDER, some.dims.provider),
+        "model": names.text(NAME_MODEL, some.dims.upstream_model),
+        "status": close.status or None if close else None,
+        "fate": word(FATES, close.fate if close else _FATE_OPEN),
+        "usage": _usage(close) if close else None,
+        "cost_nano_usd": close.cost_nano_usd if close else None,
+    }
+    if close is not None:
+        shown |= {
+            "code": f"FGW-{close.code:03d}" if close.code else None,
+            "started": _time(close.started_ns or close.wall_ns),
+            "duration_ms": max(0, close.wall_ns - (close.started_ns or close.wall_ns)) / 1e6,
+            "events": close.events,
+            "bytes_in": close.bytes_in,
+            "bytes_out": close.bytes_out,
+        }
+    if opened is not None:
+        shown["provider_key"] = names.text(NAME_PROVIDER_KEY, opened.provider_key) or None
+    return shown
+
+
+def _usage(close: Close) -> dict[str, Any]:
+    high = None if close.output_high == UNBOUNDED else close.output_high
+    return {
+        **normalise(asdict(close.tokens)),
+        "provenance": word(PROVENANCES, close.provenance),
+        "interval": {
+            "input_tokens": [close.input_low, close.input_high],
+            "output_tokens": [close.output_low, high],
+        },
+        "provenances": {
+            "input_tokens": word(PROVENANCES, close.input_provenance),
+            "output_tokens": word(PROVENANCES, close.output_provenance),
+        },
+        "classes": asdict(close.tokens),
+    }
+
+
+def _sum_usage(closes: list[Close]) -> dict[str, Any]:
+    """Of all attempts together; the weakest provenance, since a sum is as good as its worst part."""
+    total: dict[str, Any] = normalise(
+        {name: sum(getattr(close.tokens, name) for close in closes) for name in _CLASSES}
+    )
+    bounds = [close.output_high for close in closes]
+    weakest = max((close.provenance for close in closes), default=0)
+    return total | {
+        "provenance": word(PROVENANCES, weakest),
+        "interval": {
+            "input_tokens": [
+                sum(close.input_low for close in closes), sum(close.input_high for close in closes)
+            ],
+            "output_tokens": [
+                sum(close.output_low for close in closes),
+                None if UNBOUNDED in bounds else sum(bounds),
+            ],
+        },
+    }
+
+
+_CLASSES = tuple(Close.__dataclass_fields__["tokens"].default_factory().__slots__)  # type: ignore
+
+
+def _sum_cost(closes: list[Close]) -> int | None:
+    known = [close.cost_nano_usd for close in closes]
+    return None if None in known else sum(cost for cost in known if cost is not None)
+
+
+def _phases(request: Request | None, last: Close | None) -> dict[str, int]:
+    """Microseconds by phase; the final CLOSE has all, a REQUEST those up to the decision."""
+    spent = last.phase_us if last is not None and last.final else ()
+    if not any(spent) and request is not None:
+        spent = request.phase_us
+    return {name: us for name, us in zip(PHASES, spent, strict=False) if us}
+
+
+def _time(wall_ns: int) -> str:
+    moment = datetime.fromtimestamp(wall_ns // 1_000_000_000, UTC)
+    return moment.strftime("%Y-%m-%dT%H:%M:%S") + f".{wall_ns // 1_000_000 % 1000:03d}Z"
+
+
+def _address(raw: bytes) -> str | None:
+    if not any(raw):
+        return None
+    address = ipaddress.IPv6Address(raw)
+    return str(address.ipv4_mapped or address)

@@ -1,0 +1,56 @@
+"""Hashes to texts, at read time: a name may be recorded after the record that uses it."""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import Any
+
+import orjson
+
+from fastgw.ledger.records import NAME_ACCOUNT, NAME_BUCKET
+from fastgw.ledger.schema import signed
+
+
+class Names:
+    """Looks names up in a ledger, each once."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+        self._known: dict[tuple[int, int, int], str] = {}
+        self._accounts: dict[int, dict[str, Any]] = {}
+
+    def text(self, space: int, hash0: int, hash1: int = 0) -> str:
+        """'' for 0; the hash itself in hexadecimal where its name was lost."""
+        if hash0 == 0 and hash1 == 0:
+            return ""
+        key = (space, hash0, hash1)
+        known = self._known.get(key)
+        if known is None:
+            row = self._connection.execute(
+                "SELECT text FROM name WHERE (space, hash0, hash1) = (?, ?, ?)",
+                (space, signed(hash0), signed(hash1)),
+            ).fetchone()
+            known = row[0].decode(errors="replace") if row else f"?{hash0:016x}"
+            self._known[key] = known
+        return known
+
+    def account(self, hash0: int) -> dict[str, Any]:
+        """{"id", "owner", "tags"}: the key as it was then."""
+        known = self._accounts.get(hash0)
+        if known is None:
+            text = self.text(NAME_ACCOUNT, hash0)
+            known = _object(text) or {"id": text, "owner": {}, "tags": {}}
+            self._accounts[hash0] = known
+        return known
+
+    def bucket(self, identity: tuple[int, int]) -> dict[str, Any]:
+        """{"name", "unit", "key", …} of a limit's word; empty where its name was lost."""
+        return _object(self.text(NAME_BUCKET, *identity)) or {}
+
+
+def _object(text: str) -> dict[str, Any] | None:
+    try:
+        found = orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return None
+    return found if isinstance(found, dict) else None

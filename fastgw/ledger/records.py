@@ -1,0 +1,363 @@
+"""Records as Python sees them: read for `explain`, built for the supervisor and for tests.
+
+Sizes and offsets are those of csrc/fgw_record.h; tests/ledger/test_records.py has gcc's word for it.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+REQUEST, OPEN, CLOSE, NAME, REFUSED = 1, 2, 3, 4, 5
+VERSION = 1
+UNBOUNDED = 2**64 - 1
+
+NAME_ACCOUNT, NAME_MODEL, NAME_PROVIDER, NAME_RULE, NAME_LIMIT, NAME_BUCKET = 1, 2, 3, 4, 5, 6
+NAME_USER, NAME_LABEL, NAME_REASON, NAME_POLICY, NAME_REQUEST, NAME_PROVIDER_KEY = range(7, 13)
+
+FATE_DELIVERED, FATE_CUT_BY_CLIENT, FATE_CUT_BY_CAP, FATE_FAILED_BEFORE_FIRST_BYTE = 1, 2, 3, 4
+FATE_FAILED_IN_STREAM, FATE_RETRIED_AWAY, FATE_WORKER_LOST = 5, 6, 7
+
+PROVENANCE_NONE, PROVENANCE_PROVIDER, PROVENANCE_COUNTED, PROVENANCE_ESTIMATED = 0, 1, 2, 3
+
+HEAD = struct.Struct("<IBBHQIHHQQ")
+DIMS = struct.Struct("<5Q4Q3B5x")
+TOKENS = struct.Struct("<8Q")
+REQUEST_BODY = struct.Struct("<QQ16sIIIHHQQ4BHBB16I")
+RULE = struct.Struct("<QBBHIq")
+LIMIT = struct.Struct("<2Q7Q3B5x")
+OPEN_BODY = struct.Struct("<QQQBB6x")
+HELD = struct.Struct("<3Q")
+CLOSE_BODY = struct.Struct("<4QqIHH6BHII3Q16I")
+NAME_BODY = struct.Struct("<2QBBHI")
+REFUSED_BODY = struct.Struct("<QQHHIQ")
+
+BODY = HEAD.size + DIMS.size
+
+
+@dataclass(slots=True)
+class RequestId:
+    """Names a request for ever."""
+
+    generation: int
+    worker: int
+    sequence: int
+
+    def __str__(self) -> str:
+        return f"{self.generation:08x}-{self.worker:02x}-{self.sequence:010x}"
+
+    @classmethod
+    def parse(cls, text: str) -> RequestId:
+        """From `x-fastgw-request-id`. Raises ValueError."""
+        parts = text.strip().split("-")
+        if len(parts) != 3:
+            raise ValueError(f"{text!r} is no request id (it looks like 00000001-00-000000000a)")
+        try:
+            generation, worker, sequence = (int(part, 16) for part in parts)
+        except ValueError:
+            raise ValueError(f"{text!r} is no request id: not hexadecimal") from None
+        if not (0 <= generation < 2**32 and 0 <= worker < 2**16 and 0 <= sequence < 2**63):
+            raise ValueError(f"{text!r} is no request id: a number is too large")
+        return cls(generation, worker, sequence)
+
+
+@dataclass(slots=True)
+class Dims:
+    """Name hashes that usage is summed by; 0: none."""
+
+    account: int = 0
+    model: int = 0
+    provider: int = 0
+    upstream_model: int = 0
+    user: int = 0
+    labels: tuple[int, int, int, int] = (0, 0, 0, 0)
+    dialect: int = 0
+    operation: int = 0
+    stream: int = 0
+
+    def pack(self) -> bytes:
+        return DIMS.pack(
+            self.account, self.model, self.provider, self.upstream_model, self.user, *self.labels,
+            self.dialect, self.operation, self.stream,
+        )
+
+    @classmethod
+    def unpack(cls, raw: bytes, at: int = 0) -> Dims:
+        words = DIMS.unpack_from(raw, at)
+        return cls(*words[:5], words[5:9], *words[9:])
+
+
+@dataclass(slots=True)
+class Head:
+    size: int
+    kind: int
+    sequence: int
+    id: RequestId
+    wall_ns: int
+
+
+def head(raw: bytes, at: int = 0) -> Head:
+    size, kind, _, _, sequence, generation, worker, _, number, wall_ns = HEAD.unpack_from(raw, at)
+    return Head(size, kind, sequence, RequestId(generation, worker, number), wall_ns)
+
+
+def split(records: bytes) -> Iterator[bytes]:
+    """The records of a span, one by one."""
+    at = 0
+    while at < len(records):
+        (size,) = struct.unpack_from("<I", records, at)
+        if size < HEAD.size:
+            raise ValueError("not whole records")
+        yield records[at : at + size]
+        at += size
+
+
+def _head(kind: int, size: int, id: RequestId, wall_ns: int) -> bytes:
+    return HEAD.pack(
+        size, kind, VERSION, 0, 0, id.generation, id.worker, 0, id.sequence, wall_ns
+    )
+
+
+@dataclass(slots=True)
+class RuleTrace:
+    rule: int
+    action: int = 0
+    enforced: int = 1
+    code: int = 0
+    value: int = 0
+
+
+@dataclass(slots=True)
+class LimitTrace:
+    identity: tuple[int, int]
+    rule: int
+    used: int = 0
+    held: int = 0
+    limit: int = 0
+    taken: int = 0
+    wait_ns: int = 0
+    reset_ns: int = 0
+    unit: int = 0
+    verdict: int = 1
+    enforced: int = 1
+
+
+@dataclass(slots=True)
+class Request:
+    id: RequestId
+    wall_ns: int
+    dims: Dims = field(default_factory=Dims)
+    policy_version: int = 0
+    client_request_id: int = 0
+    client_ip: bytes = bytes(16)
+    input_bytes: int = 0
+    input_estimate: int = 0
+    output_max: int = 0
+    status: int = 0
+    code: int = 0
+    rule: int = 0
+    reason: int = 0
+    verdict: int = 0
+    phase: int = 0
+    rules: list[RuleTrace] = field(default_factory=list)
+    limits: list[LimitTrace] = field(default_factory=list)
+    rules_total: int = 0
+    sampled: int = 0
+    tools: int = 0
+    phase_us: tuple[int, ...] = (0,) * 16
+
+    def pack(self) -> bytes:
+        body = REQUEST_BODY.pack(
+            self.policy_version, self.client_request_id, self.client_ip, self.input_bytes,
+            self.input_estimate, self.output_max, self.status, self.code, self.rule, self.reason,
+            self.verdict, self.phase, len(self.rules), len(self.limits),
+            self.rules_total or len(self.rules), self.sampled, self.tools, *self.phase_us,
+        )
+        body += b"".join(
+            RULE.pack(r.rule, r.action, r.enforced, r.code, 0, r.value) for r in self.rules
+        )
+        body += b"".join(
+            LIMIT.pack(
+                *one.identity, one.rule, one.used, one.held, one.limit, one.taken, one.wait_ns,
+                one.reset_ns, one.unit, one.verdict, one.enforced,
+            )
+            for one in self.limits
+        )
+        return _head(REQUEST, BODY + len(body), self.id, self.wall_ns) + self.dims.pack() + body
+
+    @classmethod
+    def unpack(cls, raw: bytes) -> Request:
+        first = head(raw)
+        words = REQUEST_BODY.unpack_from(raw, BODY)
+        n_rules, n_limits = words[12], words[13]
+        at = BODY + REQUEST_BODY.size
+        rules = []
+        for _ in range(n_rules):
+            rule, action, enforced, code, _, value = RULE.unpack_from(raw, at)
+            rules.append(RuleTrace(rule, action, enforced, code, value))
+            at += RULE.size
+        limits = []
+        for _ in range(n_limits):
+            one = LIMIT.unpack_from(raw, at)
+            limits.append(LimitTrace((one[0], one[1]), *one[2:]))
+            at += LIMIT.size
+        return cls(
+            first.id, first.wall_ns, Dims.unpack(raw, HEAD.size), *words[:12], rules, limits,
+            *words[14:17], tuple(words[17:]),
+        )
+
+
+@dataclass(slots=True)
+class Open:
+    id: RequestId
+    wall_ns: int
+    attempt: int = 1
+    dims: Dims = field(default_factory=Dims)
+    provider_key: int = 0
+    input_high: int = 0
+    output_high: int = UNBOUNDED
+    held: list[tuple[int, int, int]] = field(default_factory=list)  # identity (2), amount
+
+    def pack(self) -> bytes:
+        body = OPEN_BODY.pack(
+            self.provider_key, self.input_high, self.output_high, self.attempt, len(self.held)
+        ) + b"".join(HELD.pack(*one) for one in self.held)
+        return _head(OPEN, BODY + len(body), self.id, self.wall_ns) + self.dims.pack() + body
+
+    @classmethod
+    def unpack(cls, raw: bytes) -> Open:
+        first = head(raw)
+        key, input_high, output_high, attempt, n_held = OPEN_BODY.unpack_from(raw, BODY)
+        start = BODY + OPEN_BODY.size
+        held = [HELD.unpack_from(raw, start + index * HELD.size) for index in range(n_held)]
+        return cls(
+            first.id, first.wall_ns, attempt, Dims.unpack(raw, HEAD.size), key, input_high,
+            output_high, held,
+        )
+
+
+@dataclass(slots=True)
+class Tokens:
+    """Tokens by class, disjoint."""
+
+    input: int = 0
+    cached_input: int = 0
+    cache_write: int = 0
+    cache_write_1h: int = 0
+    output: int = 0
+    reasoning: int = 0
+    audio_input: int = 0
+    audio_output: int = 0
+
+
+@dataclass(slots=True)
+class Close:
+    """``cost_nano_usd`` None: price unknown. ``output_high`` UNBOUNDED: no bound known."""
+
+    id: RequestId
+    wall_ns: int
+    attempt: int = 1
+    fate: int = FATE_DELIVERED
+    dims: Dims = field(default_factory=Dims)
+    tokens: Tokens = field(default_factory=Tokens)
+    input_low: int = 0
+    input_high: int = 0
+    output_low: int = 0
+    output_high: int = 0
+    cost_nano_usd: int | None = None
+    price_version: int = 0
+    status: int = 0
+    code: int = 0
+    provenance: int = PROVENANCE_NONE
+    input_provenance: int = PROVENANCE_NONE
+    output_provenance: int = PROVENANCE_NONE
+    final: int = 1
+    events: int = 0
+    bytes_in: int = 0
+    bytes_out: int = 0
+    started_ns: int = 0
+    phase_us: tuple[int, ...] = (0,) * 16
+
+    def pack(self) -> bytes:
+        tokens = self.tokens
+        body = TOKENS.pack(
+            tokens.input, tokens.cached_input, tokens.cache_write, tokens.cache_write_1h,
+            tokens.output, tokens.reasoning, tokens.audio_input, tokens.audio_output,
+        ) + CLOSE_BODY.pack(
+            self.input_low, self.input_high, self.output_low, self.output_high,
+            -1 if self.cost_nano_usd is None else self.cost_nano_usd, self.price_version,
+            self.status, self.code, self.fate, self.provenance, self.input_provenance,
+            self.output_provenance, self.attempt, self.final, 0, self.events, 0,
+            self.bytes_in, self.bytes_out, self.started_ns, *self.phase_us,
+        )
+        return _head(CLOSE, BODY + len(body), self.id, self.wall_ns) + self.dims.pack() + body
+
+    @classmethod
+    def unpack(cls, raw: bytes) -> Close:
+        first = head(raw)
+        words = CLOSE_BODY.unpack_from(raw, BODY + TOKENS.size)
+        (fate, provenance, of_input, of_output, attempt, final) = words[8:14]
+        return cls(
+            first.id, first.wall_ns, attempt, fate, Dims.unpack(raw, HEAD.size),
+            Tokens(*TOKENS.unpack_from(raw, BODY)), *words[:4],
+            None if words[4] < 0 else words[4], *words[5:8], provenance, of_input, of_output,
+            final, words[15], *words[17:20], tuple(words[20:]),
+        )
+
+
+@dataclass(slots=True)
+class Name:
+    space: int
+    hash0: int
+    hash1: int
+    text: str
+    id: RequestId = field(default_factory=lambda: RequestId(0, 0, 0))
+    wall_ns: int = 0
+
+    def pack(self) -> bytes:
+        text = self.text.encode()
+        body = NAME_BODY.pack(self.hash0, self.hash1, self.space, 0, len(text), 0)
+        body += text + bytes(-len(text) % 8)
+        return _head(NAME, HEAD.size + len(body), self.id, self.wall_ns) + body
+
+    @classmethod
+    def unpack(cls, raw: bytes) -> Name:
+        first = head(raw)
+        hash0, hash1, space, _, length, _ = NAME_BODY.unpack_from(raw, HEAD.size)
+        start = HEAD.size + NAME_BODY.size
+        text = raw[start : start + length].decode(errors="replace")
+        return cls(space, hash0, hash1, text, first.id, first.wall_ns)
+
+
+@dataclass(slots=True)
+class Refused:
+    id: RequestId
+    wall_ns: int
+    rule: int = 0
+    account: int = 0
+    code: int = 0
+    status: int = 0
+    count: int = 0
+
+    def pack(self) -> bytes:
+        body = REFUSED_BODY.pack(self.rule, self.account, self.code, self.status, 0, self.count)
+        return _head(REFUSED, HEAD.size + len(body), self.id, self.wall_ns) + body
+
+    @classmethod
+    def unpack(cls, raw: bytes) -> Refused:
+        first = head(raw)
+        rule, account, code, status, _, count = REFUSED_BODY.unpack_from(raw, HEAD.size)
+        return cls(first.id, first.wall_ns, rule, account, code, status, count)
+
+
+Record = Request | Open | Close | Name | Refused
+_KINDS = {REQUEST: Request, OPEN: Open, CLOSE: Close, NAME: Name, REFUSED: Refused}
+
+
+def unpack_record(raw: bytes) -> Record:
+    """One whole record. Raises ValueError where its kind is unknown."""
+    kind = _KINDS.get(raw[4])
+    if kind is None:
+        raise ValueError(f"record kind {raw[4]} is unknown")
+    return kind.unpack(raw)

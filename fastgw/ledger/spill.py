@@ -1,0 +1,187 @@
+"""The spill log: where spans go while the store cannot take them.
+
+Files ``spill-<number>.log`` in the data directory, each a run of entries::
+
+    | magic | crc | length | slot u16 | lane u16 | ring u64 | first u64 | next u64 | packed.. |
+      u32     u32  |_ u32 __________________ crc32 is of all of this _______________________|
+
+An entry counts once `append` returned: it is synced, and so is the file's name. At open each file
+is cut after its last whole entry. Replaying twice is harmless, since the store knows what it has.
+"""
+
+from __future__ import annotations
+
+import os
+import struct
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+
+from fastgw.ledger.fold import pack, unpack
+from fastgw.ledger.span import Span
+
+_MAGIC = 0x53574746  # "FGWS"
+_ENTRY = struct.Struct("<IIIHHQQQ")
+_FILE_MAX = 64 << 20
+_GROUP_MAX = 4 << 20
+
+
+class Spill:
+    """The spill log of one data directory. Its methods raise OSError."""
+
+    def __init__(self, data_dir: Path) -> None:
+        self._dir = data_dir
+        self._fd = -1
+        self._size = 0
+        self._files = sorted(data_dir.glob("spill-*.log"))
+        self._next_number = 1 + max((_number(path) for path in self._files), default=0)
+        self._replayed = self._replaying = (0, 0)  # file index, offset
+        self.ends: dict[int, int] = {}  # ring -> position up to which spans stand here
+        for path in self._files:
+            self._recover(path)
+
+    @property
+    def empty(self) -> bool:
+        return not self._files
+
+    def size(self) -> int:
+        """Bytes on disk."""
+        return sum(path.stat().st_size for path in self._files)
+
+    def append(self, spans: list[Span]) -> None:
+        """Write and sync. On failure nothing of it counts, and the file is not written again:
+        after a failed sync nobody knows what the disk has."""
+        if self._fd < 0 or self._size > _FILE_MAX:
+            self._create()
+        entries = b"".join(map(_encode, spans))
+        try:
+            _write_all(self._fd, entries)
+            os.fdatasync(self._fd)
+        except OSError:
+            self._abandon()
+            raise
+        self._size += len(entries)
+        for span in spans:
+            self.ends[span.ring] = max(span.next, self.ends.get(span.ring, 0))
+
+    def pending(self) -> list[Span]:
+        """The next spans to be stored, oldest first; empty: all were."""
+        index, offset = self._replayed
+        while index < len(self._files):
+            spans, offset = _read_group(self._files[index], offset)
+            if spans:
+                self._replaying = (index, offset)
+                return spans
+            index, offset = index + 1, 0
+        return []
+
+    def stored(self) -> None:
+        """What `pending` gave last is in the store."""
+        self._replayed = self._replaying
+
+    def clear(self) -> None:
+        """All is in the store: delete the files."""
+        self._close()
+        for path in self._files:
+            path.unlink(missing_ok=True)
+        self._files = []
+        self._replayed = (0, 0)
+        self.ends.clear()
+        _sync_dir(self._dir)
+
+    def close(self) -> None:
+        self._close()
+
+    def _create(self) -> None:
+        self._close()
+        path = self._dir / f"spill-{self._next_number:08d}.log"
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC
+        self._fd = os.open(path, flags, 0o600)
+        self._next_number += 1
+        self._size = 0
+        self._files.append(path)
+        _sync_dir(self._dir)
+
+    def _abandon(self) -> None:
+        """Cut off what was not synced, as far as the disk lets us; the CRC guards the rest."""
+        try:
+            os.ftruncate(self._fd, self._size)
+            if self._size == 0:
+                self._files.pop().unlink(missing_ok=True)
+        except OSError:
+            pass
+        self._close()
+
+    def _close(self) -> None:
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
+
+    def _recover(self, path: Path) -> None:
+        offset, size = 0, path.stat().st_size
+        while True:
+            spans, after = _read_group(path, offset)
+            if not spans:
+                break
+            for span in spans:
+                self.ends[span.ring] = max(span.next, self.ends.get(span.ring, 0))
+            offset = after
+        if offset < size:
+            os.truncate(path, offset)
+
+
+def _number(path: Path) -> int:
+    digits = path.stem.removeprefix("spill-")
+    return int(digits) if digits.isdigit() else 0
+
+
+def _encode(span: Span) -> bytes:
+    records = pack(span.records)
+    entry = _ENTRY.pack(
+        _MAGIC, 0, len(records), span.slot, span.lane, span.ring, span.first, span.next
+    )
+    rest = entry[8:] + records
+    return struct.pack("<II", _MAGIC, zlib.crc32(rest)) + rest
+
+
+def _entries(path: Path, offset: int) -> Iterator[tuple[Span, int]]:
+    with open(path, "rb") as file:
+        file.seek(offset)
+        while True:
+            first = file.read(_ENTRY.size)
+            if len(first) < _ENTRY.size:
+                return
+            magic, crc, length, slot, lane, ring, start, end = _ENTRY.unpack(first)
+            if magic != _MAGIC:
+                return
+            records = file.read(length)
+            if len(records) < length or zlib.crc32(records, zlib.crc32(first[8:])) != crc:
+                return
+            offset += _ENTRY.size + length
+            yield Span(ring, slot, lane, start, end, unpack(records)), offset
+
+
+def _read_group(path: Path, offset: int) -> tuple[list[Span], int]:
+    spans: list[Span] = []
+    size = 0
+    for span, after in _entries(path, offset):
+        spans.append(span)
+        offset = after
+        size += len(span.records)
+        if size >= _GROUP_MAX:
+            break
+    return spans, offset
+
+
+def _write_all(fd: int, content: bytes) -> None:
+    view = memoryview(content)
+    while view:
+        view = view[os.write(fd, view) :]
+
+
+def _sync_dir(path: Path) -> None:
+    fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)

@@ -1,0 +1,608 @@
+"""Phases UPSTREAM to SETTLE: an admitted request's attempts, and the end of every exchange.
+
+``fastgw.journey`` comes first: it decides. Here the decision is carried out, attempt by attempt, and
+whatever happens on either side ends in ``_settle`` or ``refuse``, once.
+"""
+
+cimport cython
+from libc.stdint cimport int64_t, uint16_t, uint64_t, uint8_t
+from libc.string cimport memset
+
+from fastgw.codes cimport (
+    CODE_CLIENT_GONE,
+    CODE_CUT_BY_DRAIN,
+    CODE_INTERNAL,
+    CODE_LEDGER_FULL,
+    CODE_NO_CANDIDATE,
+    CODE_UPSTREAM_CUT,
+    CODE_UPSTREAM_MALFORMED,
+    CODE_UPSTREAM_TIMEOUT_CONNECT,
+    CODE_UPSTREAM_TIMEOUT_FIRST_BYTE,
+    CODE_UPSTREAM_TIMEOUT_IDLE,
+    CODE_UPSTREAM_TIMEOUT_TOTAL,
+)
+from fastgw.exchange cimport Exchange, HEAD, SETTLE, STREAM, UPSTREAM
+from fastgw.identity.keys cimport Principal
+from fastgw.ledger.entries cimport fill_close, post_open, post_refusal
+from fastgw.ledger.journal cimport JOURNAL_DROPPED, JOURNAL_FULL
+from fastgw.native.counters cimport (
+    FGW_COUNT_ATTEMPTS,
+    FGW_COUNT_CLIENT_ABORTS,
+    FGW_COUNT_DENIED,
+    FGW_COUNT_EVENTS,
+    FGW_COUNT_EXCEPTIONS,
+    FGW_COUNT_FATE,
+    FGW_COUNT_PAUSES_UPSTREAM,
+    FGW_COUNT_REQUESTS,
+    FGW_COUNT_RETRIES,
+    FGW_COUNT_STATUS_1XX,
+    FGW_COUNT_TIMEOUTS,
+    FGW_COUNT_TOKENS,
+    FGW_COUNT_UPSTREAM_CONNECTS,
+    FGW_COUNT_UPSTREAM_REUSED,
+    FGW_GAUGE_CONNECTIONS,
+    FGW_GAUGE_REQUESTS,
+    FGW_HISTOGRAM_FIRST_BYTE,
+    FGW_HISTOGRAM_REFUSAL,
+    FGW_HISTOGRAM_TOTAL,
+    fgw_count,
+    fgw_count_code,
+    fgw_count_time,
+)
+from fastgw.native.dialect cimport (
+    FGW_ROUTE_METERED,
+    fgw_edits_plan,
+    fgw_edits_slices,
+    fgw_slice,
+    fgw_want,
+)
+from fastgw.native.dialect_meter cimport FGW_EVENT_DONE, fgw_meter_init
+from fastgw.native.hold cimport (
+    fgw_hold_closed,
+    fgw_hold_closing,
+    fgw_hold_first_byte,
+    fgw_hold_open,
+    fgw_hold_sent,
+)
+from fastgw.native.http1 cimport (
+    FGW_FRAMING_CHUNKED,
+    FGW_FRAMING_LENGTH,
+    FGW_FRAMING_NONE,
+    FGW_M_HEAD,
+)
+from fastgw.native.policy cimport fgw_amounts
+from fastgw.native.record cimport (
+    FGW_FATE_CUT_BY_CLIENT,
+    FGW_FATE_DELIVERED,
+    FGW_FATE_FAILED_BEFORE_FIRST_BYTE,
+    FGW_FATE_FAILED_IN_STREAM,
+    FGW_FATE_RETRIED_AWAY,
+    FGW_NAME_MODEL,
+)
+from fastgw.stream.answer cimport write_answer_head
+from fastgw.stream.batch cimport BATCH_HEAD_BYTES
+from fastgw.stream.media cimport coding_of, is_event_stream
+from fastgw.stream.relay cimport (
+    FRAMING_CHUNKED,
+    FRAMING_CLOSE,
+    FRAMING_LENGTH,
+    FRAMING_NONE,
+    Framing,
+    Relay,
+)
+from fastgw.upstream.provider cimport Provider, ProviderKey
+from fastgw.upstream.request cimport write_head, write_id
+from fastgw.usage.account cimport account, amounts
+from fastgw.wire.link cimport Link, SENT_CLOSED, SENT_QUEUED, iovec
+from fastgw.listener.downstream cimport Downstream
+from fastgw.native.http1 cimport fgw_head
+from fastgw.upstream.connection cimport Connection
+from fastgw.upstream.route cimport Candidate, Route
+
+cdef enum:
+    RETRY_CREDIT_MAX = 10    # retries that a burst of failures may use at once
+
+
+cdef class Attempts(Receiver):
+    """What the journey does once a request is admitted. Fields are set by Journey.__init__."""
+
+    # ------------------------------------------------------------------ UPSTREAM
+    cdef int _attempt(self, Exchange x) except -1:
+        """Open an attempt at x.candidate: its record first, then a connection."""
+        cdef Candidate candidate = <Candidate>x.candidate
+        cdef Provider provider = candidate.provider
+        cdef ProviderKey key = provider.choose_key()
+        cdef Connection connection
+        cdef fgw_want want
+        cdef int opened
+        x.phase = UPSTREAM
+        x.attempt += 1
+        x.provider_key = key
+        x.asked = False
+        x.sent_bytes = 0
+        x.upstream_status = 0
+        x.first_byte_ns = 0
+        x.metered = False
+        x.dims.provider = provider.name_hash
+        x.provider_line = provider.answer_line
+        x.model_line = candidate.answer_line
+        memset(&want, 0, sizeof(want))
+        want.include_usage = 1
+        if x.effects.output_max > 0:
+            want.output_limit = <int64_t>x.output_max
+        x.dims.upstream_model = x.dims.model
+        if candidate.model:
+            want.model = candidate.model
+            want.model_bytes = <uint16_t>len(candidate.model)
+            x.dims.upstream_model = candidate.model_hash
+        elif x.split_model:
+            want.model = x.ask.model + x.split_model
+            want.model_bytes = x.ask.model_bytes - x.split_model
+            x.dims.upstream_model = self.journal.name(
+                FGW_NAME_MODEL, <const uint8_t *>want.model, want.model_bytes
+            )
+        if x.body_length and x.ask.body_bytes:
+            fgw_edits_plan(&x.edits, &x.ask, &want)
+        x.attempt_wall_ns = self.now_ns + self.wall_offset_ns
+        opened = post_open(x, self.journal, key.name_hash if key is not None else 0, x.room)
+        if opened == JOURNAL_FULL:
+            x.attempt -= 1
+            return self._give_up(x, CODE_LEDGER_FULL)
+        x.room = opened
+        x.attempt_open = True
+        x.hold.dims = x.dims
+        x.hold.input_high = x.input_bound
+        x.hold.output_high = x.output_bound
+        x.hold.input_estimate = x.input_estimate
+        fgw_hold_open(x.hold, <uint8_t>x.attempt, x.attempt_wall_ns)
+        fgw_count(self.counters, FGW_COUNT_ATTEMPTS, 1)
+        while provider.idle:
+            connection = <Connection>provider.idle.pop()
+            if connection.is_open:
+                fgw_count(self.counters, FGW_COUNT_UPSTREAM_REUSED, 1)
+                x.connection = connection
+                return self._send(x)
+        fgw_count(self.counters, FGW_COUNT_UPSTREAM_CONNECTS, 1)
+        connection = Connection(provider, self, x, self.scratch)
+        x.connection = connection
+        connection.connect(self.loop)
+        return self.arm(connection, self.now_ns + provider.connect_ns)
+
+    cdef int _send(self, Exchange x) except -1:
+        """Write the request anew and send it on x.connection."""
+        cdef Connection connection = <Connection>x.connection
+        cdef fgw_slice slices[16]
+        cdef iovec pieces[17]
+        cdef int count = 0, i
+        cdef uint64_t body = x.body_length
+        cdef Py_ssize_t length
+        if body:
+            if x.edits.count:
+                count = fgw_edits_slices(&x.edits, x.bytes + x.body_at, x.body_length, slices)
+                body = <uint64_t>(<int64_t>body + x.edits.length_change)
+            else:
+                slices[0].bytes = x.bytes + x.body_at
+                slices[0].length = x.body_length
+                count = 1
+        length = write_head(x, self.batch.head, BATCH_HEAD_BYTES, body)
+        if length < 0:
+            connection.discard()
+            return self._give_up(x, CODE_INTERNAL)
+        pieces[0].iov_base = self.batch.head
+        pieces[0].iov_len = <size_t>length
+        for i in range(count):
+            pieces[i + 1].iov_base = <void *>slices[i].bytes
+            pieces[i + 1].iov_len = slices[i].length
+        x.asked = True
+        x.sent_bytes = body
+        fgw_hold_sent(x.hold, body)
+        x.sent_ns = x.decided_ns
+        if connection.begin(x, pieces, count + 1) == SENT_CLOSED:
+            return self.on_lost(x, CODE_UPSTREAM_CUT, None)
+        return self.arm(
+            connection, connection.activity_ns + connection.provider.first_byte_ns
+        )
+
+    cdef int on_connected(self, Exchange x) except -1:
+        return self._send(x)
+
+    cdef int on_connect_failed(self, Exchange x, int code, object why) except -1:
+        x.connection = None
+        return self._again(x, code, (<Candidate>x.candidate).provider.retry_connect)
+
+    cdef int on_lost(self, Exchange x, int code, object why) except -1:
+        """The connection broke, or what came on it was no HTTP."""
+        cdef Connection connection = <Connection>x.connection
+        cdef bint stale = connection is not None and connection.reused and not connection.answered
+        x.connection = None
+        if connection is not None:
+            self.disarm(connection)
+        if x.head_sent:
+            return self._break(x, code)
+        return self._again(x, code, stale)
+
+    cdef int _again(self, Exchange x, int code, bint same) except -1:
+        """Before the first byte to the client: another attempt, or the end.
+
+        ``same``: the candidate itself may be asked again (it was never reached, or an idle
+        connection had just been closed by it).
+        """
+        cdef Candidate failed = <Candidate>x.candidate
+        cdef Candidate candidate = None
+        cdef fgw_record_close close
+        if x.attempt <= failed.provider.retries_max and self.retry_credit >= 1 and not x.client_gone:
+            candidate = (<Route>x.path).after(x.route.dialect, x.attempt)
+            if candidate is None or candidate is failed:
+                candidate = failed if same else None
+        if candidate is None:
+            return self._give_up(x, code)
+        self.retry_credit -= 1
+        fgw_count(self.counters, FGW_COUNT_RETRIES, 1)
+        x.code = <uint16_t>code
+        self._close_attempt(x, FGW_FATE_RETRIED_AWAY, False, &close)
+        x.code = 0
+        x.room = JOURNAL_DROPPED
+        x.candidate = candidate
+        return self._attempt(x)
+
+    cdef int _give_up(self, Exchange x, int code) except -1:
+        """No byte went to the client, and none will come from a provider."""
+        return self.refuse(x, code)
+
+    # ------------------------------------------------------------------ STREAM
+    cdef int on_head(self, Exchange x, fgw_head *head, const uint8_t *bytes) except -1:
+        cdef Downstream client = <Downstream>x.client
+        cdef Connection connection = <Connection>x.connection
+        cdef Provider provider = connection.provider
+        cdef Relay relay = <Relay>x.relay
+        cdef Framing framing
+        cdef bint events, hide, close
+        cdef int coding
+        cdef Py_ssize_t length
+        x.upstream_status = head.status
+        x.first_byte_ns = connection.activity_ns
+        fgw_hold_first_byte(x.hold, x.first_byte_ns)
+        fgw_count_time(self.counters, FGW_HISTOGRAM_FIRST_BYTE, x.first_byte_ns - x.decided_ns)
+        if head.status >= 400 and head.status in provider.retry_statuses and (
+            x.attempt <= provider.retries_max
+        ) and self.retry_credit >= 1 and self._other(x):
+            connection.discard()
+            self.disarm(connection)
+            x.connection = None
+            return self._again(x, CODE_NO_CANDIDATE, False)
+        x.phase = STREAM
+        x.status = head.status
+        events = is_event_stream(head, bytes)
+        coding = coding_of(head, bytes)
+        hide = x.edits.hide_usage and events and head.status < 300
+        x.metered = x.route.flags & FGW_ROUTE_METERED and head.status < 300
+        if head.framing == FGW_FRAMING_NONE:
+            framing = FRAMING_LENGTH if head.content_length == 0 else FRAMING_NONE
+        elif head.framing == FGW_FRAMING_LENGTH and not (hide and events):
+            framing = FRAMING_LENGTH
+        elif x.head.minor == 1:
+            framing = FRAMING_CHUNKED
+        else:
+            framing = FRAMING_CLOSE
+            client.close_after = True
+        if x.metered:
+            fgw_meter_init(&x.meter, x.route.dialect, x.route.operation, events)
+            x.meter.hide_usage = hide
+        relay.begin(
+            x, framing, head.framing == FGW_FRAMING_CHUNKED, x.metered, hide, coding
+        )
+        close = client.close_after or self.draining
+        client.close_after = close
+        length = write_answer_head(
+            x, self.texts, head, bytes, self.batch.head, BATCH_HEAD_BYTES, framing, close,
+            relay.inflating,
+        )
+        if length < 0:
+            connection.discard()
+            self.disarm(connection)
+            x.connection = None
+            return self._give_up(x, CODE_UPSTREAM_MALFORMED)
+        self.batch.push(self.batch.head, <size_t>length)
+        x.head_sent = True
+        return 0
+
+    cdef bint _other(self, Exchange x):
+        """Another candidate could be asked instead."""
+        cdef Route route = <Route>x.path
+        return len(route.candidates) + len(route.fallback) > x.attempt
+
+    cdef int on_body(self, Exchange x, const uint8_t *bytes, size_t length) except -1:
+        return (<Relay>x.relay).body(x, bytes, length)
+
+    cdef int on_raw(self, Exchange x, const uint8_t *raw, size_t plain_to, bint ends) except -1:
+        return (<Relay>x.relay).end_of_read(x, raw, plain_to, ends)
+
+    cdef int on_flush(self, Exchange x) except -1:
+        cdef int sent
+        if not x.head_sent:
+            return 0
+        sent = (<Relay>x.relay).flush(x)
+        if sent == SENT_QUEUED:
+            fgw_count(self.counters, FGW_COUNT_PAUSES_UPSTREAM, 1)
+            (<Connection>x.connection).pause_read()
+        elif sent == SENT_CLOSED:
+            self.client_gone(x)
+        return 0
+
+    cdef int on_end(self, Exchange x) except -1:
+        """The provider's answer is whole."""
+        cdef Relay relay = <Relay>x.relay
+        cdef Connection connection = <Connection>x.connection
+        cdef int sent
+        relay.finish(x)
+        sent = relay.flush(x)
+        self.disarm(connection)
+        x.connection = None
+        connection.release()
+        if sent == SENT_CLOSED:
+            return self._settle(x, FGW_FATE_CUT_BY_CLIENT)
+        x.answered = True
+        if sent == SENT_QUEUED:
+            return 0  # delivered is what the client's socket took: client_writable goes on
+        return self._settle(x, FGW_FATE_DELIVERED)
+
+    cdef int _break(self, Exchange x, int code) except -1:
+        """The answer cannot be finished: a cut must look like a cut (never a clean end)."""
+        cdef Relay relay = <Relay>x.relay
+        cdef bytes event
+        x.code = <uint16_t>code
+        if x.metered and relay.at_boundary(x):
+            event = self.refusals.stream_error(
+                x.route.dialect, x.route.operation, code, x.id_text[:x.id_length].decode()
+            )
+            self.batch.keep.append(event)
+            relay.append(x, event, <size_t>len(event))
+        relay.flush(x)
+        (<Downstream>x.client).close_after = True
+        if relay.framing == FRAMING_CLOSE:
+            x.client.abort()  # here a FIN would be a clean end
+        return self._settle(x, FGW_FATE_FAILED_IN_STREAM)
+
+    # ------------------------------------------------------------------ the client's side of it
+    cdef int client_blocked(self, Exchange x) except -1:
+        if x.connection is not None:
+            (<Connection>x.connection).pause_read()
+        return 0
+
+    cdef int client_writable(self, Exchange x) except -1:
+        if x.answered:
+            return self._settle(x, FGW_FATE_DELIVERED)
+        if x.connection is not None:
+            (<Connection>x.connection).resume_read()
+        return 0
+
+    cdef int client_gone(self, Exchange x) except -1:
+        """``on-abort: cancel``: the provider is cut off at once, what passed is settled."""
+        cdef Connection connection = <Connection>x.connection
+        cdef int fate = FGW_FATE_CUT_BY_CLIENT
+        if not x.live:
+            return 0
+        x.client_gone = True
+        fgw_count(self.counters, FGW_COUNT_CLIENT_ABORTS, 1)
+        x.connection = None
+        if connection is not None:
+            self.disarm(connection)
+            connection.discard()
+        if x.metered and x.meter.ever & FGW_EVENT_DONE and not x.client.bytes_queued:
+            fate = FGW_FATE_DELIVERED  # it had read the last event: FIN after it is no abort
+        elif x.code == 0:
+            x.code = CODE_CLIENT_GONE
+        self.batch.forget()
+        x.client.close()
+        return self._settle(x, fate)
+
+    cdef int on_wait(self, Exchange x, Link link, uint64_t now_ns) except -1:
+        """The connection's time-out: find out which, and whether it is really over."""
+        cdef Connection connection = <Connection>link
+        cdef Provider provider = connection.provider
+        cdef uint64_t deadline, wait
+        cdef int code
+        if not connection.is_open:
+            deadline, code = 0, CODE_UPSTREAM_TIMEOUT_CONNECT
+        elif not connection.answered:
+            deadline = connection.activity_ns + provider.first_byte_ns
+            code = CODE_UPSTREAM_TIMEOUT_FIRST_BYTE
+        else:
+            deadline = connection.activity_ns + provider.idle_ns
+            code = CODE_UPSTREAM_TIMEOUT_IDLE
+            if not connection.reading:
+                deadline = now_ns + provider.idle_ns  # it is we who do not read
+        if x.began_ns + provider.total_ns < deadline:
+            deadline = x.began_ns + provider.total_ns
+            code = CODE_UPSTREAM_TIMEOUT_TOTAL
+        if deadline > now_ns:
+            return self.arm(connection, deadline)
+        fgw_count(self.counters, FGW_COUNT_TIMEOUTS, 1)
+        connection.discard()
+        x.connection = None
+        if x.head_sent:
+            return self._break(x, code)
+        return self._again(x, code, False)
+
+    # ------------------------------------------------------------------ USAGE, SETTLE
+    cdef int _close_attempt(
+        self, Exchange x, int fate, bint final, fgw_record_close *close
+    ) except -1:
+        cdef uint64_t *tokens
+        cdef int i
+        memset(close, 0, sizeof(fgw_record_close))
+        x.body_sent = (<Relay>x.relay).sent_bytes if x.head_sent else 0
+        fill_close(x, close, fate, final, self.now_ns, self.now_ns + self.wall_offset_ns)
+        account(x, close, x.asked, fate == FGW_FATE_DELIVERED)
+        if x.attempt_open:
+            x.attempt_open = False
+            fgw_hold_closing(x.hold, self.journal.main._ring.head)
+            self.journal.close(close, x.room)
+            fgw_hold_closed(x.hold)
+        fgw_count(self.counters, FGW_COUNT_FATE + fate, 1)
+        tokens = <uint64_t *>&close.tokens
+        for i in range(8):
+            if tokens[i]:
+                fgw_count(self.counters, FGW_COUNT_TOKENS + i, tokens[i])
+        if x.metered and x.meter.events:
+            fgw_count(self.counters, FGW_COUNT_EVENTS, x.meter.events)
+        return 0
+
+    cdef int _settle(self, Exchange x, int fate) except -1:
+        """The exchange is over, whichever way: books, limits, then the connection's next request."""
+        cdef fgw_record_close close
+        cdef fgw_amounts used
+        if not x.live:
+            return 0
+        x.phase = SETTLE
+        self.look()
+        if x.hold != NULL:
+            self._close_attempt(x, fate, True, &close)
+            amounts(&close, &used)
+            self.limits.settle(x.hold, &used, self.now_ns)
+            self.limits.hold_release(x.hold)
+            x.hold = NULL
+        if x.status:
+            fgw_count(self.counters, FGW_COUNT_STATUS_1XX + x.status // 100 - 1, 1)
+        fgw_count_time(
+            self.counters, FGW_HISTOGRAM_TOTAL, self.now_ns - x.began_ns
+        )
+        self._leave(x)
+        (<Downstream>x.client).finished(x, x.head.keep_alive)
+        return 0
+
+    cdef int _begin(self, Exchange x) except -1:
+        self.journal.next_id(&x.id)
+        x.id_length = write_id(x, x.id_text)
+        x.live = True
+        self.active += 1
+        self.running.add(x)
+        fgw_count(self.counters, FGW_COUNT_REQUESTS, 1)
+        fgw_count(self.counters, FGW_GAUGE_REQUESTS, 1)
+        return 0
+
+    cdef int _leave(self, Exchange x) except -1:
+        x.live = False
+        self.active -= 1
+        self.running.discard(x)
+        fgw_count(self.counters, FGW_GAUGE_REQUESTS, <uint64_t>-1)
+        return 0
+
+    # ------------------------------------------------------------------ refusals
+    cdef int refuse(self, Exchange x, int code) except -1:
+        """Answer in the dialect's own shape, record it, give back what was taken (law 5)."""
+        cdef fgw_record_close close
+        cdef fgw_amounts nothing
+        cdef bytes answer
+        cdef uint64_t now = self.look()
+        if not x.live:
+            self._begin(x)
+        x.refused = True
+        x.code = <uint16_t>code
+        answer = self.refusals.render(self._view(x, code))
+        x.status = <uint16_t>self.refusals.status
+        if x.attempt_open:
+            self._close_attempt(x, FGW_FATE_FAILED_BEFORE_FIRST_BYTE, True, &close)
+        elif x.attempt == 0:
+            if x.principal is not None:
+                x.dims.account = (<Principal>x.principal).account_hash
+            x.dims.dialect = x.route.dialect
+            x.dims.operation = x.route.operation
+            post_refusal(
+                x, self.journal, self.policy.version_hash, (<Downstream>x.client).address,
+                0, now,
+            )
+        if x.hold != NULL:
+            memset(&nothing, 0, sizeof(nothing))
+            if x.asked:
+                amounts(&close, &nothing)
+            self.limits.settle(x.hold, &nothing, now)
+            self.limits.hold_release(x.hold)
+            x.hold = NULL
+        if x.attempt == 0:
+            fgw_count(self.counters, FGW_COUNT_DENIED, 1)
+        fgw_count_code(self.counters, x.code)
+        fgw_count(self.counters, FGW_COUNT_STATUS_1XX + x.status // 100 - 1, 1)
+        fgw_count_time(self.counters, FGW_HISTOGRAM_REFUSAL, now - x.began_ns)
+        self.batch.forget()
+        x.client.send_bytes(answer, <size_t>len(answer))
+        self._leave(x)
+        return (<Downstream>x.client).refused(x)
+
+    cdef object _view(self, Exchange x, int code):
+        """What a refusal's text is made of, as Python objects: off the hot path."""
+        cdef int i
+        cdef list limits = []
+        for i in range(x.n_traces):
+            limits.append((
+                x.effects.demands[i].limit,
+                x.effects.key_text[
+                    x.effects.demands[i].text_offset:
+                    x.effects.demands[i].text_offset + x.effects.demands[i].text_length
+                ],
+                x.traces[i].used, x.traces[i].limit,
+                x.traces[i].taken, x.traces[i].wait_ns, x.traces[i].reset_ns,
+                x.traces[i].verdict, x.traces[i].enforced,
+            ))
+        return {
+            "code": code,
+            "status": x.status if x.phase == HEAD else x.effects.status,
+            "dialect": x.route.dialect,
+            "operation": x.route.operation,
+            "request_id": x.id_text[:x.id_length].decode(),
+            "rule": x.effects.rule if code < 801 else 0,
+            "message": x.effects.message,
+            "limits": limits,
+            "close": (<Downstream>x.client).close_after or not x.head.keep_alive,
+            "head_only": x.head.method == FGW_M_HEAD,
+            "model": x.ask.model[:x.ask.model_bytes],
+            "allow": x.route.methods,
+            "attempts": x.attempt,
+            "output_max": x.output_max,
+            "input_estimate": x.input_estimate,
+        }
+
+    cdef int failed(self, Exchange x, object exception) except -1:
+        """Law 11: a defect of ours fails one exchange, not the worker."""
+        cdef Connection connection = <Connection>x.connection
+        self.report(exception)
+        fgw_count(self.counters, FGW_COUNT_EXCEPTIONS, 1)
+        if not x.live:
+            return x.client.abort()
+        if connection is not None:
+            x.connection = None
+            self.disarm(connection)
+            connection.discard()
+        self.batch.forget()
+        x.code = CODE_INTERNAL
+        if x.head_sent:
+            x.client.abort()
+            return self._settle(x, FGW_FATE_FAILED_IN_STREAM)
+        (<Downstream>x.client).close_after = True
+        return self.refuse(x, CODE_INTERNAL)
+
+    cdef int report(self, object exception) except -1:
+        self.log.error(
+            "exchange failed", error=type(exception).__name__,
+            where=self.refusals.where(exception),
+        )
+        return 0
+
+    def count_connections(self, int open_now):
+        fgw_count(
+            self.counters, FGW_GAUGE_CONNECTIONS,
+            <uint64_t>open_now - self.counters.value[<int>FGW_GAUGE_CONNECTIONS],
+        )
+
+    def drain(self):
+        """From now on every answer closes its connection."""
+        self.draining = True
+
+    def abort_all(self):
+        """The drain deadline has passed: end every exchange, recorded as ended by it."""
+        cdef Exchange x
+        for x in list(self.running):
+            if not x.live:
+                continue
+            x.code = CODE_CUT_BY_DRAIN
+            self.client_gone(x)

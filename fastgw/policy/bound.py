@@ -1,0 +1,76 @@
+"""How many limits one request can be asked for at most, and which expressions may surprise.
+
+Rules that compare the same fact with different values never match together (`key.tags.tier ==
+'free'`, `… == 'pro'`), so a policy with one limit per tier is not refused. The bound looks at one
+fact at a time: it may be too high, never too low.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from fastgw.policy.checker import Typed
+
+Constraints = dict[int, frozenset[object]]  # fact -> the values one of which it must have
+
+
+def constraints(trees: Iterable[Typed]) -> Constraints:
+    """What must hold if all ``trees`` do: of `fact == constant` and `fact in [...]`, under &&."""
+    found: Constraints = {}
+    for tree in trees:
+        for fact, values in _conjuncts(tree):
+            found[fact] = found[fact] & values if fact in found else values
+    return found
+
+
+def _conjuncts(tree: Typed) -> Iterator[tuple[int, frozenset[object]]]:
+    if tree.op == "&&":
+        for part in tree.parts:
+            yield from _conjuncts(part)
+    elif tree.op == "==":
+        fact, constant = sorted(tree.parts, key=lambda part: part.op != "fact")
+        if fact.op == "fact" and constant.op == "constant":
+            yield fact.value, frozenset([constant.value])  # type: ignore[misc]
+    elif tree.op == "in" and tree.parts[0].op == "fact":
+        yield tree.parts[0].value, frozenset(tree.value)  # type: ignore[misc, call-overload]
+
+
+def most_limits(rules: Iterable[tuple[Constraints, frozenset[object]]]) -> int:
+    """The most different limits of rules that can match together; each rule comes with its own."""
+    rules = [(needs, limits) for needs, limits in rules if limits]
+    best = len(frozenset().union(*(limits for _, limits in rules)))
+    for fact in {fact for needs, _ in rules for fact in needs}:
+        values = frozenset().union(*(needs.get(fact, frozenset()) for needs, _ in rules))
+        most = max((_with(rules, fact, value) for value in values), default=0)
+        best = min(best, max(most, _with(rules, fact, None)))
+    return best
+
+
+def _with(rules: list[tuple[Constraints, frozenset[object]]], fact: int, value: object) -> int:
+    matching = [limits for needs, limits in rules if fact not in needs or value in needs[fact]]
+    return len(frozenset().union(*matching))
+
+
+def unguarded(trees: Iterable[Typed], first_dynamic: int) -> list[Typed]:
+    """Negated comparisons with a header, tag or owner that nothing asks for first.
+
+    Where it is absent the comparison has no value, and the rule does not match.
+    """
+    trees = list(trees)
+    guarded = {tree.value for root in trees for tree in _walk(root) if tree.op == "has"}
+    found = []
+    for root in trees:
+        for tree in _walk(root):
+            if tree.op in ("!=", "not"):
+                found += [part for part in _walk(tree) if part.op == "fact"
+                          and part.value >= first_dynamic  # type: ignore[operator]
+                          and part.value not in guarded]
+    return found
+
+
+def _walk(tree: Typed) -> Iterator[Typed]:
+    yield tree
+    for part in tree.parts:
+        yield from _walk(part)
+
+

@@ -1,0 +1,22 @@
+# The head of the answer, as the client gets it: written anew.
+from libc.stdint cimport int64_t, uint8_t
+
+from fastgw.exchange cimport Exchange
+from fastgw.native.http1 cimport fgw_head
+from fastgw.stream.relay cimport Framing
+
+
+cdef class AnswerTexts:
+    # What of an answer's head does not change from request to request.
+    cdef:
+        bytes policy_version
+        list limit_names        # by limit: b'"pace"'
+        list limit_policies     # by limit: b'"pace";q=60;w=60'
+
+cdef Py_ssize_t write_answer_head(
+    Exchange x, AnswerTexts texts, const fgw_head *head, const uint8_t *source, uint8_t *out,
+    size_t room, Framing framing, bint close, bint drop_coding) noexcept
+
+# `RateLimit-Policy` and `RateLimit` of the limits that were asked; the bytes written or -1.
+cdef Py_ssize_t write_rate_limits(
+    Exchange x, AnswerTexts texts, uint8_t *out, size_t room) noexcept

@@ -1,0 +1,139 @@
+"""Phase STREAM: the head of the answer to the client.
+
+The provider's fields are copied one by one; hop-by-hop fields, framing and whatever pretends to be
+ours stay behind. What the gateway says of the request is added: its id, who served it, and how
+much of each limit is left (draft-ietf-httpapi-ratelimit-headers).
+"""
+
+cimport cython
+from libc.stdint cimport uint64_t
+from libc.string cimport memcpy
+
+from fastgw.native.http1 cimport FGW_H_CONTENT_ENCODING, FGW_H_RATELIMIT, FGW_H_RATELIMIT_POLICY
+from fastgw.native.http1 cimport (
+    FGW_DROP_RESPONSE,
+    fgw_http1_copy_fields,
+    fgw_http1_put_field,
+    fgw_http1_put_number,
+    fgw_http1_put_status,
+    fgw_http1_put_u64,
+)
+from fastgw.stream.relay cimport FRAMING_CHUNKED, FRAMING_LENGTH, FRAMING_NONE
+
+cdef enum:
+    OWN_BYTES = 2048
+    SECOND = 1000000000
+
+
+@cython.final
+cdef class AnswerTexts:
+    def __init__(self, str policy_version, list limits):
+        """``limits``: (name, capacity, period in ns) in the order of the policy's limits."""
+        self.policy_version = f"x-fastgw-policy: {policy_version}\r\n".encode()
+        self.limit_names = []
+        self.limit_policies = []
+        for name, capacity, period_ns in limits:
+            # A structured-field string has visible ASCII only (RFC 8941 section 3.3.3).
+            quoted = "".join(c if " " <= c <= "~" else "?" for c in name)
+            quoted = '"' + quoted.replace("\\", "\\\\").replace('"', '\\"') + '"'
+            self.limit_names.append(quoted.encode())
+            window = max(1, -(-period_ns // SECOND))
+            self.limit_policies.append(f"{quoted};q={capacity};w={window}".encode())
+
+
+cdef inline uint8_t *put(uint8_t *out, bytes text) noexcept:
+    memcpy(out, <const char *>text, <size_t>len(text))
+    return out + len(text)
+
+
+cdef Py_ssize_t write_rate_limits(
+    Exchange x, AnswerTexts texts, uint8_t *out, size_t room
+) noexcept:
+    cdef uint8_t *at = out
+    cdef bytes text
+    cdef uint64_t left
+    cdef int i, limit
+    cdef size_t need = 64
+    if x.n_traces == 0:
+        return 0
+    for i in range(x.n_traces):
+        limit = x.effects.demands[i].limit
+        need += 64 + 2 * <size_t>len(<bytes>texts.limit_policies[limit])
+    if need > room:
+        return -1
+    at = put(at, b"ratelimit-policy: ")
+    for i in range(x.n_traces):
+        if i:
+            at = put(at, b", ")
+        at = put(at, <bytes>texts.limit_policies[x.effects.demands[i].limit])
+    at = put(at, b"\r\nratelimit: ")
+    for i in range(x.n_traces):
+        if i:
+            at = put(at, b", ")
+        at = put(at, <bytes>texts.limit_names[x.effects.demands[i].limit])
+        at = put(at, b";r=")
+        left = 0
+        if x.traces[i].used < x.traces[i].limit:
+            left = x.traces[i].limit - x.traces[i].used
+        at += fgw_http1_put_u64(at, 24, left)
+        at = put(at, b";t=")
+        at += fgw_http1_put_u64(at, 24, (x.traces[i].reset_ns + SECOND - 1) // SECOND)
+    at = put(at, b"\r\n")
+    return at - out
+
+
+cdef Py_ssize_t write_answer_head(
+    Exchange x, AnswerTexts texts, const fgw_head *head, const uint8_t *source, uint8_t *out,
+    size_t room, Framing framing, bint close, bint drop_coding
+) noexcept:
+    """Write the head; its length, or -1 where it does not fit (an upstream's head that large)."""
+    cdef uint8_t *at = out
+    cdef uint8_t *end = out + room - OWN_BYTES
+    cdef int copied
+    cdef Py_ssize_t added
+    cdef uint64_t drop = FGW_DROP_RESPONSE
+    if x.n_traces:
+        drop |= (<uint64_t>1 << FGW_H_RATELIMIT) | (<uint64_t>1 << FGW_H_RATELIMIT_POLICY)
+    if drop_coding:
+        drop |= <uint64_t>1 << FGW_H_CONTENT_ENCODING
+    at += fgw_http1_put_status(at, 64, head.status)
+    copied = fgw_http1_copy_fields(at, <unsigned int>(end - at), head, source, drop)
+    if copied < 0:
+        return -1
+    at += copied
+    if end - at < 0:
+        return -1
+    if framing == FRAMING_CHUNKED:
+        at = put(at, b"transfer-encoding: chunked\r\n")
+    elif head.content_length >= 0 and (framing == FRAMING_LENGTH or framing == FRAMING_NONE):
+        # Also where no body follows: HEAD and 304 tell the length that GET would have had.
+        at += fgw_http1_put_number(at, 64, b"content-length", 14, <uint64_t>head.content_length)
+    if close:
+        at = put(at, b"connection: close\r\n")
+    elif x.head.minor == 0:
+        at = put(at, b"connection: keep-alive\r\n")
+    at = put(at, b"x-fastgw-request-id: ")
+    memcpy(at, x.id_text, x.id_length)
+    at += x.id_length
+    at = put(at, b"\r\n")
+    if x.provider_line is not None:
+        at = put(at, x.provider_line)
+        if x.model_line is not None:
+            at = put(at, x.model_line)
+        elif x.ask.model_bytes:
+            copied = fgw_http1_put_field(
+                at, 512, b"x-fastgw-model", 14, <const uint8_t *>x.ask.model, x.ask.model_bytes
+            )
+            if copied > 0:
+                at += copied
+        at += fgw_http1_put_number(at, 64, b"x-fastgw-attempts", 17, <uint64_t>x.attempt)
+    at = put(at, texts.policy_version)
+    if x.rule_line is not None:
+        at = put(at, x.rule_line)
+    added = write_rate_limits(x, texts, at, <size_t>(out + room - 2 - at))
+    if added < 0:
+        return -1
+    at += added
+    at[0] = c"\r"
+    at[1] = c"\n"
+    return at + 2 - out

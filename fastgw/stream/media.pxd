@@ -1,0 +1,9 @@
+# What kind of body an answer's head announces.
+from libc.stdint cimport uint8_t
+
+from fastgw.native.http1 cimport fgw_head
+
+# text/event-stream, whatever parameters follow.
+cdef bint is_event_stream(const fgw_head *head, const uint8_t *bytes) noexcept
+# 0 identity, 1 gzip or deflate, 2 anything else.
+cdef int coding_of(const fgw_head *head, const uint8_t *bytes) noexcept

@@ -1,0 +1,47 @@
+"""Phase STREAM: what kind of body an answer's head announces."""
+
+from libc.string cimport strlen
+
+from fastgw.native.http1 cimport FGW_H_CONTENT_ENCODING, FGW_H_CONTENT_TYPE, fgw_http1_find
+
+
+cdef bint begins(const uint8_t *bytes, size_t length, const char *word) noexcept:
+    """``bytes`` begin with ``word`` (lower case), in any case."""
+    cdef size_t i
+    cdef size_t size = strlen(word)
+    cdef uint8_t c
+    if length < size:
+        return False
+    for i in range(size):
+        c = bytes[i]
+        if 65 <= c <= 90:
+            c |= 0x20
+        if c != <uint8_t>word[i]:
+            return False
+    return True
+
+
+cdef bint is_event_stream(const fgw_head *head, const uint8_t *bytes) noexcept:
+    cdef int at = fgw_http1_find(head, FGW_H_CONTENT_TYPE)
+    return at >= 0 and begins(
+        bytes + head.headers[at].value_off, head.headers[at].value_len, b"text/event-stream"
+    )
+
+
+cdef int coding_of(const fgw_head *head, const uint8_t *bytes) noexcept:
+    cdef int at = fgw_http1_find(head, FGW_H_CONTENT_ENCODING)
+    cdef const uint8_t *value
+    cdef size_t length
+    if at < 0:
+        return 0
+    value = bytes + head.headers[at].value_off
+    length = head.headers[at].value_len
+    if length == 0 or (length == 8 and begins(value, length, b"identity")):
+        return 0
+    if (
+        (length == 4 and begins(value, length, b"gzip"))
+        or (length == 6 and begins(value, length, b"x-gzip"))
+        or (length == 7 and begins(value, length, b"deflate"))
+    ):
+        return 1
+    return 2

@@ -1,0 +1,112 @@
+"""Phase USAGE: tokens by class, with provenance.
+
+The provider's own final number is the truth. Where it was not read here (the client left, the
+stream broke, the provider reports none) the count is an interval that the provider's books lie in:
+
+    input   [0 or what the provider said at the start, bound of the body]
+    output  [delivered: at least one token for each event that bore text, limit in force]
+"""
+
+from libc.string cimport memset
+
+from fastgw.native.dialect_meter cimport (
+    FGW_USAGE_PARTIAL,
+    FGW_USAGE_PROVIDER,
+    fgw_meter_usage,
+    fgw_usage,
+)
+from fastgw.native.policy cimport fgw_amounts
+from fastgw.native.record cimport (
+    FGW_PROVENANCE_ESTIMATED,
+    FGW_PROVENANCE_NONE,
+    FGW_PROVENANCE_PROVIDER,
+    FGW_UNIT_INPUT_TOKENS,
+    FGW_UNIT_OUTPUT_TOKENS,
+    FGW_UNIT_REQUESTS,
+    FGW_UNIT_TOKENS,
+    fgw_tokens,
+)
+
+cdef enum:
+    BYTES_PER_TOKEN = 4   # of generated text; what cannot be counted here is an interval anyway
+
+
+cdef inline uint64_t input_of(const fgw_tokens *tokens) noexcept:
+    return (
+        tokens.input + tokens.cached_input + tokens.cache_write + tokens.cache_write_1h
+        + tokens.audio_input
+    )
+
+
+cdef inline uint64_t output_of(const fgw_tokens *tokens) noexcept:
+    return tokens.output + tokens.reasoning + tokens.audio_output
+
+
+cdef void account(Exchange x, fgw_record_close *close, bint asked, bint whole) noexcept:
+    """Fill in what the attempt cost.
+
+    ``asked``: bytes went to the provider. ``whole``: its answer was read to its end.
+    """
+    cdef fgw_usage usage
+    cdef fgw_tokens *tokens = &close.tokens
+    cdef unsigned int flags = 0
+    cdef uint64_t low
+    memset(tokens, 0, sizeof(fgw_tokens))
+    close.input_low = close.input_high = close.output_low = close.output_high = 0
+    close.provenance = FGW_PROVENANCE_NONE
+    close.input_provenance = FGW_PROVENANCE_NONE
+    close.output_provenance = FGW_PROVENANCE_NONE
+    if not asked or x.upstream_status >= 300 or not x.generates:
+        # Not asked, refused by the provider, or nothing that costs tokens.
+        return
+    if x.metered:
+        flags = fgw_meter_usage(&x.meter, &usage)
+    if flags & (FGW_USAGE_PROVIDER | FGW_USAGE_PARTIAL):
+        tokens.input = usage.input + usage.image_input
+        tokens.cached_input = usage.cached_input
+        tokens.cache_write = usage.cache_write
+        tokens.cache_write_1h = usage.cache_write_1h
+        tokens.audio_input = usage.audio_input
+        close.input_provenance = FGW_PROVENANCE_PROVIDER
+        close.input_low = close.input_high = input_of(tokens)
+    if flags & FGW_USAGE_PROVIDER:
+        tokens.output = usage.output + usage.image_output
+        tokens.reasoning = usage.reasoning
+        tokens.audio_output = usage.audio_output
+        close.output_provenance = FGW_PROVENANCE_PROVIDER
+        close.output_low = close.output_high = output_of(tokens)
+        close.provenance = FGW_PROVENANCE_PROVIDER
+        return
+    close.provenance = FGW_PROVENANCE_ESTIMATED
+    if flags & FGW_USAGE_PARTIAL:
+        # What Anthropic says at the start is a lower bound where its servers run tools.
+        if close.input_high < x.input_bound and not whole:
+            close.input_high = x.input_bound
+    else:
+        if x.upstream_status or x.client_gone:
+            tokens.input = x.input_estimate  # else: asked, never answered; most bill nothing
+        close.input_provenance = FGW_PROVENANCE_ESTIMATED
+        close.input_high = x.input_bound
+    low = x.meter.text_events if x.metered else 0
+    if low == 0 and x.metered and x.meter.output_bytes:
+        low = 1
+    tokens.output = x.meter.output_bytes // BYTES_PER_TOKEN if x.metered else 0
+    close.output_high = x.output_bound
+    if close.output_high < low:
+        close.output_high = low
+    if tokens.output < low:
+        tokens.output = low
+    if tokens.output > close.output_high:
+        tokens.output = close.output_high
+    close.output_low = low
+    close.output_provenance = FGW_PROVENANCE_ESTIMATED
+
+
+cdef void amounts(const fgw_record_close *close, fgw_amounts *actual) noexcept:
+    memset(actual, 0, sizeof(fgw_amounts))
+    actual.by_unit[<int>FGW_UNIT_REQUESTS] = 1
+    actual.by_unit[<int>FGW_UNIT_INPUT_TOKENS] = input_of(&close.tokens)
+    actual.by_unit[<int>FGW_UNIT_OUTPUT_TOKENS] = output_of(&close.tokens)
+    actual.by_unit[<int>FGW_UNIT_TOKENS] = (
+        actual.by_unit[<int>FGW_UNIT_INPUT_TOKENS] + actual.by_unit[<int>FGW_UNIT_OUTPUT_TOKENS]
+    )

@@ -1,0 +1,120 @@
+"""Records in Python have the very layout of csrc/fgw_record.h.
+
+Method: gcc prints sizes and offsets of the header itself; each kind goes out and in again.
+"""
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from fastgw.ledger import records
+from fastgw.ledger.records import (
+    Close,
+    LimitTrace,
+    Name,
+    Open,
+    Refused,
+    Request,
+    RequestId,
+    RuleTrace,
+    Tokens,
+    head,
+    split,
+    unpack_record,
+)
+from tests.ledger.fabricate import T0, dims
+
+ROOT = Path(__file__).resolve().parents[2]
+ID = RequestId(7, 3, 0x123456789A)
+ALL = [
+    Request(
+        ID, T0, dims(user=5, labels=(1, 2, 3, 4), stream=1), 1, 2, bytes(range(16)), 3, 4, 5, 6, 7,
+        8, 9, 1, 10, [RuleTrace(11, 1, 0, 12, -13)], [LimitTrace((14, 15), 16, *range(17, 23), 2, 1, 0)],
+        30, 1, 1, tuple(range(16)),
+    ),
+    Open(ID, T0, 2, dims(), 3, 4, 5, [(6, 7, 8), (9, 10, 11)]),
+    Close(
+        ID, T0, 2, 3, dims(), Tokens(*range(1, 9)), 9, 10, 11, 12, 13, 14, 15, 16, 3, 2, 1, 0, 17, 18,
+        19, 20, tuple(range(16)),
+    ),
+    Name(6, 2**64 - 1, 2, "größer", ID, T0),
+    Refused(ID, T0, 1, 2, 3, 4, 5),
+]
+
+
+@pytest.mark.parametrize("record", ALL, ids=lambda record: type(record).__name__)
+def test_a_record_comes_back_as_it_was(record):
+    raw = record.pack()
+
+    assert unpack_record(raw) == record
+    assert head(raw).size == len(raw) and len(raw) % 8 == 0
+
+
+def test_the_layout_is_that_of_the_header(tmp_path):
+    fields = {
+        "fgw_record_request": ["policy_version", "client_ip", "status", "rule", "verdict", "n_limits",
+                               "sampled", "phase_us"],
+        "fgw_record_open": ["provider_key", "attempt", "held"],
+        "fgw_record_close": ["tokens", "input_low", "cost_nano_usd", "fate", "attempt", "final", "events",
+                             "bytes_in", "started_ns", "phase_us"],
+        "fgw_record_name": ["hash", "space", "length", "text"],
+        "fgw_record_refused": ["rule", "code", "count"],
+        "fgw_limit_trace": ["identity", "rule", "used", "unit", "enforced"],
+        "fgw_rule_trace": ["action", "code", "value"],
+    }
+    lines = [
+        f'printf("{struct}.{field} %zu\\n", offsetof(struct {struct}, {field}));'
+        for struct, names in fields.items() for field in names
+    ] + [f'printf("{struct} %zu\\n", sizeof(struct {struct}));' for struct in fields]
+    source = tmp_path / "layout.c"
+    source.write_text(
+        '#include <stddef.h>\n#include <stdio.h>\n#include "fgw_record.h"\n'
+        "int main(void)\n{\n" + "\n".join(lines) + "\nreturn 0;\n}\n"
+    )
+    subprocess.run(
+        ["gcc", "-std=c11", "-I", ROOT / "csrc", "-o", tmp_path / "layout", source], check=True
+    )
+    printed = subprocess.run([tmp_path / "layout"], check=True, capture_output=True, text=True).stdout
+    layout = {name: int(value) for name, value in (line.split() for line in printed.splitlines())}
+
+    body = records.BODY
+    request, limit = body + records.REQUEST_BODY.size, records.LIMIT.size
+    assert layout["fgw_record_request"] == request == 256
+    assert layout["fgw_limit_trace"] == limit and layout["fgw_rule_trace"] == records.RULE.size
+    assert layout["fgw_record_open.held"] == body + records.OPEN_BODY.size
+    assert layout["fgw_record_close"] == body + records.TOKENS.size + records.CLOSE_BODY.size
+    assert layout["fgw_record_name.text"] == records.HEAD.size + records.NAME_BODY.size
+    assert layout["fgw_record_refused"] == records.HEAD.size + records.REFUSED_BODY.size
+    raw = ALL[0].pack()
+    assert raw[layout["fgw_record_request.sampled"]] == 1
+    assert raw[layout["fgw_record_request.status"]] == 6
+    raw = ALL[2].pack()
+    assert raw[layout["fgw_record_close.fate"]] == 3 and raw[layout["fgw_record_close.attempt"]] == 2
+    assert raw[layout["fgw_record_close.events"]] == 17
+    assert raw[layout["fgw_record_close.cost_nano_usd"]] == 13
+
+
+def test_a_request_id_reads_back_and_anything_else_is_refused():
+    assert str(ID) == "00000007-03-123456789a"
+    assert RequestId.parse(str(ID)) == ID
+    for wrong in ("", "1-2", "x-y-z", "00000007-03-123456789a-1", "100000000-00-0000000001", "--"):
+        with pytest.raises(ValueError):
+            RequestId.parse(wrong)
+
+
+def test_an_unknown_price_and_a_missing_bound_survive():
+    close = Close(ID, T0, cost_nano_usd=None, output_high=records.UNBOUNDED)
+
+    again = unpack_record(close.pack())
+    assert again.cost_nano_usd is None and again.output_high == records.UNBOUNDED
+
+
+def test_spans_are_split_into_their_records():
+    raws = [record.pack() for record in ALL]
+
+    assert list(split(b"".join(raws))) == raws
+    with pytest.raises(ValueError):
+        list(split(b"\0" * 40))
+    with pytest.raises(ValueError):
+        unpack_record(b"\x28\0\0\0\x63" + bytes(35))

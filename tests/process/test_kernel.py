@@ -1,0 +1,37 @@
+"""What Linux is asked for.
+
+Method: a grandchild whose parent has gone tells who its parent is now; the name is read in /proc.
+"""
+
+import os
+from pathlib import Path
+
+from fastgw.process import kernel
+
+
+def test_orphans_become_our_children():
+    kernel.adopt_orphans()
+    read_end, write_end = os.pipe()
+    child = os.fork()
+    if child == 0:
+        if os.fork() == 0:
+            os.read(read_end, 1)
+            os._exit(os.getppid() % 200)
+        os._exit(0)
+    os.waitpid(child, 0)
+    os.write(write_end, b"x")
+
+    _, status = os.waitpid(-1, 0)
+
+    assert os.waitstatus_to_exitcode(status) == os.getpid() % 200
+    os.close(read_end)
+    os.close(write_end)
+
+
+def test_names_are_shown_and_cut():
+    before = Path("/proc/self/comm").read_text().strip()
+    try:
+        kernel.name_process("fastgw-worker-number-7")
+        assert Path("/proc/self/comm").read_text() == "fastgw-worker-n\n"
+    finally:
+        kernel.name_process(before)

@@ -1,0 +1,62 @@
+"""Places: who fills them, and that nobody unknown stays.
+
+Method: real children of the test process.
+"""
+
+import os
+import signal
+import time
+
+import pytest
+
+from fastgw.process.places import Place, kill_strangers
+
+
+def sleeper() -> int:
+    pid = os.fork()
+    if pid == 0:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        time.sleep(60)
+        os._exit(0)
+    return pid
+
+
+def test_describes_who_fills_it_and_counts_restarts():
+    place = Place("worker 3", 3)
+    assert place.describe() == {
+        "pid": 0, "state": "down", "restarts": 0, "slot": 3, "generation": 0,
+    }
+    for generation in (7, 8):
+        place.asked(generation)
+        place.born(100 + generation)
+        described = place.describe()
+        assert place.died() == (0 if generation == 7 else 0.1)
+
+    assert described == {
+        "pid": 108, "state": "starting", "restarts": 1, "slot": 3, "generation": 8,
+    }
+    assert place.describe()["pid"] == 0
+
+
+def test_signals_only_who_is_there():
+    place = Place("admin")
+    place.kill(signal.SIGTERM)
+    place.asked(0)
+    place.born(sleeper())
+
+    place.kill(signal.SIGTERM)
+
+    assert os.waitstatus_to_exitcode(os.waitpid(place.pid, 0)[1]) == -signal.SIGTERM
+
+
+def test_strangers_are_killed_and_reaped_and_known_children_live():
+    known, strangers = sleeper(), [sleeper(), sleeper()]
+
+    kill_strangers({known})
+
+    for pid in strangers:
+        with pytest.raises(ChildProcessError):
+            os.waitpid(pid, 0)
+    assert os.waitpid(known, os.WNOHANG) == (0, 0)
+    os.kill(known, signal.SIGKILL)
+    os.waitpid(known, 0)
