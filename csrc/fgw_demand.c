@@ -93,11 +93,26 @@ static void put(struct text *text, const void *bytes, size_t length)
     text->used += length;
 }
 
+/* How many bytes from text[0] on stand in JSON as they are: printable ASCII, nearly all there is. */
+static uint32_t plain(const uint8_t *text, uint32_t length)
+{
+    uint32_t i = 0;
+    while (i < length && text[i] >= 0x20 && text[i] < 0x7f && text[i] != '"' && text[i] != '\\')
+        i++;
+    return i;
+}
+
 static void put_string(struct text *text, const uint8_t *bytes, uint32_t length)
 {
     uint32_t shown = cut(bytes, length, FGW_DEMAND_SHOWN_MAX);
     put(text, "\"", 1);
     for (uint32_t i = 0; i < shown;) {
+        uint32_t run = plain(bytes + i, shown - i);
+        if (run) {
+            put(text, bytes + i, run);
+            i += run;
+            continue;
+        }
         uint32_t size = character(bytes + i, shown - i);
         if (size == 0) {
             put(text, "?", 1);

@@ -22,8 +22,8 @@
 #define FGW_DEMAND_VALUE_MAX 128 /* bytes of a value in the row */
 #define FGW_DEMAND_SHOWN_MAX 96  /* bytes of a value in the text, before escapes */
 
-/* Writes the identity, and the values as a JSON array ("…" ends a value that is cut; ["…"] stands
- * where the whole does not fit) to text[0 .. capacity). Absent and failed values, and doubles, are
+/* Writes the identity, and the values as a JSON array to text[0 .. capacity): "…" ends a value that
+ * is cut, and ["…"] stands where the whole does not fit. Absent and failed values, and doubles, are
  * null. Bit i of `addresses`: value i is an IP address. Returns the text's length; 0 where not even
  * ["…"] fits, -1 for a prefix or a number of values beyond the limits above. */
 int fgw_demand_key(const uint8_t *prefix, size_t prefix_length, const struct fgw_value *values,

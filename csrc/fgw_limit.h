@@ -7,8 +7,9 @@
  *
  * Amounts. `requests` and `slots` count 1 per request. Pace holds min(amount, capacity) and settle
  * repays the error as debt, so pace never says "never" because of a large max_tokens. A cap holds
- * the amount itself, which must be the ceiling. A demand listed twice is taken twice, in order. A shadow limit (enforced = 0) has a word of its own
- * (fgw_limit_key), is taken where it has room and never refuses.
+ * the amount itself, which must be the ceiling. A demand listed twice is taken twice, in order. A
+ * shadow limit (enforced = 0) has a word of its own (fgw_limit_key), is taken where it has room
+ * and never refuses.
  */
 #ifndef FGW_LIMIT_H
 #define FGW_LIMIT_H

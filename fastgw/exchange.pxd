@@ -35,6 +35,11 @@ cdef class Receiver:
         Scratch scratch              # where idle connections receive
         fgw_http1_limits head_limits
         uint64_t body_max            # bytes
+        uint64_t now_ns              # CLOCK_BOOTTIME as last looked at: at most 100 ms old
+        uint64_t wall_offset_ns      # CLOCK_REALTIME minus CLOCK_BOOTTIME, 100 ms old at most
+
+    # Look at the clock: where a duration is measured. Time-outs take now_ns as it is.
+    cdef uint64_t look(self) noexcept
 
     # The client's connection.
     cdef Exchange take_exchange(self, Link client, uint64_t now_ns)

@@ -3,12 +3,18 @@
 cimport cython
 from libc.string cimport memset
 
+from fastgw.native.clock cimport fgw_clock_now_ns
+
 
 ABSTRACT = "the journey implements a Receiver"
 
 
 cdef class Receiver:
     """What both connections of an exchange call; the journey implements it."""
+
+    cdef uint64_t look(self) noexcept:
+        self.now_ns = fgw_clock_now_ns()
+        return self.now_ns
 
     cdef Exchange take_exchange(self, Link client, uint64_t now_ns):
         raise TypeError(ABSTRACT)

@@ -42,7 +42,7 @@ from fastgw.ledger.entries cimport post_request
 from fastgw.ledger.journal cimport JOURNAL_FULL, Journal
 from fastgw.limit.limits cimport Holds, Limits
 from fastgw.limit.verdict cimport limit_code
-from fastgw.native.clock cimport fgw_clock_now_ns, fgw_clock_wall_ns
+from fastgw.native.clock cimport fgw_clock_wall_ns
 from fastgw.native.counters cimport (
     FGW_COUNT_ALLOWED,
     FGW_COUNT_HOLDS_FULL,
@@ -113,7 +113,8 @@ cdef class Journey(Attempts):
         self.retry_share = plan.retry_share
         self.spare = []
         self.running = set()
-        fgw_wheel_init(&self.wheel, fgw_clock_now_ns())
+        self.wall_offset_ns = fgw_clock_wall_ns() - self.look()
+        fgw_wheel_init(&self.wheel, self.now_ns)
         plan.begin_worker(journal)
 
     # ------------------------------------------------------------------ exchanges and time
@@ -127,7 +128,7 @@ cdef class Journey(Attempts):
         x.reset()
         x.client = client
         x.began_ns = now_ns
-        x.wall_ns = fgw_clock_wall_ns()
+        x.wall_ns = now_ns + self.wall_offset_ns
         return x
 
     cdef int give_back(self, Exchange x) except -1:
@@ -147,8 +148,9 @@ cdef class Journey(Attempts):
 
     def tick(self):
         """Every 100 ms: time-outs, counts of refusals."""
-        cdef uint64_t now = fgw_clock_now_ns()
+        cdef uint64_t now = self.look()
         cdef fgw_timer *timer
+        self.wall_offset_ns = fgw_clock_wall_ns() - now
         fgw_wheel_advance(&self.wheel, now)
         while True:
             timer = fgw_wheel_pop(&self.wheel)
@@ -303,7 +305,7 @@ cdef class Journey(Attempts):
         """Reads effects.demands. Writes hold, traces. Explains 429, 503."""
         cdef uint32_t inserted = 0
         cdef int refused
-        cdef uint64_t now = fgw_clock_now_ns()
+        cdef uint64_t now = self.look()
         x.decided_ns = now
         x.hold = self.limits.hold_acquire(&x.id, x.wall_ns)
         if x.hold == NULL:

@@ -107,7 +107,7 @@ def _build_providers(items: list[dict[str, Any]], reading: Reading) -> tuple[Pro
 
 
 def _build_retries(values: dict[str, Any]) -> Retries:
-    given = {name: values[name] for name in ("max", "budget") if name in values}
+    given: dict[str, Any] = {name: values[name] for name in ("max", "budget") if name in values}
     if "on" in values:
         given["on_connect"] = "connect" in values["on"]
         given["on_statuses"] = tuple(sorted({on for on in values["on"] if on != "connect"}))
@@ -204,7 +204,8 @@ def _check_candidate(provider: str, dialects: dict[str, str], served: dict[str, 
 def _build_keys(items: list[dict[str, Any]], providers: tuple[Provider, ...],
                 reading: Reading) -> tuple[AccessKey, ...]:
     _unique(items, "keys", reading)
-    keys, seen = [], {}
+    keys: list[AccessKey] = []
+    seen: dict[bytes, str] = {}
     for i, item in enumerate(items):
         path = f"keys[{i}]"
         digest = _key_hash(item, path, reading)

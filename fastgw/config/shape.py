@@ -260,7 +260,8 @@ class MapOf(Shape):
         for name, (key, value) in node.entries.items():
             if not self.key.fullmatch(name):
                 message = f"'{name[:40]}' is no name here"
-                values[name] = reading.fail(path, message, f"names match {self.key.pattern}", key)
+                hint = f"names match {self.key.pattern}"
+                values[name] = reading.fail(join(path, name), message, hint, key)
             else:
                 values[name] = self.value.read(value, join(path, name), reading)
         return INVALID if INVALID in values.values() else values

@@ -1,6 +1,7 @@
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, Self, final
 
+from fastgw.limit.limits import UNITS as UNITS
 from fastgw.limit.limits import Limits
 
 class Trace(NamedTuple):
@@ -16,9 +17,10 @@ class Trace(NamedTuple):
     verdict: int
     enforced: bool
 
+@final
 class Trial:
-    def __init__(self, limits: Limits, id: tuple[int, int, int] = ...,
-                 wall_ns: int = ...) -> None: ...
+    def __new__(cls, limits: Limits, id: tuple[int, int, int] = ...,
+                 wall_ns: int = ...) -> Self: ...
     @property
     def inserted(self) -> int: ...
     def take(self, demands: Sequence[tuple[int, tuple[int, int], bool]],

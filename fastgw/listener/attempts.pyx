@@ -25,7 +25,6 @@ from fastgw.exchange cimport Exchange, HEAD, SETTLE, STREAM, UPSTREAM
 from fastgw.identity.keys cimport Principal
 from fastgw.ledger.entries cimport fill_close, post_open, post_refusal
 from fastgw.ledger.journal cimport JOURNAL_DROPPED, JOURNAL_FULL
-from fastgw.native.clock cimport fgw_clock_now_ns, fgw_clock_wall_ns
 from fastgw.native.counters cimport (
     FGW_COUNT_ATTEMPTS,
     FGW_COUNT_CLIENT_ABORTS,
@@ -144,7 +143,7 @@ cdef class Attempts(Receiver):
             )
         if x.body_length and x.ask.body_bytes:
             fgw_edits_plan(&x.edits, &x.ask, &want)
-        x.attempt_wall_ns = fgw_clock_wall_ns() if x.attempt > 1 else x.wall_ns
+        x.attempt_wall_ns = self.now_ns + self.wall_offset_ns
         opened = post_open(x, self.journal, key.name_hash if key is not None else 0, x.room)
         if opened == JOURNAL_FULL:
             x.attempt -= 1
@@ -167,7 +166,7 @@ cdef class Attempts(Receiver):
         connection = Connection(provider, self, x, self.scratch)
         x.connection = connection
         connection.connect(self.loop)
-        return self.arm(connection, fgw_clock_now_ns() + provider.connect_ns)
+        return self.arm(connection, self.now_ns + provider.connect_ns)
 
     cdef int _send(self, Exchange x) except -1:
         """Write the request anew and send it on x.connection."""
@@ -433,7 +432,7 @@ cdef class Attempts(Receiver):
         cdef int i
         memset(close, 0, sizeof(fgw_record_close))
         x.body_sent = (<Relay>x.relay).sent_bytes if x.head_sent else 0
-        fill_close(x, close, fate, final, fgw_clock_now_ns(), fgw_clock_wall_ns())
+        fill_close(x, close, fate, final, self.now_ns, self.now_ns + self.wall_offset_ns)
         account(x, close, x.asked, fate == FGW_FATE_DELIVERED)
         if x.attempt_open:
             x.attempt_open = False
@@ -456,16 +455,17 @@ cdef class Attempts(Receiver):
         if not x.live:
             return 0
         x.phase = SETTLE
+        self.look()
         if x.hold != NULL:
             self._close_attempt(x, fate, True, &close)
             amounts(&close, &used)
-            self.limits.settle(x.hold, &used, fgw_clock_now_ns())
+            self.limits.settle(x.hold, &used, self.now_ns)
             self.limits.hold_release(x.hold)
             x.hold = NULL
         if x.status:
             fgw_count(self.counters, FGW_COUNT_STATUS_1XX + x.status // 100 - 1, 1)
         fgw_count_time(
-            self.counters, FGW_HISTOGRAM_TOTAL, fgw_clock_now_ns() - x.began_ns
+            self.counters, FGW_HISTOGRAM_TOTAL, self.now_ns - x.began_ns
         )
         self._leave(x)
         (<Downstream>x.client).finished(x, x.head.keep_alive)
@@ -494,7 +494,7 @@ cdef class Attempts(Receiver):
         cdef fgw_record_close close
         cdef fgw_amounts nothing
         cdef bytes answer
-        cdef uint64_t now = fgw_clock_now_ns()
+        cdef uint64_t now = self.look()
         if not x.live:
             self._begin(x)
         x.refused = True

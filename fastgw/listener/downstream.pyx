@@ -19,7 +19,6 @@ from fastgw.codes cimport (
     CODE_HEAD_TIMEOUT,
 )
 from fastgw.native.chunk cimport FGW_CHUNK_DATA, FGW_CHUNK_END, fgw_chunk_begin, fgw_chunk_next
-from fastgw.native.clock cimport fgw_clock_now_ns
 from fastgw.native.http1 cimport (
     FGW_FRAMING_CHUNKED,
     FGW_FRAMING_LENGTH,
@@ -67,7 +66,7 @@ cdef class Downstream(Link):
         else:
             self.address_text = b""
         self.crowded = not self.listener.opened(self)
-        self.journey.arm(self, fgw_clock_now_ns() + HEAD_NS)
+        self.journey.arm(self, self.journey.now_ns + HEAD_NS)
         return 0
 
     cdef int on_bytes(self, uint8_t *bytes, size_t length) except -1:
@@ -145,7 +144,7 @@ cdef class Downstream(Link):
             self._drop_buffer()
             return 0
         if x is None:
-            now = fgw_clock_now_ns()
+            now = self.journey.look()
             x = self.journey.take_exchange(self, now)
             self.exchange = x
             fgw_http1_begin(&x.head)
@@ -215,7 +214,7 @@ cdef class Downstream(Link):
             # The rest comes straight to its place.
             self.read_at = self.bytes + self.used
             self.read_room = self.body_need - self.used
-            self.journey.arm(self, fgw_clock_now_ns() + BODY_NS)
+            self.journey.arm(self, self.journey.now_ns + BODY_NS)
             return 0
         else:
             self.taken = self.body_need
@@ -259,7 +258,7 @@ cdef class Downstream(Link):
         self.used = x.body_at + x.body_length
         self.raw_at = self.used
         self.read_at = NULL
-        self.journey.arm(self, fgw_clock_now_ns() + BODY_NS)
+        self.journey.arm(self, self.journey.now_ns + BODY_NS)
         return 0
 
     cdef int refused(self, Exchange x) except -1:
@@ -300,7 +299,7 @@ cdef class Downstream(Link):
         self.state = READ_HEAD
         if rest == 0:
             self._drop_buffer()
-            self.journey.arm(self, fgw_clock_now_ns() + IDLE_NS)
+            self.journey.arm(self, self.journey.now_ns + IDLE_NS)
             return 0
         return self._advance()
 
@@ -311,7 +310,7 @@ cdef class Downstream(Link):
         self.state = LINGER
         self.shut_write()
         if self.is_open:
-            self.journey.arm(self, fgw_clock_now_ns() + LINGER_NS)
+            self.journey.arm(self, self.journey.now_ns + LINGER_NS)
         return 0
 
     cdef int on_writable(self) except -1:
@@ -322,7 +321,7 @@ cdef class Downstream(Link):
 
     cdef int on_blocked(self) except -1:
         if self.exchange is not None and self.state == IN_JOURNEY:
-            self.journey.arm(self, fgw_clock_now_ns() + STALL_NS)
+            self.journey.arm(self, self.journey.now_ns + STALL_NS)
             self.journey.client_blocked(self.exchange)
         return 0
 

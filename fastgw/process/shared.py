@@ -8,6 +8,7 @@
       ring-00-refusals         the same for refusals: never in the way of paying traffic
       …
       ring-supervisor          what the sweep closes
+      owner                    the data_dir, in words
 
 All are allocated at the start, so that a full tmpfs stops the start and nothing later. They
 survive a restart: buckets go on, and what a killed instance left is recovered.
@@ -16,6 +17,7 @@ survive a restart: buckets go on, and what a killed instance left is recovered.
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -43,6 +45,19 @@ REFUSALS_RING = 256 << 10
 SUPERVISOR_RING = 4 << 20  # a CLOSE for every hold of a worker
 
 
+def forget_abandoned(shm_dir: Path) -> None:
+    """Free the shared memory of instances whose data directory was deleted: nobody comes back."""
+    for owner in shm_dir.glob("fastgw-*/owner"):
+        try:
+            if owner.stat().st_uid == os.geteuid() and not os.path.exists(owner.read_bytes()):
+                segment = Segment.attach(owner.with_name("segment"), readonly=True)
+                slots = [segment.worker(slot) for slot in range(segment.workers)]
+                if not any(slot.pid and start_time(slot.pid) == slot.start_time for slot in slots):
+                    shutil.rmtree(owner.parent)
+        except (OSError, ShmError):
+            continue  # another start is at it, or it is none of ours: not our business
+
+
 def ring_path(folder: Path, slot: int | str, lane: str = "main") -> Path:
     """``ring-00-main``, ``ring-00-refusals``, ``ring-supervisor``: the recorder knows PREFIX."""
     if isinstance(slot, str):
@@ -64,8 +79,10 @@ class Shared:
     def open(cls, config: Config, data_dir: Path, workers: int) -> Shared:
         """Create what is not there, keep what is. Raises ShmError."""
         path = segment_path(config.shm_dir, data_dir)
+        forget_abandoned(Path(config.shm_dir))
         segment = Segment.create(path, workers=workers)
         folder = path.parent
+        (folder / "owner").write_bytes(os.fsencode(data_dir.resolve()))
         size = MAIN_RING if workers <= MANY_WORKERS else MAIN_RING // 2
         for slot in range(workers):
             open_ring(ring_path(folder, slot), size, slot).close()

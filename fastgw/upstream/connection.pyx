@@ -27,7 +27,6 @@ from fastgw.native.chunk cimport (
     fgw_chunk_mark,
     fgw_chunk_next,
 )
-from fastgw.native.clock cimport fgw_clock_now_ns
 from fastgw.native.http1 cimport (
     FGW_FRAMING_CHUNKED,
     FGW_FRAMING_LENGTH,
@@ -102,7 +101,7 @@ cdef class Connection(Link):
         return 0
 
     cdef int on_open(self) except -1:
-        self.activity_ns = fgw_clock_now_ns()
+        self.activity_ns = self.receiver.look()
         self.state = IDLE
         if self.exchange is None:
             # Whoever asked for it is gone: keep it for the next.
@@ -119,7 +118,7 @@ cdef class Connection(Link):
         self.partial_length = 0
         self.state = AWAIT_HEAD
         fgw_http1_begin(&self.head)
-        self.activity_ns = fgw_clock_now_ns()
+        self.activity_ns = self.receiver.now_ns
         sent = self.send(pieces, count)
         self.sent = sent == 0
         return sent
@@ -131,7 +130,6 @@ cdef class Connection(Link):
             self.resume_read()
             self.state = IDLE
             self.reused = True
-            self.activity_ns = fgw_clock_now_ns()
             self.provider.idle.append(self)
             return 0
         return self.discard()
@@ -147,7 +145,7 @@ cdef class Connection(Link):
     cdef int on_bytes(self, uint8_t *bytes, size_t length) except -1:
         cdef size_t used = 0
         cdef Exchange x = self.exchange
-        self.activity_ns = fgw_clock_now_ns()
+        self.activity_ns = self.receiver.look()
         if self.state == IDLE or self.state == FINISHED or x is None:
             # Bytes that nobody asked for: a second answer, or garbage. Never into the next exchange.
             self.keep = False

@@ -24,12 +24,28 @@ def plain(node):
     return node.value
 
 
-@pytest.mark.parametrize("text, value", [
-    ("no", "no"), ("yes", "yes"), ("on", "on"), ("true", True), ("~", None), ("", None),
-    ("012", 12), ("0x1f", 31), ("0o17", 15), ("1e3", 1000.0), ("-1.5", -1.5), ("1_000", "1_000"),
-    ("60/1m", "60/1m"), ("2027-01-01", "2027-01-01"), ("1:30", "1:30"), ("'5'", "5"),
-    ("9" * 41, "9" * 41),
-])
+@pytest.mark.parametrize(
+    "text, value",
+    [
+        ("no", "no"),
+        ("yes", "yes"),
+        ("on", "on"),
+        ("true", True),
+        ("~", None),
+        ("", None),
+        ("012", 12),
+        ("0x1f", 31),
+        ("0o17", 15),
+        ("1e3", 1000.0),
+        ("-1.5", -1.5),
+        ("1_000", "1_000"),
+        ("60/1m", "60/1m"),
+        ("2027-01-01", "2027-01-01"),
+        ("1:30", "1:30"),
+        ("'5'", "5"),
+        ("9" * 41, "9" * 41),
+    ],
+)
 def test_plain_scalars_follow_the_core_schema_of_yaml_1_2(text, value):
     node = read("a: " + text)
 
@@ -47,7 +63,8 @@ def test_every_node_knows_its_place():
 
 def test_json_is_yaml_too():
     assert plain(read('{"a": [1, 2.5, "x\\u00e9", null, true]}')) == {
-        "a": [1, 2.5, "xé", None, True]}
+        "a": [1, 2.5, "xé", None, True]
+    }
 
 
 def test_merge_keys_give_way_to_own_keys_and_earlier_maps_win():
@@ -78,17 +95,21 @@ def bomb(levels):
     return "\n".join(lines)
 
 
-@pytest.mark.parametrize("text, words", [
-    (bomb(9), "values once every alias is written out"),
-    ("[" * 60 + "]" * 60, "nested deeper than 50"),
-    ("[" * 100_000, "nested deeper than 50"),
-    ("a: &a [*a]", "no anchor"),
-    ("? [a, b]\n: c", "a key must be text"),
-    ("<<: 5", "'<<' takes a mapping"),
-    ("a: \x00", "does not allow"),
-    (b"a: \xff", "not UTF-8"),
-    (b"a: " + b"x" * (9 << 20), "larger than 8 MiB"),
-], ids=range(9))
+@pytest.mark.parametrize(
+    "text, words",
+    [
+        (bomb(9), "values once every alias is written out"),
+        ("[" * 60 + "]" * 60, "nested deeper than 50"),
+        ("[" * 100_000, "nested deeper than 50"),
+        ("a: &a [*a]", "no anchor"),
+        ("? [a, b]\n: c", "a key must be text"),
+        ("<<: 5", "'<<' takes a mapping"),
+        ("a: \x00", "does not allow"),
+        (b"a: \xff", "not UTF-8"),
+        (b"a: " + b"x" * (9 << 20), "larger than 8 MiB"),
+    ],
+    ids=range(9),
+)
 def test_hostile_documents_are_refused_quickly(text, words):
     started = time.process_time()
 

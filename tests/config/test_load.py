@@ -73,7 +73,10 @@ def test_everything_that_this_version_takes_arrives_in_the_model():
     assert (config.listen.port, config.listen.workers, config.listen.half_close) == (8081, 3, True)
     assert config.admin.token == Secret(CANARY)
     assert (config.limits.body, config.limits.head, config.limits.connections) == (
-        1 << 20, 16 << 10, 100)
+        1 << 20,
+        16 << 10,
+        100,
+    )
     assert (one.tls, one.host, one.port, one.prefix) == (True, "api.openai.com", 443, "/v1")
     assert (two.tls, two.host, two.port, two.prefix) == (False, "::1", 9001, "")
     assert [(k.id, k.weight) for k in one.keys] == [("primary", 3), ("key-2", 1)]
@@ -83,23 +86,32 @@ def test_everything_that_this_version_takes_arrives_in_the_model():
     assert (config.models_strict, config.open, config.on_ledger_full) == (True, False, "drop")
     assert config.models[0].fallback[0].model == "gpt-4o-mini"
     assert key.limits == (
-        Rate("requests", 60, 60 * 10**9), Rate("output_tokens", 1000, 3600 * 10**9))
+        Rate("requests", 60, 60 * 10**9),
+        Rate("output_tokens", 1000, 3600 * 10**9),
+    )
     assert dict(key.owner) == {"team": "a"} and key.expires_at == 4070908800
     assert not rule.enforce and [action.enforce for action in rule.actions] == [
-        True, False, False, True]
+        True,
+        False,
+        False,
+        True,
+    ]
     assert config.labels[0].expression.text == "req.headers['x-feature']"
 
 
 def test_providers_alone_are_enough_and_the_gateway_is_open_on_loopback():
     config, errors, _ = examine_text(
-        "providers: [{id: a, dialect: openai, base_url: 'http://h'}]", "f", {})
+        "providers: [{id: a, dialect: openai, base_url: 'http://h'}]", "f", {}
+    )
 
     assert errors == [] and config.open and config.listen.address == "127.0.0.1"
 
 
 def test_an_empty_list_of_keys_asks_for_keys():
-    text = ("listen: {address: 0.0.0.0}\nkeys: []\n"
-            "providers: [{id: a, dialect: openai, base_url: 'http://h'}]")
+    text = (
+        "listen: {address: 0.0.0.0}\nkeys: []\n"
+        "providers: [{id: a, dialect: openai, base_url: 'http://h'}]"
+    )
 
     config, errors, _ = examine_text(text, "f", {})
 
@@ -123,18 +135,44 @@ def test_the_version_changes_with_the_meaning_only():
     assert len(version) == 16 and int(version, 16)
     assert examine_text(same, "other.yaml", ENV)[0].version == version
     assert secret.version == version
-    for old, new in (("weight: 9", "weight: 8"), ("ai.stream", "!ai.stream"), ("451", "452"),
-                     ("tier: free", "tier: paid"), ("per: 1m", "per: 2m"), ("8081", "8082")):
+    for old, new in (
+        ("weight: 9", "weight: 8"),
+        ("ai.stream", "!ai.stream"),
+        ("451", "452"),
+        ("tier: free", "tier: paid"),
+        ("per: 1m", "per: 2m"),
+        ("8081", "8082"),
+    ):
         assert examine_text(WHOLE.replace(old, new), "f", ENV)[0].version != version, old
 
 
 def test_no_secret_shows_in_repr_content_or_errors():
     config = whole()
-    outputs = [repr(config), str(config), f"{config.admin.token}", f"{config.admin.token!r:>40}",
-               repr(config.keys), orjson.dumps(canonical_content(config)).decode()]
+    outputs = [
+        repr(config),
+        str(config),
+        f"{config.admin.token}",
+        f"{config.admin.token!r:>40}",
+        repr(config.keys),
+        orjson.dumps(canonical_content(config)).decode(),
+    ]
     broken = WHOLE.replace("value:", "valu:")
-    for name in ("weight", "dialect", "base_url", "port", "expires", "body", "team", "tier",
-                 "connect", "capacity", "budget", "message", "status_code", "model"):
+    for name in (
+        "weight",
+        "dialect",
+        "base_url",
+        "port",
+        "expires",
+        "body",
+        "team",
+        "tier",
+        "connect",
+        "capacity",
+        "budget",
+        "message",
+        "status_code",
+        "model",
+    ):
         wrong = WHOLE.replace(f"{name}: ", f"{name}: ${{env:TOKEN}} #", 1)
         outputs += [str(error) + repr(error) for error in examine_text(wrong, "f", ENV)[1]]
     outputs += [str(error) for error in examine_text(broken, "f", ENV)[1]]
@@ -150,15 +188,20 @@ def test_the_environment_is_a_configuration():
 
     assert [(p.id, p.dialect, p.host, p.prefix) for p in config.providers] == [
         ("openai", "openai", "api.openai.com", "/v1"),
-        ("anthropic", "anthropic", "api.anthropic.com", "")]
+        ("anthropic", "anthropic", "api.anthropic.com", ""),
+    ]
     assert config.open and config.version and CANARY not in repr(config)
 
 
-@pytest.mark.parametrize("env, words", [
-    ({}, "no configuration"), ({"OPENAI_API_KEY": " "}, "no configuration"),
-    ({"GEMINI_API_KEY": "x"}, "gemini is not supported yet"),
-    ({"OPENAI_API_KEY": "a\nb"}, "characters that no key has"),
-])
+@pytest.mark.parametrize(
+    "env, words",
+    [
+        ({}, "no configuration"),
+        ({"OPENAI_API_KEY": " "}, "no configuration"),
+        ({"GEMINI_API_KEY": "x"}, "gemini is not supported yet"),
+        ({"OPENAI_API_KEY": "a\nb"}, "characters that no key has"),
+    ],
+)
 def test_an_environment_without_a_usable_key_says_what_to_do(env, words):
     with pytest.raises(ConfigError, match=words):
         from_environment(env)

@@ -119,7 +119,7 @@ static void expect(int pace, uint64_t least, uint64_t most)
 /* What one hold's pace will add to its word, as far as one can tell. */
 static void expect_pace(const struct fgw_hold_limit *limit, int pace, int sweeper_dies)
 {
-    uint64_t full = pace ? TAKE : 1, actual = pace ? ACTUAL : 1, lost = pace ? DELIVERED : 1;
+    uint64_t full = pace ? TAKE : 1, lost = pace ? DELIVERED : 1;
     unsigned phase = limit->state & 15, which = limit->state >> 4 & 1;
     if (phase == FGW_HOLD_ADDING)
         expect(pace, 0, full);
@@ -130,7 +130,6 @@ static void expect_pace(const struct fgw_hold_limit *limit, int pace, int sweepe
     else if (which == 1)
         expect(pace, limit->amount[0], limit->amount[0]);
     windows += phase == FGW_HOLD_ADDING || phase == FGW_HOLD_SETTLING;
-    (void)actual;
 }
 
 /* Books one dead worker's holds and sweeps them. */
@@ -144,7 +143,8 @@ static void bury(uint32_t worker, uint64_t *random)
         /* Over, but not yet written down. */
         int settled = hold->id.sequence > over >> 32 && !fgw_hold_is_live(hold) && hold->n_limits;
         if (settled)
-            atomic_store(&books[worker].over[at], hold->id.sequence << 32 | ((over + 1) & UINT32_MAX));
+            atomic_store(&books[worker].over[at],
+                         hold->id.sequence << 32 | ((over + 1) & UINT32_MAX));
         if (!counted[at])
             continue;
         for (int pace = 0; pace < 2; pace++)

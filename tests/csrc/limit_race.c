@@ -28,7 +28,7 @@ static void race_pace(uint32_t worker, uint64_t n, uint32_t n_limits, struct fgw
     struct fgw_limit_trace traces[2];
     struct fgw_demand demands[2];
     uint32_t inserted;
-    /* Half of the workers list them the other way round: the order of taking is ours, not theirs. */
+    /* Half of the workers list them the other way round: the order of taking is not theirs. */
     demand(&demands[worker & 1 && n_limits == 2], 0, 4);
     if (n_limits == 2)
         demand(&demands[!(worker & 1)], 1, 5);

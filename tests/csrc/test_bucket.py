@@ -79,11 +79,9 @@ def test_refund_of_a_part_gives_back_that_part():
 
 
 @settings(max_examples=300, deadline=None)
-@given(st.data())
-def test_a_full_bucket_passes_exactly_its_capacity(data):
-    period = data.draw(st.integers(1, 10**6))
-    capacity = data.draw(st.integers(1, min(period, 3000)))
-    now = data.draw(st.integers(0, 10**15))
+@given(st.integers(1, 10**6), st.integers(1, 3000), st.integers(0, 10**15))
+def test_a_full_bucket_passes_exactly_its_capacity(period, capacity, now):
+    capacity = min(capacity, period)
     bucket = Bucket(capacity, period)
 
     assert spend(bucket, now, capacity + 3) == capacity
@@ -194,7 +192,7 @@ def test_a_bucket_is_buried_only_when_full_and_is_not_revived():
 
 # Published cases. Ours is judged by the same steps; where it differs on purpose, this says why.
 DIFFERENT = {
-    "rl-003": "its clock goes back; ours, CLOCK_BOOTTIME, never does, and what is spent stays spent",
+    "rl-003": "its clock goes back; ours never does (CLOCK_BOOTTIME), and spent stays spent",
     "rl-029": "takes a part of what is asked; ours takes all or nothing",
     "rl-030": "raises its rate to a minimum; ours keeps the rate as configured",
     "rl-031": "takes a part of what is asked; ours takes all or nothing",

@@ -24,8 +24,12 @@ CANARY = 0xA7
 
 
 class Value(ctypes.Structure):
-    _fields_ = [("bytes", ctypes.c_char_p), ("length", ctypes.c_uint32), ("type", ctypes.c_uint32),
-                ("number", ctypes.c_int64)]
+    _fields_ = [
+        ("bytes", ctypes.c_char_p),
+        ("length", ctypes.c_uint32),
+        ("type", ctypes.c_uint32),
+        ("number", ctypes.c_int64),
+    ]
 
 
 @functools.cache
@@ -33,9 +37,22 @@ def library():
     folder = tempfile.TemporaryDirectory(prefix="fgw-demand-")
     target = Path(folder.name) / "demand.so"
     subprocess.run(
-        ["gcc", "-std=c11", "-O2", "-fsanitize=undefined", "-fsanitize-undefined-trap-on-error",
-         "-shared", "-fPIC", "-I", ROOT / "csrc", "-o", target,
-         *(ROOT / "csrc" / name for name in SOURCES)], check=True)
+        [
+            "gcc",
+            "-std=c11",
+            "-O2",
+            "-fsanitize=undefined",
+            "-fsanitize-undefined-trap-on-error",
+            "-shared",
+            "-fPIC",
+            "-I",
+            ROOT / "csrc",
+            "-o",
+            target,
+            *(ROOT / "csrc" / name for name in SOURCES),
+        ],
+        check=True,
+    )
     loaded = ctypes.CDLL(str(target))
     loaded.folder = folder
     loaded.fgw_name_hash.restype = ctypes.c_uint64
@@ -58,15 +75,28 @@ def key(*contents, prefix=b"p", addresses=0, capacity=1024):
     values = (Value * max(len(contents), 1))(*map(value, contents))
     identity = (ctypes.c_uint64 * 2)()
     text = ctypes.create_string_buffer(bytes([CANARY]) * (capacity + 8), capacity + 8)
-    length = library().fgw_demand_key(prefix, ctypes.c_size_t(len(prefix)), values, len(contents),
-                                      addresses, identity, text, ctypes.c_size_t(capacity))
+    length = library().fgw_demand_key(
+        prefix,
+        ctypes.c_size_t(len(prefix)),
+        values,
+        len(contents),
+        addresses,
+        identity,
+        text,
+        ctypes.c_size_t(capacity),
+    )
     assert text.raw[capacity:] == bytes([CANARY]) * 8
     assert 0 <= length <= capacity
     return tuple(identity), text.raw[:length]
 
 
-CONTENT = some.one_of(some.none(), some.booleans(), some.integers(-2**63, 2**63 - 1),
-                      some.text(max_size=200), some.binary(max_size=200))
+CONTENT = some.one_of(
+    some.none(),
+    some.booleans(),
+    some.integers(-(2**63), 2**63 - 1),
+    some.text(max_size=200),
+    some.binary(max_size=200),
+)
 
 
 @given(some.lists(CONTENT, max_size=8))
@@ -103,17 +133,33 @@ def test_a_long_value_is_cut_at_a_character_and_marked():
 @given(some.lists(CONTENT, max_size=3), some.lists(CONTENT, max_size=3))
 @settings(deadline=None)
 def test_identities_differ_where_the_values_do(left, right):
-    encoded = [[(type(one).__name__.replace("bytes", "str"),
-                 one.encode() if isinstance(one, str) else one) for one in side]
-               for side in (left, right)]
+    encoded = [
+        [
+            (
+                type(one).__name__.replace("bytes", "str"),
+                one.encode() if isinstance(one, str) else one,
+            )
+            for one in side
+        ]
+        for side in (left, right)
+    ]
 
     assert (key(*left)[0] == key(*right)[0]) == (encoded[0] == encoded[1])
 
 
-@pytest.mark.parametrize("left, right", [
-    (("ab", "c"), ("a", "bc")), (("a",), ("a", "")), ((None,), ("",)), ((1,), ("1",)),
-    ((True,), (1,)), ((True,), ("true",)), (("x" * 128,), ("x" * 129,)), ((), (None,)),
-])
+@pytest.mark.parametrize(
+    "left, right",
+    [
+        (("ab", "c"), ("a", "bc")),
+        (("a",), ("a", "")),
+        ((None,), ("",)),
+        ((1,), ("1",)),
+        ((True,), (1,)),
+        ((True,), ("true",)),
+        (("x" * 128,), ("x" * 129,)),
+        ((), (None,)),
+    ],
+)
 def test_neighbouring_layouts_have_other_identities(left, right):
     assert key(*left)[0] != key(*right)[0]
 
@@ -131,8 +177,10 @@ def test_more_than_the_room_is_refused():
     call = library().fgw_demand_key
 
     assert call(b"p", ctypes.c_size_t(1), values, 9, 0, identity, None, ctypes.c_size_t(0)) == -1
-    assert call(b"p" * 513, ctypes.c_size_t(513), values, 0, 0, identity, None,
-                ctypes.c_size_t(0)) == -1
+    assert (
+        call(b"p" * 513, ctypes.c_size_t(513), values, 0, 0, identity, None, ctypes.c_size_t(0))
+        == -1
+    )
 
 
 @given(some.ip_addresses(v=6))
@@ -143,7 +191,9 @@ def test_an_ipv6_address_counts_as_its_64(address):
         if address.ipv4_mapped and "." in text:
             assert shown == str(address.ipv4_mapped)
         else:
-            assert ipaddress.ip_network(shown) == ipaddress.ip_network((int(address) >> 64 << 64, 64))
+            assert ipaddress.ip_network(shown) == ipaddress.ip_network(
+                (int(address) >> 64 << 64, 64)
+            )
 
 
 def test_addresses_of_one_64_share_a_bucket_and_others_do_not():
@@ -153,8 +203,23 @@ def test_addresses_of_one_64_share_a_bucket_and_others_do_not():
     assert key(one)[0] != key(same)[0]
 
 
-@pytest.mark.parametrize("text", ["192.0.2.1", "", ":", "::g", "1:2:3", "1::2::3", "unix:", "a" * 60,
-                                  "1:2:3:4:5:6:7:8:9", "12345::", "::1:", "fe80::1%eth0"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "192.0.2.1",
+        "",
+        ":",
+        "::g",
+        "1:2:3",
+        "1::2::3",
+        "unix:",
+        "a" * 60,
+        "1:2:3:4:5:6:7:8:9",
+        "12345::",
+        "::1:",
+        "fe80::1%eth0",
+    ],
+)
 def test_what_is_no_ipv6_address_stays_as_it_is(text):
     assert json.loads(key(text, addresses=1)[1]) == [text]
 
@@ -163,8 +228,10 @@ def test_ipv4_mapped_is_the_ipv4_address():
     assert key("::ffff:192.0.2.1", addresses=1) == key("192.0.2.1", addresses=1)
 
 
-@given(some.one_of(some.booleans(), some.integers(-2**63, 2**63 - 1), some.text(max_size=40)),
-       some.integers(0, 24))
+@given(
+    some.one_of(some.booleans(), some.integers(-(2**63), 2**63 - 1), some.text(max_size=40)),
+    some.integers(0, 24),
+)
 @settings(deadline=None)
 def test_a_value_as_text_fits_and_is_cut_at_a_character(content, capacity):
     out = ctypes.create_string_buffer(bytes([CANARY]) * 64, 64)

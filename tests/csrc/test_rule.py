@@ -17,16 +17,40 @@ from hypothesis import strategies as some
 from fastgw.policy.program import glob_match
 
 ROOT = Path(__file__).resolve().parents[2]
-FLAGS = ["-std=c11", "-O1", "-g", "-Wall", "-Wextra", "-Werror", "-fsanitize=address,undefined",
-         "-fno-sanitize-recover=all", f"-I{ROOT / 'csrc'}"]
+FLAGS = [
+    "-std=c11",
+    "-O1",
+    "-g",
+    "-Wall",
+    "-Wextra",
+    "-Werror",
+    "-fsanitize=address,undefined",
+    "-fno-sanitize-recover=all",
+    f"-I{ROOT / 'csrc'}",
+]
 ROUNDS, SEED = 400_000, 20261121
 
 
 def run(path, *flags, rounds=ROUNDS):
-    subprocess.run(["gcc", *FLAGS, *flags, "-o", path, str(ROOT / "tests/csrc/test_rule.c"),
-                    str(ROOT / "csrc/fgw_rule.c")], check=True)
-    return subprocess.run([path, str(rounds), str(SEED)], capture_output=True, text=True,
-                          timeout=120, env={"ASAN_OPTIONS": "detect_leaks=0"})
+    subprocess.run(
+        [
+            "gcc",
+            *FLAGS,
+            *flags,
+            "-o",
+            path,
+            str(ROOT / "tests/csrc/test_rule.c"),
+            str(ROOT / "csrc/fgw_rule.c"),
+        ],
+        check=True,
+    )
+    return subprocess.run(
+        [path, str(rounds), str(SEED)],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        env={"ASAN_OPTIONS": "detect_leaks=0"},
+    )
 
 
 def test_verified_programs_stay_inside_their_memory(tmp_path):
@@ -34,7 +58,9 @@ def test_verified_programs_stay_inside_their_memory(tmp_path):
 
     assert done.returncode == 0, f"seed {SEED}: {done.stderr[-3000:]}"
     accepted, decided = map(int, done.stdout.split())
-    assert accepted > ROUNDS // 20 and decided > accepted // 20, "the fuzzer makes too little sense"
+    assert accepted > ROUNDS // 20 and decided > accepted // 20, (
+        "the fuzzer makes too little sense"
+    )
 
 
 def test_the_fuzzer_finds_a_machine_without_verify(tmp_path):

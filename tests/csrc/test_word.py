@@ -3,8 +3,8 @@
 Method: a model of the protocol of csrc/fgw_word.h and fgw_limit.c: two processes that each take a
 slot twice and give it back, and a sweeper that starts once a process is dead, stepped through
 *all* interleavings with a crash of either process after every atomic step, and of the sweeper
-itself. It must never admit more than the limit, and never leak. Five ways to get it wrong must each
-be caught. Then the C functions themselves, one by one.
+itself. It must never admit more than the limit, and never leak. Five ways to get it wrong must
+each be caught. Then the C functions themselves, one by one.
 """
 
 import ctypes

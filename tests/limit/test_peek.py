@@ -48,4 +48,4 @@ def test_what_is_not_there_is_none(segment, reader):
 
     assert find(reader, (1000, 2)) is None
     assert level(reader, entry._replace(identity=(9, 9)), 10, S, NOW) is None
-    assert level(reader, entry._replace(index=10**9), 10, S, NOW) is None
+    assert level(reader, entry._replace(place=10**9), 10, S, NOW) is None

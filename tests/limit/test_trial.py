@@ -1,6 +1,6 @@
 """Trial: a request's limits from Python does what the hot path does, in its order.
 
-Method: wrong uses must be errors and touch nothing; right ones are what all of this room's tests do.
+Method: wrong uses must be errors and touch nothing; right ones are what this room's tests do.
 """
 
 import pytest

@@ -12,7 +12,7 @@ from types import SimpleNamespace
 
 from fastgw.config.model import Admin, Config, Listen, Provider
 from fastgw.log import Log, complain
-from fastgw.process.refusal import StartError
+from fastgw.errors import FastgwError
 from fastgw.process.supervisor import Supervisor
 
 
@@ -96,7 +96,7 @@ def main(arguments: dict) -> int:
     )
     try:
         supervisor.start()
-    except StartError as refusal:
+    except FastgwError as refusal:
         complain(str(refusal))
         return 2
     return supervisor.run()

@@ -11,7 +11,7 @@ from fastgw.errors import ShmError
 from fastgw.shm.place import boot_id, make_folder, segment_path, start_time
 
 
-def test_one_data_dir_has_one_place_however_it_is_named(tmp_path, monkeypatch):
+def test_one_gateway_has_one_place_however_it_is_named(tmp_path, monkeypatch):
     (tmp_path / "data").mkdir()
     (tmp_path / "link").symlink_to(tmp_path / "data")
     monkeypatch.chdir(tmp_path)

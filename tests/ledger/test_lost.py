@@ -1,0 +1,138 @@
+"""Attempts of workers that ended: one close each, by whoever knows most.
+
+Method: spans of a worker's ring and of the supervisor's, stored in the orders in which a recorder can
+see them.
+"""
+
+from fastgw.ledger.lost import ended_mark, lost_close
+from fastgw.ledger.query import Ledger
+from fastgw.ledger.records import (
+    FATE_WORKER_LOST,
+    UNBOUNDED,
+    Close,
+    Open,
+    RequestId,
+    unpack_record,
+)
+from fastgw.ledger.ring import SUPERVISOR
+from fastgw.ledger.span import Span
+from fastgw.ledger.store import Store
+from tests.ledger.fabricate import T0, close, dims
+
+SEEN, OTHER = RequestId(3, 1, 1), RequestId(3, 1, 2)
+LATER = T0 + 10**9
+
+
+def opened(id: RequestId, attempt: int = 1, output_high: int = 512) -> bytes:
+    return Open(id, T0, attempt, dims(), 7, 4096, output_high).pack()
+
+
+def swept(id: RequestId, output: int = 0, **more) -> bytes:
+    """What a sweep knows: the progress, no dims."""
+    return Close(
+        id, LATER, fate=FATE_WORKER_LOST, output_low=output, code=992, provenance=3, **more
+    ).pack()
+
+
+class Stored:
+    def __init__(self, folder):
+        self.folder, self.store, self.next = folder, Store(folder), {}
+
+    def spans(self, *parts: tuple[int, list[bytes]]) -> list[Span]:
+        made = []
+        for ring, records in parts:
+            position = self.next.get(ring, 0)
+            made.append(Span(
+                ring, SUPERVISOR if ring == 99 else 0, 0, position, position + 8 * len(records) or 8,
+                b"".join(records),
+            ))
+            self.next[ring] = made[-1].next
+        return made
+
+    def commit(self, *parts: tuple[int, list[bytes]]):
+        return self.store.commit(self.spans(*parts))
+
+    def closes(self) -> list[Close]:
+        with Ledger(self.folder) as ledger:
+            assert ledger.verify() == []
+            records = [unpack_record(raw) for raw in ledger.records()]
+        return [one for one in records if isinstance(one, Close)]
+
+
+def test_a_sweeps_close_gets_dims_and_ceilings_from_its_open(tmp_path):
+    stored = Stored(tmp_path)
+    stored.commit((1, [opened(SEEN)]))
+    result = stored.commit((99, [swept(SEEN, output=40)]))
+
+    (one,) = stored.closes()
+    assert one.dims == dims() and one.started_ns == T0
+    assert (one.input_high, one.output_low, one.output_high) == (4096, 40, 512)
+    assert (result.lost, result.late) == (1, 0)
+
+
+def test_the_mark_closes_what_the_sweep_did_not_know(tmp_path):
+    stored = Stored(tmp_path)
+    stored.commit((1, [opened(SEEN), opened(OTHER, 2, UNBOUNDED)]))
+    stored.commit((99, [swept(SEEN, output=40), ended_mark(3, 1, LATER)]))
+
+    first, second = stored.closes()
+    assert first.output_low == 40
+    assert (second.id, second.attempt, second.fate) == (OTHER, 2, FATE_WORKER_LOST)
+    assert (second.input_low, second.input_high, second.output_high) == (0, 4096, UNBOUNDED)
+    assert second.cost_nano_usd is None and second.code == 992
+    assert stored.store.open_workers() == []
+
+
+def test_open_and_sweep_seen_in_one_pass_in_any_order(tmp_path):
+    stored = Stored(tmp_path)
+    stored.commit(
+        (99, [swept(SEEN, output=7), ended_mark(3, 1, LATER)]), (1, [opened(SEEN), opened(OTHER)])
+    )
+
+    assert [(one.id, one.output_low) for one in stored.closes()] == [(SEEN, 7), (OTHER, 0)]
+
+
+def test_a_close_of_the_worker_itself_stands(tmp_path):
+    stored = Stored(tmp_path)
+    stored.commit((1, [opened(SEEN), close(SEEN).pack(), opened(OTHER)]))
+    result = stored.commit((1, [close(OTHER).pack()]), (99, [
+        swept(SEEN), swept(OTHER), ended_mark(3, 1, LATER), ended_mark(3, 1, LATER),
+    ]))
+
+    assert {one.fate for one in stored.closes()} == {1}
+    assert len(stored.closes()) == 2 and result.late == 2
+
+
+def test_two_closes_of_one_sweep_count_once(tmp_path):
+    stored = Stored(tmp_path)
+    stored.commit((1, [opened(SEEN)]))
+    stored.commit((99, [swept(SEEN, output=1), swept(SEEN, output=2)]))
+    stored.commit((99, [swept(SEEN, output=3)]))
+
+    assert [one.output_low for one in stored.closes()] == [1]
+
+
+def test_only_the_worker_that_ended_is_closed(tmp_path):
+    stored = Stored(tmp_path)
+    mine, same_slot, same_birth = RequestId(3, 1, 1), RequestId(4, 1, 1), RequestId(3, 2, 1)
+    stored.commit((1, [opened(mine), opened(same_slot)]), (2, [opened(same_birth)]))
+    stored.commit((99, [ended_mark(3, 1, LATER)]))
+
+    assert [one.id for one in stored.closes()] == [mine]
+    assert sorted(stored.store.open_workers()) == [(3, 2), (4, 1)]
+
+
+def test_what_the_sweep_knows_better_is_kept(tmp_path):
+    stored = Stored(tmp_path)
+    stored.commit((1, [opened(SEEN)]))
+    stored.commit((99, [swept(SEEN, output=9, output_high=100, dims=dims("k2"), started_ns=5)]))
+
+    (one,) = stored.closes()
+    assert (one.output_high, one.dims, one.started_ns) == (100, dims("k2"), 5)
+
+
+def test_a_lost_close_spans_all_that_may_have_been_spent():
+    one = lost_close(Open(SEEN, T0, 1, dims(), 7, 100, 200), LATER)
+
+    assert (one.input_low, one.input_high, one.output_low, one.output_high) == (0, 100, 0, 200)
+    assert one.wall_ns == LATER and one.final == 1
