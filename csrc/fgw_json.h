@@ -63,9 +63,10 @@ enum fgw_json_error {
 struct fgw_json_edge {
     const char *key;
     uint8_t key_length;
+    uint8_t first; /* its first byte */
     uint8_t node;
 };
-#define FGW_JSON_EDGE(name, to) {name, (uint8_t)(sizeof(name) - 1), to}
+#define FGW_JSON_EDGE(name, to) {name, (uint8_t)(sizeof(name) - 1), (uint8_t)(name)[0], to}
 
 enum fgw_json_node_flag {
     FGW_JSON_ONCE = 1,     /* a second value in this slot sets its bit in `twice` */

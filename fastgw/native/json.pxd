@@ -43,6 +43,7 @@ cdef extern from "fgw_json.h" nogil:
     struct fgw_json_edge:
         const char *key
         uint8_t key_length
+        uint8_t first
         uint8_t node
 
     struct fgw_json_node:
