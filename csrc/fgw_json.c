@@ -93,6 +93,28 @@ static inline const uint8_t *close_container(struct fgw_json *json, const uint8_
 
 /* ---- strings ---- */
 
+static inline char lower(char letter)
+{
+    return letter >= 'A' && letter <= 'Z' ? (char)(letter | 0x20) : letter;
+}
+
+/* Whether `key` is an edge's in other letters: servers that match names in any case (Go's do) take
+ * it for that member. */
+static int is_variant(const struct fgw_json_node *node, const char *key, size_t length)
+{
+    for (unsigned i = 0; i < node->edge_count; i++) {
+        const struct fgw_json_edge *edge = &node->edges[i];
+        size_t same = 0;
+        if (edge->key_length != length)
+            continue;
+        while (same < length && lower(key[same]) == edge->key[same])
+            same++;
+        if (same == length)
+            return 1;
+    }
+    return 0;
+}
+
 /* The node of the member `key` of the innermost object. */
 static inline uint8_t member_node(struct fgw_json *json, const char *key, size_t length)
 {
@@ -108,6 +130,8 @@ static inline uint8_t member_node(struct fgw_json *json, const char *key, size_t
             !memcmp(edge->key, key, length))
             return edge->node;
     }
+    if (node->flags & FGW_JSON_CASES && is_variant(node, key, length))
+        json->variants++;
     return node->other;
 }
 
@@ -146,8 +170,7 @@ static int head_begins(const struct fgw_json *json, const char *word)
     if (json->head_length < length)
         return 0;
     for (size_t i = 0; i < length; i++)
-        if ((json->head[i] >= 'A' &&
-             json->head[i] <= 'Z' ? json->head[i] | 0x20 : json->head[i]) != word[i])
+        if (lower(json->head[i]) != word[i])
             return 0;
     return 1;
 }

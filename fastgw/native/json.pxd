@@ -39,6 +39,7 @@ cdef extern from "fgw_json.h" nogil:
         FGW_JSON_STICKY
         FGW_JSON_KEYS_TEXT
         FGW_JSON_PAUSE
+        FGW_JSON_CASES
 
     struct fgw_json_edge:
         const char *key
@@ -84,6 +85,7 @@ cdef extern from "fgw_json.h" nogil:
         uint32_t binaries
         uint32_t remotes
         uint32_t strangers
+        uint32_t variants
         uint8_t error
         uint8_t depth
         fgw_json_slot *slots
