@@ -31,6 +31,9 @@ cdef class Downstream(Link):
         bint crowded          # one connection too many: refused at its first request
         bint close_after      # the current exchange is the last one
         bint whole            # the current request was read to its end
+        bint dropped          # pipelined bytes were thrown away
+        bint ended            # the client has sent FIN, and may still read (half_close)
+        size_t stalled_at     # bytes that waited when the deadline was last set
         uint64_t lingered
         uint64_t phase_ns     # when the current wait began
         uint8_t address[16]
@@ -44,6 +47,8 @@ cdef class Downstream(Link):
     cdef int _chunked_body(self) except -1
     cdef int _drop_buffer(self) except -1
     cdef int finished(self, Exchange x, bint keep_alive) except -1
+    cdef int will_refuse(self, Exchange x) except -1
     cdef int refused(self, Exchange x) except -1
+    cdef int _stop(self) except -1
     cdef int _refuse(self, int code) except -1
     cdef int linger(self) except -1
