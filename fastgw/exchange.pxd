@@ -48,6 +48,7 @@ cdef class Receiver:
         Scratch scratch              # where idle connections receive
         fgw_http1_limits head_limits
         uint64_t body_max            # bytes
+        bint half_close              # a client's FIN behind a request is no farewell
         uint64_t now_ns              # CLOCK_BOOTTIME as last looked at: at most 100 ms old
         uint64_t wall_offset_ns      # CLOCK_REALTIME minus CLOCK_BOOTTIME, 100 ms old at most
 
@@ -127,6 +128,7 @@ cdef class Exchange:
         # upstream
         object path                  # upstream.route.Route
         object candidate             # upstream.route.Candidate of this attempt
+        uint64_t passed              # candidates tried, or not this key's: a bit each
         object provider_key          # upstream.provider.ProviderKey
         object connection            # upstream.connection.Connection of this attempt
         fgw_dims dims
@@ -137,6 +139,7 @@ cdef class Exchange:
         int room                     # what the journal set aside
         uint64_t sent_bytes          # of the request's body, in this attempt
         bint asked                   # bytes went to the provider in this attempt
+        bint fresh                   # its connection must be a new one
         uint64_t attempt_wall_ns
         uint16_t upstream_status
 

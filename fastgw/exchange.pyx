@@ -130,6 +130,8 @@ cdef class Exchange:
         self.room = 0
         self.sent_bytes = 0
         self.asked = False
+        self.fresh = False
+        self.passed = 0
         self.attempt_wall_ns = 0
         self.upstream_status = 0
         self.metered = self.generates = False

@@ -85,6 +85,21 @@ cdef enum:
     RETRY_CREDIT_MAX = 10    # retries that a burst of failures may use at once
 
 
+cdef uint64_t closed_to(PrincipalPart part, list candidates, list fallback):
+    """Candidates at providers that this key may not use: a bit each, in their order."""
+    cdef uint64_t closed = 0
+    cdef Candidate candidate
+    cdef int i
+    cdef int weighted = <int>len(candidates)
+    for i in range(weighted + <int>len(fallback)):
+        candidate = <Candidate>(candidates[i] if i < weighted else fallback[i - weighted])
+        if not part.allows_provider(
+            candidate.provider.id_text, <uint32_t>len(candidate.provider.id_text)
+        ):
+            closed |= <uint64_t>1 << i
+    return closed
+
+
 @cython.final
 cdef class Journey(Attempts):
     """All phases of one worker's requests. ``fastgw.listener.build`` puts it together."""
@@ -109,6 +124,7 @@ cdef class Journey(Attempts):
         self.head_limits.target_max = 8192
         self.head_limits.headers_max = 100
         self.body_max = plan.body_max
+        self.half_close = plan.config.listen.half_close
         self.retry_credit = RETRY_CREDIT_MAX
         self.retry_share = plan.retry_share
         self.spare = []
@@ -185,10 +201,12 @@ cdef class Journey(Attempts):
 
     cdef int _own(self, Exchange x) except -1:
         """The gateway's own paths: no provider, no record."""
-        cdef bytes answer = self.refusals.own(
+        cdef bytes answer
+        (<Downstream>x.client).will_refuse(x)
+        answer = self.refusals.own(
             x.bytes[x.head.path.off:x.head.path.off + x.head.path.len],
             x.bytes[x.head.method_text.off:x.head.method_text.off + x.head.method_text.len],
-            x.id_text[:x.id_length], not x.head.keep_alive,
+            x.id_text[:x.id_length], (<Downstream>x.client).close_after,
         )
         x.client.send_bytes(answer, <size_t>len(answer))
         x.refused = True
@@ -290,13 +308,11 @@ cdef class Journey(Attempts):
             route = self.routes.any_of(x.route.dialect)
         if route is None:
             return CODE_NO_CANDIDATE
-        candidate = route.first(x.route.dialect)
+        if part is not None:
+            x.passed = closed_to(part, route.candidates, route.fallback)
+        candidate = route.choose(x.route.dialect, &x.passed)
         if candidate is None:
-            return CODE_NO_CANDIDATE
-        if part is not None and not part.allows_provider(
-            candidate.provider.id_text, <uint32_t>len(candidate.provider.id_text)
-        ):
-            return CODE_KEY_SCOPE
+            return CODE_KEY_SCOPE if x.passed else CODE_NO_CANDIDATE
         x.path = route
         x.candidate = candidate
         return 0

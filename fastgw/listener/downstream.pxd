@@ -29,6 +29,9 @@ cdef class Downstream(Client):
         bint advancing
         bint crowded          # one connection too many: refused at its first request
         bint whole            # the current request was read to its end
+        bint dropped          # pipelined bytes were thrown away
+        bint ended            # the client has sent FIN, and may still read (half_close)
+        size_t stalled_at     # bytes that waited when the deadline was last set
         uint64_t lingered
         uint64_t phase_ns     # when the current wait began
 
@@ -39,5 +42,9 @@ cdef class Downstream(Client):
     cdef int _begin_body(self) except -1
     cdef int _chunked_body(self) except -1
     cdef int _drop_buffer(self) except -1
+    cdef int finished(self, Exchange x, bint keep_alive) except -1
+    cdef int will_refuse(self, Exchange x) except -1
+    cdef int refused(self, Exchange x) except -1
+    cdef int _stop(self) except -1
     cdef int _refuse(self, int code) except -1
     cdef int linger(self) except -1
