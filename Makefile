@@ -9,25 +9,30 @@ BUILT := $(VENV)/.built
 SOURCES := $(shell find csrc fastgw -name '*.[ch]' -o -name '*.pyx' -o -name '*.pxd')
 LISTEN ?= 127.0.0.1:8080
 
-.PHONY: run test bench check gate ratios chaos dist build clean
+.PHONY: run test bench benches check gate ratios chaos dist build clean
 run: build
 	$(BIN)/fastgw demo --listen $(LISTEN)
 test: build
 	$(PY) -m pytest
+	$(PY) -m benchmarks.gate
 bench: build
 	$(PY) -m benchmarks.compare
+benches: build
+	$(PY) -m pytest benchmarks -o python_files='bench_*.py' --benchmark-columns=min,median,ops
 gate: build
 	$(PY) -m benchmarks.gate
 ratios: build
-	$(PY) -m benchmarks.compare --gate --rounds 5 --seconds 2 --only json,burst
+	$(PY) -m benchmarks.compare --gate --rounds 5 --seconds 2 --only json,paced
 check: build
 	$(PY) tools/check.py
 chaos: build
-	$(PY) tools/chaos.py
+	$(PY) -m tools.killing
 build: $(BUILT)
 
 # Dependencies and the `fastgw` command, without compiling: setup.py below does that once, in place.
 $(INSTALLED): pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and \
+	  "fastgw needs Python 3.11 or newer: make PYTHON=/path/to/python3.11")'
 	$(PYTHON) -m venv $(VENV)
 	$(PY) -m pip -q --disable-pip-version-check install 'setuptools>=77.0.3' 'Cython>=3.3,<4' wheel
 	FASTGW_METADATA_ONLY=1 $(PY) -m pip -q --disable-pip-version-check install \

@@ -39,10 +39,19 @@ class Scene:
     what: str          # what CPU is divided by
     connections: int
     streamed: bool = False
+    pace_ms: int = 0
 
     @property
     def events(self) -> int:
-        return EVENTS if self.streamed else 1
+        """How many of `what` one counted thing is: wrk counts streams, the paced client events."""
+        return EVENTS if self.streamed and not self.pace_ms else 1
+
+    def run(self, port: int, seconds: float) -> load.Load:
+        if self.pace_ms:
+            return load.paced(port, peers.ACCESS_KEY, streams=self.connections, seconds=seconds,
+                              pace_ms=self.pace_ms, cpu=peers.LOAD_CPU)
+        return load.wrk(port, peers.ACCESS_KEY, connections=self.connections, seconds=seconds,
+                        streamed=self.streamed, cpu=peers.LOAD_CPU)
 
 
 SCENES = {scene.name: scene for scene in (
@@ -50,6 +59,7 @@ SCENES = {scene.name: scene for scene in (
     Scene("json-c1", "request", 1),
     Scene("burst", "event", 32, streamed=True),
     Scene("burst-c1", "event", 1, streamed=True),
+    Scene("paced", "event", 128, streamed=True, pace_ms=10),
 )}
 
 
@@ -68,8 +78,7 @@ def one_run(peer: Peer, mock: Peer, scene: Scene, seconds: float) -> dict[str, f
     """One turn of one peer: a row of figures."""
     port = peer.stream_port if scene.streamed else peer.port
     began, own, upstream = time.monotonic(), peer.cpu_us(), mock.cpu_us()
-    done = load.wrk(port, peers.ACCESS_KEY, connections=scene.connections, seconds=seconds,
-                    streamed=scene.streamed, cpu=peers.LOAD_CPU)
+    done = scene.run(port, seconds)
     wall = (time.monotonic() - began) * 1e6
     cpu = peer.cpu_us() - own
     memory = peer.memory()
@@ -105,7 +114,8 @@ def ratios(rows: dict[str, list[dict[str, float]]], name: str) -> list[float]:
 
 def table(scene: Scene, rows: dict[str, list[dict[str, float]]]) -> str:
     """One scene's table for people: medians over the rounds."""
-    lines = [f"\n{scene.name}: {scene.connections} connections, per {scene.what}",
+    paced = f", one every {scene.pace_ms} ms; p50, p99: gaps" if scene.pace_ms else ""
+    lines = [f"\n{scene.name}: {scene.connections} connections, per {scene.what}{paced}",
              f"{'':10}{'CPU us':>9}{'to nginx':>10}{'(range)':>15}{'per s':>10}{'p50 us':>9}"
              f"{'p99 us':>9}{'RSS MB':>8}{'anon':>7}{'CPU':>6}{'mock':>6}{'bytes':>9}"]
     for name, runs in rows.items():

@@ -5,7 +5,8 @@
 static struct fgw_meter meter;
 static const char body[] =
     "{\"id\":\"chatcmpl-B9MBs8CjcvOU2jLn4n570S5qMJKcT\",\"object\":\"chat.completion\","
-    "\"created\":1741569952,\"model\":\"gpt-4o-2024-08-06\",\"choices\":[{\"index\":0,\"message\":{\"role\":"
+    "\"created\":1741569952,"
+    "\"model\":\"gpt-4o-2024-08-06\",\"choices\":[{\"index\":0,\"message\":{\"role\":"
     "\"assistant\",\"content\":\"Because what is not counted cannot be limited, and what was not "
     "written down cannot be explained.\",\"refusal\":null},\"logprobs\":null,\"finish_reason\":"
     "\"stop\"}],\"usage\":{\"prompt_tokens\":31,\"completion_tokens\":19,\"total_tokens\":50,"

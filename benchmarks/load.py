@@ -5,19 +5,20 @@ import os
 import shutil
 import socket
 import subprocess
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.measure import CannotMeasure
+from benchmarks.measure import ROOT, CannotMeasure, environment
 
 HERE = Path(__file__).resolve().parent
 
 
 @dataclass(frozen=True)
 class Load:
-    """What one run of wrk did. Latencies in us."""
+    """What one run did. Latencies in us."""
 
-    requests: int
+    requests: int  # completed; events of paced streams
     us: int
     bytes: int
     failed: int
@@ -42,6 +43,25 @@ def wrk(port: int, key: str, *, connections: int, seconds: float, streamed: bool
     if load.failed or not load.requests:
         raise CannotMeasure(f"{load.failed} of {load.requests} requests failed on port {port}")
     return load
+
+
+def paced(port: int, key: str, *, streams: int, seconds: float, pace_ms: int, cpu: int) -> Load:
+    """Streams whose events come one by one; counted are events, latencies are the gaps between
+    them. CannotMeasure where a stream was cut."""
+    done = subprocess.run(
+        ["taskset", "-c", str(cpu), sys.executable, str(ROOT / "tools" / "sse_load.py"),
+         f"http://127.0.0.1:{port}/v1/chat/completions", "--key", key, "--streams", str(streams),
+         "--seconds", str(seconds), "--x-mock", f"events=100,pace={pace_ms}ms"],
+        env=environment(), capture_output=True, text=True, timeout=seconds + 60)
+    if not done.stdout.startswith("{"):
+        raise CannotMeasure(f"sse_load said {done.stdout[-300:]}{done.stderr[-300:]}")
+    told = json.loads(done.stdout)
+    failed = told["truncated"] + sum(n for status, n in told["statuses"].items()
+                                     if status != "200")
+    if failed or not told["events"]:
+        raise CannotMeasure(f"{failed} of {told['streams']} streams failed on port {port}")
+    return Load(told["events"], int(told["seconds"] * 1e6), told["bytes"], 0,
+                told["gap_ms"]["p50"] * 1000, told["gap_ms"]["p99"] * 1000)
 
 
 class Client:

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import sysconfig
 import tempfile
+import threading
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -81,7 +82,8 @@ def program_of(bench: Path) -> Path:
 
 def _compile(sources: list[str], built: Path, *flags: str) -> None:
     built.parent.mkdir(parents=True, exist_ok=True)
-    fresh = built.with_suffix(f".{os.getpid()}")  # never half a library, whoever else builds it
+    # Never half a library, whoever else builds it.
+    fresh = built.with_suffix(f".{os.getpid()}-{threading.get_ident()}")
     done = subprocess.run(["gcc", "-O2", "-g1", "-shared", "-fPIC",
                            "-Wl,-z,defs", *flags, *sources, "-o",
                            str(fresh)], capture_output=True, text=True)

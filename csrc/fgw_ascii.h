@@ -1,6 +1,7 @@
 /* fgw_ascii.h - which bytes may stand where in HTTP, by one look-up.
  *
- * tests/wire/test_head.py tries every byte in every place against the grammars of RFC 9110 and 3986.
+ * tests/wire/test_head.py tries every byte in every place against the grammars of RFC 9110 and
+ * 3986.
  */
 #ifndef FGW_ASCII_H
 #define FGW_ASCII_H

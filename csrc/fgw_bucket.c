@@ -33,18 +33,28 @@ static uint64_t cell_of(const struct fgw_quota *quota, uint64_t instant)
     return (uint64_t)((fgw_u128)instant * quota->capacity / quota->period_ns);
 }
 
-/* The next instant at or after this one whose place in its cell exists in every cell: only the
- * last nanosecond of a wide cell does not. Moving such instants up here, once, is what keeps
- * every later step free of rounding. */
-static uint64_t settle_on_grid(const struct fgw_quota *quota, uint64_t instant)
+/* A place on the grid. Only such places occur as exist in every cell, so that units can be added
+ * and taken away without rounding: the last nanosecond of a wide cell counts as the next cell. */
+struct spot {
+    uint64_t cell, place;
+};
+
+static struct spot spot_of(const struct fgw_quota *quota, uint64_t instant)
 {
-    if (quota->ns_per_unit != 0)
-        return instant;
-    uint64_t place = instant - line(quota, cell_of(quota, instant));
-    return instant + (place >= quota->period_ns / quota->capacity);
+    struct spot spot = {.cell = cell_of(quota, instant)};
+    spot.place = instant - line(quota, spot.cell);
+    if (spot.place >= quota->period_ns / quota->capacity)
+        spot = (struct spot){spot.cell + 1, 0};
+    return spot;
 }
 
-/* `units` later; both on the grid. */
+static uint64_t instant_of(const struct fgw_quota *quota, fgw_u128 cell, uint64_t place)
+{
+    uint64_t at = line(quota, cell) + place;
+    return at < INSTANT_MAX ? at : INSTANT_MAX;
+}
+
+/* `units` later. */
 static uint64_t later(const struct fgw_quota *quota, uint64_t instant, uint64_t units)
 {
     if (instant >= INSTANT_MAX)
@@ -53,27 +63,29 @@ static uint64_t later(const struct fgw_quota *quota, uint64_t instant, uint64_t 
         fgw_u128 at = (fgw_u128)units * quota->ns_per_unit + instant;
         return at < INSTANT_MAX ? (uint64_t)at : INSTANT_MAX;
     }
-    uint64_t cell = cell_of(quota, instant);
-    uint64_t place = instant - line(quota, cell);
-    uint64_t at = line(quota, (fgw_u128)cell + units) + place;
-    return at < INSTANT_MAX ? at : INSTANT_MAX;
+    struct spot spot = spot_of(quota, instant);
+    return instant_of(quota, (fgw_u128)spot.cell + units, spot.place);
 }
 
-/* What `units` back from an instant on the grid amount to, in ns; not further than zero. */
-static uint64_t span_before(const struct fgw_quota *quota, uint64_t instant, uint64_t units)
+/* `units` earlier, but by no more than `most_ns`. */
+static uint64_t earlier(const struct fgw_quota *quota, uint64_t instant, uint64_t units,
+                        uint64_t most_ns)
 {
+    uint64_t least = instant > most_ns ? instant - most_ns : 0;
     if (quota->ns_per_unit != 0) {
         fgw_u128 span = (fgw_u128)units * quota->ns_per_unit;
-        return span < instant ? (uint64_t)span : instant;
+        return span < instant - least ? instant - (uint64_t)span : least;
     }
-    uint64_t cell = cell_of(quota, instant);
-    return units >= cell ? instant : line(quota, cell) - line(quota, cell - units);
+    struct spot spot = spot_of(quota, instant);
+    uint64_t at = units < spot.cell ? instant_of(quota, spot.cell - units, spot.place) : 0;
+    if (at >= least)
+        return at;
+    spot = spot_of(quota, least);
+    return instant_of(quota, spot.cell, spot.place);
 }
 
 static uint64_t max_of(uint64_t a, uint64_t b) { return a > b ? a : b; }
 
-/* A word that no process of ours can have written (a damaged segment) counts as a debt for ever:
- * limits fail closed. */
 static uint64_t read_word(const struct fgw_bucket *bucket)
 {
     return atomic_load_explicit(&bucket->full_at_ns, memory_order_relaxed);
@@ -92,20 +104,34 @@ static int swap(struct fgw_bucket *bucket, uint64_t *seen, uint64_t desired)
 #endif
 }
 
-/* 0 and where the word goes, or the wait. */
+static int64_t judge_uneven(const struct fgw_quota *quota, uint64_t full_at, uint64_t units,
+                            uint64_t now_ns, uint64_t *to)
+{
+    struct spot now = spot_of(quota, now_ns);
+    struct spot from = full_at > now_ns ? spot_of(quota, full_at) : now;
+    uint64_t cell = from.cell + units, last = now.cell + quota->capacity;
+    *to = instant_of(quota, cell, from.place);
+    if (cell < last || (cell == last && from.place <= now.place))
+        return 0;
+    /* Counted from the true now: `to` less one period is a spot, so then it passes. */
+    return (int64_t)(*to - quota->period_ns - now_ns);
+}
+
+/* 0 and where the word goes, or the wait. No sum overflows: units <= capacity from here on. */
 static int64_t judge(const struct fgw_quota *quota, uint64_t full_at, uint64_t units,
                      uint64_t now_ns, uint64_t *to)
 {
-    if (full_at == FGW_BUCKET_DEAD)
-        return FGW_BUCKET_GONE;
+    if (full_at >= INSTANT_MAX) {
+        if (full_at == FGW_BUCKET_DEAD)
+            return FGW_BUCKET_GONE;
+        full_at = INSTANT_MAX; /* no process of ours has written that: a debt for ever */
+    }
     if (units > quota->capacity)
         return FGW_BUCKET_NEVER;
-    uint64_t now = settle_on_grid(quota, now_ns);
-    *to = later(quota, settle_on_grid(quota, max_of(full_at, now)), units);
-    if (*to <= now + quota->period_ns)
-        return 0;
-    /* Counted from the true now: `to` less one period is on the grid, so then it passes. */
-    return (int64_t)(*to - quota->period_ns - now_ns);
+    if (quota->ns_per_unit == 0)
+        return judge_uneven(quota, full_at, units, now_ns, to);
+    *to = max_of(full_at, now_ns) + units * quota->ns_per_unit;
+    return *to <= now_ns + quota->period_ns ? 0 : (int64_t)(*to - quota->period_ns - now_ns);
 }
 
 int64_t fgw_bucket_take(struct fgw_bucket *bucket, const struct fgw_quota *quota,
@@ -140,8 +166,7 @@ int fgw_bucket_charge(struct fgw_bucket *bucket, const struct fgw_quota *quota, 
             return FGW_BUCKET_GONE;
         if (units == 0)
             return 0;
-        uint64_t from = settle_on_grid(quota, max_of(full_at, now_ns));
-        if (swap(bucket, &full_at, later(quota, from, units)))
+        if (swap(bucket, &full_at, later(quota, max_of(full_at, now_ns), units)))
             return 0;
     }
 }
@@ -155,10 +180,7 @@ int fgw_bucket_refund(struct fgw_bucket *bucket, const struct fgw_quota *quota, 
             return FGW_BUCKET_GONE;
         if (units == 0 || owed_until_ns <= now_ns || full_at <= now_ns)
             return 0; /* time has repaid all of it */
-        uint64_t from = settle_on_grid(quota, full_at);
-        uint64_t span = span_before(quota, from, units);
-        uint64_t owed = owed_until_ns - now_ns;
-        uint64_t to = settle_on_grid(quota, from - (span < owed ? span : owed));
+        uint64_t to = earlier(quota, full_at, units, owed_until_ns - now_ns);
         if (to >= full_at || swap(bucket, &full_at, to))
             return 0;
     }
@@ -178,11 +200,8 @@ void fgw_bucket_peek(const struct fgw_bucket *bucket, const struct fgw_quota *qu
         return;
     }
     /* As many as judge() would refuse of `capacity`. */
-    uint64_t now = settle_on_grid(quota, now_ns);
-    uint64_t full = settle_on_grid(quota, full_at);
-    uint64_t cell_now = cell_of(quota, now), cell_full = cell_of(quota, full);
-    *used = cell_full - cell_now;
-    *used += full - line(quota, cell_full) > now - line(quota, cell_now);
+    struct spot now = spot_of(quota, now_ns), full = spot_of(quota, full_at);
+    *used = full.cell - now.cell + (full.place > now.place);
 }
 
 void fgw_bucket_restore(struct fgw_bucket *bucket, uint64_t full_at_ns)

@@ -9,7 +9,6 @@
 enum state {
     SIZE_FIRST,
     SIZE,
-    SIZE_SPACE, /* BWS before a ';' */
     EXT_START,  /* behind ';' */
     EXT_NAME,
     EXT_NAME_SPACE,
@@ -70,20 +69,19 @@ static uint8_t size_digit(struct fgw_chunk *chunk, uint8_t byte)
 
 static uint8_t size_byte(struct fgw_chunk *chunk, uint8_t byte)
 {
-    if (fgw_ascii_is(byte, FGW_ASCII_HEX) && chunk->state != SIZE_SPACE)
+    if (fgw_ascii_is(byte, FGW_ASCII_HEX))
         return size_digit(chunk, byte);
     if (chunk->state == SIZE_FIRST)
         return invalid(chunk, FGW_CHUNK_E_SIZE);
-    if (byte == '\r' && chunk->state == SIZE)
+    if (byte == '\r')
         return SIZE_LF;
     if (byte == ';')
         return spend(chunk, EXT_START);
-    if (is_space(byte))
-        return spend(chunk, SIZE_SPACE);
     return invalid(chunk, FGW_CHUNK_E_SIZE);
 }
 
-/* chunk-ext = *( BWS ";" BWS token [ BWS "=" BWS ( token / quoted-string ) ] ) */
+/* chunk-ext = *( BWS ";" BWS token [ BWS "=" BWS ( token / quoted-string ) ] ), but no white space
+ * behind the size: h11 and llhttp refuse it too, and it has been used to smuggle. */
 static uint8_t extension_byte(struct fgw_chunk *chunk, uint8_t byte)
 {
     const int token = fgw_ascii_is(byte, FGW_ASCII_TOKEN);
@@ -164,7 +162,7 @@ static uint8_t size_known(struct fgw_chunk *chunk)
 static uint8_t step(struct fgw_chunk *chunk, uint8_t byte)
 {
     uint8_t next;
-    if (chunk->state <= SIZE_SPACE)
+    if (chunk->state <= SIZE)
         return size_byte(chunk, byte);
     switch (chunk->state) {
     case SIZE_LF:

@@ -112,7 +112,7 @@ void fgw_count_code(struct fgw_counters *counters, uint16_t code);
 /* Counts a time span in a histogram. */
 void fgw_count_time(struct fgw_counters *counters, unsigned histogram, uint64_t ns);
 
-/* The reader's side: adds one worker's block to `sum` (private memory, zeroed before the first). */
+/* The reader's side: adds one worker's block to `sum`, private memory that began as zeroes. */
 void fgw_counters_sum(struct fgw_counters *sum, const struct fgw_counters *counters);
 
 /* The sweeper's side. */

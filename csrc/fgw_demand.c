@@ -1,9 +1,5 @@
-#define _POSIX_C_SOURCE 200809L
 #include "fgw_demand.h"
 
-#include <arpa/inet.h>
-#include <inttypes.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "fgw_hash.h"
@@ -13,6 +9,7 @@
 #define ROW_MAX (FGW_DEMAND_PREFIX_MAX + FGW_DEMAND_VALUES_MAX * (HEAD + FGW_DEMAND_VALUE_MAX))
 #define HASHED 0x80 /* in the type: the bytes are a hash */
 
+static const uint8_t DIGITS[] = "0123456789abcdef";
 static const uint8_t ELLIPSIS[3] = {0xe2, 0x80, 0xa6};
 
 /* FGW_NAME_KEY0 and 1, little-endian, as fgw_hash.h takes a key. */
@@ -25,8 +22,8 @@ uint64_t fgw_name_hash(const uint8_t *text, size_t length)
     return length ? fgw_siphash64(NAME_KEY, text, length) : 0;
 }
 
-/* Bytes of the UTF-8 character at text[0 .. length), 0 if there is none: those bytes would make the
- * JSON invalid. Overlong forms and surrogates count as none. */
+/* Bytes of the UTF-8 character at text[0 .. length); 0 if there is none, which would make the JSON
+ * invalid. Overlong forms and surrogates count as none. */
 static uint32_t character(const uint8_t *text, uint32_t length)
 {
     uint8_t first = text[0];
@@ -96,19 +93,34 @@ static void put(struct text *text, const void *bytes, size_t length)
     text->used += length;
 }
 
+/* How many bytes from text[0] on stand in JSON as they are: printable ASCII, nearly always all. */
+static uint32_t plain(const uint8_t *text, uint32_t length)
+{
+    uint32_t i = 0;
+    while (i < length && text[i] >= 0x20 && text[i] < 0x7f && text[i] != '"' && text[i] != '\\')
+        i++;
+    return i;
+}
+
 static void put_string(struct text *text, const uint8_t *bytes, uint32_t length)
 {
     uint32_t shown = cut(bytes, length, FGW_DEMAND_SHOWN_MAX);
     put(text, "\"", 1);
     for (uint32_t i = 0; i < shown;) {
+        uint32_t run = plain(bytes + i, shown - i);
+        if (run) {
+            put(text, bytes + i, run);
+            i += run;
+            continue;
+        }
         uint32_t size = character(bytes + i, shown - i);
         if (size == 0) {
             put(text, "?", 1);
             size = 1;
         } else if (bytes[i] < 0x20 || bytes[i] == 0x7f) {
-            char escaped[8];
-            snprintf(escaped, sizeof escaped, "\\u%04x", bytes[i]);
-            put(text, escaped, 6);
+            const uint8_t escaped[6] = {'\\', 'u', '0', '0', DIGITS[bytes[i] >> 4],
+                                        DIGITS[bytes[i] & 15]};
+            put(text, escaped, sizeof escaped);
         } else {
             if (bytes[i] == '"' || bytes[i] == '\\')
                 put(text, "\\", 1);
@@ -121,30 +133,92 @@ static void put_string(struct text *text, const uint8_t *bytes, uint32_t length)
     put(text, "\"", 1);
 }
 
-/* An IPv6 address to its /64 in buffer; anything else stays as it is. */
-static struct fgw_value network(const struct fgw_value *value, char *buffer, size_t capacity)
+/* One group of an IPv6 address: up to 4 hex digits at text[*at]. Returns it, -1 for none. */
+static int32_t group(const uint8_t *text, uint32_t length, uint32_t *at)
 {
-    uint8_t address[16];
-    struct fgw_value result = *value;
-    if (value->type != FGW_VALUE_STRING || value->length >= INET6_ADDRSTRLEN
-        || !memchr(value->bytes, ':', value->length))
-        return result;
-    memcpy(buffer, value->bytes, value->length);
-    buffer[value->length] = 0;
-    if (inet_pton(AF_INET6, buffer, address) != 1)
-        return result;
-    static const uint8_t mapped[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
-    if (memcmp(address, mapped, sizeof mapped) == 0) {
-        snprintf(buffer, capacity, "%u.%u.%u.%u", address[12], address[13], address[14],
-                 address[15]);
-    } else {
-        memset(address + 8, 0, 8);
-        if (!inet_ntop(AF_INET6, address, buffer, INET6_ADDRSTRLEN))
-            return result;
-        memcpy(buffer + strlen(buffer), "/64", 4);
+    int32_t number = 0;
+    uint32_t start = *at;
+    for (; *at < length && *at - start < 4; (*at)++) {
+        uint8_t digit = text[*at] | 0x20;
+        if (digit >= '0' && digit <= '9')
+            number = number * 16 + (digit - '0');
+        else if (digit >= 'a' && digit <= 'f')
+            number = number * 16 + (digit - 'a' + 10);
+        else
+            break;
     }
-    result.bytes = (const uint8_t *)buffer;
-    result.length = (uint32_t)strlen(buffer);
+    return *at > start ? number : -1;
+}
+
+/* The eight groups of an IPv6 address without a dotted end; 0 if it is none. */
+static int groups(const uint8_t *text, uint32_t length, uint16_t address[8])
+{
+    uint32_t at = 0, n = 0, gap = 8; /* gap: the group before which :: stands */
+    if (length >= 2 && text[0] == ':' && text[1] == ':') {
+        gap = 0;
+        at = 2;
+    }
+    while (at < length) {
+        int32_t number = group(text, length, &at);
+        if (number < 0 || n == 8)
+            return 0;
+        address[n++] = (uint16_t)number;
+        if (at == length)
+            break;
+        if (text[at++] != ':' || at == length)
+            return 0;
+        if (text[at] == ':') {
+            if (gap < 8)
+                return 0;
+            gap = n;
+            at++;
+        }
+    }
+    if (gap == 8)
+        return n == 8;
+    if (n == 8)
+        return 0;
+    memmove(address + 8 - (n - gap), address + gap, (n - gap) * sizeof *address);
+    memset(address + gap, 0, (8 - n) * sizeof *address);
+    return 1;
+}
+
+#define NETWORK_MAX 32
+
+/* An IPv6 address to its /64, "2001:db8::/64", in `buffer`; one that maps IPv4 to that; anything
+ * else stays as it is. */
+static struct fgw_value network(const struct fgw_value *value, uint8_t buffer[NETWORK_MAX])
+{
+    static const uint8_t mapped[7] = "::ffff:";
+    struct fgw_value result = *value;
+    uint16_t address[8];
+    if (value->type != FGW_VALUE_STRING || value->length < 2 || value->length > 45)
+        return result;
+    if (value->length > sizeof mapped && memcmp(value->bytes, mapped, sizeof mapped) == 0
+        && memchr(value->bytes, '.', value->length)) {
+        result.bytes += sizeof mapped;
+        result.length -= (uint32_t)sizeof mapped;
+        return result;
+    }
+    if (!memchr(value->bytes, ':', value->length) || !groups(value->bytes, value->length, address))
+        return result;
+    uint32_t used = 0, last = 4;
+    while (last > 0 && address[last - 1] == 0)
+        last--;
+    for (uint32_t i = 0; i < last; i++) {
+        int leading = 1;
+        for (int shift = 12; shift >= 0; shift -= 4) {
+            uint8_t digit = (uint8_t)(address[i] >> shift & 15);
+            leading = leading && digit == 0 && shift > 0;
+            if (!leading)
+                buffer[used++] = DIGITS[digit];
+        }
+        if (i + 1 < last)
+            buffer[used++] = ':';
+    }
+    memcpy(buffer + used, "::/64", 5);
+    result.bytes = buffer;
+    result.length = used + 5;
     return result;
 }
 
@@ -157,8 +231,7 @@ static void put_one(const struct fgw_value *value, struct row *row, struct text 
         put_string(text, value->bytes, value->length);
         break;
     case FGW_VALUE_BOOL:
-    case FGW_VALUE_INT:
-    case FGW_VALUE_DOUBLE: {
+    case FGW_VALUE_INT: {
         uint32_t length = fgw_value_text(value, number, sizeof number);
         put_value(row, value->type, number, length);
         put(text, number, length);
@@ -176,7 +249,7 @@ int fgw_demand_key(const uint8_t *prefix, size_t prefix_length, const struct fgw
 {
     struct row row;
     struct text shown = {text, capacity, 0, 1};
-    char address[INET6_ADDRSTRLEN + 8];
+    uint8_t address[NETWORK_MAX];
     if (prefix_length > FGW_DEMAND_PREFIX_MAX || n_values > FGW_DEMAND_VALUES_MAX)
         return -1;
     if (prefix_length)
@@ -187,7 +260,7 @@ int fgw_demand_key(const uint8_t *prefix, size_t prefix_length, const struct fgw
     for (uint32_t i = 0; i < n_values; i++) {
         struct fgw_value value = values[i];
         if (addresses >> i & 1)
-            value = network(&value, address, sizeof address);
+            value = network(&value, address);
         if (i)
             put(&shown, ",", 1);
         put_one(&value, &row, &shown);
@@ -203,31 +276,42 @@ int fgw_demand_key(const uint8_t *prefix, size_t prefix_length, const struct fgw
     return shown.whole ? (int)shown.used : 0;
 }
 
+/* The digits of a number to the end of `buffer`; returns where they begin. */
+static const uint8_t *decimal(int64_t number, uint8_t buffer[20])
+{
+    uint8_t *at = buffer + 20;
+    uint64_t rest = number < 0 ? 0 - (uint64_t)number : (uint64_t)number;
+    do
+        *--at = DIGITS[rest % 10];
+    while (rest /= 10);
+    if (number < 0)
+        *--at = '-';
+    return at;
+}
+
 uint32_t fgw_value_text(const struct fgw_value *value, uint8_t *out, uint32_t capacity)
 {
-    char number[32];
-    int length;
+    uint8_t number[20]; /* INT64_MIN has 20 characters */
+    const uint8_t *text;
+    uint32_t length;
     switch (value->type) {
-    case FGW_VALUE_STRING: {
-        uint32_t bytes = cut(value->bytes, value->length, capacity);
-        if (bytes)
-            memcpy(out, value->bytes, bytes);
-        return bytes;
-    }
+    case FGW_VALUE_STRING:
+        text = value->bytes;
+        length = cut(text, value->length, capacity);
+        break;
     case FGW_VALUE_BOOL:
-        length = snprintf(number, sizeof number, "%s", value->as.number ? "true" : "false");
+        text = (const uint8_t *)(value->as.number ? "true" : "false");
+        length = value->as.number ? 4 : 5;
         break;
     case FGW_VALUE_INT:
-        length = snprintf(number, sizeof number, "%" PRId64, value->as.number);
-        break;
-    case FGW_VALUE_DOUBLE:
-        length = snprintf(number, sizeof number, "%.17g", value->as.real);
+        text = decimal(value->as.number, number);
+        length = (uint32_t)(number + sizeof number - text);
         break;
     default:
         return 0;
     }
-    if (length <= 0 || (uint32_t)length > capacity)
+    if (length == 0 || length > capacity)
         return 0;
-    memcpy(out, number, (size_t)length);
-    return (uint32_t)length;
+    memcpy(out, text, length);
+    return length;
 }

@@ -76,7 +76,7 @@ static const struct fgw_json_edge SOURCE_EDGES[] = {
 
 static const struct fgw_json_node ASK_NODES[] = {
     [NOTHING] = {FGW_NODE_PLAIN},
-    [ROOT] = {FGW_NODE_EDGES(ROOT_EDGES), .slot = ASK_ROOT},
+    [ROOT] = {FGW_NODE_EDGES(ROOT_EDGES), .slot = ASK_ROOT, .flags = FGW_JSON_CASES},
     [MODEL] = {.slot = ASK_MODEL, ONCE},
     [STREAM] = {.slot = ASK_STREAM, ONCE},
     [METADATA] = {FGW_NODE_EDGES(METADATA_EDGES), FGW_NODE_PLAIN},
@@ -107,11 +107,12 @@ static const struct fgw_json_room ASK_ROOMS[ASK_SLOTS] = {
 };
 
 /* What a tool's type (they bear dates), or a source's media type, begins with if no more input
- * comes of it than is in the body. Other tools run at the provider; documents are unpacked there. */
+ * comes of it than is in the body. Other tools run at the provider; documents are
+ * unpacked there. */
 static const char *const BOUNDED[] = {"custom", "bash_", "text_editor_", "computer_", "memory_",
                                       "image/", "text/", NULL};
 
-const struct fgw_json_spec FGW_ANTHROPIC_ASK = {
+const struct fgw_json_spec fgw_anthropic_ask = {
     .nodes = ASK_NODES,
     .rooms = ASK_ROOMS,
     .words = BOUNDED,

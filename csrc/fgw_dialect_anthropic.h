@@ -7,6 +7,6 @@
 enum { FGW_ANTHROPIC_ASK_ROOT = 1 };
 
 /* Slots: enum ask_slot. */
-extern const struct fgw_json_spec FGW_ANTHROPIC_ASK;
+extern const struct fgw_json_spec fgw_anthropic_ask;
 
 #endif

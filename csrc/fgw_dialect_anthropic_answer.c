@@ -73,7 +73,8 @@ static const struct fgw_json_edge DELTA_EDGES[] = {
     FGW_JSON_EDGE("stop_reason", FINISH),
 };
 
-/* Results of server tools stand in blocks too, but are no output: their `content` is passed over. */
+/* Results of server tools stand in blocks too, but are no output: their `content` is
+ * passed over. */
 static const struct fgw_json_edge BLOCK_EDGES[] = {
     FGW_JSON_EDGE("text", GENERATED),
     FGW_JSON_EDGE("thinking", GENERATED),
@@ -155,7 +156,7 @@ static const struct fgw_json_room ANSWER_ROOMS[ANSWER_SLOTS] = {
     [ANSWER_PASS_TYPE] = {FGW_METER_ID_MAX + FGW_METER_MODEL_MAX + 32, 32},
 };
 
-const struct fgw_json_spec FGW_ANTHROPIC_ANSWER = {
+const struct fgw_json_spec fgw_anthropic_answer = {
     .nodes = ANSWER_NODES,
     .rooms = ANSWER_ROOMS,
     .node_count = sizeof ANSWER_NODES / sizeof *ANSWER_NODES,
@@ -165,13 +166,13 @@ const struct fgw_json_spec FGW_ANTHROPIC_ANSWER = {
 /* meter->usage_state */
 enum { STARTED = 1, FINAL = 2 };
 
-static int text_is(const struct fgw_json *json, unsigned slot, const char *word)
+static int text_is_bytes(const struct fgw_json *json, unsigned slot, const char *word,
+                         size_t length)
 {
-    size_t length = strlen(word);
-
     return fgw_json_type_of(json, slot) == FGW_JSON_STRING && json->slots[slot].count == length &&
            !memcmp(fgw_json_text_of(json, slot), word, length);
 }
+#define text_is(json, slot, word) text_is_bytes(json, slot, word, sizeof(word) - 1)
 
 /* Field by field: what an object leaves out, or null, stays as it was. */
 static void overwrite(struct fgw_usage_report *report, const struct fgw_json *json,
@@ -284,7 +285,8 @@ unsigned fgw_anthropic_fold(struct fgw_meter *meter)
     }
     if (text_is(json, ANSWER_TYPE, "message_stop"))
         flags |= FGW_EVENT_DONE;
-    if (text_is(json, ANSWER_TYPE, "error") || error == FGW_JSON_OBJECT || error == FGW_JSON_STRING)
+    if (text_is(json, ANSWER_TYPE, "error") || error == FGW_JSON_OBJECT ||
+        error == FGW_JSON_STRING)
         flags |= FGW_EVENT_ERROR;
     if (fgw_json_type_of(json, ANSWER_FINISH) == FGW_JSON_STRING)
         flags |= FGW_EVENT_FINISH;
@@ -297,7 +299,10 @@ unsigned fgw_anthropic_fold(struct fgw_meter *meter)
     return flags;
 }
 
-int fgw_anthropic_final(const struct fgw_meter *meter) { return (meter->usage_state & FINAL) != 0; }
+int fgw_anthropic_final(const struct fgw_meter *meter)
+{
+    return (meter->usage_state & FINAL) != 0;
+}
 
 static uint64_t part_of(uint64_t whole, uint64_t part, struct fgw_usage *usage)
 {

@@ -1,4 +1,5 @@
-/* fgw_dialect_anthropic_answer.h - the anthropic dialect: what its answers say about usage and ends.
+/* fgw_dialect_anthropic_answer.h - the anthropic dialect: what its answers say about usage and
+ * ends.
  *
  * Streams tell usage twice, field by field: message_start has the input (and a placeholder of the
  * output), message_delta what it came to. What ran beside the conversation itself (compaction, an
@@ -13,7 +14,7 @@
 enum { FGW_ANTHROPIC_BODY_ROOT = 1, FGW_ANTHROPIC_EVENT_ROOT = 2 };
 
 /* Slots: enum answer_slot. */
-extern const struct fgw_json_spec FGW_ANTHROPIC_ANSWER;
+extern const struct fgw_json_spec fgw_anthropic_answer;
 
 /* The JSON of another event, or of the body, begins. */
 void fgw_anthropic_begin(struct fgw_meter *meter);
@@ -28,7 +29,8 @@ unsigned fgw_anthropic_fold(struct fgw_meter *meter);
 /* 1 once output is the provider's last word, not the placeholder of message_start. */
 int fgw_anthropic_final(const struct fgw_meter *meter);
 
-/* The report and the iterations in disjoint classes; sets CLAMPED, ITERATIONS, OTHER_MODEL only. */
+/* The report and the iterations in disjoint classes; sets CLAMPED, ITERATIONS,
+ * OTHER_MODEL only. */
 void fgw_anthropic_classes(const struct fgw_meter *meter, struct fgw_usage *usage);
 
 #endif

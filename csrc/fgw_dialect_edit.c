@@ -4,7 +4,8 @@
 
 #define MEMBERS_MAX (FGW_MODEL_MAX * 6 + 160)
 
-/* Text that grows at the end of a caller's buffer, which is always large enough (FGW_EDITS_TEXT). */
+/* Text that grows at the end of a caller's buffer, which is always large
+ * enough (FGW_EDITS_TEXT). */
 struct pen {
     char *text;
     size_t used;
@@ -122,7 +123,8 @@ static void plan_usage(struct fgw_edits *edits, const struct fgw_ask *ask, struc
         write_text(pen, "true");
         add_edit(edits, pen, source, ask->include_at.at, ask->include_at.bytes);
     } else {
-        write_text(pen, ask->options_members ? "\"include_usage\":true," : "\"include_usage\":true");
+        write_text(pen,
+                   ask->options_members ? "\"include_usage\":true," : "\"include_usage\":true");
         add_edit(edits, pen, source, ask->options_at.at + 1, 0);
     }
 }
@@ -194,7 +196,8 @@ int fgw_edits_slices(const struct fgw_edits *edits, const uint8_t *body, size_t 
     return add_slice(slices, count, body + at, length - at);
 }
 
-size_t fgw_edits_copy(const struct fgw_edits *edits, const uint8_t *body, size_t length, uint8_t *out)
+size_t fgw_edits_copy(const struct fgw_edits *edits, const uint8_t *body, size_t length,
+                      uint8_t *out)
 {
     struct fgw_slice slices[FGW_SLICES_MAX];
     int count = fgw_edits_slices(edits, body, length, slices);

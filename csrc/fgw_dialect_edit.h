@@ -10,10 +10,12 @@
 
 /* What the gateway wants changed in a body. Zero-filled: nothing. */
 struct fgw_want {
-    int64_t output_limit;    /* put this limit in where the body has a larger one or none; -1 or 0: leave */
+    /* put this limit in where the body has a larger one or none; -1 or 0: leave */
+    int64_t output_limit;
     const char *model;       /* another model name (UTF-8), or NULL */
     uint16_t model_bytes;    /* <= FGW_MODEL_MAX */
-    uint8_t include_usage;   /* 1: ask for the usage chunk, if this is a chat or completions stream */
+    /* 1: ask for the usage chunk, if this is a chat or completions stream */
+    uint8_t include_usage;
 };
 
 /* At `at`, `drop` bytes of the body give way to `bytes` bytes from text[source]. */
@@ -28,7 +30,8 @@ struct fgw_edit {
 #define FGW_EDITS_TEXT (FGW_MODEL_MAX * 6 + 192)
 struct fgw_edits {
     uint32_t count;
-    uint32_t hide_usage; /* 1: include_usage was put in by us, so the client must not see its chunk */
+    /* 1: include_usage was put in by us, so the client must not see its chunk */
+    uint32_t hide_usage;
     int64_t length_change; /* new length - old length */
     struct fgw_edit edit[FGW_EDITS_MAX]; /* ascending, apart from each other */
     uint16_t used;
@@ -36,7 +39,8 @@ struct fgw_edits {
 };
 
 /* Plans the edits. Returns their number, or -1 if `want` cannot be met (a model name too long). */
-int fgw_edits_plan(struct fgw_edits *edits, const struct fgw_ask *ask, const struct fgw_want *want);
+int fgw_edits_plan(struct fgw_edits *edits, const struct fgw_ask *ask,
+                   const struct fgw_want *want);
 
 struct fgw_slice {
     const uint8_t *bytes;
@@ -50,6 +54,7 @@ int fgw_edits_slices(const struct fgw_edits *edits, const uint8_t *body, size_t 
                      struct fgw_slice slices[FGW_SLICES_MAX]);
 
 /* The edited body copied to `out`, which has room for length + length_change. Returns that. */
-size_t fgw_edits_copy(const struct fgw_edits *edits, const uint8_t *body, size_t length, uint8_t *out);
+size_t fgw_edits_copy(const struct fgw_edits *edits, const uint8_t *body, size_t length,
+                      uint8_t *out);
 
 #endif

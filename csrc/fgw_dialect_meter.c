@@ -9,17 +9,25 @@
 /* fed: how much of this event's JSON is known */
 enum { FED_NOTHING = 0, FED_SOME, FED_BROKEN };
 
+static uint8_t openai_root(const struct fgw_meter *meter)
+{
+    if (!meter->streaming)
+        return FGW_OPENAI_BODY_ROOT;
+    return meter->id_bytes && meter->model_bytes ? FGW_OPENAI_LATER_EVENT_ROOT
+                                                 : FGW_OPENAI_EVENT_ROOT;
+}
+
 static void begin_json(struct fgw_meter *meter)
 {
-    if (meter->dialect == FGW_DIALECT_ANTHROPIC)
-        fgw_json_init(&meter->json, &FGW_ANTHROPIC_ANSWER,
+    if (meter->dialect == FGW_DIALECT_ANTHROPIC) {
+        fgw_json_init(&meter->json, &fgw_anthropic_answer,
                       meter->streaming ? FGW_ANTHROPIC_EVENT_ROOT : FGW_ANTHROPIC_BODY_ROOT);
-    else
-        fgw_json_init(&meter->json, &FGW_OPENAI_ANSWER,
-                      meter->streaming ? FGW_OPENAI_EVENT_ROOT : FGW_OPENAI_BODY_ROOT);
+        fgw_anthropic_begin(meter);
+    } else {
+        fgw_json_init(&meter->json, &fgw_openai_answer, openai_root(meter));
+    }
     meter->fed = FED_SOME;
     meter->head_bytes = 0;
-    fgw_anthropic_begin(meter);
 }
 
 void fgw_meter_init(struct fgw_meter *meter, uint8_t dialect, uint8_t operation, int streaming)
@@ -46,12 +54,20 @@ static void feed_json(struct fgw_meter *meter, const uint8_t *bytes, size_t leng
     }
 }
 
-static void feed_event(struct fgw_meter *meter, const uint8_t *bytes, size_t length)
+static void take_head(struct fgw_meter *meter, const uint8_t *bytes, size_t length)
 {
-    if (meter->fed == FED_NOTHING)
-        begin_json(meter);
     for (size_t i = 0; i < length && meter->head_bytes < sizeof meter->head; i++)
         meter->head[meter->head_bytes++] = (char)bytes[i];
+}
+
+static void feed_event(struct fgw_meter *meter, const uint8_t *bytes, size_t length)
+{
+    int first = meter->fed == FED_NOTHING;
+
+    if (first)
+        begin_json(meter);
+    if (first ? length && *bytes == '[' : meter->head_bytes != 0)
+        take_head(meter, bytes, length); /* only [DONE] begins so */
     feed_json(meter, bytes, length);
 }
 
@@ -66,7 +82,8 @@ static int is_done(const struct fgw_meter *meter)
     return 1;
 }
 
-static void keep(char *to, uint8_t *to_bytes, size_t room, const struct fgw_json *json, unsigned slot)
+static void keep(char *to, uint8_t *to_bytes, size_t room, const struct fgw_json *json,
+                 unsigned slot)
 {
     if (*to_bytes || fgw_json_type_of(json, slot) != FGW_JSON_STRING)
         return;
@@ -193,7 +210,8 @@ static int is_final(const struct fgw_meter *meter)
 {
     if (meter->dialect == FGW_DIALECT_ANTHROPIC)
         return fgw_anthropic_final(meter);
-    return !meter->streaming || meter->ever & (FGW_EVENT_FINISH | FGW_EVENT_DONE | FGW_EVENT_ERROR);
+    return !meter->streaming ||
+           meter->ever & (FGW_EVENT_FINISH | FGW_EVENT_DONE | FGW_EVENT_ERROR);
 }
 
 uint32_t fgw_meter_usage(const struct fgw_meter *meter, struct fgw_usage *usage)

@@ -54,7 +54,8 @@ struct fgw_usage_report {
 
 enum fgw_usage_flag {
     FGW_USAGE_PROVIDER = 1,    /* the numbers are the provider's, final, and believable */
-    FGW_USAGE_PARTIAL = 2,     /* input is the provider's; output is not final (stream cut short) */
+    /* input is the provider's; output is not final (stream cut short) */
+    FGW_USAGE_PARTIAL = 2,
     FGW_USAGE_ZERO = 4,        /* reported as all zero although there was output: not believed */
     FGW_USAGE_CLAMPED = 8,     /* a part was larger than its whole */
     FGW_USAGE_ITERATIONS = 16, /* sub-inferences outside the top level were added (Anthropic) */
@@ -92,7 +93,8 @@ enum fgw_event_flag {
     FGW_EVENT_TEXT = 2,     /* it bore generated text: event_bytes of it */
     FGW_EVENT_USAGE = 4,    /* it bore a usage object that is not null */
     FGW_EVENT_HIDE = 8,     /* the usage chunk that only the gateway asked for: drop it */
-    FGW_EVENT_FINISH = 16,  /* the model's own end (finish_reason, stop_reason, response.completed) */
+    /* the model's own end (finish_reason, stop_reason, response.completed) */
+    FGW_EVENT_FINISH = 16,
     FGW_EVENT_DONE = 32,    /* the end of the protocol ([DONE], message_stop, response.*) */
     FGW_EVENT_ERROR = 64,   /* the provider reports an error inside the stream */
     FGW_EVENT_BROKEN = 128, /* its data are no JSON; passed on all the same */

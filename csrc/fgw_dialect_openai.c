@@ -63,10 +63,13 @@ static const struct fgw_json_edge ROOT_EDGES[] = {
     FGW_JSON_EDGE("previous_response_id", STORED),
     FGW_JSON_EDGE("conversation", STORED),
     FGW_JSON_EDGE("web_search_options", STORED),
+    FGW_JSON_EDGE("plugins", STORED),     /* OpenRouter: web search, file parsers */
     FGW_JSON_EDGE("models", MORE_MODELS), /* OpenRouter, Vercel: tried in order */
 };
 
-static const struct fgw_json_edge OPTIONS_EDGES[] = {FGW_JSON_EDGE("include_usage", INCLUDE_USAGE)};
+static const struct fgw_json_edge OPTIONS_EDGES[] = {
+    FGW_JSON_EDGE("include_usage", INCLUDE_USAGE),
+};
 
 static const struct fgw_json_edge TOOL_EDGES[] = {FGW_JSON_EDGE("type", BOUND_WORD)};
 
@@ -111,7 +114,7 @@ static const struct fgw_json_edge FILE_EDGES[] = {
 
 static const struct fgw_json_node ASK_NODES[] = {
     [NOTHING] = {FGW_NODE_PLAIN},
-    [ROOT] = {FGW_NODE_EDGES(ROOT_EDGES), .slot = ASK_ROOT},
+    [ROOT] = {FGW_NODE_EDGES(ROOT_EDGES), .slot = ASK_ROOT, .flags = FGW_JSON_CASES},
     [MODEL] = {.slot = ASK_MODEL, ONCE},
     [STREAM] = {.slot = ASK_STREAM, ONCE},
     [N] = {.slot = ASK_N, ONCE},
@@ -160,11 +163,12 @@ static const struct fgw_json_room ASK_ROOMS[ASK_SLOTS] = {
 _Static_assert(FGW_MODEL_MAX + 2 * FGW_USER_MAX <= FGW_JSON_COPY_MAX, "room for the copies");
 
 /* What a tool's type, or a file's bytes, begin with if no more input comes of them than is in the
- * body. Other tools run at the provider and feed what they find; other files are unpacked there. */
+ * body. Other tools run at the provider and feed what they find; other files are
+ * unpacked there. */
 static const char *const BOUNDED[] = {"function",    "custom",     "computer", "local_shell",
                                       "apply_patch", "data:text/", NULL};
 
-const struct fgw_json_spec FGW_OPENAI_ASK = {
+const struct fgw_json_spec fgw_openai_ask = {
     .nodes = ASK_NODES,
     .rooms = ASK_ROOMS,
     .words = BOUNDED,

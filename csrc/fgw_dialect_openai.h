@@ -10,6 +10,6 @@
 enum { FGW_OPENAI_ASK_ROOT = 1 };
 
 /* Slots: enum ask_slot. */
-extern const struct fgw_json_spec FGW_OPENAI_ASK;
+extern const struct fgw_json_spec fgw_openai_ask;
 
 #endif

@@ -8,6 +8,7 @@ enum {
     NOTHING = 0,
     BODY,
     EVENT,
+    LATER_EVENT,
     ID,
     MODEL,
     TYPE,
@@ -57,10 +58,11 @@ static const struct fgw_json_edge BODY_EDGES[] = {
     FGW_JSON_EDGE("status", FINISH),
 };
 
+enum { EVENT_NAMES = 2 }; /* edges of EVENT that LATER_EVENT leaves out */
 static const struct fgw_json_edge EVENT_EDGES[] = {
     FGW_JSON_EDGE("id", ID),
-    FGW_JSON_EDGE("choices", DELTA_CHOICES),
     FGW_JSON_EDGE("model", MODEL),
+    FGW_JSON_EDGE("choices", DELTA_CHOICES),
     FGW_JSON_EDGE("usage", USAGE),
     FGW_JSON_EDGE("type", TYPE),
     FGW_JSON_EDGE("delta", GENERATED), /* responses, speech, transcription */
@@ -162,6 +164,9 @@ static const struct fgw_json_node ANSWER_NODES[] = {
     [NOTHING] = {FGW_NODE_PLAIN},
     [BODY] = {FGW_NODE_EDGES(BODY_EDGES), FGW_NODE_PLAIN},
     [EVENT] = {FGW_NODE_EDGES(EVENT_EDGES), FGW_NODE_PLAIN},
+    [LATER_EVENT] = {.edges = EVENT_EDGES + EVENT_NAMES,
+                     .edge_count = sizeof EVENT_EDGES / sizeof *EVENT_EDGES - EVENT_NAMES,
+                     FGW_NODE_PLAIN},
     [ID] = {.slot = ANSWER_ID},
     [MODEL] = {.slot = ANSWER_MODEL},
     [TYPE] = {.slot = ANSWER_TYPE},
@@ -207,21 +212,19 @@ static const struct fgw_json_room ANSWER_ROOMS[ANSWER_SLOTS] = {
     [ANSWER_FINISH] = {FGW_METER_ID_MAX + FGW_METER_MODEL_MAX + 64, 32},
 };
 
-const struct fgw_json_spec FGW_OPENAI_ANSWER = {
+const struct fgw_json_spec fgw_openai_answer = {
     .nodes = ANSWER_NODES,
     .rooms = ANSWER_ROOMS,
     .node_count = sizeof ANSWER_NODES / sizeof *ANSWER_NODES,
     .slot_count = ANSWER_SLOTS,
 };
 
-static int type_is(const struct fgw_json *json, const char *word)
+static int type_is_bytes(const struct fgw_json *json, const char *word, size_t length)
 {
-    size_t length = strlen(word);
-
-    return fgw_json_type_of(json, ANSWER_TYPE) == FGW_JSON_STRING &&
-           json->slots[ANSWER_TYPE].count == length &&
+    return json->slots[ANSWER_TYPE].count == length &&
            !memcmp(fgw_json_text_of(json, ANSWER_TYPE), word, length);
 }
+#define type_is(json, word) type_is_bytes(json, word, sizeof(word) - 1)
 
 /* What the name of a typed event (responses, audio, images) says. */
 static unsigned flags_of_type(struct fgw_json *json)
@@ -292,7 +295,7 @@ unsigned fgw_openai_fold(struct fgw_meter *meter)
     enum fgw_json_type error = fgw_json_type_of(json, ANSWER_ERROR);
     unsigned flags = 0;
 
-    if (json->seen >> ANSWER_TYPE & 1)
+    if (fgw_json_type_of(json, ANSWER_TYPE) == FGW_JSON_STRING)
         flags = flags_of_type(json);
     if (fgw_json_type_of(json, ANSWER_FINISH) == FGW_JSON_STRING)
         flags |= FGW_EVENT_FINISH;
@@ -317,8 +320,8 @@ static uint64_t part_of(uint64_t *left, uint64_t part, struct fgw_usage *usage)
     return part;
 }
 
-/* All output tokens. Whether reasoning is inside completion_tokens differs by vendor; the total tells,
- * and where it says nothing, the known exceptions do. `*hidden` gets what lies outside the
+/* All output tokens. Whether reasoning is inside completion_tokens differs by vendor; the total
+ * tells, and where it says nothing, the known exceptions do. `*hidden` gets what lies outside the
  * reported output and belongs to the input instead. */
 static uint64_t whole_output(const struct fgw_meter *meter, uint64_t *hidden)
 {

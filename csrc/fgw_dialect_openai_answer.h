@@ -9,10 +9,11 @@
 #include "fgw_dialect_meter.h"
 #include "fgw_json.h"
 
-enum { FGW_OPENAI_BODY_ROOT = 1, FGW_OPENAI_EVENT_ROOT = 2 };
+/* The third root is that of events once id and model are known: they are passed over. */
+enum { FGW_OPENAI_BODY_ROOT = 1, FGW_OPENAI_EVENT_ROOT, FGW_OPENAI_LATER_EVENT_ROOT };
 
 /* Slots: enum answer_slot. */
-extern const struct fgw_json_spec FGW_OPENAI_ANSWER;
+extern const struct fgw_json_spec fgw_openai_answer;
 
 /* The event, or the body, in meter->json is read: takes what it says into the meter. Returns its
  * enum fgw_event_flag bits (DISPATCH, TEXT, HIDE apart). */

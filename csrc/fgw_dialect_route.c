@@ -18,9 +18,12 @@ struct place {
 
 /* Longer paths stand before those that they begin with. */
 static const struct place PLACES[] = {
-    {"chat/completions", FGW_DIALECT_OPENAI, FGW_OPERATION_CHAT, POST, ANY, ASKS | FGW_ROUTE_CAPPABLE},
-    {"responses", FGW_DIALECT_OPENAI, FGW_OPERATION_RESPONSES, POST, ANY, ASKS | FGW_ROUTE_CAPPABLE},
-    {"completions", FGW_DIALECT_OPENAI, FGW_OPERATION_COMPLETIONS, POST, 0, ASKS | FGW_ROUTE_CAPPABLE},
+    {"chat/completions", FGW_DIALECT_OPENAI, FGW_OPERATION_CHAT, POST, ANY,
+     ASKS | FGW_ROUTE_CAPPABLE},
+    {"responses", FGW_DIALECT_OPENAI, FGW_OPERATION_RESPONSES, POST, ANY,
+     ASKS | FGW_ROUTE_CAPPABLE},
+    {"completions", FGW_DIALECT_OPENAI, FGW_OPERATION_COMPLETIONS, POST, 0,
+     ASKS | FGW_ROUTE_CAPPABLE},
     {"embeddings", FGW_DIALECT_OPENAI, FGW_OPERATION_EMBEDDINGS, POST, 0, ASKS},
     {"moderations", FGW_DIALECT_OPENAI, FGW_OPERATION_MODERATIONS, POST, 0,
      FGW_ROUTE_BODY | FGW_ROUTE_METERED},
@@ -34,7 +37,8 @@ static const struct place PLACES[] = {
     {"messages/count_tokens", FGW_DIALECT_ANTHROPIC, FGW_OPERATION_COUNT_TOKENS, POST, 0,
      FGW_ROUTE_BODY | FGW_ROUTE_MODEL},
     {"messages/batches", FGW_DIALECT_ANTHROPIC, FGW_OPERATION_BATCHES, GET | POST, ANY, 0},
-    {"messages", FGW_DIALECT_ANTHROPIC, FGW_OPERATION_MESSAGES, POST, 0, ASKS | FGW_ROUTE_CAPPABLE},
+    {"messages", FGW_DIALECT_ANTHROPIC, FGW_OPERATION_MESSAGES, POST, 0,
+     ASKS | FGW_ROUTE_CAPPABLE},
     {"models", FGW_DIALECT_NONE, FGW_OPERATION_MODELS, GET, GET | DELETE, 0},
     {"files", FGW_DIALECT_NONE, FGW_OPERATION_FILES, GET | POST, ANY, 0},
 };
@@ -47,7 +51,8 @@ static int hex(char digit)
     return digit >= 'a' && digit <= 'f' ? digit - 'a' + 10 : -1;
 }
 
-/* One byte of the path with its percent-encoding undone; `*at` moves past it. -1: badly encoded. */
+/* One byte of the path with its percent-encoding undone; `*at` moves past it. -1:
+ * badly encoded. */
 static int next_byte(const char *path, size_t bytes, size_t *at)
 {
     if (path[*at] != '%')
@@ -117,8 +122,8 @@ static int take(struct fgw_route *route, const struct place *place, uint8_t meth
         return refuse(route, 405, methods);
     route->flags = place->flags;
     if (sub) {
-        /* Below an operation lie its stored results: their usage was billed when they were made, so
-         * only what makes something new (POST) is metered. */
+        /* Below an operation lie its stored results: their usage was billed when they were made,
+         * so only what makes something new (POST) is metered. */
         route->flags = FGW_ROUTE_SUB;
         if (method == POST)
             route->flags |= place->flags & FGW_ROUTE_METERED;

@@ -45,8 +45,8 @@ struct fgw_route {
 
 /* Says what `path` (absolute, without query; a /providers/{id} prefix taken off) asks for.
  * `anthropic`: the request has `anthropic-version` or `x-api-key`, which decides the paths that
- * both dialects have. Returns 0, or -1 with `status` 404 (unknown, or a path that two parsers could
- * read differently: empty or dot segments, also encoded ones) or 405. */
+ * both dialects have. Returns 0, or -1 with `status` 404 (unknown, or a path that two parsers
+ * could read differently: empty or dot segments, also encoded ones) or 405. */
 int fgw_route_find(const char *method, size_t method_bytes, const char *path, size_t path_bytes,
                    int anthropic, struct fgw_route *route);
 

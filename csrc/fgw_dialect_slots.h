@@ -1,4 +1,5 @@
-/* fgw_dialect_slots.h - the slots of the JSON specs, the same for both dialects; not for callers. */
+/* fgw_dialect_slots.h - the slots of the JSON specs, the same for both dialects; not
+ * for callers. */
 #ifndef FGW_DIALECT_SLOTS_H
 #define FGW_DIALECT_SLOTS_H
 

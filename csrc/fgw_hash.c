@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-/* ---- SHA-256: first 32 bits of the fractional parts of the cube roots of the first primes ---- */
+/* ---- SHA-256: the round constants are cube roots of the first primes, 32 bits each ---- */
 
 static const uint32_t ROUND[64] = {
     0x428a2f98, 0x71374491, 0xb5c0fbcf, 0xe9b5dba5, 0x3956c25b, 0x59f111f1, 0x923f82a4, 0xab1c5ed5,
@@ -22,7 +22,8 @@ static inline uint32_t rotate_right(uint32_t word, unsigned by)
 
 static inline uint32_t load_big32(const uint8_t *bytes)
 {
-    return (uint32_t)bytes[0] << 24 | (uint32_t)bytes[1] << 16 | (uint32_t)bytes[2] << 8 | bytes[3];
+    return (uint32_t)bytes[0] << 24 | (uint32_t)bytes[1] << 16 | (uint32_t)bytes[2] << 8 |
+           bytes[3];
 }
 
 static void compress(uint32_t state[8], const uint8_t block[64])
@@ -117,7 +118,8 @@ static inline uint64_t sip_finish(uint64_t v[4])
     return v[0] ^ v[1] ^ v[2] ^ v[3];
 }
 
-static inline void sip_absorb(uint64_t v[4], const uint8_t key[16], const uint8_t *bytes, size_t length)
+static inline void sip_absorb(uint64_t v[4], const uint8_t key[16], const uint8_t *bytes,
+                              size_t length)
 {
     uint64_t k0 = load_little64(key), k1 = load_little64(key + 8);
     uint64_t last = (uint64_t)length << 56;

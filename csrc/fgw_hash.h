@@ -18,7 +18,8 @@ void fgw_sha256(const uint8_t *bytes, size_t length, uint8_t digest[FGW_SHA256_B
 /* SipHash-2-4 under a 16-byte key: 64 bits (as the little-endian number of the paper). */
 uint64_t fgw_siphash64(const uint8_t key[16], const uint8_t *bytes, size_t length);
 
-/* SipHash-2-4-128: out[0] holds the first 8 bytes of the digest, little-endian, out[1] the rest. */
+/* SipHash-2-4-128: out[0] holds the first 8 bytes of the digest, little-endian, out[1]
+ * the rest. */
 void fgw_siphash128(const uint8_t key[16], const uint8_t *bytes, size_t length, uint64_t out[2]);
 
 /* 1 if the `length` bytes are equal, in a time that does not depend on where they differ. */

@@ -34,6 +34,7 @@ enum fgw_hold_phase {
     FGW_HOLD_ADDING = 1,
     FGW_HOLD_TAKEN = 2,
     FGW_HOLD_SETTLING = 3,
+    FGW_HOLD_WANTED = 4, /* sweeper only: TAKEN, and a settling was begun but has not happened */
 };
 
 struct fgw_hold_limit {
@@ -76,7 +77,7 @@ struct fgw_hold {
     uint64_t open_wall_ns;  /* the attempt's OPEN */
     uint64_t deadline_ns;   /* CLOCK_BOOTTIME; 0: none. For people: nothing expires by it */
     uint64_t provider_key;
-    uint64_t close_sequence; /* ring sequence that the CLOSE gets, stored just before it is posted */
+    uint64_t close_sequence; /* of the ring: the CLOSE's, stored just before it is posted */
     struct fgw_progress progress;
     struct fgw_dims dims;
     uint64_t input_high;

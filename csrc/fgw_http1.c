@@ -10,8 +10,8 @@
 enum { STAGE_START, STAGE_FIELDS };
 enum { MORE = 0 }; /* a line function met the end of its input; > 0: offset behind the line */
 
-/* Room in a request line beside its target: method, two spaces, version, CRLF. What is longer than the
- * target's limit and this has either too long a target or no method that we know. */
+/* Room in a request line beside its target: method, two spaces, version, CRLF. What is longer than
+ * the target's limit and this has either too long a target or no method that we know. */
 enum { LINE_REST = 64 };
 
 /* One call of a parser: what it reads, and whether it is a request. */
@@ -67,17 +67,26 @@ static int32_t line_end(struct reading *r, const uint8_t *p, const uint8_t *end,
     return broken(r->head, *p == '\r' || *p == '\n' ? FGW_E_LINE_END : error);
 }
 
-/* At p: "HTTP/1.0" or "HTTP/1.1". 1 read (8 bytes), MORE, or -1. */
+/* At p: the bytes of shape, where '0' stands for any digit. 1 read, MORE, or -1. Byte by byte, so
+ * that an end of line before the end of shape is a fault and not a reason to wait. */
+static int32_t match(struct reading *r, const uint8_t *p, const uint8_t *end, const char *shape,
+                     uint16_t error)
+{
+    for (; *shape; shape++, p++) {
+        if (p == end)
+            return MORE;
+        if (*shape == '0' ? !fgw_ascii_is_digit(*p) : *p != (uint8_t)*shape)
+            return broken(r->head, error);
+    }
+    return 1;
+}
+
+/* At p: "HTTP/1.0" or "HTTP/1.1". 1 read, MORE, or -1. */
 static int32_t version(struct reading *r, const uint8_t *p, const uint8_t *end)
 {
-    static const char HTTP[] = "HTTP/";
-    const size_t have = (size_t)(end - p);
-    if (memcmp(p, HTTP, have < 5 ? have : 5) != 0)
-        return broken(r->head, FGW_E_VERSION);
-    if (have < 8)
-        return MORE;
-    if (!fgw_ascii_is_digit(p[5]) || p[6] != '.' || !fgw_ascii_is_digit(p[7]))
-        return broken(r->head, FGW_E_VERSION);
+    const int32_t read = match(r, p, end, "HTTP/0.0", FGW_E_VERSION);
+    if (read <= 0)
+        return read;
     if (p[5] != '1' || p[7] > '1')
         return broken(r->head, FGW_E_VERSION_UNSUPPORTED);
     r->head->minor = (uint8_t)(p[7] - '0');
@@ -101,7 +110,8 @@ static uint16_t known_method(struct fgw_head *head, const uint8_t *text, uint32_
             return FGW_E_NONE;
         }
     }
-    if ((len == 7 && memcmp(text, "CONNECT", 7) == 0) || (len == 5 && memcmp(text, "TRACE", 5) == 0))
+    if ((len == 7 && memcmp(text, "CONNECT", 7) == 0) ||
+        (len == 5 && memcmp(text, "TRACE", 5) == 0))
         return FGW_E_METHOD_REFUSED;
     return FGW_E_METHOD_UNKNOWN;
 }
@@ -109,7 +119,8 @@ static uint16_t known_method(struct fgw_head *head, const uint8_t *text, uint32_
 static int percent_is_sound(const uint8_t *p, const uint8_t *end)
 {
     while ((p = memchr(p, '%', (size_t)(end - p)))) {
-        if (end - p < 3 || !fgw_ascii_is(p[1], FGW_ASCII_HEX) || !fgw_ascii_is(p[2], FGW_ASCII_HEX))
+        if (end - p < 3 || !fgw_ascii_is(p[1], FGW_ASCII_HEX) ||
+            !fgw_ascii_is(p[2], FGW_ASCII_HEX))
             return 0;
         p += 3;
     }
@@ -161,7 +172,7 @@ static uint16_t cut_target(struct reading *r)
     head->path = (struct fgw_span){target.off + at, path_end - at};
     if (mark)
         head->query = (struct fgw_span){target.off + path_end + 1, target.len - path_end - 1};
-    if (head->path.len == 0) /* "http://h?x": the path is "/", and one stands before the authority */
+    if (head->path.len == 0) /* "http://h?x": the path is "/"; one stands before the authority */
         head->path = (struct fgw_span){head->authority.off - 1, 1};
     return FGW_E_NONE;
 }
@@ -211,18 +222,17 @@ static int32_t status_line(struct reading *r, uint32_t off, const uint8_t *end)
     struct fgw_head *head = r->head;
     const uint8_t *p = r->buf + off;
 
-    const int32_t read = version(r, p, end);
+    int32_t read = version(r, p, end);
     if (read <= 0)
         return read;
-    p += 8;
-    if (end - p < 5)
-        return MORE; /* five more bytes come in any case: SP, three digits, and SP or CR */
-    if (*p != ' ' || !fgw_ascii_is_digit(p[1]) || !fgw_ascii_is_digit(p[2]) ||
-        !fgw_ascii_is_digit(p[3]) || p[1] < '1' || p[1] > '5')
+    read = match(r, p + 8, end, " 000", FGW_E_STATUS);
+    if (read <= 0)
+        return read;
+    if (p[9] < '1' || p[9] > '5')
         return broken(head, FGW_E_STATUS);
-    head->status = (uint16_t)((p[1] - '0') * 100 + (p[2] - '0') * 10 + (p[3] - '0'));
-    p += 4;
-    if (*p == ' ') {
+    head->status = (uint16_t)((p[9] - '0') * 100 + (p[10] - '0') * 10 + (p[11] - '0'));
+    p += 12;
+    if (p < end && *p == ' ') {
         const uint8_t *const reason = ++p;
         p = fgw_scan_value(p, end);
         head->reason = (struct fgw_span){(uint32_t)(reason - r->buf), (uint32_t)(p - reason)};
@@ -374,13 +384,15 @@ static uint32_t limit_of_line(const struct reading *r, uint16_t *error)
 /* The very first byte is wrong (TLS on a plain port, say): no end of line is worth waiting for. */
 static int hopeless(const struct reading *r)
 {
-    const uint8_t first = r->buf[r->head->line_off];
-    return r->head->stage == STAGE_START &&
-           (r->is_request ? !fgw_ascii_is(first, FGW_ASCII_TOKEN) : first != 'H');
+    const struct fgw_head *head = r->head;
+    const uint8_t first = r->buf[head->line_off];
+    if (head->stage != STAGE_START || (first == '\r' && !head->blank_seen))
+        return 0;
+    return r->is_request ? !fgw_ascii_is(first, FGW_ASCII_TOKEN) : first != 'H';
 }
 
-/* Reads lines until the head is complete. What is said of a line depends on the bytes up to its end or to
- * its limit, never on `len`: a fault in an unfinished line waits for the line to end. */
+/* Reads lines until the head is complete. What is said of a line depends on the bytes up to its
+ * end or to its limit, never on `len`: a fault in an unfinished line waits for the line to end. */
 static int32_t read_lines(struct reading *r, uint32_t len)
 {
     struct fgw_head *head = r->head;

@@ -1,20 +1,21 @@
 /* fgw_http1.h - heads of HTTP/1.1 messages, read strictly and in place.
  *
- * A head is parsed where it lies: the result is offsets into the caller's buffer, whose first byte is
- * the first byte of the message (or of the one empty line that may come before it).
+ * A head is parsed where it lies: the result is offsets into the caller's buffer, whose first byte
+ * is the first byte of the message (or of the one empty line that may come before it).
  *
  *     buf  P O S T   / v 1 / x ? a = b   H T T P / 1 . 1 \r\n H o s t :   h \r\n ... \r\n | body
  *          method    path      query                          name        value           ^
- *                    target..............                     one fgw_header              | returned
+ *                    target..............                   one fgw_header            | returned
  *
  * The buffer may grow and move between calls, the bytes already in it may not change. Each line is
  * judged when it is complete, and never again; an unfinished line is looked at once more when it
- * ends. So a head that comes byte by byte costs at most three looks at each byte, and what is said of
- * a message does not depend on how it was cut.
+ * ends. So a head that comes byte by byte costs at most three looks at each byte, and what is said
+ * of a message does not depend on how it was cut.
  *
- * Stricter than RFC 9110/9112 where leniency has been used to smuggle: any repeat of Content-Length,
- * any coding but one `chunked`, obs-fold, bare CR or LF, a control byte, a second Host, an alias such
- * as `Transfer_Encoding`. Accepted although the grammar of URIs lacks them: `[` and `]` in a target.
+ * Stricter than RFC 9110/9112 where leniency has been used to smuggle: any repeat of
+ * Content-Length, any coding but one `chunked`, obs-fold, bare CR or LF, a control byte, a second
+ * Host, an alias such as `Transfer_Encoding`. Accepted although the grammar of URIs lacks them:
+ * `[` and `]` in a target.
  */
 #ifndef FGW_HTTP1_H
 #define FGW_HTTP1_H
@@ -129,9 +130,11 @@ struct fgw_head {
     uint16_t error;       /* enum fgw_http1_error, when -1 was returned */
     struct fgw_span method_text;
     struct fgw_span target; /* as received, raw */
-    struct fgw_span path;   /* begins with '/' or is "*"; never empty (absolute-form without one: "/") */
+    /* begins with '/' or is "*"; never empty (absolute-form without one: "/") */
+    struct fgw_span path;
     struct fgw_span query;  /* behind '?'; off 0: the target has no '?' */
-    struct fgw_span authority; /* absolute-form's, else Host's value; off 0: none (HTTP/1.0 only) */
+    /* absolute-form's, else Host's value; off 0: none (HTTP/1.0 only) */
+    struct fgw_span authority;
     struct fgw_span reason;    /* response */
 
     /* framing */
@@ -142,7 +145,8 @@ struct fgw_head {
     uint8_t expect_continue; /* Expect: 100-continue, in HTTP/1.1 */
     uint8_t upgrade;        /* Upgrade, named by Connection. Never acted on here */
     uint8_t absolute;       /* target was in absolute-form */
-    uint8_t interim;        /* response: 100, 102-199; the final one is still to come. 101 is not interim */
+    /* response: 100, 102-199; the final one is still to come. 101 is not interim */
+    uint8_t interim;
 
     /* fields */
     uint8_t n_nominated;
@@ -160,6 +164,7 @@ struct fgw_head {
 void fgw_http1_begin(struct fgw_head *head);
 
 /* Parses a request head in buf[0, len), whose beginning earlier calls have seen.
+ * After > 0 or -1 comes fgw_http1_begin, not another call.
  * Returns the bytes of the head, through its empty line (> 0), -2 if there is more to come, or
  * -1 with head->error and head->status (400 405 414 417 431 501 505): answer and close. */
 int32_t fgw_http1_request(struct fgw_head *head, const uint8_t *buf, uint32_t len,

@@ -4,8 +4,8 @@
 
 #include "fgw_ascii.h"
 
-/* Fields that keep their meaning whatever Connection says: the gateway reads or writes them itself, so a
- * client that names them would make one party see them and another not. */
+/* Fields that keep their meaning whatever Connection says: the gateway reads or writes them
+ * itself, so a client that names them would make one party see them and another not. */
 #define NOT_STRIPPABLE                                                                            \
     (FGW_H_BIT(FGW_H_HOST) | FGW_H_BIT(FGW_H_CONTENT_LENGTH) |                                    \
      FGW_H_BIT(FGW_H_TRANSFER_ENCODING) | FGW_H_BIT(FGW_H_CONTENT_TYPE) |                         \

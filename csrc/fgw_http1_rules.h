@@ -23,8 +23,8 @@ uint16_t fgw_rule_connection(struct fgw_head *head, const uint8_t *buf, uint32_t
 /* Marks the fields of head that Connection nominated, but for those that a peer may not strip. */
 void fgw_rule_nominate(struct fgw_head *head, const uint8_t *buf);
 
-/* The field that a name means to a reader to whom `_` is `-`, if that is a field whose alias may not
- * pass; else FGW_H_OTHER. */
+/* The field that a name means to a reader to whom `_` is `-`, if that is a field whose alias may
+ * not pass; else FGW_H_OTHER. */
 uint8_t fgw_rule_alias(const uint8_t *name, uint32_t len);
 
 #endif

@@ -1,7 +1,8 @@
 /* fgw_http1_scan.h - the two inner loops of a head: to the end of a name, to the end of a value.
  *
- * Private to the http1 kernels. Sixteen bytes a step with SSE2 where sixteen are left, else one; no byte
- * at or behind `end` is read. FGW_NO_SIMD leaves the one-byte loops alone (tests compare the two).
+ * Private to the http1 kernels. Sixteen bytes a step with SSE2 where sixteen are left, else one;
+ * no byte at or behind `end` is read. FGW_NO_SIMD leaves the one-byte loops alone (tests compare
+ * the two).
  */
 #ifndef FGW_HTTP1_SCAN_H
 #define FGW_HTTP1_SCAN_H

@@ -1,9 +1,9 @@
 /* fgw_http1_write.h - heads of messages, written anew.
  *
- * Each function appends at `out`, which has room for `cap` bytes, and returns the bytes written, or -1
- * with nothing promised about out[0, cap) where the room is too small or a byte may not stand there.
- * A head is: a start line, fields of the message that is relayed (fgw_http1_copy_fields), our own
- * fields (fgw_http1_put_field ...), fgw_http1_put_end.
+ * Each function appends at `out`, which has room for `cap` bytes, and returns the bytes written,
+ * or -1 with nothing promised about out[0, cap) where the room is too small or a byte may not
+ * stand there. A head is: a start line, fields of the message that is relayed
+ * (fgw_http1_copy_fields), our own fields (fgw_http1_put_field ...), fgw_http1_put_end.
  */
 #ifndef FGW_HTTP1_WRITE_H
 #define FGW_HTTP1_WRITE_H
@@ -34,8 +34,8 @@
 #define FGW_DROP_RESPONSE                                                                         \
     (FGW_DROP_HOP | FGW_H_BIT(FGW_H_CONTENT_LENGTH) | FGW_H_BIT(FGW_H_X_FASTGW))
 
-/* Appends the fields of `head` (which lies in buf) as `name: value\r\n`, but for those whose id is in
- * drop_mask and those that Connection nominated. */
+/* Appends the fields of `head` (which lies in buf) as `name: value\r\n`, but for those whose id is
+ * in drop_mask and those that Connection nominated. */
 int32_t fgw_http1_copy_fields(uint8_t *out, uint32_t cap, const struct fgw_head *head,
                               const uint8_t *buf, uint64_t drop_mask);
 
@@ -46,8 +46,8 @@ int32_t fgw_http1_put_status(uint8_t *out, uint32_t cap, uint16_t status);
 int32_t fgw_http1_put_request_line(uint8_t *out, uint32_t cap, const struct fgw_head *head,
                                    const uint8_t *buf);
 
-/* `name: value\r\n`. -1 also for a name that is no token and for a control byte in the value: what we
- * generate is held to the rule for what we receive (Envoy CVE-2023-27493). */
+/* `name: value\r\n`. -1 also for a name that is no token and for a control byte in the value: what
+ * we generate is held to the rule for what we receive (Envoy CVE-2023-27493). */
 int32_t fgw_http1_put_field(uint8_t *out, uint32_t cap, const char *name, uint32_t name_len,
                             const uint8_t *value, uint32_t value_len);
 
@@ -61,8 +61,8 @@ int32_t fgw_http1_put_bytes(uint8_t *out, uint32_t cap, const void *bytes, uint3
 /* Decimal, without sign or leading zero. */
 int32_t fgw_http1_put_u64(uint8_t *out, uint32_t cap, uint64_t value);
 
-/* `1a2\r\n`: the line before a chunk of `size` bytes. At most FGW_CHUNK_LINE_MAX bytes. The chunk is
- * followed by "\r\n", the body by "0\r\n\r\n". */
+/* `1a2\r\n`: the line before a chunk of `size` bytes. At most FGW_CHUNK_LINE_MAX bytes. The chunk
+ * is followed by "\r\n", the body by "0\r\n\r\n". */
 enum { FGW_CHUNK_LINE_MAX = 18 };
 int32_t fgw_http1_put_chunk_size(uint8_t *out, uint32_t cap, uint64_t size);
 

@@ -25,7 +25,7 @@
 #define FGW_JSON_DEPTH_MAX 128 /* open containers; deeper is refused */
 #define FGW_JSON_KEY_MAX 47    /* longest key that an edge may name */
 #define FGW_JSON_HEAD_MAX 16   /* bytes of a string that DATA_URL and WORD look at */
-#define FGW_JSON_SLOTS_MAX 48
+#define FGW_JSON_SLOTS_MAX 32
 #define FGW_JSON_COPY_MAX 640 /* bytes of strings kept, all slots together */
 
 enum fgw_json_type {
@@ -63,15 +63,17 @@ enum fgw_json_error {
 struct fgw_json_edge {
     const char *key;
     uint8_t key_length;
+    uint8_t first; /* its first byte */
     uint8_t node;
 };
-#define FGW_JSON_EDGE(name, to) {name, (uint8_t)(sizeof(name) - 1), to}
+#define FGW_JSON_EDGE(name, to) {name, (uint8_t)(sizeof(name) - 1), (uint8_t)(name)[0], to}
 
 enum fgw_json_node_flag {
     FGW_JSON_ONCE = 1,     /* a second value in this slot sets its bit in `twice` */
     FGW_JSON_STICKY = 2,   /* a null does not overwrite a value seen before */
     FGW_JSON_KEYS_TEXT = 4, /* member names of an object here count as text too */
     FGW_JSON_PAUSE = 8,    /* fgw_json_feed_some stops after a container that ends here */
+    FGW_JSON_CASES = 16,   /* member names that differ from an edge's in case alone are counted */
 };
 
 struct fgw_json_node {
@@ -93,7 +95,8 @@ struct fgw_json_room {
 struct fgw_json_spec {
     const struct fgw_json_node *nodes; /* nodes[0] is the node of nothing */
     const struct fgw_json_room *rooms; /* one per slot */
-    const char *const *words; /* for FGW_JSON_WORD, NULL at the end; none longer than FGW_JSON_HEAD_MAX */
+    /* for FGW_JSON_WORD, NULL at the end; none longer than FGW_JSON_HEAD_MAX */
+    const char *const *words;
     uint8_t node_count;
     uint8_t slot_count;
 };
@@ -118,6 +121,7 @@ struct fgw_json {
     uint32_t binaries;
     uint32_t remotes;
     uint32_t strangers;
+    uint32_t variants; /* names at CASES nodes that some servers take for another name */
     uint8_t error; /* enum fgw_json_error, once feed returned -1 */
     uint8_t depth; /* open containers */
     /* What follows is the scan's own. */
@@ -163,7 +167,8 @@ int fgw_json_feed(struct fgw_json *json, const uint8_t *bytes, size_t length);
  * ended (its slots are what they were at its end); call again with the rest. */
 int fgw_json_feed_some(struct fgw_json *json, const uint8_t *bytes, size_t length, size_t *used);
 
-/* Says that the document has ended: 0 if it was whole, -1 if invalid, -2 if something is missing. */
+/* Says that the document has ended: 0 if it was whole, -1 if invalid, -2 if something
+ * is missing. */
 int fgw_json_end(struct fgw_json *json);
 
 /* The type in slot `slot`: FGW_JSON_ABSENT if it was not seen. */
@@ -173,7 +178,8 @@ static inline enum fgw_json_type fgw_json_type_of(const struct fgw_json *json, u
 }
 
 /* The number in slot `slot`, or `otherwise` where there is none. */
-static inline int64_t fgw_json_number(const struct fgw_json *json, unsigned slot, int64_t otherwise)
+static inline int64_t fgw_json_number(const struct fgw_json *json, unsigned slot,
+                                      int64_t otherwise)
 {
     return fgw_json_type_of(json, slot) == FGW_JSON_NUMBER ? json->slots[slot].number : otherwise;
 }

@@ -10,7 +10,8 @@
 static inline int is_digit(uint8_t byte) { return byte >= '0' && byte <= '9'; }
 
 /* Digits, before the point (step 0) or after it (step -1: each lowers the scale by one). */
-static inline const uint8_t *digits(struct fgw_json *json, const uint8_t *p, const uint8_t *end, int step)
+static inline const uint8_t *digits(struct fgw_json *json, const uint8_t *p, const uint8_t *end,
+                                    int step)
 {
     for (; p < end && is_digit(*p); p++) {
         if (json->mantissa < DIGITS_FULL) {
@@ -26,7 +27,8 @@ static inline const uint8_t *digits(struct fgw_json *json, const uint8_t *p, con
     return p;
 }
 
-static inline const uint8_t *exponent_digits(struct fgw_json *json, const uint8_t *p, const uint8_t *end)
+static inline const uint8_t *exponent_digits(struct fgw_json *json, const uint8_t *p,
+                                             const uint8_t *end)
 {
     for (; p < end && is_digit(*p); p++)
         if (json->exponent < SCALE_MAX)
@@ -34,8 +36,8 @@ static inline const uint8_t *exponent_digits(struct fgw_json *json, const uint8_
     return p;
 }
 
-/* One step from a state that does not loop. Returns the state after the byte, or 0 if it is no part
- * of the number. */
+/* One step from a state that does not loop. Returns the state after the byte, or 0 if it is no
+ * part of the number. */
 static inline uint8_t single(struct fgw_json *json, uint8_t byte)
 {
     switch (json->state) {

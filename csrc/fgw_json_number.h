@@ -9,7 +9,8 @@
 const uint8_t *fgw_json_begin_number(struct fgw_json *json, const uint8_t *p, const uint8_t *end);
 const uint8_t *fgw_json_in_number(struct fgw_json *json, const uint8_t *p, const uint8_t *end);
 
-/* 0 with `*value` set (truncated, saturated; json->inexact), or -1: cut short, or no double holds it. */
+/* 0 with `*value` set (truncated, saturated; json->inexact), or -1: cut short, or no double holds
+ * it. */
 int fgw_json_end_number(struct fgw_json *json, int64_t *value);
 
 #endif

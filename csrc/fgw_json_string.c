@@ -140,7 +140,8 @@ static const uint8_t *in_hex(struct fgw_json *json, const uint8_t *p, const uint
 }
 
 /* The bytes that may follow a UTF-8 lead byte: how many, and the bounds of the first (which rule
- * out overlong forms, surrogates and what lies beyond U+10FFFF). Returns 0 for a byte that leads none. */
+ * out overlong forms, surrogates and what lies beyond U+10FFFF). Returns 0 for a byte that leads
+ * none. */
 static inline unsigned utf8_expect(uint8_t lead, uint8_t *low, uint8_t *high)
 {
     *low = 0x80;

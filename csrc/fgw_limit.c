@@ -45,7 +45,7 @@ static int quota_of(const struct fgw_hold_limit *limit, struct fgw_quota *quota)
                : -1;
 }
 
-/* The key has a new place, or none: then the entry names nothing. */
+/* Finds the limit's entry, or inserts it. NULL: the table is full, and the entry names nothing. */
 static union fgw_cell *locate(const struct fgw_limits *limits, struct fgw_hold_limit *limit,
                               int *inserted)
 {
@@ -57,7 +57,7 @@ static union fgw_cell *locate(const struct fgw_limits *limits, struct fgw_hold_l
 
 /* ---- taking ---- */
 
-/* What one call of take knows of its demands; the amounts held are in hold->limits. */
+/* What one call of take knows of its demands, besides what is in hold->limits. */
 struct taking {
     const struct fgw_limits *limits;
     struct fgw_hold_limit *wanted; /* hold->limits */
@@ -65,18 +65,31 @@ struct taking {
     uint64_t now_ns;
     uint32_t n;
     uint32_t inserted;
-    uint8_t order[FGW_LIMITS_MAX]; /* of entries */
+    const struct fgw_quota *quotas[FGW_LIMITS_MAX];
+    union fgw_cell *cells[FGW_LIMITS_MAX]; /* NULL: the table is full */
+    uint8_t order[FGW_LIMITS_MAX];         /* of entries */
 };
 
-static void describe(const struct fgw_limits *limits, const struct fgw_demand *demand,
-                     const struct fgw_amounts *amounts, struct fgw_hold_limit *limit,
-                     struct fgw_limit_trace *trace)
+static uint8_t cell_kind(const struct fgw_limit_spec *spec)
 {
-    const struct fgw_limit_spec *spec = &limits->specs[demand->limit];
-    int slots = spec->algorithm == FGW_ALGORITHM_CONCURRENCY;
-    uint64_t amount = slots || spec->unit == FGW_UNIT_REQUESTS ? 1 : amounts->by_unit[spec->unit];
-    if (amount > spec->quota.capacity)
-        amount = spec->quota.capacity;
+    return spec->algorithm == FGW_ALGORITHM_CONCURRENCY ? FGW_CELL_SLOTS
+           : spec->algorithm == FGW_ALGORITHM_CAP       ? FGW_CELL_CAP
+                                                        : FGW_CELL_PACE;
+}
+
+static uint64_t amount_of(const struct fgw_limit_spec *spec, const struct fgw_amounts *amounts)
+{
+    if (spec->unit == FGW_UNIT_REQUESTS || spec->algorithm == FGW_ALGORITHM_CONCURRENCY)
+        return 1;
+    uint64_t amount = amounts->by_unit[spec->unit];
+    return spec->algorithm == FGW_ALGORITHM_TOKEN_BUCKET && amount > spec->quota.capacity
+               ? spec->quota.capacity
+               : amount;
+}
+
+static void describe(const struct fgw_limit_spec *spec, const struct fgw_demand *demand,
+                     uint64_t amount, struct fgw_hold_limit *limit, struct fgw_limit_trace *trace)
+{
     atomic_store_explicit(&limit->state, FGW_HOLD_FREE, memory_order_relaxed);
     limit->amount[0] = 0;
     limit->amount[1] = amount;
@@ -85,23 +98,24 @@ static void describe(const struct fgw_limits *limits, const struct fgw_demand *d
     limit->period_ns = spec->quota.period_ns;
     limit->ns_per_unit = spec->quota.ns_per_unit;
     limit->unit = spec->unit;
-    limit->cell = slots ? FGW_CELL_SLOTS : FGW_CELL_PACE;
+    limit->cell = cell_kind(spec);
     limit->enforced = spec->enforced && demand->enforced;
     fgw_limit_key(demand->identity, limit->enforced, limit->identity);
-
-    memset(trace, 0, sizeof *trace);
-    memcpy(trace->identity, limit->identity, sizeof trace->identity);
-    trace->rule = spec->rule;
-    trace->limit = limit->capacity;
-    trace->unit = limit->unit;
-    trace->enforced = limit->enforced;
+    *trace = (struct fgw_limit_trace){
+        .identity = {limit->identity[0], limit->identity[1]},
+        .rule = spec->rule,
+        .limit = spec->quota.capacity,
+        .unit = spec->unit,
+        .enforced = limit->enforced,
+    };
 }
 
+/* Finds every word, and sorts: by insertion, there are few. */
 static void find_all(struct taking *taking)
 {
     for (uint32_t i = 0; i < taking->n; i++) {
         int inserted;
-        (void)locate(taking->limits, &taking->wanted[i], &inserted);
+        taking->cells[i] = locate(taking->limits, &taking->wanted[i], &inserted);
         taking->inserted |= (uint32_t)inserted << i;
         uint32_t at = i;
         for (; at > 0 && taking->wanted[taking->order[at - 1]].entry > taking->wanted[i].entry;
@@ -111,7 +125,7 @@ static void find_all(struct taking *taking)
     }
 }
 
-/* What a take would say, as a trace's verdict; 0: there is room. */
+/* What a bucket said, as a trace's verdict; 0: there is room. */
 static uint8_t verdict_of(int64_t outcome, struct fgw_limit_trace *trace)
 {
     trace->wait_ns = outcome > 0 ? (uint64_t)outcome : 0;
@@ -123,20 +137,20 @@ static uint8_t verdict_of(int64_t outcome, struct fgw_limit_trace *trace)
 static uint8_t ask(const struct taking *taking, uint32_t i)
 {
     const struct fgw_hold_limit *limit = &taking->wanted[i];
-    const union fgw_cell *cell = fgw_table_cell(&taking->limits->table, limit->entry);
-    struct fgw_quota quota;
+    const union fgw_cell *cell = taking->cells[i];
     if (cell == 0)
         return FGW_LIMIT_TABLE_FULL;
     if (!is_pace(limit)) {
-        uint64_t value = fgw_word_value(&cell->word);
-        int room = value <= limit->capacity && limit->amount[1] <= limit->capacity - value;
-        return room ? 0 : FGW_LIMIT_REFUSED;
+        if (limit->amount[1] > limit->capacity)
+            return FGW_LIMIT_NEVER;
+        return fgw_word_value(&cell->word) <= limit->capacity - limit->amount[1]
+                   ? 0
+                   : FGW_LIMIT_REFUSED;
     }
-    (void)quota_of(limit, &quota);
-    int64_t outcome = fgw_bucket_try(&cell->bucket, &quota, limit->amount[1], taking->now_ns);
-    if (outcome == FGW_BUCKET_GONE) /* a new bucket, so full: taking will find it */
-        outcome = 0;
-    return verdict_of(outcome, &taking->traces[i]);
+    int64_t outcome = fgw_bucket_try(&cell->bucket, taking->quotas[i], limit->amount[1],
+                                     taking->now_ns);
+    /* GONE: its key gets a new bucket, which is full: taking will find it. */
+    return verdict_of(outcome == FGW_BUCKET_GONE ? 0 : outcome, &taking->traces[i]);
 }
 
 static int64_t take_word(const struct fgw_limits *limits, struct fgw_hold_limit *limit,
@@ -148,15 +162,16 @@ static int64_t take_word(const struct fgw_limits *limits, struct fgw_hold_limit 
                                fgw_word_tag(limits->worker, seq), &value);
     set_state(limit, outcome == 0 ? state_of(seq, 1, FGW_HOLD_TAKEN)
                                   : state_of(seq, 0, FGW_HOLD_FREE));
-    return outcome == FGW_WORD_SHORT ? 1 : outcome == FGW_WORD_GONE ? FGW_BUCKET_GONE : 0;
+    if (outcome == FGW_WORD_GONE)
+        return FGW_BUCKET_GONE;
+    return outcome == 0 ? 0 : limit->amount[1] > limit->capacity ? FGW_BUCKET_NEVER : 1;
 }
 
-static int64_t take_pace(struct fgw_hold_limit *limit, union fgw_cell *cell, uint64_t now_ns)
+static int64_t take_pace(struct fgw_hold_limit *limit, const struct fgw_quota *quota,
+                         union fgw_cell *cell, uint64_t now_ns)
 {
-    struct fgw_quota quota;
-    (void)quota_of(limit, &quota);
     set_state(limit, state_of(0, 0, FGW_HOLD_ADDING));
-    int64_t outcome = fgw_bucket_take(&cell->bucket, &quota, limit->amount[1], now_ns,
+    int64_t outcome = fgw_bucket_take(&cell->bucket, quota, limit->amount[1], now_ns,
                                       &limit->owed_until_ns);
     set_state(limit, outcome == 0 ? state_of(0, 1, FGW_HOLD_TAKEN)
                                   : state_of(0, 0, FGW_HOLD_FREE));
@@ -166,10 +181,11 @@ static int64_t take_pace(struct fgw_hold_limit *limit, union fgw_cell *cell, uin
 static uint8_t take_one(struct taking *taking, uint32_t i)
 {
     struct fgw_hold_limit *limit = &taking->wanted[i];
-    union fgw_cell *cell = fgw_table_cell(&taking->limits->table, limit->entry);
-    for (int tries = 0; cell != 0 && tries < RELOCATE_MAX; tries++) {
-        int64_t outcome = is_pace(limit) ? take_pace(limit, cell, taking->now_ns)
-                                         : take_word(taking->limits, limit, cell);
+    for (int tries = 0; taking->cells[i] != 0 && tries < RELOCATE_MAX; tries++) {
+        int64_t outcome =
+            is_pace(limit)
+                ? take_pace(limit, taking->quotas[i], taking->cells[i], taking->now_ns)
+                : take_word(taking->limits, limit, taking->cells[i]);
         if (outcome != FGW_BUCKET_GONE) {
             uint8_t verdict = verdict_of(outcome, &taking->traces[i]);
             if (!is_pace(limit))
@@ -178,16 +194,21 @@ static uint8_t take_one(struct taking *taking, uint32_t i)
         }
         int inserted;
         fgw_table_leave(&taking->limits->table, limit->entry);
-        cell = locate(taking->limits, limit, &inserted);
+        taking->cells[i] = locate(taking->limits, limit, &inserted);
         taking->inserted |= (uint32_t)inserted << i;
     }
     return FGW_LIMIT_TABLE_FULL;
 }
 
-/* 1 if an enforced limit stands in the way; every verdict is set, 0 where there is room. */
+/* 1 if an enforced limit stands in the way; every verdict is set, 0 where there is room. Reading
+ * first spares others the sight of takes that are about to be undone; one alone has none. */
 static int ask_all(struct taking *taking)
 {
     int refused = 0;
+    if (taking->n == 1) {
+        taking->traces[0].verdict = 0;
+        return 0;
+    }
     for (uint32_t i = 0; i < taking->n; i++) {
         taking->traces[i].verdict = ask(taking, i);
         refused |= taking->traces[i].verdict != 0 && taking->wanted[i].enforced;
@@ -223,8 +244,7 @@ static void fill_trace(const struct taking *taking, uint32_t i, int refused)
 {
     struct fgw_limit_trace *trace = &taking->traces[i];
     const struct fgw_hold_limit *limit = &taking->wanted[i];
-    const union fgw_cell *cell = fgw_table_cell(&taking->limits->table, limit->entry);
-    struct fgw_quota quota;
+    const union fgw_cell *cell = taking->cells[i];
     if (refused) {
         trace->taken = 0;
         if (trace->verdict == 0 || trace->verdict == FGW_LIMIT_TAKEN)
@@ -232,29 +252,35 @@ static void fill_trace(const struct taking *taking, uint32_t i, int refused)
     }
     if (cell == 0)
         return;
-    if (!is_pace(limit)) {
-        trace->used = trace->held = fgw_word_value(&cell->word);
+    if (is_pace(limit)) {
+        fgw_bucket_peek(&cell->bucket, taking->quotas[i], taking->now_ns, &trace->used,
+                        &trace->reset_ns);
         return;
     }
-    (void)quota_of(limit, &quota);
-    fgw_bucket_peek(&cell->bucket, &quota, taking->now_ns, &trace->used, &trace->reset_ns);
+    trace->used = fgw_word_value(&cell->word);
+    trace->held = limit->cell == FGW_CELL_SLOTS ? trace->used : 0;
 }
 
 int fgw_limits_take(const struct fgw_limits *limits, const struct fgw_demand *demands,
                     uint32_t n_demands, const struct fgw_amounts *amounts, uint64_t now_ns,
                     struct fgw_hold *hold, struct fgw_limit_trace *traces, uint32_t *inserted)
 {
-    struct taking taking = {.limits = limits, .wanted = hold->limits, .traces = traces,
-                            .now_ns = now_ns, .n = n_demands};
+    struct taking taking;
+    taking.limits = limits;
+    taking.wanted = hold->limits;
+    taking.traces = traces;
+    taking.now_ns = now_ns;
+    taking.n = n_demands;
+    taking.inserted = 0;
     *inserted = 0;
-    if (n_demands == 0)
-        return 0;
     if (n_demands > FGW_LIMITS_MAX)
         return 1;
     for (uint32_t i = 0; i < n_demands; i++) {
         if (demands[i].limit >= limits->n_specs)
             return 1; /* demands of another plan: a defect, so fail closed */
-        describe(limits, &demands[i], amounts, &hold->limits[i], &traces[i]);
+        const struct fgw_limit_spec *spec = &limits->specs[demands[i].limit];
+        taking.quotas[i] = &spec->quota;
+        describe(spec, &demands[i], amount_of(spec, amounts), &hold->limits[i], &traces[i]);
     }
     hold->n_limits = (uint8_t)n_demands; /* before any state but FREE is stored */
     find_all(&taking);
@@ -278,11 +304,9 @@ static void settle_pace(const struct fgw_limits *limits, struct fgw_hold_limit *
     int inserted;
     if (target == held || quota_of(limit, &quota) != 0)
         return;
-    union fgw_cell *cell = fgw_table_cell(&limits->table, limit->entry);
-    if (!fgw_table_holds(&limits->table, limit->entry, limit->identity))
-        cell = 0; /* evicted since: it was full, so nothing is owed to it */
+    union fgw_cell *cell = fgw_table_cell_of(&limits->table, limit->entry, limit->identity);
     if (target < held) {
-        if (cell != 0)
+        if (cell != 0) /* else evicted since: it was full, so nothing is owed to it */
             (void)fgw_bucket_refund(&cell->bucket, &quota, held - target, limit->owed_until_ns,
                                     now_ns);
         return;
@@ -303,7 +327,7 @@ static void settle_one(const struct fgw_limits *limits, struct fgw_hold_limit *l
     uint64_t state = read_state(limit), value;
     unsigned which = which_of(state);
     uint64_t held = limit->amount[which];
-    if (phase_of(state) != FGW_HOLD_TAKEN)
+    if (phase_of(state) != FGW_HOLD_TAKEN && phase_of(state) != FGW_HOLD_WANTED)
         return;
     limit->amount[1 - which] = target;
     if (is_pace(limit)) {
@@ -316,8 +340,8 @@ static void settle_one(const struct fgw_limits *limits, struct fgw_hold_limit *l
     }
     uint64_t seq = next_seq(limits);
     set_state(limit, state_of(seq, which, FGW_HOLD_SETTLING));
-    union fgw_cell *cell = fgw_table_cell(&limits->table, limit->entry);
-    if (cell != 0 && fgw_table_holds(&limits->table, limit->entry, limit->identity))
+    union fgw_cell *cell = fgw_table_cell_of(&limits->table, limit->entry, limit->identity);
+    if (cell != 0)
         (void)fgw_word_settle(&cell->word, limits->dones, held, target,
                               fgw_word_tag(limits->worker, seq), &value);
     set_state(limit, state_of(seq, which, FGW_HOLD_FREE));
@@ -359,28 +383,30 @@ void fgw_limits_used(const struct fgw_hold *hold, struct fgw_amounts *used)
     used->by_unit[FGW_UNIT_COST] = hold->cost_held; /* prices are not known here: the ceiling */
 }
 
-/* Brings a state that was in the middle of a change to TAKEN or FREE. Returns 1 if a settling has
- * yet to be made, to the amount that was wanted. */
-static int resolve(const struct fgw_limits *limits, struct fgw_hold_limit *limit)
+static void resolve_one(const struct fgw_limits *limits, struct fgw_hold_limit *limit)
 {
     uint64_t state = read_state(limit), seq = seq_of(state);
     unsigned phase = phase_of(state), which = which_of(state);
     if (phase != FGW_HOLD_ADDING && phase != FGW_HOLD_SETTLING)
-        return 0;
+        return;
     if (is_pace(limit)) {
         set_state(limit, state_of(0, which, FGW_HOLD_FREE));
-        return 0;
+        return;
     }
     const union fgw_cell *cell = fgw_table_cell(&limits->table, limit->entry);
     int happened = cell != 0 && fgw_word_happened(&cell->word, limits->dones,
                                                   fgw_word_tag(limits->worker, seq));
-    if (phase == FGW_HOLD_ADDING) {
+    if (phase == FGW_HOLD_ADDING)
         set_state(limit, happened ? state_of(seq, 1 - which, FGW_HOLD_TAKEN)
                                   : state_of(seq, which, FGW_HOLD_FREE));
-        return 0;
-    }
-    set_state(limit, state_of(seq, which, happened ? FGW_HOLD_FREE : FGW_HOLD_TAKEN));
-    return !happened;
+    else
+        set_state(limit, state_of(seq, which, happened ? FGW_HOLD_FREE : FGW_HOLD_WANTED));
+}
+
+void fgw_limits_resolve(const struct fgw_limits *limits, struct fgw_hold *hold)
+{
+    for (uint32_t i = 0; i < n_limits_of(hold); i++)
+        resolve_one(limits, &hold->limits[i]);
 }
 
 void fgw_limits_sweep(const struct fgw_limits *limits, struct fgw_hold *hold, uint64_t now_ns)
@@ -389,9 +415,11 @@ void fgw_limits_sweep(const struct fgw_limits *limits, struct fgw_hold *hold, ui
     fgw_limits_used(hold, &used);
     for (uint32_t i = 0; i < n_limits_of(hold); i++) {
         struct fgw_hold_limit *limit = &hold->limits[i];
-        int wanted = resolve(limits, limit);
-        uint64_t target = wanted ? limit->amount[1 - which_of(read_state(limit))]
-                                 : target_of(limit, &used);
+        uint64_t state = read_state(limit);
+        unsigned which = which_of(state);
+        uint64_t target = phase_of(state) == FGW_HOLD_WANTED ? limit->amount[1 - which]
+                          : limit->cell == FGW_CELL_CAP      ? limit->amount[which]
+                                                             : target_of(limit, &used);
         settle_one(limits, limit, target, now_ns);
     }
 }

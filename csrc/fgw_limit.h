@@ -6,9 +6,10 @@
  * may have been another request's take about to be undone.
  *
  * Amounts. `requests` and `slots` count 1 per request. Pace holds min(amount, capacity) and settle
- * repays the error as debt, so pace never says "never" because of a large max_tokens. A demand
- * listed twice is taken twice, in order. A shadow limit (enforced = 0) has a word of its own
- * (fgw_limit_key), is taken where it has room and never refuses.
+ * repays the error as debt, so pace never says "never" because of a large max_tokens. A cap holds
+ * the amount itself, which must be the ceiling. A demand listed twice is taken twice, in order. A
+ * shadow limit (enforced = 0) has a word of its own (fgw_limit_key), is taken where it has room
+ * and never refuses.
  */
 #ifndef FGW_LIMIT_H
 #define FGW_LIMIT_H
@@ -24,10 +25,11 @@
 enum fgw_algorithm {
     FGW_ALGORITHM_TOKEN_BUCKET = 1,
     FGW_ALGORITHM_CONCURRENCY = 2,
+    FGW_ALGORITHM_CAP = 3, /* a counted amount; its window is part of the identity */
 };
 
 struct fgw_limit_spec {
-    struct fgw_quota quota; /* concurrency: only capacity */
+    struct fgw_quota quota; /* concurrency and caps: only capacity */
     uint64_t rule;          /* name hash of the limit's name, for traces */
     uint8_t unit;           /* enum fgw_unit */
     uint8_t algorithm;      /* enum fgw_algorithm */
@@ -73,9 +75,16 @@ void fgw_limits_settle(const struct fgw_limits *limits, struct fgw_hold *hold,
  * said or, if anything was sent, as estimated; output delivered; earlier attempts. */
 void fgw_limits_used(const struct fgw_hold *hold, struct fgw_amounts *used);
 
-/* Goes on as the dead owner of the hold: finishes or undoes what was in the middle, settles pace
- * at progress, gives slots back. `limits` is the sweeper's view, of the dead worker's slot; specs
- * are not used. Idempotent, also over the sweeper's own death. Does not end the hold. */
+/* Sweeping, in two passes over all holds of a dead worker. `limits` is the sweeper's view, of the
+ * dead worker's slot; specs are not used. Both are idempotent, also over the sweeper's own death.
+ *
+ * resolve finds out what became of the change that the worker was in the middle of. It must have
+ * been called for every hold before the first is swept: sweeping makes new changes in the dead
+ * worker's name, and done[] would then speak of those. */
+void fgw_limits_resolve(const struct fgw_limits *limits, struct fgw_hold *hold);
+
+/* Goes on as the dead owner: settles pace at progress and caps at the ceiling held, gives slots
+ * back, finishes a settling that was begun. Does not end the hold. */
 void fgw_limits_sweep(const struct fgw_limits *limits, struct fgw_hold *hold, uint64_t now_ns);
 
 #endif

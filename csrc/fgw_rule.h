@@ -22,6 +22,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "fgw_policy.h"
 
@@ -97,6 +98,19 @@ struct fgw_program {
 /* 0 if every path through the program stays inside code, constants, facts and stack and ends with
  * exactly one value; else -1. Only programs that passed may be evaluated. */
 int fgw_rule_verify(const struct fgw_program *program);
+
+/* The most common expression, fact == 'text', without the machine: 1, 0; -1: use fgw_rule_eval. */
+static inline int fgw_rule_glance(const struct fgw_program *program, const struct fgw_value *facts)
+{
+    const struct fgw_instruction *step = program->code;
+    if (program->n_code != 1 || step->op != FGW_RULE_FACT_EQ)
+        return -1;
+    const struct fgw_value *fact = &facts[step->at], *constant = &program->constants[step->to];
+    if (fact->type != FGW_VALUE_STRING || constant->type != FGW_VALUE_STRING)
+        return -1;
+    return fact->length == constant->length
+           && (fact->length == 0 || memcmp(fact->bytes, constant->bytes, fact->length) == 0);
+}
 
 /* Evaluates a verified program. Returns FGW_VALUE_BOOL's number 1 or 0 where the result is a
  * boolean, -1 where it is anything else; *result has it in any case. Strings in it point to

@@ -31,7 +31,8 @@ static inline const uint8_t *line_end(const uint8_t *at, const uint8_t *end)
 
     while (end - at >= 16) {
         __m128i block = _mm_loadu_si128((const __m128i *)(const void *)at);
-        int hits = _mm_movemask_epi8(_mm_or_si128(_mm_cmpeq_epi8(block, cr), _mm_cmpeq_epi8(block, lf)));
+        int hits = _mm_movemask_epi8(_mm_or_si128(_mm_cmpeq_epi8(block, cr),
+                                                  _mm_cmpeq_epi8(block, lf)));
         if (hits)
             return at + __builtin_ctz((unsigned)hits);
         at += 16;
@@ -84,7 +85,8 @@ static inline int begin_value(struct fgw_sse *sse, enum fgw_sse_kind field)
 }
 
 /* Moves past the line end at `p` (CR, LF or CRLF) and sets the state that follows. */
-static inline const uint8_t *pass_line_end(struct fgw_sse *sse, const uint8_t *p, const uint8_t *end)
+static inline const uint8_t *pass_line_end(struct fgw_sse *sse, const uint8_t *p,
+                                           const uint8_t *end)
 {
     sse->state = LINE;
     if (*p++ == '\r') {

@@ -68,13 +68,30 @@ static int is_key(const struct fgw_key *at, const uint64_t key[2])
            atomic_load_explicit(&at->high, memory_order_acquire) == key[1];
 }
 
+/* Tags are bytes in the order of places, so a bit's number in a half tells its place. */
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "see matches()");
+#define BYTES(b) (UINT64_C(0x0101010101010101) * (b))
+
+/* A bit, the highest of its byte, for each of eight tags that equals `tag`; now and then also for
+ * one behind it that does not. The key decides. */
+static uint64_t matches(uint64_t tags, uint8_t tag)
+{
+    uint64_t differ = tags ^ BYTES(tag);
+    return (differ - BYTES(1)) & ~differ & BYTES(0x80);
+}
+
 static int find_place(const struct fgw_table_group *group, const union header *header,
                       const uint64_t key[2])
 {
     uint8_t tag = tag_of(key);
-    for (int place = 0; place < FGW_TABLE_WAYS; place++)
-        if (header->is.tags[place] == tag && is_key(&group->keys[place], key))
-            return place;
+    for (int half = 0; half < 2; half++) {
+        uint64_t found = matches(header->half[half], tag);
+        for (; found != 0; found &= found - 1) {
+            int place = half * 8 + __builtin_ctzll(found) / 8;
+            if (place < FGW_TABLE_WAYS && is_key(&group->keys[place], key))
+                return place;
+        }
+    }
     return -1;
 }
 
@@ -107,7 +124,7 @@ static int look(struct fgw_table_group *group, const union header *header, const
 {
     int place = find_place(group, header, key);
     uint8_t tag = tag_of(key);
-    /* Who filled it may have died before it said what it is; without a kind it is never evicted. */
+    /* Who filled it may have died before it said what it is, and then it is never evicted. */
     if (place >= 0 && atomic_load_explicit(&group->kinds[place], memory_order_relaxed) == 0)
         atomic_store_explicit(&group->kinds[place], kind, memory_order_release);
     for (int at = 0; place < 0 && at < FGW_TABLE_WAYS; at++) {
@@ -169,12 +186,15 @@ int fgw_table_read(const struct fgw_table *table, uint64_t entry, uint64_t key[2
     return (key[0] | key[1]) != 0;
 }
 
-int fgw_table_holds(const struct fgw_table *table, uint64_t entry, const uint64_t key[2])
+union fgw_cell *fgw_table_cell_of(const struct fgw_table *table, uint64_t entry,
+                                  const uint64_t key[2])
 {
     uint32_t place;
-    const struct fgw_table_group *group = group_at(table, entry, &place);
+    struct fgw_table_group *group = group_at(table, entry, &place);
     return group != 0 && read_header(group).is.tags[place] == tag_of(key) &&
-           is_key(&group->keys[place], key);
+                   is_key(&group->keys[place], key)
+               ? &group->cells[place]
+               : 0;
 }
 
 /* Sets a place's tag from `from` (any, if 0) to `to`. Returns 1 if it did. */
@@ -238,6 +258,17 @@ void fgw_table_free_buried(const struct fgw_table *table, uint64_t entry)
     atomic_store(&group->keys[place].low, 0);
     atomic_store(&group->keys[place].high, 0);
     (void)retag(group, place, TAG_LEAVING, TAG_FREE);
+}
+
+uint32_t fgw_table_crowd(const struct fgw_table *table, uint32_t group)
+{
+    if (group >= table->n_groups)
+        return FGW_TABLE_WAYS;
+    union header header = read_header(&table->groups[group]);
+    uint32_t used = 0;
+    for (uint32_t place = 0; place < FGW_TABLE_WAYS; place++)
+        used += header.is.tags[place] != TAG_FREE;
+    return used;
 }
 
 int fgw_table_is_leaving(const struct fgw_table *table, uint64_t entry)

@@ -6,11 +6,11 @@
  *     | tags[14]| version | keys[14] (16 B) | cells[14] (16 B) | kinds[14]  | (0)    |
  *     '-- header (16) ----'
  *
- * A tag is 0 (free), 1 (leaving) or 2..255 from the key. Insert: CAS the header (claim a tag), then
- * CAS the key from zero. Who finds its own tag with an empty key fills that place: so a worker
- * that dies in between leaves nothing behind, and two that insert one key meet in one place. (A
- * tag is claimed only when every place with that tag has its key, under an unchanged header: hence
- * no two empty places of one tag, hence no key twice.)
+ * A tag is 0 (free), 1 (leaving) or 2..255 from the key. Insert: CAS the header (claim a tag),
+ * then CAS the key from zero. Who finds its own tag with an empty key fills that place: so a
+ * worker that dies in between leaves nothing behind, and two that insert one key meet in one
+ * place. (A tag is claimed only when every place with that tag has its key, under an unchanged
+ * header: hence no two empty places of one tag, hence no key twice.)
  *
  * Only the supervisor evicts: bury the cell, tag "leaving", wait until every worker has passed a
  * loop turn, zero, free. A worker that meets a buried cell sets the tag itself and looks again.
@@ -76,14 +76,18 @@ union fgw_cell *fgw_table_cell(const struct fgw_table *table, uint64_t entry);
 /* Copies the key and kind of an entry. Returns 1, or 0 if it is empty, leaving, out of bounds. */
 int fgw_table_read(const struct fgw_table *table, uint64_t entry, uint64_t key[2], uint8_t *kind);
 
-/* 1 if that entry is this key's. */
-int fgw_table_holds(const struct fgw_table *table, uint64_t entry, const uint64_t key[2]);
+/* The cell of an entry if it is (still) this key's, else NULL. */
+union fgw_cell *fgw_table_cell_of(const struct fgw_table *table, uint64_t entry,
+                                  const uint64_t key[2]);
 
 /* Eviction, supervisor only. bury: 1 if the entry was as zeroed and is now on its way out, 0 if
  * it is in use. free_buried: after every worker has passed a loop turn since. */
 int fgw_table_bury(const struct fgw_table *table, struct fgw_dones dones, uint64_t entry,
                    uint64_t now_ns);
 void fgw_table_free_buried(const struct fgw_table *table, uint64_t entry);
+
+/* How many places of a group are in use, leaving ones included; FGW_TABLE_WAYS out of bounds. */
+uint32_t fgw_table_crowd(const struct fgw_table *table, uint32_t group);
 
 /* Marks a buried entry as leaving, so that its key gets a new place. */
 void fgw_table_leave(const struct fgw_table *table, uint64_t entry);

@@ -36,7 +36,7 @@ struct fgw_wheel {
 
 void fgw_wheel_init(struct fgw_wheel *wheel, uint64_t now_ns);
 
-/* (Re-)arms for the first tick at or after `deadline_ns`; also a timer that is due but not popped. */
+/* (Re-)arms for the first tick at or after `deadline_ns`; also a timer due but not yet popped. */
 void fgw_wheel_arm(struct fgw_wheel *wheel, struct fgw_timer *timer, uint64_t deadline_ns);
 
 /* No effect on a disarmed timer. */

@@ -7,9 +7,14 @@ typedef fgw_u128 __attribute__((may_alias)) shared_u128;
 
 int fgw_swap16(void *at, fgw_u128 *expected, fgw_u128 desired)
 {
+#ifdef FGW_MUTANT_NO_CAS /* what the race tests must catch */
+    fgw_u128 seen = *expected;
+    *(volatile shared_u128 *)at = desired;
+#else
     /* __sync, not __atomic: only this one is inlined as cmpxchg16b / casp; the other calls
      * libatomic, which may lock (a lock that a killed worker would keep). */
     fgw_u128 seen = __sync_val_compare_and_swap((shared_u128 *)at, *expected, desired);
+#endif
     if (seen == *expected)
         return 1;
     *expected = seen;
@@ -74,17 +79,11 @@ static int swap(struct fgw_word *word, struct fgw_dones dones, struct pair *seen
                 struct pair desired)
 {
     note_done(dones, seen->tag);
-#ifdef FGW_MUTANT_NO_CAS /* what the race tests must catch */
-    atomic_store_explicit(&word->value, desired.value, memory_order_relaxed);
-    atomic_store_explicit(&word->tag, desired.tag, memory_order_relaxed);
-    return 1;
-#else
     fgw_u128 expected = as_u128(*seen);
     if (fgw_swap16(word, &expected, as_u128(desired)))
         return 1;
     *seen = as_pair(expected);
     return 0;
-#endif
 }
 
 int fgw_word_add(struct fgw_word *word, struct fgw_dones dones, uint64_t amount, uint64_t limit,

@@ -7,11 +7,14 @@ import os
 from pathlib import Path
 from types import TracebackType
 
+import uvloop
+
 from fastgw.cli.serve import run_config
 from fastgw.config import Config, load
 from fastgw.log import Log
 from fastgw.process import worker
 from fastgw.process.embedded import Embedded
+from fastgw.process.refusal import StartError
 
 
 def run(config: Config | str | os.PathLike[str], *, log_format: str = "json") -> int:
@@ -30,7 +33,8 @@ class Gateway:
         async with Gateway.from_file("fastgw.yaml") as gateway:
             client = openai.AsyncOpenAI(base_url=f"{gateway.url}/v1", api_key=…)
 
-    Entering raises FastgwError where it cannot start. Leaving drains: what runs is finished
+    The loop is uvloop's (``uvloop.run(main())``). Entering raises FastgwError where it cannot
+    start. Leaving drains: what runs is finished
     (at most ``drain_s`` seconds), all records are stored. There is no admin port.
     """
 
@@ -61,9 +65,13 @@ class Gateway:
         if self._running is not None:
             raise RuntimeError("the gateway runs already")
         loop = asyncio.get_running_loop()
+        if not isinstance(loop, uvloop.Loop):
+            # asyncio's own transports know buffered protocols by a Python base class only, which
+            # the data port's compiled connections do not have.
+            raise StartError("the embedded gateway needs uvloop: uvloop.run(main())")
         self._running = Embedded(self.config, serve=self._serve, log=self._log, loop=loop)
         try:
-            self._running.start()
+            await self._running.start()
         except BaseException:
             self._running = None
             raise

@@ -1,8 +1,8 @@
 """Imports run downward only. The table of DESIGN section 3, and the check that holds it.
 
-    6 __main__ admin mock, and the package itself     Python, off the request path
+    6 __main__ cli gateway admin mock, and the package itself, off the request path
     5 process                                         Python: lifecycle
-    4 listener -> journey                             the only code that knows the order of phases
+    4 journey listener                                the only code that knows the order of phases
     3 identity policy limit upstream stream usage ledger explain   (never each other)
     2 dialect
     1 exchange codes errors clock log config shm wire
@@ -20,9 +20,9 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("exchange", "codes", "errors", "clock", "log", "config", "shm", "wire"),
     ("dialect",),
     ("identity", "policy", "limit", "upstream", "stream", "usage", "ledger", "explain"),
-    ("journey", "listener"),
+    ("attempts", "journey", "listener"),
     ("process",),
-    ("__main__", "admin", "mock", ""),
+    ("__main__", "cli", "gateway", "admin", "mock", ""),
 )
 # Within a layer a room may use those named here; the rest do not know each other.
 BESIDE: dict[str, frozenset[str]] = {
@@ -32,11 +32,15 @@ BESIDE: dict[str, frozenset[str]] = {
     "config": frozenset({"errors"}),
     "shm": frozenset({"errors", "clock"}),
     "wire": frozenset({"errors", "clock"}),
+    # Two halves: connections open journeys, and a journey goes on through its attempts.
     "listener": frozenset({"journey"}),
-    "__main__": frozenset({"admin", "mock", ""}),
+    "journey": frozenset({"listener"}),
+    "__main__": frozenset({"cli", "admin", "mock", ""}),
+    "cli": frozenset({"gateway", "admin", "mock", ""}),
+    "gateway": frozenset({"cli"}),
     "admin": frozenset({""}),
     "mock": frozenset({""}),
-    "": frozenset({"__main__"}),
+    "": frozenset({"__main__", "gateway"}),
 }
 LEVEL = {room: level for level, rooms in enumerate(LAYERS) for room in rooms}
 _C_HEADER = re.compile(r'^\s*cdef\s+extern\s+from\s+"(fgw_\w+)\.h"', re.MULTILINE)

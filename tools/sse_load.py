@@ -149,10 +149,10 @@ class Stream(asyncio.Protocol):
         self._sent = time.perf_counter()
         self._transport.write(self._load.request)
 
-    def data_received(self, data: bytes) -> None:
+    def data_received(self, arrived: bytes) -> None:
         report = self._load.report
-        report.bytes += len(data)
-        self._buffer = self._buffer + data if self._buffer else data
+        report.bytes += len(arrived)
+        self._buffer = self._buffer + arrived if self._buffer else arrived
         if self._in_head and not self._read_head():
             return
         events = self._read_chunks()

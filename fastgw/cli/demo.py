@@ -6,6 +6,7 @@ application makes them, then what the gateway knows about these calls.
 
 from __future__ import annotations
 
+import shutil
 import signal
 import subprocess
 import sys
@@ -92,8 +93,12 @@ def _directory(data_dir: str | None) -> Iterator[Path]:
     if data_dir is not None:
         yield Path(data_dir).absolute()
         return
-    with tempfile.TemporaryDirectory(prefix="fastgw-demo-", ignore_cleanup_errors=True) as path:
-        yield Path(path)
+    with tempfile.TemporaryDirectory(prefix="fastgw-demo-", ignore_cleanup_errors=True) as name:
+        path = Path(name)
+        yield path
+        state = read_instance(path)
+        if state is not None:  # nobody will start on this data directory again
+            shutil.rmtree(state["rings"], ignore_errors=True)
 
 
 @contextmanager

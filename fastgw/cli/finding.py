@@ -10,7 +10,7 @@ from fastgw.cli.failure import ABSENT, Failure
 from fastgw.cli.serve import find_config
 from fastgw.config import Config
 from fastgw.errors import FastgwError
-from fastgw.process.directory import read_instance, running_pid
+from fastgw.process.directory import read_document, read_instance, running_pid
 
 
 def about_instance(command: Callable[..., None]) -> Callable[..., None]:
@@ -38,3 +38,8 @@ def read_state(path: Path) -> dict[str, Any]:
     instance = read_instance(path) or {}
     instance["running"] = running_pid(path) == instance.get("pid")
     return instance
+
+
+def read_labels(path: Path) -> list[str]:
+    """Names of ``usage.labels``, as the instance has them."""
+    return (read_document(path / "policy.json") or {"labels": []})["labels"]

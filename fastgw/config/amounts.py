@@ -9,19 +9,18 @@ import re
 from datetime import datetime
 from decimal import Decimal
 
-
 _UNIT_NS = {"ns": 1, "us": 10**3, "ms": 10**6, "s": 10**9, "m": 60 * 10**9, "h": 3600 * 10**9,
             "d": 86400 * 10**9}
-_DURATION = re.compile(r"(?:\d{1,12}(?:\.\d{1,9})?(?:ns|us|ms|s|m|h|d))+")
-_DURATION_PART = re.compile(r"(\d+(?:\.\d+)?)(ns|us|ms|s|m|h|d)")
+_DURATION = re.compile(r"(?:\d{1,12}(?:\.\d{1,9})?(?:ns|us|ms|s|m|h|d))+", re.ASCII)
+_DURATION_PART = re.compile(r"(\d+(?:\.\d+)?)(ns|us|ms|s|m|h|d)", re.ASCII)
 _DURATION_NS_MAX = 400 * 86400 * 10**9
 
-_SIZE = re.compile(r"(\d{1,15})(B|KiB|MiB|GiB|kB|KB|MB|GB)?")
+_SIZE = re.compile(r"(\d{1,15})(B|KiB|MiB|GiB|kB|KB|MB|GB)?", re.ASCII)
 _SIZE_BYTES = {"B": 1, None: 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30,
                "kB": 1000, "KB": 1000, "MB": 10**6, "GB": 10**9}
 
-_PERCENT = re.compile(r"(\d{1,3}(?:\.\d{1,6})?)\s?%")
-_RATE = re.compile(r"([1-9]\d{0,14})/(\S+)")
+_PERCENT = re.compile(r"(\d{1,3}(?:\.\d{1,6})?)\s?%", re.ASCII)
+_RATE = re.compile(r"([1-9]\d{0,14})/(\S+)", re.ASCII)
 
 
 def duration_ns(value: object) -> int | None:

@@ -15,8 +15,27 @@ from urllib.parse import urlsplit
 
 from fastgw.config import amounts
 from fastgw.config.model import (
-    Access, AccessKey, Action, Admin, Bounds, Candidate, CapOutput, Config, Deny, Label, Listen,
-    Model, Provider, ProviderKey, Rate, RateLimit, RestrictModels, Retries, Rule, Secret, Timeouts,
+    Access,
+    AccessKey,
+    Action,
+    Admin,
+    Bounds,
+    Candidate,
+    CapOutput,
+    Config,
+    Deny,
+    Label,
+    Listen,
+    Model,
+    Provider,
+    ProviderKey,
+    Rate,
+    RateLimit,
+    RestrictModels,
+    Retries,
+    Rule,
+    Secret,
+    Timeouts,
 )
 from fastgw.config.shape import Reading, did_you_mean
 
@@ -88,7 +107,7 @@ def _build_providers(items: list[dict[str, Any]], reading: Reading) -> tuple[Pro
 
 
 def _build_retries(values: dict[str, Any]) -> Retries:
-    given = {name: values[name] for name in ("max", "budget") if name in values}
+    given: dict[str, Any] = {name: values[name] for name in ("max", "budget") if name in values}
     if "on" in values:
         given["on_connect"] = "connect" in values["on"]
         given["on_statuses"] = tuple(sorted({on for on in values["on"] if on != "connect"}))
@@ -177,15 +196,16 @@ def _check_candidate(provider: str, dialects: dict[str, str], served: dict[str, 
     served.setdefault(dialect, provider)
     if len(served) > 1:
         first = next(iter(served))
-        message = f"candidates of two dialects ({first}, {dialect}): translation is not supported yet"
         served.pop(dialect)
+        message = f"two dialects ({first}, {dialect}): translation is not supported yet"
         reading.fail(path, message, f"keep to providers with dialect {first}")
 
 
 def _build_keys(items: list[dict[str, Any]], providers: tuple[Provider, ...],
                 reading: Reading) -> tuple[AccessKey, ...]:
     _unique(items, "keys", reading)
-    keys, seen = [], {}
+    keys: list[AccessKey] = []
+    seen: dict[bytes, str] = {}
     for i, item in enumerate(items):
         path = f"keys[{i}]"
         digest = _key_hash(item, path, reading)
@@ -215,7 +235,7 @@ def _build_keys(items: list[dict[str, Any]], providers: tuple[Provider, ...],
 
 def _key_hash(item: dict[str, Any], path: str, reading: Reading) -> bytes:
     if ("hash" in item) == ("value" in item):
-        message = "both hash and value" if "hash" in item else "a key needs its hash (or its value)"
+        message = "both hash and value" if "hash" in item else "a key needs its hash, or value"
         reading.fail(path, message, 'hash: "sha256:…", made by `fastgw keys create`')
         return path.encode()
     if "hash" in item:

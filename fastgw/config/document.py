@@ -9,8 +9,8 @@ must be an error, and because plain scalars follow YAML 1.2 (`no` is a string, `
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Iterator, Mapping
 
 import yaml
 
@@ -31,7 +31,7 @@ _TAG = "tag:yaml.org,2002:"
 
 @dataclass(slots=True)
 class Node:
-    """A value and where it begins (both count from 1). ``size``: nodes below it, itself included."""
+    """A value and where it begins (counting from 1). ``size``: nodes below it, and itself."""
 
     line: int
     column: int

@@ -6,7 +6,8 @@ import dataclasses
 import hashlib
 import json
 import os
-from typing import Any, Mapping
+from collections.abc import Mapping
+from typing import Any
 
 from fastgw.config.build import build_config
 from fastgw.config.document import read_document

@@ -6,9 +6,9 @@ wrong later (an expression) remembers its ``Place``, so that an error can still 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Mapping
 
 NOTHING: Mapping[str, str] = MappingProxyType({})
 

@@ -11,8 +11,20 @@ from typing import Any
 from fastgw.config import amounts
 from fastgw.config.document import Table
 from fastgw.config.shape import (
-    INVALID, Choice, ExpressionText, Flag, Later, ListOf, MapOf, Object, Parsed, SecretText,
-    Shape, Text, Whole, did_you_mean, join,
+    INVALID,
+    Choice,
+    ExpressionText,
+    Flag,
+    Later,
+    ListOf,
+    MapOf,
+    Object,
+    Parsed,
+    SecretText,
+    Shape,
+    Text,
+    Whole,
+    join,
 )
 
 LATER = Later()
@@ -24,7 +36,8 @@ SIZE = Parsed(amounts.size_bytes, "a size", "64KiB or 32MiB",
 SHARE = Parsed(amounts.share, "a share of 0% to 100%", "20%",
                {"anyOf": [{"type": "number", "minimum": 0, "maximum": 1},
                           {"type": "string", "pattern": r"^\d+(\.\d+)?\s?%$"}]})
-RATE = Parsed(amounts.rate, "an amount per time", "60/1m", {"type": "string", "pattern": r"^\d+/\S+$"})
+RATE = Parsed(amounts.rate, "an amount per time", "60/1m",
+              {"type": "string", "pattern": r"^\d+/\S+$"})
 INSTANT = Parsed(amounts.instant_s, "a time with its offset", "2027-01-01T00:00:00Z",
                  {"type": "string", "format": "date-time"})
 
@@ -164,8 +177,8 @@ PROVIDER = Object({
 CANDIDATE = Object({"provider": ID, "model": MODEL, "weight": WEIGHT}, ["provider", "model"])
 MODEL_ENTRY = Object({
     "id": MODEL,
-    "candidates": ListOf(CANDIDATE),
-    "fallback": ListOf(Object({"provider": ID, "model": MODEL}, ["provider", "model"])),
+    "candidates": ListOf(CANDIDATE, 0, 32),
+    "fallback": ListOf(Object({"provider": ID, "model": MODEL}, ["provider", "model"]), 0, 32),
 }, ["id", "candidates"])
 
 KEY = Object({

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import difflib
 import re
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Any, Callable, Iterable
+from typing import Any
 
 from fastgw.config.document import Node, Scalar, Sequence, Table
 from fastgw.config.model import Expression, Place, Secret
@@ -233,9 +234,11 @@ class ListOf(Shape):
         if not isinstance(node, Sequence):
             return self.refuse(node, path, reading)
         if not self.least <= len(node.items) <= self.most:
-            bound = f"at least {self.least}" if len(node.items) < self.least else f"at most {self.most}"
+            few = len(node.items) < self.least
+            bound = f"at least {self.least}" if few else f"at most {self.most}"
             return reading.fail(path, f"expected {bound} here, got {len(node.items)}", "", node)
-        values = [self.item.read(item, f"{path}[{i}]", reading) for i, item in enumerate(node.items)]
+        values = [self.item.read(item, f"{path}[{i}]", reading)
+                  for i, item in enumerate(node.items)]
         return INVALID if INVALID in values else values
 
     def schema(self):
@@ -257,7 +260,8 @@ class MapOf(Shape):
         for name, (key, value) in node.entries.items():
             if not self.key.fullmatch(name):
                 message = f"'{name[:40]}' is no name here"
-                values[name] = reading.fail(path, message, f"names match {self.key.pattern}", key)
+                hint = f"names match {self.key.pattern}"
+                values[name] = reading.fail(join(path, name), message, hint, key)
             else:
                 values[name] = self.value.read(value, join(path, name), reading)
         return INVALID if INVALID in values.values() else values

@@ -42,5 +42,5 @@ policy:
     - name: pace of everybody
       actions:
         - type: rate-limit
-          config: {name: pace, unit: requests, capacity: 600, per: 1m, bucket_key: ["conn.client_ip"]}
+          config: {name: pace, capacity: 600, per: 1m, bucket_key: ["conn.client_ip"]}
 '''

@@ -96,7 +96,8 @@ cdef class Ask:
         self._body = b"".join(pieces)
         fgw_ask_begin(&json, route._route.dialect, route._route.operation)
         for piece in pieces:
-            fgw_json_feed(&json, <const uint8_t *>PyBytes_AS_STRING(piece), PyBytes_GET_SIZE(piece))
+            fgw_json_feed(&json, <const uint8_t *>PyBytes_AS_STRING(piece),
+                          PyBytes_GET_SIZE(piece))
         fgw_ask_finish(&self._ask, &json, &route._route)
 
     @property

@@ -10,7 +10,7 @@ from fastgw.shm.segment cimport Segment
 
 @cython.final
 cdef class Holds:
-    """One worker's arena: which of its holds are free. One per worker process, over all reloads."""
+    """One worker's arena: which of its holds are free. One per worker, over all reloads."""
 
     cdef:
         Segment segment

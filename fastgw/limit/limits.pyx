@@ -17,8 +17,8 @@ from libc.stdlib cimport calloc, free, malloc
 from fastgw.native.bucket cimport fgw_quota_init
 from fastgw.native.hold cimport fgw_hold, fgw_hold_begin, fgw_hold_end, fgw_hold_is_live
 from fastgw.native.limit cimport (
-    FGW_ALGORITHM_CONCURRENCY, FGW_ALGORITHM_TOKEN_BUCKET, fgw_limit_spec, fgw_limits_settle,
-    fgw_limits_take)
+    FGW_ALGORITHM_CAP, FGW_ALGORITHM_CONCURRENCY, FGW_ALGORITHM_TOKEN_BUCKET, fgw_limit_spec,
+    fgw_limits_settle, fgw_limits_take)
 from fastgw.native.policy cimport fgw_amounts, fgw_effects
 from fastgw.native.record cimport (
     FGW_UNIT_COST, FGW_UNIT_INPUT_TOKENS, FGW_UNIT_OUTPUT_TOKENS, FGW_UNIT_REQUESTS,
@@ -40,6 +40,7 @@ UNITS = {
 ALGORITHMS = {
     "token_bucket": FGW_ALGORITHM_TOKEN_BUCKET,
     "concurrency": FGW_ALGORITHM_CONCURRENCY,
+    "cap": FGW_ALGORITHM_CAP,
 }
 
 
@@ -133,7 +134,7 @@ cdef int _fill(fgw_limit_spec *spec, wanted) except -1:
     spec.algorithm = ALGORITHMS[algorithm] if isinstance(algorithm, str) else algorithm
     spec.rule = wanted.get("rule", 0)
     spec.enforced = bool(wanted.get("enforced", True))
-    # A concurrency limit has no period; the longest keeps the same check on its capacity.
+    # Concurrency and caps have no period; the longest keeps the same check on its capacity.
     period = wanted["period_ns"] if spec.algorithm == FGW_ALGORITHM_TOKEN_BUCKET else 1 << 61
     if not (0 < wanted["capacity"] < 1 << 62 and 0 < period < 1 << 62):
         raise ValueError(f"no quota of {wanted['capacity']} per {period} ns can be kept")

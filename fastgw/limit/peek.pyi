@@ -9,7 +9,7 @@ class Entry(NamedTuple):
     kind: str
     unit: int
     raw: int
-    index: int
+    place: int
 
 class Level(NamedTuple):
     used: int

@@ -12,7 +12,7 @@ from fastgw.native.limit cimport fgw_limit_key
 from fastgw.native.segment cimport fgw_segment_table
 from fastgw.native.table cimport (
     FGW_CELL_CAP, FGW_CELL_PACE, FGW_CELL_SLOTS, FGW_TABLE_WAYS, fgw_cell, fgw_table,
-    fgw_table_cell, fgw_table_find, fgw_table_holds, fgw_table_read)
+    fgw_table_cell, fgw_table_cell_of, fgw_table_find, fgw_table_read)
 from fastgw.native.word cimport fgw_word_value
 from fastgw.shm.segment cimport Segment
 
@@ -27,7 +27,7 @@ class Entry(NamedTuple):
     kind: str
     unit: int
     raw: int
-    index: int
+    place: int
 
 
 class Level(NamedTuple):
@@ -70,14 +70,14 @@ def find(Segment segment not None, identity):
 
 
 def level(Segment segment not None, entry, capacity, period_ns, uint64_t now_ns):
-    """How full it is by a quota, or None if the entry has gone since. ValueError: no such quota."""
+    """How full it is by a quota, or None if the entry has gone. ValueError: no such quota."""
     cdef fgw_table table = fgw_segment_table(&segment.map)
-    cdef fgw_cell *cell = fgw_table_cell(&table, entry.index)
     cdef fgw_quota quota
     cdef uint64_t used, reset_ns
     cdef uint64_t key[2]
     key[0], key[1] = entry.identity
-    if not fgw_table_holds(&table, entry.index, key):
+    cdef fgw_cell *cell = fgw_table_cell_of(&table, entry.place, key)
+    if cell == NULL:
         return None
     if entry.kind != "pace":
         used = fgw_word_value(&cell.word)

@@ -1,5 +1,5 @@
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import NamedTuple, final
 
 from fastgw.shm.segment import Segment
 
@@ -7,6 +7,7 @@ class Swept(NamedTuple):
     holds: int
     attempts: int
 
+@final
 class LostAttempt:
     @property
     def id(self) -> tuple[int, int, int]: ...

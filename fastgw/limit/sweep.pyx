@@ -16,7 +16,7 @@ from fastgw.native.hold cimport (
     fgw_hold, fgw_hold_closed, fgw_hold_end, fgw_hold_is_live, fgw_hold_is_open,
     fgw_hold_read_progress, fgw_progress_seen)
 from fastgw.native.bucket cimport fgw_bucket_restore
-from fastgw.native.limit cimport fgw_limits, fgw_limits_sweep
+from fastgw.native.limit cimport fgw_limits, fgw_limits_resolve, fgw_limits_sweep
 from fastgw.native.record cimport (
     FGW_FATE_WORKER_LOST, FGW_PROVENANCE_ESTIMATED, FGW_PROVENANCE_PROVIDER, FGW_RECORD_CLOSE,
     FGW_RECORD_VERSION, fgw_record_close)
@@ -133,6 +133,11 @@ def sweep(Segment segment not None, Py_ssize_t worker, uint64_t now_ns, callback
     limits.table = fgw_segment_table(&segment.map)
     limits.dones = fgw_segment_dones(&segment.map)
     limits.slot = fgw_segment_slot(&segment.map, <uint32_t>worker)
+    # First of all what it was in the middle of (csrc/fgw_limit.h says why).
+    for index in range(segment.map.holds_per_worker):
+        hold = fgw_segment_hold(&segment.map, <uint32_t>worker, index)
+        if fgw_hold_is_live(hold):
+            fgw_limits_resolve(&limits, hold)
     holds = attempts = 0
     for index in range(segment.map.holds_per_worker):
         hold = fgw_segment_hold(&segment.map, <uint32_t>worker, index)

@@ -103,10 +103,14 @@ cdef class Trial:
         self._check()
         fgw_hold_progress(self._hold, input_tokens, output_tokens, events, bytes_out)
 
-    def close(self, close_sequence=0):
-        """The attempt's CLOSE record is posted."""
+    def closing(self, close_sequence):
+        """The attempt's CLOSE record is about to be posted, as that one of the ring."""
         self._check()
         fgw_hold_closing(self._hold, close_sequence)
+
+    def closed(self):
+        """The attempt's CLOSE record is posted."""
+        self._check()
         fgw_hold_closed(self._hold)
 
     def settle(self, amounts, uint64_t now_ns):

@@ -11,7 +11,15 @@ from typing import Any
 
 import orjson
 
+from fastgw.dialect.errors import stream_error
 from fastgw.errors import Code
+from fastgw.explain.catalogue import url
+from fastgw.explain.refusal import LimitState, Refusal, body, headers, message
+from fastgw.identity.facts import OPERATIONS
+
+DIALECTS = ("openai", "openai", "anthropic")
+MODEL_CODES = {Code.MODEL_MISSING, Code.MODEL_INVALID, Code.MODEL_UNKNOWN, Code.MODEL_RESTRICTED}
+PHRASES = {status.value for status in HTTPStatus}
 
 # enum fgw_http1_error -> the catalogue's codes; what is not named is HEAD_MALFORMED.
 HEAD_CODES = {
@@ -34,10 +42,6 @@ HEAD_CODES = {
     27: Code.EXPECTATION_FAILED,
 }
 METHODS = {1: "GET", 2: "POST", 4: "DELETE"}
-STATUS = {1: 400, 2: 404, 3: 401, 4: 400, 5: 400, 6: 403, 7: 503, 8: 429, 9: 502}
-EXACT = {102: 408, 103: 414, 104: 431, 105: 501, 106: 505, 107: 501, 202: 405, 306: 403, 402: 413,
-         405: 408, 406: 417, 407: 415, 509: 404, 603: 500, 807: 503, 904: 504, 905: 504, 906: 504,
-         907: 504, 991: 500}
 
 
 class Refusals:
@@ -47,14 +51,18 @@ class Refusals:
         self.policy = policy
         self.status = 0
         self._names = {hash0: text for _, hash0, text in policy.names()}
+        self._version = policy.version
 
     def head_code(self, error: int, status: int) -> int:
         return HEAD_CODES.get(error, Code.HEAD_MALFORMED)
 
     def rule_line(self, rule: int) -> bytes:
-        return f"x-fastgw-rule: {self._names.get(rule, '')}\r\n".encode()
+        """``x-fastgw-rule`` of an answer that a rule has shaped."""
+        name = "".join(c if " " <= c <= "~" else "?" for c in self._names.get(rule, ""))
+        return f"x-fastgw-rule: {name}\r\n".encode()
 
     def bucket_name(self, limit: int, key: bytes, enforced: int) -> bytes:
+        """What a word of the shared table stands for, as the ledger keeps it."""
         spec = self.policy.limits[limit]
         return orjson.dumps({
             "name": spec.name, "unit": spec.unit, "algorithm": spec.algorithm,
@@ -63,39 +71,79 @@ class Refusals:
         })
 
     def render(self, view: dict[str, Any]) -> bytes:
-        code = view["code"]
-        self.status = view["status"] or EXACT.get(code) or STATUS[code // 100]
-        text = f"refused by the gateway: FGW-{code}"
-        wait = max([limit[4] for limit in view["limits"] if limit[6] == 2], default=0)
-        lines = [f"HTTP/1.1 {self.status} {HTTPStatus(self.status).phrase}"]
-        lines.append("content-type: application/json")
-        lines.append(f"x-fastgw-request-id: {view['request_id']}")
-        lines.append(f"x-fastgw-code: FGW-{code}")
-        if wait:
-            lines.append(f"retry-after: {-(-wait // 10**9)}")
-            lines.append(f"retry-after-ms: {-(-wait // 10**6)}")
-        if view["close"]:
-            lines.append("connection: close")
-        error = {"message": text, "type": "invalid_request_error", "code": str(code)}
-        body = orjson.dumps({"error": error})
-        lines.append(f"content-length: {len(body)}")
-        head = "\r\n".join(lines).encode() + b"\r\n\r\n"
-        return head if view["head_only"] else head + body
+        """The whole answer. ``view`` is what ``Attempts._view`` makes of an exchange."""
+        refused = self._refusal(view)
+        self.status = refused.http_status
+        document = body(refused, DIALECTS[view["dialect"]])
+        fields = [("content-type", "application/json"), *headers(refused)]
+        fields.append(("x-fastgw-policy", self._version))
+        if view["attempts"]:
+            fields.append(("x-fastgw-attempts", str(view["attempts"])))
+        if self.status == 405:
+            allowed = [name for bit, name in METHODS.items() if view["allow"] & bit]
+            fields.append(("allow", ", ".join(allowed)))
+        if self.status == 401:
+            fields.append(("www-authenticate", "Bearer"))
+        text = orjson.dumps(document)
+        return _answer(self.status, fields, text, view["close"], view["head_only"])
+
+    def _refusal(self, view: dict[str, Any]) -> Refusal:
+        messages = self.policy.messages
+        return Refusal(
+            code=view["code"],
+            request_id=view["request_id"],
+            rule=self._names.get(view["rule"], ""),
+            reason=messages[view["message"] - 1].decode() if view["message"] else "",
+            status=view["status"],
+            limits=[self._limit(*limit) for limit in view["limits"]],
+            input_estimate=view["input_estimate"],
+            output_max=view["output_max"],
+            param="model" if view["code"] in MODEL_CODES else None,
+        )
+
+    def _limit(self, index: int, key: bytes, used: int, limit: int, taken: int, wait_ns: int,
+               reset_ns: int, verdict: int, enforced: int) -> LimitState:
+        spec = self.policy.limits[index]
+        return LimitState(
+            name=spec.name, unit=spec.unit, limit=limit, used=used, taken=taken,
+            wait_ns=wait_ns, reset_ns=reset_ns, verdict=verdict, enforced=bool(enforced),
+            key=", ".join(str(part) for part in orjson.loads(key or b"[]")),
+            period_ns=spec.period_ns,
+        )
 
     def own(self, path: bytes, method: bytes, request_id: bytes, close: bool) -> bytes:
-        status, body = 404, {"error": "no such path"}
+        """The gateway's own paths. Health needs no key, and says nothing about anybody."""
+        status, document = 404, {"error": {"message": "the gateway has no such path"}}
         if path == b"/fastgw/health":
-            status, body = 200, {"status": "ok"}
-        text = orjson.dumps(body)
-        head = f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\ncontent-type: application/json\r\n"
-        head += f"x-fastgw-request-id: {request_id.decode()}\r\ncontent-length: {len(text)}\r\n"
-        head += "connection: close\r\n\r\n" if close else "\r\n"
-        return head.encode() + (b"" if method == b"HEAD" else text)
+            status, document = 200, {"status": "ok"}
+            if method not in (b"GET", b"HEAD"):
+                status, document = 405, {"error": {"message": "GET or HEAD"}}
+        fields = [
+            ("content-type", "application/json"), ("x-fastgw-request-id", request_id.decode()),
+        ]
+        return _answer(status, fields, orjson.dumps(document), close, method == b"HEAD")
 
-    def stream_error(self, dialect: int, operation: int, code: int, request_id: bytes) -> bytes:
-        return b'data: {"error":{"message":"cut","code":"%d"}}\n\n' % code
+    def stream_error(self, dialect: int, operation: int, code: int, request_id: str) -> bytes:
+        """The event that ends a stream which the provider left unfinished."""
+        refused = Refusal(code=code, request_id=request_id)
+        own = {"code": refused.entry.text, "request_id": request_id, "url": url(code)}
+        return stream_error(
+            DIALECTS[dialect], OPERATIONS[operation].decode(), refused.http_status,
+            message(refused), fastgw=own,
+        )
 
     def where(self, exception: BaseException) -> str:
         """Where it was raised: file and line, nothing of the values involved."""
         frames = traceback.extract_tb(exception.__traceback__)
         return f"{frames[-1].filename}:{frames[-1].lineno}" if frames else ""
+
+
+def _answer(status: int, fields: list[tuple[str, str]], text: bytes, close: bool,
+            head_only: bool) -> bytes:
+    lines = [f"HTTP/1.1 {status} {HTTPStatus(status).phrase if status in PHRASES else ''}"]
+    lines += [f"{name}: {value}" for name, value in fields]
+    lines.append(f"content-length: {len(text)}")
+    if close:
+        lines.append("connection: close")
+    head = "\r\n".join(lines).encode("latin-1", "replace") + b"\r\n\r\n"
+    return head if head_only else head + text

@@ -8,11 +8,13 @@ Sums are read without a lock: a row's numbers are added before the call's last b
 whoever has had an answer finds it in the sums.
 """
 
+cimport cython
 from libc.stdint cimport int64_t
 
 from fastgw.mock.plan cimport Plan
 
 
+@cython.final
 cdef class Books:
     cdef object mapping             # mmap; keeps the memory alive
     cdef char *base

@@ -1,9 +1,11 @@
 import asyncio
 import mmap
+from typing import final
 
 def open_mapping(workers: int) -> mmap.mmap:
     """Memory for the sums of so many workers, shared over fork."""
 
+@final
 class Books:
     lines_lost: int
     def __init__(self, mapping: mmap.mmap, worker: int, workers: int, file: int) -> None:

@@ -4,6 +4,7 @@ import hashlib
 import mmap
 import os
 
+cimport cython
 from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
 from libc.stdio cimport snprintf
@@ -47,6 +48,7 @@ cdef bytes quoted(bytes text):
     return b"null" if text is None else orjson.dumps(text.decode("latin-1"))
 
 
+@cython.final
 cdef class Books:
     def __cinit__(self):
         self.text = <char *>malloc(TEXT_SIZE)
@@ -135,10 +137,10 @@ cdef class Books:
             self.flush()
         elif not self.armed and self.loop is not None:
             self.armed = True
-            self.loop.call_later(FLUSH_S, self.tick)
+            self.loop.call_later(FLUSH_S, self._tick)
         return 0
 
-    def tick(self):
+    def _tick(self):
         self.armed = False
         self.flush()
 

@@ -1,5 +1,6 @@
 """One client of the mock: requests in, plans out, every call booked once."""
 
+cimport cython
 from libc.stdint cimport int64_t, uint64_t
 
 from fastgw.mock.books cimport Books
@@ -8,6 +9,7 @@ from fastgw.mock.pacer cimport Pacer, Turn
 from fastgw.mock.plan cimport Plan
 
 
+@cython.final
 cdef class House:
     # What all connections of one worker share.
     cdef readonly object loop
@@ -25,6 +27,7 @@ cdef class House:
     cdef const char *date_now(self) except NULL
 
 
+@cython.final
 cdef class Connection(Turn):
     cdef House house
     cdef object transport

@@ -1,9 +1,11 @@
 import asyncio
 from collections.abc import Callable
+from typing import final
 
 from fastgw.mock.books import Books
 from fastgw.mock.plan import Plan
 
+@final
 class House:
     """What the connections of one worker share."""
 
@@ -20,7 +22,9 @@ class House:
         body (None: the answer is not to wait for it), all bytes or None or bool.
         """
 
+@final
 class Connection(asyncio.Protocol):
     def __init__(self, house: House) -> None: ...
+    def data_received(self, arrived: bytes) -> None: ...
     def leave(self) -> None:
         """Closes when idle, else after the answer under way."""

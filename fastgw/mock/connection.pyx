@@ -10,6 +10,7 @@ import struct
 import time
 from email.utils import formatdate
 
+cimport cython
 from cpython.bytearray cimport PyByteArray_AS_STRING, PyByteArray_GET_SIZE
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
 from libc.stdio cimport snprintf
@@ -26,7 +27,7 @@ cdef enum:
     BODY_MAX = 64 * 1024 * 1024
     AHEAD_MAX = 1024 * 1024             # unread requests behind the one under way
     BLOCK = 64 * 1024                   # of an answer without pace, in one write
-    PLANS_MAX = 64 * 1024 * 1024        # bytes of remembered answers
+    PLANS_MAX = 16 * 1024 * 1024        # bytes of requests remembered with their plans
 
 cdef double LINGER_S = 2.0              # an early answer is read before the close kills it
 
@@ -44,6 +45,7 @@ cdef inline bytes piece(const char *text, Span span):
     return None if span.at + span.length == 0 else text[span.at:span.at + span.length]
 
 
+@cython.final
 cdef class House:
     def __init__(self, loop, Books books, planner, int worker):
         self.loop = loop
@@ -78,15 +80,15 @@ cdef class House:
         plan = self.planner(method, target, credential, bool(head.anthropic), bool(head.old),
                             x_mock, piece(text, head.tag), encoding, body)
         if plan.cacheable:
-            self.plans_size += PyBytes_GET_SIZE(plan.wire) + 1024
-            self.plans_size += 0 if body is None else PyBytes_GET_SIZE(body)
+            self.plans_size += 512 + (0 if body is None else PyBytes_GET_SIZE(body))
             if self.plans_size > PLANS_MAX:
                 self.plans.clear()
-                self.plans_size = PyBytes_GET_SIZE(plan.wire)
+                self.plans_size = 0
             self.plans[key] = plan
         return plan
 
 
+@cython.final
 cdef class Connection(Turn):
     def __init__(self, House house):
         self.house = house
@@ -131,16 +133,16 @@ cdef class Connection(Turn):
             if PyByteArray_GET_SIZE(self.pending) > AHEAD_MAX:
                 self.transport.abort()
         elif PyByteArray_GET_SIZE(self.pending) >= self.need:
-            self.go_on()
+            self._go_on()
 
-    def go_on(self):
+    def _go_on(self):
         """Reads on in what stands in `pending`."""
         cdef bytearray text
         if not self.busy and not self.ending and not self.gone and self.pending:
             text, self.pending = self.pending, bytearray()
             self.consume(PyByteArray_AS_STRING(text), PyByteArray_GET_SIZE(text))
 
-    def pump_on(self):
+    def _pump_on(self):
         if self.busy and not self.gone:
             self.pump()
 
@@ -296,14 +298,14 @@ cdef class Connection(Turn):
             if self.step >= plan.steps:
                 break
             if plan.drip:
-                self.house.loop.call_soon(self.pump_on)
+                self.house.loop.call_soon(self._pump_on)
                 return 0
             if self.step >= plan.tail:
                 continue
             if plan.pace_ns > 0:
                 return self.house.pacer.wait(
                     self, self.due_ns if self.step > 1 else fgw_clock_now_ns(), plan.pace_ns)
-            self.house.loop.call_soon(self.pump_on)
+            self.house.loop.call_soon(self._pump_on)
             return 0
         if plan.finish == STALL or self.paused:
             return 0                            # until the client goes, or takes the last byte
@@ -385,7 +387,7 @@ cdef class Connection(Turn):
         elif plan.finish == CLOSE or self.closes:
             self.hang_up()
         elif PyByteArray_GET_SIZE(self.pending):
-            self.house.loop.call_soon(self.go_on)
+            self.house.loop.call_soon(self._go_on)
         return 0
 
     cdef int hang_up(self) except -1:

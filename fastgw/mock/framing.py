@@ -94,6 +94,7 @@ def whole(answer: Answer, asked: Asked, old: bool, options: Json) -> Plan:
     chunked = asked.bad in ("te+cl", "chunk") and not old
     head = _head(answer, asked, old, None if chunked else len(body))
     cut = min((n for n in (asked.cut_after, asked.stall_after) if n >= 0), default=len(body))
+    cut = 0 if options.get("bodiless") else cut
     wire = head + body[:cut]
     if chunked:
         wire = head + _chunk(body, asked, True) + b"0\r\n\r\n"

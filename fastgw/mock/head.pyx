@@ -26,6 +26,15 @@ cdef bint is_token(const char *text, Py_ssize_t size) noexcept nogil:
     return size > 0
 
 
+cdef bint is_plain(const char *text, Py_ssize_t size, unsigned char lowest) noexcept nogil:
+    """Whether no byte is below `lowest` or DEL."""
+    cdef Py_ssize_t at
+    for at in range(size):
+        if <unsigned char>text[at] < lowest or text[at] == 127:
+            return False
+    return True
+
+
 cdef bint read_length(const char *text, Py_ssize_t size, Head *head) noexcept nogil:
     cdef int64_t value = 0
     cdef Py_ssize_t at
@@ -90,7 +99,7 @@ cdef bint read_request_line(const char *base, Py_ssize_t size, Head *head) noexc
     head.target.at = first + 1 - base
     head.target.length = last - first - 1
     return is_token(base, head.method.length) and first[1] == 47 \
-        and memchr(first + 1, 32, <size_t>head.target.length) == NULL
+        and is_plain(first + 1, head.target.length, 33)
 
 
 cdef bint read_field(const char *base, const char *line, Py_ssize_t size,
@@ -159,6 +168,8 @@ cdef Py_ssize_t parse_chunk_line(const char *text, Py_ssize_t size, int64_t *chu
             return -1
     # An extension is legal and says nothing; anything else behind the size is not.
     if at == 0 or (text + at < end - 1 and text[at] != 59):
+        return -1
+    if not is_plain(text + at, end - 1 - (text + at), 32):
         return -1
     chunk[0] = value
     return end + 1 - text

@@ -8,6 +8,7 @@ A step is written at once; its output tokens are billed with its first byte. Mar
 of the call's id in `wire`, overwritten in the copy that leaves, so that no two calls share one.
 """
 
+cimport cython
 from libc.stdint cimport int64_t
 
 
@@ -18,26 +19,27 @@ cdef enum Finish:
     RESET           # RST
 
 
+@cython.final
 cdef class Plan:
     cdef readonly bytes wire
     cdef readonly int status
     cdef readonly bint billed
-    cdef readonly bint booked           # has a line in the books
+    cdef bint booked           # has a line in the books
     cdef readonly bint cacheable
-    cdef readonly int finish
-    cdef readonly int64_t delay_ns
-    cdef readonly int64_t pace_ns
-    cdef readonly int batch
-    cdef readonly bint drip
-    cdef readonly bint bill_all
+    cdef int finish
+    cdef int64_t delay_ns
+    cdef int64_t pace_ns
+    cdef int batch
+    cdef bint drip
+    cdef bint bill_all
     cdef readonly int64_t input_tokens
     cdef readonly int64_t cached_tokens
     cdef readonly int64_t cache_write_tokens
     cdef readonly int64_t reasoning_tokens
     cdef readonly int64_t output_tokens
-    cdef readonly bytes book_key        # "<model>|<credential>"
-    cdef readonly bytes id_prefix
-    cdef readonly bytes line            # the members of the line that all its calls share
+    cdef bytes book_key        # "<model>|<credential>"
+    cdef bytes id_prefix
+    cdef bytes line            # the members of the line that all its calls share
     cdef int row                        # of book_key in this worker's books; -1 not asked yet
     cdef Py_ssize_t steps
     cdef Py_ssize_t tail                # first step that no pace precedes any more

@@ -1,8 +1,11 @@
 from collections.abc import Mapping, Sequence
+from typing import final
 
 MARK: bytes
 DATE: bytes
+FINISHES: tuple[str, ...]
 
+@final
 class Plan:
     """One answer, ready to leave; `steps` are pairs (end in wire, output tokens by then).
 
@@ -23,5 +26,6 @@ class Plan:
     def __init__(
         self, wire: bytes, steps: Sequence[tuple[int, int]], options: Mapping[str, object]
     ) -> None: ...
+    def steps_made(self) -> list[tuple[int, int]]: ...
     def part(self, start: int, end: int, id: bytes, date: bytes) -> bytes:
         """wire[start:end] as the call named `id` (24 bytes) gets it."""

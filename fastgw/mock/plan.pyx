@@ -2,6 +2,7 @@
 
 import secrets
 
+cimport cython
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
 from libc.stdlib cimport calloc, free
 from libc.string cimport memcpy
@@ -27,6 +28,7 @@ cdef void overlay(char *part, Py_ssize_t start, Py_ssize_t end, Py_ssize_t at,
         memcpy(part + (first - start), text + (first - at), <size_t>(last - first))
 
 
+@cython.final
 cdef class Plan:
     def __cinit__(self, bytes wire, steps, options):
         self.wire = wire
@@ -69,6 +71,10 @@ cdef class Plan:
         free(self.ends)
         free(self.outputs)
         free(self.mark)
+
+    def steps_made(self):
+        cdef Py_ssize_t at
+        return [(self.ends[at], self.outputs[at]) for at in range(self.steps)]
 
     def part(self, start, end, bytes id, bytes date):
         whole = len(id) == MARK_SIZE and len(date) == DATE_SIZE

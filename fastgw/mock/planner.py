@@ -27,6 +27,7 @@ _FREE = ("count_tokens", "moderations", "models")
 _DESK = (b"/healthz", b"/books", b"/books/lines")
 _JSON = ("content-type", "application/json")
 _BODY_MAX = 64 * 1024 * 1024
+_PLANS_MAX = 64 * 1024 * 1024
 
 
 def route(path: str) -> tuple[str, str]:
@@ -78,7 +79,9 @@ class Planner:
         self._keys = keys
         self._books = books
         self._calls_by_tag: Counter[bytes] = Counter()
-        self._answers: dict[tuple[object, ...], Answer] = {}
+        self._asks: dict[bytes, Asked] = {}
+        self._plans: dict[tuple[object, ...], Plan] = {}
+        self._plans_size = 0
 
     def __call__(self, method: bytes, target: bytes, credential: bytes | None, by_anthropic: bool,
                  old: bool, x_mock: bytes | None, tag: bytes | None, encoding: bytes | None,
@@ -97,19 +100,29 @@ class Planner:
             if operation != "models" and body is not None and not asked.reset:
                 call = read_call(operation, _inflated(body, encoding), asked.tool)
             asked = self._for_whom(asked, key, call.model, tag)
-            return self._plan(call, asked, api, old, key, path)
+            # Prompts differ more than their answers do: most plans are known by this.
+            made = (call.shape(), None if asked is self._defaults else asked, api, old, key, path)
+            return self._plans.get(made) or self._keep(
+                made, self._plan(call, asked, api, old, key, path))
         except Refusal as refusal:
             cacheable = not (asked.times or asked.record)
             options = self._options(call, asked, key, path, refusal.status, None)
-            return self._refused(refusal, asked, api, old, {**options, "cacheable": cacheable})
+            options |= {"cacheable": cacheable, "bodiless": method == b"HEAD"}
+            return self._refused(refusal, asked, api, old, options)
 
     # ---- who may
 
     def _asked(self, x_mock: bytes | None) -> Asked:
         if not x_mock:
             return self._defaults
+        asked = self._asks.get(x_mock)
+        if asked is not None:
+            return asked
         try:
-            return parse(x_mock.decode("latin-1"), self._defaults)
+            asked = parse(x_mock.decode("latin-1"), self._defaults)
+            if len(self._asks) < 4096:
+                self._asks[x_mock] = asked
+            return asked
         except ValueError as error:
             raise Refusal(400, str(error), "invalid_x_mock") from None
 
@@ -138,6 +151,15 @@ class Planner:
 
     # ---- what is said
 
+    def _keep(self, made: tuple[object, ...], plan: Plan) -> Plan:
+        if plan.cacheable:
+            self._plans_size += len(plan.wire) + 1024
+            if self._plans_size > _PLANS_MAX:
+                self._plans.clear()
+                self._plans_size = len(plan.wire)
+            self._plans[made] = plan
+        return plan
+
     def _plan(self, call: Call, asked: Asked, api: bool, old: bool, key: str, path: str) -> Plan:
         if asked.reset:
             options = self._options(call, asked, key, path, 0, None)
@@ -152,7 +174,7 @@ class Planner:
             answer = self._free(call, api)
         else:
             shape = shape_of(call, asked, self._words)
-            answer = self._billed(call, shape, asked, api)
+            answer = self._render(call, shape, asked, api)
         if asked.status:
             answer = answer._replace(status=asked.status)
         options = self._options(call, asked, key, path, answer.status, shape)
@@ -169,16 +191,6 @@ class Planner:
         else:
             body = (anthropic if api else openai_other).models()
         return Answer(200, _headers(api, False), body, None, b"", "", 0, 0)
-
-    def _billed(self, call: Call, shape: Shape, asked: Asked, api: bool) -> Answer:
-        """Rendered once for each shape: what differs between calls is put in when they leave."""
-        made = (call.shape(), asked)
-        answer = self._answers.get(made)
-        if answer is None:
-            if len(self._answers) > 512:
-                self._answers.clear()
-            answer = self._answers[made] = self._render(call, shape, asked, api)
-        return answer
 
     def _render(self, call: Call, shape: Shape, asked: Asked, api: bool) -> Answer:
         frames, body, event = None, b"", ""

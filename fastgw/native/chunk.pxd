@@ -35,5 +35,6 @@ cdef extern from "fgw_chunk.h" nogil:
         fgw_chunk *chunk, const uint8_t *buf, uint32_t len, uint32_t *pos, fgw_span *span
     ) noexcept
     int32_t fgw_chunk_reframe(
-        fgw_chunk *chunk, uint8_t *out, uint32_t cap, const uint8_t *buf, uint32_t from_, uint32_t to
+        fgw_chunk *chunk, uint8_t *out, uint32_t cap, const uint8_t *buf, uint32_t start,
+        uint32_t to
     ) noexcept

@@ -85,7 +85,8 @@ cdef extern from "fgw_dialect_meter.h" nogil:
         char *id
         char *model
 
-    void fgw_meter_init(fgw_meter *meter, uint8_t dialect, uint8_t operation, int streaming) noexcept
+    void fgw_meter_init(fgw_meter *meter, uint8_t dialect, uint8_t operation,
+                        int streaming) noexcept
     fgw_meter_code fgw_meter_next(
         fgw_meter *meter, const uint8_t *bytes, size_t length, size_t *at
     ) noexcept

@@ -6,5 +6,6 @@ cdef extern from "fgw_hash.h" nogil:
 
     void fgw_sha256(const uint8_t *bytes, size_t length, uint8_t *digest) noexcept
     uint64_t fgw_siphash64(const uint8_t *key, const uint8_t *bytes, size_t length) noexcept
-    void fgw_siphash128(const uint8_t *key, const uint8_t *bytes, size_t length, uint64_t *out) noexcept
+    void fgw_siphash128(const uint8_t *key, const uint8_t *bytes, size_t length,
+                        uint64_t *out) noexcept
     int fgw_equal_constant_time(const uint8_t *left, const uint8_t *right, size_t length) noexcept

@@ -10,6 +10,7 @@ cdef extern from "fgw_hold.h" nogil:
         FGW_HOLD_ADDING
         FGW_HOLD_TAKEN
         FGW_HOLD_SETTLING
+        FGW_HOLD_WANTED
 
     struct fgw_hold_limit:
         uint64_t amount[2]

@@ -151,7 +151,8 @@ cdef extern from "fgw_http1.h" nogil:
         fgw_head *head, const uint8_t *buf, uint32_t len, const fgw_http1_limits *limits
     ) noexcept
     int32_t fgw_http1_response(
-        fgw_head *head, const uint8_t *buf, uint32_t len, const fgw_http1_limits *limits, uint8_t method
+        fgw_head *head, const uint8_t *buf, uint32_t len, const fgw_http1_limits *limits,
+        uint8_t method
     ) noexcept
     int32_t fgw_http1_find(const fgw_head *head, uint8_t id) noexcept
     uint8_t fgw_http1_field_id(const uint8_t *name, uint32_t len) noexcept
@@ -179,7 +180,9 @@ cdef extern from "fgw_http1_write.h" nogil:
     int32_t fgw_http1_put_number(
         uint8_t *out, uint32_t cap, const char *name, uint32_t name_len, uint64_t value
     ) noexcept
-    int32_t fgw_http1_put_bytes(uint8_t *out, uint32_t cap, const void *bytes, uint32_t len) noexcept
+    int32_t fgw_http1_put_bytes(
+        uint8_t *out, uint32_t cap, const void *bytes, uint32_t len
+    ) noexcept
     int32_t fgw_http1_put_u64(uint8_t *out, uint32_t cap, uint64_t value) noexcept
     int32_t fgw_http1_put_chunk_size(uint8_t *out, uint32_t cap, uint64_t size) noexcept
     int32_t fgw_http1_put_end(uint8_t *out, uint32_t cap) noexcept

@@ -14,6 +14,7 @@ cdef extern from "fgw_limit.h" nogil:
     enum fgw_algorithm:
         FGW_ALGORITHM_TOKEN_BUCKET
         FGW_ALGORITHM_CONCURRENCY
+        FGW_ALGORITHM_CAP
 
     struct fgw_limit_spec:
         fgw_quota quota
@@ -39,4 +40,5 @@ cdef extern from "fgw_limit.h" nogil:
         const fgw_limits *limits, fgw_hold *hold, const fgw_amounts *actual,
         uint64_t now_ns) noexcept
     void fgw_limits_used(const fgw_hold *hold, fgw_amounts *used) noexcept
+    void fgw_limits_resolve(const fgw_limits *limits, fgw_hold *hold) noexcept
     void fgw_limits_sweep(const fgw_limits *limits, fgw_hold *hold, uint64_t now_ns) noexcept

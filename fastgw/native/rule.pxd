@@ -38,6 +38,8 @@ cdef extern from "fgw_rule.h" nogil:
         uint16_t n_facts
 
     int fgw_rule_verify(const fgw_program *program) noexcept
-    int fgw_rule_eval(const fgw_program *program, const fgw_value *facts, fgw_value *result) noexcept
+    int fgw_rule_glance(const fgw_program *program, const fgw_value *facts) noexcept
+    int fgw_rule_eval(
+        const fgw_program *program, const fgw_value *facts, fgw_value *result) noexcept
     int fgw_glob_match(const uint8_t *pattern, size_t pattern_length, const uint8_t *text,
                        size_t text_length) noexcept

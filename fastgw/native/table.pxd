@@ -33,9 +33,11 @@ cdef extern from "fgw_table.h" nogil:
     fgw_cell *fgw_table_cell(const fgw_table *table, uint64_t entry) noexcept
     int fgw_table_read(
         const fgw_table *table, uint64_t entry, uint64_t *key, uint8_t *kind) noexcept
-    int fgw_table_holds(const fgw_table *table, uint64_t entry, const uint64_t *key) noexcept
+    fgw_cell *fgw_table_cell_of(
+        const fgw_table *table, uint64_t entry, const uint64_t *key) noexcept
     int fgw_table_bury(
         const fgw_table *table, fgw_dones dones, uint64_t entry, uint64_t now_ns) noexcept
     void fgw_table_free_buried(const fgw_table *table, uint64_t entry) noexcept
+    uint32_t fgw_table_crowd(const fgw_table *table, uint32_t group) noexcept
     void fgw_table_leave(const fgw_table *table, uint64_t entry) noexcept
     int fgw_table_is_leaving(const fgw_table *table, uint64_t entry) noexcept

@@ -18,7 +18,7 @@ from fastgw.native.policy cimport (
     FGW_VALUE_INT, FGW_VALUE_STRING, fgw_demand, fgw_effects, fgw_value,
 )
 from fastgw.native.record cimport FGW_LIMITS_MAX, FGW_RULES_MAX, fgw_rule_trace
-from fastgw.native.rule cimport FGW_RULE_ERROR, fgw_glob_match, fgw_rule_eval
+from fastgw.native.rule cimport FGW_RULE_ERROR, fgw_glob_match, fgw_rule_eval, fgw_rule_glance
 from fastgw.policy.plan cimport plan_action, plan_part, plan_patterns, plan_rule
 
 # Expressions that failed may fill only half of the traces: a policy of many rules that ask for a
@@ -119,11 +119,12 @@ cdef bint model_allowed(const plan_patterns *allow, const plan_patterns *deny_li
     return bare != NULL and matches_any(allow, bare, bare_length)
 
 
-cdef bint add_demand(fgw_effects *effects, const fgw_demand *wanted, const uint8_t *text,
+cdef bint add_demand(fgw_effects *effects, const fgw_demand *wanted,
                      uint32_t text_length) noexcept nogil:
     """False where more limits than a request can take are asked for (a load error, normally).
 
-    A bucket that is asked for twice is taken once: its name is its identity."""
+    The key's text stands at the end of those in effects already. A bucket that is asked for twice
+    is taken once: its name is its identity."""
     cdef fgw_demand *demand
     cdef uint32_t i
     for i in range(effects.n_demands):
@@ -136,11 +137,8 @@ cdef bint add_demand(fgw_effects *effects, const fgw_demand *wanted, const uint8
     demand = &effects.demands[effects.n_demands]
     effects.n_demands += 1
     demand[0] = wanted[0]
-    if effects.key_text_used + text_length > <uint32_t>FGW_KEY_TEXT_MAX:
-        text_length = 0
     demand.text_offset = effects.key_text_used
     demand.text_length = <uint16_t>text_length
-    memcpy(effects.key_text + effects.key_text_used, text, text_length)
     effects.key_text_used += <uint16_t>text_length
     return True
 
@@ -150,7 +148,7 @@ cdef bint apply_part(const plan_part *part, const fgw_value *facts,
     cdef const fgw_value *operation = facts + <size_t>FGW_FACT_AI_OPERATION
     cdef const fgw_value *provider = facts + <size_t>FGW_FACT_AI_PROVIDER
     cdef plan_patterns nothing
-    cdef uint32_t i
+    cdef uint32_t i, length
     if part.operations.given and not (
             is_text(operation)
             and matches_any(&part.operations, operation.bytes, operation.length)):
@@ -164,14 +162,17 @@ cdef bint apply_part(const plan_part *part, const fgw_value *facts,
             return deny(effects, part.models_rule, FGW_ACTION_RESTRICT_MODELS, True, 403,
                         CODE_MODEL_RESTRICTED, 0)
     for i in range(part.n_demands):
-        add_demand(effects, &part.demands[i], part.text, part.text_length)
+        length = part.text_length
+        if effects.key_text_used + length > <uint32_t>FGW_KEY_TEXT_MAX:
+            length = 0
+        memcpy(effects.key_text + effects.key_text_used, part.text, length)
+        add_demand(effects, &part.demands[i], length)
     return False
 
 
 cdef bint demand_bucket(const plan_action *action, uint64_t rule, const fgw_value *facts,
                         fgw_effects *effects) noexcept nogil:
     cdef fgw_value[FGW_DEMAND_VALUES_MAX] values
-    cdef uint8_t[FGW_KEY_TEXT_MAX] text
     cdef fgw_demand demand
     cdef uint32_t i
     cdef int length
@@ -180,11 +181,12 @@ cdef bint demand_bucket(const plan_action *action, uint64_t rule, const fgw_valu
         fgw_rule_eval(&action.keys[i], facts, &values[i])
     length = fgw_demand_key(
         action.prefix, action.prefix_length, values, action.n_keys, action.addresses,
-        demand.identity, text, FGW_KEY_TEXT_MAX - effects.key_text_used)
+        demand.identity, effects.key_text + effects.key_text_used,
+        FGW_KEY_TEXT_MAX - effects.key_text_used)
     demand.limit = action.limit
     demand.enforced = action.enforced
     demand.rule = rule
-    if length >= 0 and add_demand(effects, &demand, text, <uint32_t>length):
+    if length >= 0 and add_demand(effects, &demand, <uint32_t>length):
         trace(effects, rule, FGW_ACTION_RATE_LIMIT, action.enforced, 0, action.value)
         return False
     return deny(effects, rule, FGW_ACTION_RATE_LIMIT, action.enforced, 500, CODE_POLICY_FAILED, 0)
@@ -228,7 +230,9 @@ cdef bint apply_rule(const plan_rule *rule, const fgw_value *facts,
     cdef uint32_t i
     cdef int truth
     for i in range(rule.n_expressions):
-        truth = fgw_rule_eval(&rule.expressions[i], facts, &result)
+        truth = fgw_rule_glance(&rule.expressions[i], facts)
+        if truth < 0:
+            truth = fgw_rule_eval(&rule.expressions[i], facts, &result)
         if truth == 1:
             continue
         if truth < 0:

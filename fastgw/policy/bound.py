@@ -7,7 +7,7 @@ fact at a time: it may be too high, never too low.
 
 from __future__ import annotations
 
-from typing import Iterable, Iterator
+from collections.abc import Iterable, Iterator
 
 from fastgw.policy.checker import Typed
 
@@ -15,7 +15,7 @@ Constraints = dict[int, frozenset[object]]  # fact -> the values one of which it
 
 
 def constraints(trees: Iterable[Typed]) -> Constraints:
-    """What must hold if all ``trees`` do: only `fact == constant`, `fact in [...]`, joined by &&."""
+    """What must hold if all ``trees`` do: of `fact == constant` and `fact in [...]`, under &&."""
     found: Constraints = {}
     for tree in trees:
         for fact, values in _conjuncts(tree):

@@ -1,9 +1,9 @@
-"""`fastgw check`: everything that a load would refuse, and what it would not but people may regret."""
+"""`fastgw check`: everything that a load would refuse, and what people may regret."""
 
 from __future__ import annotations
 
 import os
-from typing import Iterator, Mapping
+from collections.abc import Iterator, Mapping
 
 from fastgw.config import Config, examine
 from fastgw.config.model import Expression, RateLimit

@@ -37,7 +37,7 @@ class Typed:
     type: str
     tree: Tree
     value: object = None
-    parts: list["Typed"] = field(default_factory=list)
+    parts: list[Typed] = field(default_factory=list)
 
 
 def check(tree: Tree, scope: Scope) -> Typed:
@@ -252,6 +252,8 @@ class _Checker:
         if heap.kind != "list":
             if path is not None and path not in self.scope.variables:
                 self.fact(heap)  # an unknown name says so itself
+            if heap.kind == "call":
+                self.infer(heap)  # and so does cidr(), which is not supported yet
             hint = f"{path}.contains(…)" if path else "['a', 'b'], or a map: 'x-a' in req.headers"
             raise _error(heap, "`in` takes a list of literals or a map", hint)
         value = self.infer(needle)

@@ -53,8 +53,7 @@ class _Code:
         elif op in ("fact", "has"):
             self.emit(op, node.value)  # type: ignore[arg-type]
         elif op == "fact_or":
-            position, text = node.value  # type: ignore[misc]
-            self.emit(op, position, self.constant(text))
+            self.emit(op, node.value[0], self.constant(node.value[1]))  # type: ignore[index]
         elif op in ("==", "!=") and self.write_equality(op, parts):
             pass
         elif op in ("&&", "||"):

@@ -6,7 +6,8 @@ subset does not take raises ExpressionError; one that fails while it runs, Evalu
 
 from __future__ import annotations
 
-from typing import Any, Mapping
+from collections.abc import Mapping
+from typing import Any
 
 from fastgw.policy.compiler import compile_text
 from fastgw.policy.lexer import ExpressionError

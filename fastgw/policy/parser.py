@@ -20,7 +20,7 @@ class Tree:
     value: object  # of a literal; the name, field, function or operator of others
     offset: int
     end: int
-    parts: list["Tree"] = field(default_factory=list)
+    parts: list[Tree] = field(default_factory=list)
 
 
 def parse(text: str) -> Tree:
@@ -78,13 +78,16 @@ class _Parser:
         other = self.nested()
         return Tree("ternary", "?:", condition.offset, other.end, [condition, then, other])
 
+    def count(self) -> None:
+        self.operators += 1
+        if self.operators > OPERATORS_MAX:
+            raise ExpressionError(f"more than {OPERATORS_MAX} operators", self.token.offset,
+                                  "write several expressions: all of them must hold")
+
     def chain(self, operators: tuple[str, ...], tighter) -> Tree:
         left = tighter()
         while self.sees(*operators):
-            self.operators += 1
-            if self.operators > OPERATORS_MAX:
-                raise ExpressionError(f"more than {OPERATORS_MAX} operators", self.token.offset,
-                                      "write several expressions: all of them must hold")
+            self.count()
             operator = self.next().value
             right = tighter()
             left = Tree("binary", operator, left.offset, right.end, [left, right])
@@ -129,6 +132,7 @@ class _Parser:
     def member(self) -> Tree:
         tree = self.primary()
         while self.sees(".", "["):
+            self.count()
             if self.next().value == "[":
                 index = self.nested()
                 end = self.expect("]").end

@@ -1,4 +1,5 @@
-from typing import Any, Mapping, final
+from collections.abc import Mapping
+from typing import Any, final
 
 from fastgw.config.model import AccessKey, Config
 from fastgw.errors import ConfigError

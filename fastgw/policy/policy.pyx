@@ -30,7 +30,7 @@ cdef uint64_t ALWAYS_USED = (
     (<uint64_t>1 << FGW_FACT_AI_MODEL) | (<uint64_t>1 << FGW_FACT_AI_PROVIDER)
     | (<uint64_t>1 << FGW_FACT_AI_OPERATION) | (<uint64_t>1 << FGW_FACT_REQ_METHOD)
     | (<uint64_t>1 << FGW_FACT_AI_MAX_OUTPUT_TOKENS))
-SCALARS = ("string", "int", "bool", "double")
+SCALARS = ("string", "int", "bool")
 LIMITS_HINT = f"one request can take {FGW_LIMITS_MAX} limits together, those of its key included"
 
 
@@ -261,8 +261,8 @@ cdef class Policy:
             demand = &effects.demands[i]
             key = effects.key_text[demand.text_offset:demand.text_offset + demand.text_length]
             demands.append({
-                "limit": self.limits[demand.limit], "key": key.decode(), "rule": names[demand.rule],
-                "identity": (demand.identity[0], demand.identity[1]),
+                "limit": self.limits[demand.limit], "key": key.decode(),
+                "rule": names[demand.rule], "identity": (demand.identity[0], demand.identity[1]),
                 "enforced": bool(demand.enforced),
             })
         rules = [{

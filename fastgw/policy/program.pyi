@@ -1,4 +1,5 @@
-from typing import Sequence, final
+from collections.abc import Sequence
+from typing import final
 
 class EvaluationError(Exception):
     """An expression has no value: an absent fact, an overflow, a division by zero."""
@@ -12,7 +13,9 @@ class Program:
 
     type: str
     reads: int
-    def __init__(self, code: bytes, constants: tuple[object, ...], n_facts: int, type: str) -> None: ...
+    def __init__(
+        self, code: bytes, constants: tuple[object, ...], n_facts: int, type: str
+    ) -> None: ...
     def evaluate(self, facts: Sequence[object]) -> object:
         """The value over ``facts`` (None: absent). Raises EvaluationError. For tests and tools."""
 

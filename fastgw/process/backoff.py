@@ -11,8 +11,11 @@ class Backoff:
     def __init__(self) -> None:
         self.early_deaths = 0
 
-    def after(self, lived_s: float) -> float:
-        """Seconds to wait, now that a process which lived ``lived_s`` has died."""
+    def after(self, lived_s: float, served: bool = False) -> float:
+        """Seconds to wait, now that a process which lived ``lived_s`` has died.
+
+        ``served``: it had been ready, so starting is not what kills it: it waits 100 ms at most.
+        """
         if lived_s >= STABLE_S:
             self.early_deaths = 0
             return 0.0
@@ -20,4 +23,6 @@ class Backoff:
         if self.early_deaths == 1:
             return 0.0
         # The exponent is bounded, so a process that dies for days cannot overflow a float.
+        if served:
+            return FIRST_S
         return min(FIRST_S * 2 ** min(self.early_deaths - 2, 16), LONGEST_S)

@@ -6,6 +6,7 @@
       lock           flock: held by every process that may still write here; text: "pid start"
       generation     the first number that no worker was ever given
       instance.json  what runs: pids, ports, shared memory; for the CLI and the admin port
+      policy.json    its limits and labels by name; for the same readers
       ledger.db, …   the ledger's own
 """
 
@@ -78,9 +79,9 @@ class Directory:
             raise StartError(f"data_dir {self.path}: {error.strerror}") from None
         self._next, self._reserved = start, start + GENERATION_BLOCK
 
-    def write_instance(self, instance: dict[str, Any]) -> None:
-        """Replace instance.json as a whole, so that readers never see half of it."""
-        _replace(self.path / "instance.json", orjson.dumps(instance), sync=False)
+    def write_document(self, name: str, content: dict[str, Any]) -> None:
+        """Replace a JSON file as a whole, so that readers never see half of it."""
+        _replace(self.path / name, orjson.dumps(content), sync=False)
 
     def close(self) -> None:
         if self.lock_fd >= 0:
@@ -90,8 +91,13 @@ class Directory:
 
 def read_instance(path: Path) -> dict[str, Any] | None:
     """What runs, or ran last, on this data directory; None: nothing ever did."""
+    return read_document(path / "instance.json")
+
+
+def read_document(path: Path) -> dict[str, Any] | None:
+    """What `write_document` wrote; None: nothing yet."""
     try:
-        return orjson.loads((path / "instance.json").read_bytes())
+        return orjson.loads(path.read_bytes())
     except (FileNotFoundError, NotADirectoryError, orjson.JSONDecodeError):
         return None
 
@@ -180,6 +186,9 @@ def _replace(path: Path, content: bytes, *, sync: bool) -> None:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         if sync:
             os.fsync(fd)
+        os.replace(temporary, path)
+    except OSError:
+        os.unlink(temporary)
+        raise
     finally:
         os.close(fd)
-    os.replace(temporary, path)

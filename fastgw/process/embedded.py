@@ -1,19 +1,24 @@
 """The whole gateway in one process: a worker on the caller's loop, the recorder in a thread.
 
-Nobody sweeps, because nobody can outlive this process; the next start recovers what it left.
+Nobody sweeps, because no worker can outlive this process; the next start recovers what it left.
 """
 
 from __future__ import annotations
 
 import asyncio
+import os
+import socket
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from fastgw import __version__
+from fastgw.ledger.recorder import Paths
 from fastgw.log import Log
 from fastgw.process import worker
 from fastgw.process.directory import Directory
 from fastgw.process.plan import Plan
-from fastgw.process.recorder import RecorderThread
+from fastgw.process.recorder import RecorderThread, recover, recover_all
 from fastgw.process.shared import Shared
 from fastgw.process.sockets import bind_slots, format_endpoint
 
@@ -34,8 +39,82 @@ class Embedded:
         log: Log,
         loop: asyncio.AbstractEventLoop,
     ) -> None:
-        self.config = config
-        self.log = log.bind(process="embedded")
+        self._config = config
         self._serve = serve
         self._loop = loop
+        self._log = log.bind(process="embedded")
         self.listen = ""
+
+    async def start(self) -> None:
+        """Serve. Raises FastgwError where it cannot; nothing is left open then."""
+        config = self._config
+        plan = Plan(config)
+        # In a thread: it may have to wait for what is left of another instance.
+        self._dir = await asyncio.to_thread(Directory.open, Path(config.data_dir))
+        try:
+            sock = bind_slots(config.listen.address, config.listen.port, 1)[0]
+            try:
+                await self._begin(plan, sock)
+            except BaseException:
+                sock.close()
+                raise
+        except BaseException:
+            self._dir.close()
+            raise
+
+    async def _begin(self, plan: Plan, sock: socket.socket) -> None:
+        shared = self._shared = Shared.open(self._config, self._dir.path, 1)
+        paths = Paths(self._dir.path, shared.folder)
+        recover_all(shared, paths, self._log)
+        await asyncio.to_thread(recover, paths, self._log)
+        self._recorder = RecorderThread(paths, self._log)
+        try:
+            generation = self._dir.next_generation()
+            journal = shared.claim(SLOT, generation)
+            here = worker.Worker(
+                plan, SLOT, generation,
+                segment=shared.segment, journal=journal, log=self._log, loop=self._loop,
+            )
+            self._life = worker.Life(here, self._serve(here), shared, drain_s=0.0)
+            self.listen = format_endpoint(sock)
+            self._born_ns = time.time_ns()
+            self._generation = generation
+            self._dir.write_document("policy.json", plan.describe())
+            await self._life.begin(sock)
+            self._publish("ready")
+        except BaseException:
+            await asyncio.to_thread(self._recorder.stop)
+            raise
+
+    async def stop(self, drain_s: float) -> None:
+        """Finish what runs (at most ``drain_s`` seconds), store all records, let go of it all."""
+        self._life.drain_s = drain_s
+        self._life.drain()
+        await self._life.ended
+        self._shared.release(SLOT)
+        self._shared.sweep(SLOT, self._log)
+        await asyncio.to_thread(self._recorder.stop)
+        self._shared.close()
+        self._publish("stopped")
+        self._dir.close()
+
+    def _publish(self, state: str) -> None:
+        """instance.json, as a supervisor writes it: this process fills every place."""
+        here = {"pid": os.getpid(), "restarts": 0, "state": "ready"}
+        nobody = {"pid": 0, "restarts": 0, "state": "down"}
+        place = here if state == "ready" else nobody
+        self._dir.write_document("instance.json", {
+            "pid": os.getpid(),
+            "state": state,
+            "started_ns": self._born_ns,
+            "version": __version__,
+            "policy_version": self._config.version,
+            "config_file": self._config.file,
+            "listen": self.listen,
+            "admin": None,
+            **self._shared.describe(),
+            "workers": [{**place, "slot": SLOT, "generation": self._generation}],
+            "zygote": nobody,
+            "recorder": place,
+            "admin_process": nobody,
+        })

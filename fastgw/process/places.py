@@ -14,7 +14,7 @@ class Place:
         self.slot = slot
         self.pid = 0  # 0: empty
         self.generation = 0
-        self.state = "down"  # down | starting | ready | draining
+        self.state = "down"  # down | starting | ready | sweeping
         self.births = 0
         self.backoff = Backoff()
         self._born_s = 0.0
@@ -35,9 +35,10 @@ class Place:
 
     def died(self) -> float:
         """Empties the place. Seconds to wait before it is filled again."""
+        served = self.state == "ready"
         self.pid = 0
         self.state = "down"
-        return self.backoff.after(time.monotonic() - self._born_s)
+        return self.backoff.after(time.monotonic() - self._born_s, served)
 
     def kill(self, number: int) -> None:
         # Only the supervisor reaps, so the pid cannot have been given to anybody else yet.

@@ -69,6 +69,16 @@ class Plan:
         journal.post_name(POLICY, self.policy.version, self.policy.version_hash)
 
 
+    def describe(self) -> dict[str, object]:
+        """policy.json: what readers of the data directory need to name limits and labels."""
+        parts = ("name", "unit", "algorithm", "capacity", "period_ns", "enforced")
+        return {
+            "version": self.policy.version,
+            "labels": list(self.policy.labels),
+            "limits": [{part: spec[part] for part in parts} for spec in self.limit_specs],
+        }
+
+
 def _provider(provider) -> Provider:
     dialect = DIALECTS[provider.dialect]
     keys = [

@@ -1,8 +1,86 @@
-"""The recorder process: stores what the rings hold, until nobody posts any more."""
-import time, signal
-from fastgw.process.lines import is_ended
-def main(config, data_dir, shared, lines, log):
+"""The recorder's life: as a process of the tree, or as a thread of an embedded gateway.
+
+As a process it ends when nobody posts any more (the crew's line ends), never by a signal that a
+service manager sends to the whole group: what workers post while they drain must be stored.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from pathlib import Path
+from typing import Any
+
+from fastgw.errors import LedgerError
+from fastgw.ledger.recorder import Paths, Recorder, drain
+from fastgw.log import Log
+from fastgw.process.lines import Lines
+from fastgw.process.refusal import StartError
+from fastgw.process.shared import Shared
+
+EVERY_GENERATION = range(1 << 32)
+
+
+def main(paths: Paths, lines: Lines, log: Log, *, first: bool) -> None:
+    """Store what the rings hold until the crew is gone. ``first``: close what was left open."""
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
+    try:
+        if first:
+            recover(paths, log)
+        recorder = Recorder(paths, as_ledger_log(log))
+    except LedgerError as error:
+        lines.report(kind="failed", error=str(error))
+        raise SystemExit(1) from None
     lines.report(kind="ready")
-    while not is_ended(lines["crew_end"]): time.sleep(0.05)
+    recorder.run(lines["crew_end"].fileno())
+    recorder.close()
+
+
+def recover(paths: Paths, log: Log) -> None:
+    """Before readiness: old rings and spill into the store, then what is open is closed as lost."""
+    drained = drain(paths, log=as_ledger_log(log))
+    if drained.records or drained.lost:
+        log.note("recovered", records=drained.records, lost_attempts=drained.lost)
+    if not drained.complete:
+        log.warning("the store is down: records of the last run wait in the spill log or rings")
+
+
+def recover_all(shared: Shared, paths: Paths, log: Log) -> None:
+    """Sweep what the last instance left, making room in full rings if need be. Raises StartError."""
+    if shared.recover(log):
+        return
+    # Nothing is closed as lost yet: the sweep, which knows more, has not told all.
+    drain(paths, live_generations=EVERY_GENERATION, log=as_ledger_log(log))
+    if not shared.recover(log):
+        raise StartError(f"{paths.ring_dir}: full of records that {paths.data_dir} cannot take")
+
+
+class RecorderThread:
+    """The recorder of an embedded gateway. SQLite releases the GIL while it syncs."""
+
+    def __init__(self, paths: Paths, log: Log) -> None:
+        self._stop_end, self._stop = os.pipe()
+        self._recorder = Recorder(paths, as_ledger_log(log))
+        self._thread = threading.Thread(target=self._run, name="fastgw-recorder", daemon=True)
+        self._thread.start()
+
+    def _run(self) -> None:
+        self._recorder.run(self._stop_end)
+        self._recorder.close()
+
+    def stop(self) -> None:
+        """Returns when everything that was posted is stored. Blocks: not for a loop's thread."""
+        os.close(self._stop)
+        self._thread.join()
+        os.close(self._stop_end)
+
+
+def as_ledger_log(log: Log) -> Any:
+    def write(event: str, fields: dict[str, Any]) -> None:
+        log.note(event, **fields)
+
+    return write
+
+

@@ -3,11 +3,12 @@
 ::
 
     shm_dir/fastgw-<hash of data_dir>/
-      segment             slots, limits, holds, counters   (fastgw.shm)
-      ring-00-main        worker 0 -> recorder             (fastgw.ledger)
-      ring-00-refusals    worker 0 -> recorder, refusals: never in the way of paying traffic
+      segment                  slots, limits, holds, counters   (fastgw.shm)
+      ring-00-main             worker 0 -> recorder             (fastgw.ledger)
+      ring-00-refusals         the same for refusals: never in the way of paying traffic
       …
-      ring-supervisor     what the sweep closes
+      ring-supervisor          what the sweep closes
+      owner                    the data_dir, in words
 
 All are allocated at the start, so that a full tmpfs stops the start and nothing later. They
 survive a restart: buckets go on, and what a killed instance left is recovered.
@@ -16,13 +17,18 @@ survive a restart: buckets go on, and what a killed instance left is recovered.
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fastgw.clock import now_ns
+from fastgw.clock import now_ns, wall_ns
+from fastgw.errors import ShmError
 from fastgw.ledger import ring as rings
 from fastgw.ledger.journal import Journal
+from fastgw.ledger.lost import ended_mark
 from fastgw.ledger.ring import Ring
+from fastgw.ledger.tails import PREFIX
+from fastgw.limit.sweep import LostAttempt, carry_over, sweep
 from fastgw.log import Log
 from fastgw.shm import segment as segments
 from fastgw.shm.place import segment_path, start_time
@@ -39,6 +45,26 @@ REFUSALS_RING = 256 << 10
 SUPERVISOR_RING = 4 << 20  # a CLOSE for every hold of a worker
 
 
+def forget_abandoned(shm_dir: Path) -> None:
+    """Free the shared memory of instances whose data directory was deleted: nobody comes back."""
+    for owner in shm_dir.glob("fastgw-*/owner"):
+        try:
+            if owner.stat().st_uid == os.geteuid() and not os.path.exists(owner.read_bytes()):
+                segment = Segment.attach(owner.with_name("segment"), readonly=True)
+                slots = [segment.worker(slot) for slot in range(segment.workers)]
+                if not any(slot.pid and start_time(slot.pid) == slot.start_time for slot in slots):
+                    shutil.rmtree(owner.parent)
+        except (OSError, ShmError):
+            continue  # another start is at it, or it is none of ours: not our business
+
+
+def ring_path(folder: Path, slot: int | str, lane: str = "main") -> Path:
+    """``ring-00-main``, ``ring-00-refusals``, ``ring-supervisor``: the recorder knows PREFIX."""
+    if isinstance(slot, str):
+        return folder / f"{PREFIX}{slot}"
+    return folder / f"{PREFIX}{slot:02d}-{lane}"
+
+
 class Shared:
     """Made by the supervisor before any fork; workers inherit the mapping."""
 
@@ -53,17 +79,18 @@ class Shared:
     def open(cls, config: Config, data_dir: Path, workers: int) -> Shared:
         """Create what is not there, keep what is. Raises ShmError."""
         path = segment_path(config.shm_dir, data_dir)
+        forget_abandoned(Path(config.shm_dir))
         segment = Segment.create(path, workers=workers)
+        folder = path.parent
+        (folder / "owner").write_bytes(os.fsencode(data_dir.resolve()))
         size = MAIN_RING if workers <= MANY_WORKERS else MAIN_RING // 2
         for slot in range(workers):
-            Ring.open(ring_path(path.parent, slot, "main"), size, slot=slot).close()
-            Ring.open(
-                ring_path(path.parent, slot, "refusals"), REFUSALS_RING, slot=slot,
-                lane=rings.REFUSALS,
-            ).close()
-        own = Ring.open(path.parent / "ring-supervisor", SUPERVISOR_RING, slot=rings.SUPERVISOR)
+            open_ring(ring_path(folder, slot), size, slot).close()
+            refusals = ring_path(folder, slot, "refusals")
+            open_ring(refusals, REFUSALS_RING, slot, rings.REFUSALS).close()
+        own = open_ring(ring_path(folder, "supervisor"), SUPERVISOR_RING, rings.SUPERVISOR)
         segment.adopt(os.getpid(), start_time(os.getpid()))
-        return cls(segment, path.parent, own, on_full=config.on_ledger_full)
+        return cls(segment, folder, own, on_full=config.on_ledger_full)
 
     def describe(self) -> dict[str, object]:
         """For instance.json."""
@@ -75,7 +102,7 @@ class Shared:
         """This process is now the worker of ``slot``."""
         self.segment.claim(slot, os.getpid(), start_time(os.getpid()), generation)
         self._journal = Journal(
-            Ring.attach(ring_path(self.folder, slot, "main"), producer=True),
+            Ring.attach(ring_path(self.folder, slot), producer=True),
             Ring.attach(ring_path(self.folder, slot, "refusals"), producer=True),
             generation=generation,
             worker=slot,
@@ -103,18 +130,96 @@ class Shared:
 
     # --- the supervisor's side -------------------------------------------------------------
 
-    def sweep(self, slot: int, log: Log) -> None:
-        """Go on as the dead worker of ``slot``: settle what it held, close what it had open."""
+    def sweep(self, slot: int, log: Log) -> bool:
+        """Go on as the dead worker of ``slot``: settle what it held, close what it had open.
 
-    def recover(self, log: Log) -> None:
-        """At the start: what the last instance left, as if its workers had died just now."""
+        False: the supervisor's ring is full; what is left is swept by the next call.
+        """
+        return self._sweep(self.segment, slot, log)
+
+    def recover(self, log: Log) -> bool:
+        """At the start: what the last instance left, as if its workers had died just now.
+
+        False: the supervisor's ring is full; drain the rings, then call again.
+        """
+        older = self.segment.replaced
+        for segment in (older, self.segment):
+            for slot in range(segment.workers if segment else 0):
+                if not self._sweep(segment, slot, log):
+                    return False
+        if older is not None:
+            log.note("limits carried over", buckets=carry_over(older, self.segment))
+            self.segment.replaced = None
+        return True
+
+    def forget_old_rings(self) -> None:
+        """Rings of slots that this instance does not have; to be called when they are drained."""
+        mine = {ring_path(self.folder, "supervisor")}
         for slot in range(self.segment.workers):
-            self.sweep(slot, log)
+            mine |= {ring_path(self.folder, slot), ring_path(self.folder, slot, "refusals")}
+        for path in set(self.folder.glob(f"{PREFIX}*")) - mine:
+            path.unlink()
 
     def close(self) -> None:
         """Nothing is posted by the supervisor after this."""
         self.ring.close()
 
+    def _sweep(self, segment: Segment, slot: int, log: Log) -> bool:
+        generation = segment.worker(slot).generation
+        if segment.worker(slot).state == segments.NONE:
+            return True
+        head = self._head_of(slot)
 
-def ring_path(folder: Path, slot: int, lane: str) -> Path:
-    return folder / f"ring-{slot:02d}-{lane}"
+        def close_attempt(lost: LostAttempt) -> None:
+            if 0 < lost.close_sequence < head:
+                return  # the worker had just posted it itself
+            self._post(lost.record())
+
+        try:
+            swept = sweep(segment, slot, now_ns(), close_attempt)
+            if generation:
+                self._post(ended_mark(generation, slot, wall_ns()))
+        except RingFull:
+            segment.set_state(slot, segments.DEAD)
+            log.warning("the supervisor's ring is full: sweep goes on later", slot=slot)
+            return False
+        if swept.holds:
+            log.note("swept", slot=slot, requests=swept.holds, attempts=swept.attempts)
+        return True
+
+    def _post(self, record: bytes) -> None:
+        if not self.ring.post_bytes(record):
+            raise RingFull
+
+    def _head_of(self, slot: int) -> int:
+        try:
+            ring = Ring.attach(ring_path(self.folder, slot), producer=False)
+        except ShmError:
+            return 0  # no ring, so no CLOSE in it: ours is posted, and the ledger keeps one
+        head = ring.head
+        ring.close()
+        return head
+
+
+class RingFull(Exception):
+    """The supervisor's ring takes no more until the recorder has stored some of it."""
+
+
+def ring_path(folder: Path, slot: int | str, lane: str = "main") -> Path:
+    """Of a worker's slot and lane ("main", "refusals"), or of "supervisor"."""
+    name = f"{slot:02d}-{lane}" if isinstance(slot, int) else slot
+    return folder / f"{PREFIX}{name}"
+
+
+def open_ring(path: Path, size: int, slot: int, lane: int = rings.MAIN) -> Ring:
+    """The ring at ``path`` as it is, whatever its size: it may hold records; else a new one.
+
+    A damaged one is put aside under another name, for people. Raises ShmError: no room.
+    """
+    if not path.exists():
+        return Ring.create(path, size, slot=slot, lane=lane)
+    try:
+        return Ring.attach(path, producer=True)
+    except ShmError:
+        path.rename(path.with_name(f"damaged-{path.name}-{wall_ns()}"))
+        return Ring.create(path, size, slot=slot, lane=lane)

@@ -18,11 +18,13 @@ import selectors
 import signal
 import socket
 import time
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fastgw import __version__
+from fastgw.ledger.recorder import Paths
 from fastgw.log import Log
 from fastgw.process import kernel, recorder, worker, zygote
 from fastgw.process.directory import Directory
@@ -39,6 +41,7 @@ if TYPE_CHECKING:
 
 DRAIN_S = 30.0
 STOP_GRACE_S = 2.0  # from the deadline to INT, and from INT to KILL
+SWEEP_AGAIN_S = 0.1
 RECORDER_START_S = 60.0
 RECORDER_STOP_S = 30.0
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD)
@@ -94,13 +97,15 @@ class Supervisor:
         self._shared = Shared.open(config, self._dir.path, self._workers)
         self._open_lines()
         kernel.adopt_orphans()
+        recorder.recover_all(self._shared, self._paths(), self.log)
         self._start_recorder()
-        self._shared.recover(self.log)
+        self._shared.forget_old_rings()
         self._fill(self._zygote)
         for place in self._slots:
             self._fill(place)
         if self._admin_main:
             self._fill(self._admin)
+        self._dir.write_document("policy.json", self._plan.describe())
         self._publish()
 
     def _open_lines(self) -> None:
@@ -129,10 +134,12 @@ class Supervisor:
         deadline = time.monotonic() + RECORDER_START_S
         while self._recorder.state != "ready":
             report = self._lines.read_report()
+            if report and report["kind"] == "failed":
+                raise StartError(report["error"])
             if report:
                 self._on_report(report)
             elif os.waitpid(self._recorder.pid, os.WNOHANG)[0]:
-                raise StartError(f"the ledger in {self._dir.path} cannot be opened; see the log")
+                raise StartError(f"the recorder of {self._dir.path} died; see the log")
             elif time.monotonic() > deadline:
                 self._recorder.kill(signal.SIGKILL)
                 raise StartError("the recorder did not start")
@@ -143,10 +150,15 @@ class Supervisor:
 
     def run(self) -> int:
         """Until told to stop. The exit code of the command."""
-        while not self._finished:
-            for key, _ in self._selector.select(self._timers.wait_s()):
-                key.data()
-            self._timers.run_due()
+        try:
+            while not self._finished:
+                for key, _ in self._selector.select(self._timers.wait_s()):
+                    key.data()
+                self._timers.run_due()
+        except Exception:
+            # The children see the end of the lifeline; the next start recovers what they leave.
+            self.log.error("supervisor failed", error=traceback.format_exc())
+            return 1
         self.log.note("stopped")
         return 0
 
@@ -205,6 +217,7 @@ class Supervisor:
 
     def _fork_zygote(self) -> None:
         channel, far_end = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        channel.setblocking(False)  # a zygote that hangs must not hang us
         self._lines.hold("channel", channel)
         self._lines.hold("channel end", far_end)
         kept = ("channel end", "lifeline_end", "crew", "reports_end", "lock")
@@ -246,7 +259,11 @@ class Supervisor:
     def _be_recorder(self) -> None:
         kernel.name_process("fastgw-recorder")
         log = self._bare_log.bind(process="recorder", pid=os.getpid())
-        recorder.main(self.config, self._dir.path, self._shared, self._lines, log)
+        first = self._recorder.births == 0
+        recorder.main(self._paths(), self._lines, log, first=first)
+
+    def _paths(self) -> Paths:
+        return Paths(self._dir.path, self._shared.folder)
 
     def _be_admin(self) -> None:
         kernel.name_process("fastgw-admin")
@@ -254,26 +271,36 @@ class Supervisor:
         assert self._admin_main and self._admin_socket
         self._admin_main(self.config, self._admin_socket, self._dir.path, self._lines, log)
 
-    def _on_births(self) -> None:
+    def _on_births(self) -> bool:
+        """Takes one birth note; False: none waits, or none will come."""
+        if "channel" not in self._lines:
+            return False  # closed by an event of the same round
         try:
             birth = zygote.read_birth(self._lines["channel"])
+        except BlockingIOError:
+            return False
         except OSError:
             birth = None
         if birth is None:
-            self._selector.unregister(self._lines["channel"])
-            self._lines.close("channel")
-            return
+            self._close_channel()
+            return False
         place = self._slots[birth["slot"]]
         if "pid" not in birth:
             self.log.error("worker not born", slot=place.slot, error=birth["error"])
-            self._vacate(place)
-            return
+            self._vacate(place, place.died())
+            return True
         place.born(birth["pid"])
         self._publish()
         if place.pid in self._early_exits:
             self._bury(place, self._early_exits.pop(place.pid))
         elif self._stopping:
             place.kill(signal.SIGTERM)
+        return True
+
+    def _close_channel(self) -> None:
+        if "channel" in self._lines:
+            self._selector.unregister(self._lines["channel"])
+            self._lines.close("channel")
 
     # --- death -----------------------------------------------------------------------------
 
@@ -300,12 +327,22 @@ class Supervisor:
             self._lose_zygote()
         elif place is self._recorder:
             self._recorder_done = status == 0 and "crew" not in self._lines
-        elif place.is_worker:
-            self._shared.sweep(place.slot, self.log)
-        self._vacate(place)
-
-    def _vacate(self, place: Place) -> None:
         delay_s = place.died()
+        if place.is_worker:
+            self._sweep(place, delay_s)
+        else:
+            self._vacate(place, delay_s)
+
+    def _sweep(self, place: Place, delay_s: float) -> None:
+        """A slot is given away only when its last worker's amounts are settled."""
+        place.state = "down"
+        if not self._shared.sweep(place.slot, self.log):
+            place.state = "sweeping"
+            self._timers.after(SWEEP_AGAIN_S, lambda: self._sweep(place, delay_s))
+            return
+        self._vacate(place, delay_s)
+
+    def _vacate(self, place: Place, delay_s: float) -> None:
         self._publish()
         if not self._stopping or (place is self._recorder and not self._recorder_done):
             self._timers.after(delay_s, lambda: self._refill(place))
@@ -321,14 +358,14 @@ class Supervisor:
 
     def _lose_zygote(self) -> None:
         """Births that were asked for and not told are undone; told ones live on."""
-        if "channel" in self._lines:
-            while self._lines["channel"].recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT):
-                self._on_births()
+        while "channel" in self._lines and self._on_births():
+            pass
+        self._close_channel()
+        self._early_exits.clear()  # no birth is awaited now: these were other people's
         kill_strangers({place.pid for place in (self._recorder, self._admin, *self._slots)})
         for place in self._slots:
             if place.state == "starting" and not place.pid:
-                self._shared.sweep(place.slot, self.log)
-                place.state = "down"
+                self._sweep(place, 0.0)
 
     # --- stop ------------------------------------------------------------------------------
 
@@ -356,11 +393,9 @@ class Supervisor:
             place.kill(signal.SIGKILL)
 
     def _go_on_stopping(self) -> None:
-        if any(place.pid or place.state == "starting" for place in self._slots):
+        if any(place.pid or place.state != "down" for place in self._slots):
             return
-        if "channel" in self._lines:
-            self._selector.unregister(self._lines["channel"])
-            self._lines.close("channel")  # the zygote ends
+        self._close_channel()  # the zygote ends
         if self._zygote.pid:
             return
         if "crew" in self._lines:
@@ -412,7 +447,7 @@ class Supervisor:
             "admin_process": self._admin.describe(),
         }
         try:
-            self._dir.write_instance(instance)
+            self._dir.write_document("instance.json", instance)
         except OSError as error:
             self.log.error("instance.json cannot be written", error=error.strerror)
 

@@ -74,13 +74,13 @@ COUNTERS = {
     "codes_lost": FGW_COUNT_CODES_LOST,
 }
 GAUGES = {
-    "connections": FGW_GAUGE_CONNECTIONS,
-    "requests": FGW_GAUGE_REQUESTS,
-    "streams": FGW_GAUGE_STREAMS,
-    "upstream_connections": FGW_GAUGE_UPSTREAM_CONNECTIONS,
+    "connections_open": FGW_GAUGE_CONNECTIONS,
+    "requests_running": FGW_GAUGE_REQUESTS,
+    "streams_open": FGW_GAUGE_STREAMS,
+    "upstream_open": FGW_GAUGE_UPSTREAM_CONNECTIONS,
     "upstream_idle": FGW_GAUGE_UPSTREAM_IDLE,
-    "buffered_bytes": FGW_GAUGE_BUFFERED_BYTES,
-    "holds": FGW_GAUGE_HOLDS,
+    "bytes_buffered": FGW_GAUGE_BUFFERED_BYTES,
+    "holds_live": FGW_GAUGE_HOLDS,
 }
 HISTOGRAMS = {
     "overhead": FGW_HISTOGRAM_OVERHEAD,

@@ -9,14 +9,14 @@ from fastgw.errors import ShmError
 
 
 def segment_path(shm_dir: str | os.PathLike[str], data_dir: str | os.PathLike[str]) -> Path:
-    """The path for the gateway that owns ``data_dir``: the same for all its processes and tools."""
+    """The path for the gateway that owns ``data_dir``, the same for all its processes."""
     real = os.path.realpath(data_dir)
     name = hashlib.blake2b(os.fsencode(real), digest_size=8).hexdigest()
     return Path(shm_dir) / f"fastgw-{name}" / "segment"
 
 
 def make_folder(path: Path) -> None:
-    """The segment's folder, private to this user; ShmError if it is another's or open to others."""
+    """The segment's folder, private to this user; ShmError if it cannot be that."""
     folder = path.parent
     try:
         folder.mkdir(mode=0o700, exist_ok=True)

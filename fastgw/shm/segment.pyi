@@ -1,5 +1,5 @@
 from os import PathLike
-from typing import NamedTuple
+from typing import NamedTuple, final
 
 LAYOUT: int
 NONE: int
@@ -18,6 +18,7 @@ class WorkerSlot(NamedTuple):
     turns: int
     policy_version: int
 
+@final
 class Segment:
     replaced: Segment | None
     @staticmethod

@@ -27,7 +27,6 @@ from fastgw.native.chunk cimport (
     fgw_chunk_mark,
     fgw_chunk_next,
 )
-from fastgw.native.clock cimport fgw_clock_now_ns
 from fastgw.native.http1 cimport (
     FGW_FRAMING_CHUNKED,
     FGW_FRAMING_LENGTH,
@@ -66,6 +65,8 @@ cdef class Connection(Link):
 
     def __dealloc__(self):
         free(self.partial)
+        if self.receiver is not None:
+            self.receiver.disarm(self)  # the wheel holds no reference: nothing may stay in it
 
     cdef int connect(self, object loop) except -1:
         """Begin to connect. on_connected or on_connect_failed of the receiver follows."""
@@ -82,7 +83,7 @@ cdef class Connection(Link):
         except asyncio.CancelledError:
             self._uncount()
             raise
-        except OSError as error:
+        except Exception as error:  # OSError mostly; UnicodeError of a name that is none
             self._uncount()
             self._refused(connect_code(error), error)
         finally:
@@ -102,7 +103,7 @@ cdef class Connection(Link):
         return 0
 
     cdef int on_open(self) except -1:
-        self.activity_ns = fgw_clock_now_ns()
+        self.activity_ns = self.receiver.look()
         self.state = IDLE
         if self.exchange is None:
             # Whoever asked for it is gone: keep it for the next.
@@ -119,7 +120,7 @@ cdef class Connection(Link):
         self.partial_length = 0
         self.state = AWAIT_HEAD
         fgw_http1_begin(&self.head)
-        self.activity_ns = fgw_clock_now_ns()
+        self.activity_ns = self.receiver.now_ns
         sent = self.send(pieces, count)
         self.sent = sent == 0
         return sent
@@ -131,7 +132,6 @@ cdef class Connection(Link):
             self.resume_read()
             self.state = IDLE
             self.reused = True
-            self.activity_ns = fgw_clock_now_ns()
             self.provider.idle.append(self)
             return 0
         return self.discard()
@@ -147,7 +147,7 @@ cdef class Connection(Link):
     cdef int on_bytes(self, uint8_t *bytes, size_t length) except -1:
         cdef size_t used = 0
         cdef Exchange x = self.exchange
-        self.activity_ns = fgw_clock_now_ns()
+        self.activity_ns = self.receiver.look()
         if self.state == IDLE or self.state == FINISHED or x is None:
             # Bytes that nobody asked for: a second answer, or garbage. Never into the next exchange.
             self.keep = False
@@ -202,14 +202,15 @@ cdef class Connection(Link):
             return 0
         used[0] = <size_t>whole - before
         self.partial_length = 0
-        self._accept_head(base)
+        self._accept_head(base, used[0] < length)
         if before:
             free(self.partial)
             self.partial = NULL
             self.partial_room = 0
         return 1
 
-    cdef int _accept_head(self, const uint8_t *bytes) except -1:
+    cdef int _accept_head(self, const uint8_t *bytes, bint more) except -1:
+        """``more``: bytes of the same read follow it."""
         cdef Exchange x
         if self.head.interim:
             # 100, 103 …: the gateway's own business; the final head follows.
@@ -223,6 +224,8 @@ cdef class Connection(Link):
         self.remaining = 0
         if self.head.framing == FGW_FRAMING_NONE:
             self.state = BODY_LENGTH
+            if more:
+                self.keep = False  # no body was to come: it would be read as the next answer
         elif self.head.framing == FGW_FRAMING_LENGTH:
             self.state = BODY_LENGTH
             self.remaining = <uint64_t>self.head.content_length
@@ -277,9 +280,12 @@ cdef class Connection(Link):
             if self.exchange is x:
                 self._lost(CODE_UPSTREAM_MALFORMED, None)
             return 0
-        self.receiver.on_raw(
-            x, bytes, self.chunk.plain_to, code == FGW_CHUNK_END and self.chunk.plain_to == at
-        )
+        if self.chunk.plain_from == 0 and self.chunk.plain_to:
+            # The read begins with whole plain chunks: they may leave as they came.
+            self.receiver.on_raw(
+                x, bytes, self.chunk.plain_to,
+                code == FGW_CHUNK_END and self.chunk.plain_to == at,
+            )
         if code == FGW_CHUNK_END:
             if at < length:
                 self.keep = False

@@ -1,4 +1,4 @@
-"""The chunked coding as Python sees it: for tests and cold code. The hot path uses fgw_chunk itself."""
+"""The chunked coding as tests and cold code see it; the hot path uses fgw_chunk itself."""
 
 import cython
 from libc.stdint cimport int32_t, uint8_t, uint32_t
@@ -30,7 +30,7 @@ cdef class Chunks:
         fgw_chunk_begin(&self.chunk)
 
     def feed(self, bytes read not None):
-        """(verdict, pieces of data, bytes consumed): verdict is 0 at the end, -1 invalid, -2 more."""
+        """(verdict, pieces of data, bytes consumed); verdict: 0 end, -1 invalid, -2 more."""
         cdef uint32_t pos = 0
         cdef fgw_span span
         cdef int32_t got

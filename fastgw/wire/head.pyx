@@ -1,4 +1,4 @@
-"""Heads of HTTP/1.1 messages as Python sees them: for tests and cold code. The hot path uses fgw_head itself."""
+"""Heads of HTTP/1.1 messages as tests and cold code see them; the hot path uses fgw_head."""
 
 import cython
 from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
@@ -62,7 +62,7 @@ cdef class Head:
         fgw_http1_begin(&self.head)
 
     def request(self, buffer):
-        """Bytes of the request head (> 0), -2 if incomplete, -1 if invalid: see error and status."""
+        """Bytes of the request head (> 0), -2 incomplete, -1 invalid: see error and status."""
         return self._parse(buffer, -1)
 
     def response(self, buffer, method="GET"):

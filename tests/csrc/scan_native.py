@@ -7,7 +7,12 @@ import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-SOURCES = ["fgw_json.c", "fgw_json_string.c", "fgw_json_number.c", "fgw_sse.c", "fgw_hash.c"]
+SOURCES = [
+    *ROOT.glob("csrc/fgw_json*.c"),
+    *ROOT.glob("csrc/fgw_dialect*.c"),
+    ROOT / "csrc/fgw_sse.c",
+    ROOT / "csrc/fgw_hash.c",
+]
 STRICT = ["-std=c11", "-O2", "-Wall", "-Wextra", "-Wconversion", "-Wshadow", "-Werror"]
 
 
@@ -19,12 +24,13 @@ def library() -> ctypes.CDLL:
     subprocess.run(
         ["gcc", *STRICT, "-fsanitize=undefined", "-fsanitize-undefined-trap-on-error", "-shared",
          "-fPIC", "-I", ROOT / "csrc", "-o", target, Path(__file__).with_name("scan_shim.c"),
-         *(ROOT / "csrc" / name for name in SOURCES)],
+         *SOURCES],
         check=True,
     )  # fmt: skip
     loaded = ctypes.CDLL(str(target))
     loaded.folder = folder  # removed with the library
     loaded.shim_json_new.restype = ctypes.c_void_p
+    loaded.shim_spec_edge.restype = ctypes.c_char_p
     loaded.shim_json_text.restype = ctypes.c_void_p
     loaded.shim_sse_feed.restype = ctypes.c_size_t
     loaded.shim_sse_size.restype = ctypes.c_size_t
@@ -34,20 +40,22 @@ def library() -> ctypes.CDLL:
 
 
 TYPES = ["absent", "null", "false", "true", "number", "string", "object", "array"]
-IGNORE, TEXT, BINARY, DATA_URL, REMOTE = range(5)
+IGNORE, TEXT, BINARY, URL, REMOTE = range(5)
 ONCE, STICKY, KEYS_TEXT = 1, 2, 4
 NO_SLOT = 0xFF
 
 
 class Scan:
-    """One JSON scan over a spec that the test gives as nodes {number: {...}} (node 1 is the root)."""
+    """One JSON scan over a spec that the test gives as nodes {number: {...}} (node 1 is the
+    root)."""
 
     def __init__(self, nodes: dict, rooms: dict | None = None):
         self.lib = library()
         self.shim = ctypes.c_void_p(self.lib.shim_json_new())
         for number, node in nodes.items():
             self.lib.shim_json_node(
-                self.shim, number, node.get("slot", NO_SLOT), node.get("text", 0), node.get("flags", 0),
+                self.shim, number, node.get("slot", NO_SLOT), node.get("text", 0),
+                node.get("flags", 0),
                 node.get("other", 0), node.get("element", 0),
             )  # fmt: skip
             for key, to in node.get("edges", {}).items():
@@ -77,10 +85,14 @@ class Scan:
     def slot(self, slot: int) -> dict:
         out = (ctypes.c_int64 * 6)()
         self.lib.shim_json_slot(self.shim, slot, out)
-        return dict(zip(("start", "end", "number", "count", "copied", "inexact"), out, strict=True))
+        return dict(
+            zip(("start", "end", "number", "count", "copied", "inexact"), out, strict=True)
+        )
 
     def text(self, slot: int) -> bytes:
-        return ctypes.string_at(self.lib.shim_json_text(self.shim, slot), self.slot(slot)["copied"])
+        return ctypes.string_at(
+            self.lib.shim_json_text(self.shim, slot), self.slot(slot)["copied"]
+        )
 
     def sums(self) -> dict:
         out = (ctypes.c_uint64 * 5)()
@@ -100,7 +112,7 @@ class EventReader:
         self.lib = library()
         self.state = ctypes.create_string_buffer(self.lib.shim_sse_size())
         self.open_kind: str | None = None  # the field whose value is being read
-        self.value = self.data = self.name = b""
+        self.value = self.text = self.name = b""
         self.id_buffer = self.last_id = ""
         self.retry: int | None = None
         self.events: list[dict] = []
@@ -126,17 +138,17 @@ class EventReader:
         if fresh or kind in ("join", "end"):
             self._close_field()
         if kind == "join":
-            self.data += b"\n"
+            self.text += b"\n"
         elif kind == "data":
-            self.data += value
+            self.text += value
         elif kind == "end":
             self.last_id = self.id_buffer
             self.ends.append((end, dispatch))
             if dispatch:
                 name = self.name.decode("utf-8", "replace") or "message"
-                data = self.data.decode("utf-8", "replace")
-                self.events.append({"event": name, "data": data, "id": self.last_id})
-            self.data = self.name = b""
+                text = self.text.decode("utf-8", "replace")
+                self.events.append({"event": name, "data": text, "id": self.last_id})
+            self.text = self.name = b""
         else:
             self.open_kind = kind
             self.value += value

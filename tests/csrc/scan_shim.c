@@ -1,10 +1,36 @@
 /* What the tests of the scanners call through ctypes: structs stay opaque to Python. */
+#define _GNU_SOURCE
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
+#include "fgw_dialect_anthropic.h"
+#include "fgw_dialect_anthropic_answer.h"
+#include "fgw_dialect_openai.h"
+#include "fgw_dialect_openai_answer.h"
 #include "fgw_hash.h"
 #include "fgw_json.h"
 #include "fgw_sse.h"
+
+/* A copy of the bytes that ends where a page without access begins: reading one byte too many
+ * kills the test. */
+static const uint8_t *guarded(const uint8_t *bytes, size_t length)
+{
+    enum { BLOCK = 1 << 24, PAGE = 4096 };
+    static uint8_t *block;
+
+    if (!block) {
+        block = mmap(NULL, BLOCK + PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+                     -1, 0);
+        if (block == MAP_FAILED || mprotect(block + BLOCK, PAGE, PROT_NONE))
+            abort();
+    }
+    if (length > BLOCK)
+        abort();
+    if (length)
+        memcpy(block + BLOCK - length, bytes, length);
+    return block + BLOCK - length;
+}
 
 /* ---- JSON: a spec that the test describes edge by edge ---- */
 
@@ -33,7 +59,8 @@ struct shim_json *shim_json_new(void)
 
 void shim_json_free(struct shim_json *shim) { free(shim); }
 
-void shim_json_node(struct shim_json *shim, unsigned node, int slot, int text, int flags, int other,
+void shim_json_node(struct shim_json *shim, unsigned node, int slot, int text, int flags,
+                    int other,
                     int element)
 {
     shim->nodes[node].slot = (uint8_t)slot;
@@ -43,12 +70,14 @@ void shim_json_node(struct shim_json *shim, unsigned node, int slot, int text, i
     shim->nodes[node].element = (uint8_t)element;
 }
 
-void shim_json_edge(struct shim_json *shim, unsigned from, const char *key, int length, unsigned to)
+void shim_json_edge(struct shim_json *shim, unsigned from, const char *key, int length,
+                    unsigned to)
 {
     unsigned index = shim->nodes[from].edge_count++;
     memcpy(shim->keys[from][index], key, (size_t)length);
     shim->edges[from][index].key = shim->keys[from][index];
     shim->edges[from][index].key_length = (uint8_t)length;
+    shim->edges[from][index].first = (uint8_t)key[0];
     shim->edges[from][index].node = (uint8_t)to;
 }
 
@@ -60,15 +89,9 @@ void shim_json_room(struct shim_json *shim, unsigned slot, unsigned at, unsigned
 
 void shim_json_init(struct shim_json *shim) { fgw_json_init(&shim->json, &shim->spec, 1); }
 
-/* Feeds `length` bytes from a block that ends with them, so that a sanitizer sees over-reads. */
 int shim_json_feed(struct shim_json *shim, const uint8_t *bytes, size_t length)
 {
-    uint8_t *block = malloc(length ? length : 1);
-    if (length)
-        memcpy(block, bytes, length);
-    int code = fgw_json_feed(&shim->json, block, length);
-    free(block);
-    return code;
+    return fgw_json_feed(&shim->json, guarded(bytes, length), length);
 }
 
 int shim_json_end(struct shim_json *shim) { return fgw_json_end(&shim->json); }
@@ -111,9 +134,7 @@ size_t shim_sse_feed(struct fgw_sse *sse, const uint8_t *bytes, size_t length, u
 {
     struct fgw_sse_piece piece;
     size_t at = 0, used = 0;
-    uint8_t *block = malloc(length ? length : 1);
-    if (length)
-        memcpy(block, bytes, length);
+    const uint8_t *block = guarded(bytes, length);
     while (fgw_sse_next(sse, block, length, &at, &piece) != FGW_SSE_MORE) {
         uint32_t numbers[2] = {(uint32_t)piece.length, (uint32_t)at};
         log[used++] = piece.kind;
@@ -125,7 +146,6 @@ size_t shim_sse_feed(struct fgw_sse *sse, const uint8_t *bytes, size_t length, u
             memcpy(log + used, piece.bytes, piece.length);
         used += piece.length;
     }
-    free(block);
     return used;
 }
 
@@ -145,4 +165,53 @@ uint64_t shim_sse_count(const uint8_t *bytes, size_t length, size_t read)
             sum += kind == FGW_SSE_DATA ? piece.length : 0;
     }
     return sum;
+}
+
+/* ---- the dialects' own specs, field by field ---- */
+
+static const struct fgw_json_spec *spec_of(unsigned which)
+{
+    const struct fgw_json_spec *const all[] = {&fgw_openai_ask, &fgw_openai_answer,
+                                               &fgw_anthropic_ask, &fgw_anthropic_answer};
+    return all[which];
+}
+
+/* nodes, slots */
+void shim_spec_sizes(unsigned which, int out[2])
+{
+    out[0] = spec_of(which)->node_count;
+    out[1] = spec_of(which)->slot_count;
+}
+
+/* edges, other, element, slot, text, flags */
+void shim_spec_node(unsigned which, unsigned node, int out[6])
+{
+    const struct fgw_json_node *from = &spec_of(which)->nodes[node];
+    const int values[6] = {from->edge_count, from->other, from->element,
+                           from->slot,       from->text,  from->flags};
+    memcpy(out, values, sizeof values);
+}
+
+/* The key of an edge; where it leads in `*to`. */
+const char *shim_spec_edge(unsigned which, unsigned node, unsigned edge, int *to, int *length)
+{
+    const struct fgw_json_edge *from = &spec_of(which)->nodes[node].edges[edge];
+    *to = from->node;
+    *length = from->key_length;
+    return from->key;
+}
+
+void shim_spec_room(unsigned which, unsigned slot, int out[2])
+{
+    out[0] = spec_of(which)->rooms[slot].at;
+    out[1] = spec_of(which)->rooms[slot].room;
+}
+
+/* The longest word of a spec, 0 if it has none. */
+int shim_spec_longest_word(unsigned which)
+{
+    size_t longest = 0;
+    for (const char *const *word = spec_of(which)->words; word && *word; word++)
+        longest = strlen(*word) > longest ? strlen(*word) : longest;
+    return (int)longest;
 }

@@ -1,7 +1,7 @@
 """Hashes: SHA-256 against hashlib, SipHash-2-4 against a plain reading of the paper.
 
-Method: every length up to several blocks and random longer ones; the reference for SipHash below is
-checked itself against the vector that the paper prints.
+Method: every length up to several blocks and random longer ones; the reference for SipHash below
+is checked itself against the vector that the paper prints.
 """
 
 import ctypes

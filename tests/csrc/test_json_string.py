@@ -32,7 +32,7 @@ def test_every_cut_gives_the_same_text():
     rng = random.Random(SEED)
     scan = Scan({1: {"element": 2}, 2: {"slot": 0, "text": TEXT}}, {0: (3, 12)})
     for _ in range(60):
-        text = "".join(rng.choices("ab\"\\\u00e9\u07ff\u0800\uffff\U00010000\U0010ffff~", k=8))
+        text = "".join(rng.choices('ab"\\\u00e9\u07ff\u0800\uffff\U00010000\U0010ffff~', k=8))
         document = encode(text, rng)
         for at in range(len(document) + 1):
             assert scan.read(document[:at], document[at:]) == 0

@@ -57,10 +57,12 @@ def test_a_header_that_cannot_stand_alone_or_twice_is_caught(tmp_path, header):
 
 
 def test_two_headers_that_give_one_name_two_meanings_are_caught(tmp_path):
-    header = "#ifndef FGW_X_H\n#define FGW_X_H\nstruct fgw_y { int b; };\nint fgw_x(int a);\n#endif\n"
+    header = ("#ifndef FGW_X_H\n#define FGW_X_H\nstruct fgw_y { int b; };\nint fgw_x(int a);\n"
+              "#endif\n")
     body = "int fgw_x(int a) { return a; }\n"
     assert made_up(tmp_path, body, header) == []
-    (tmp_path / "csrc/fgw_z.h").write_text(header.replace("FGW_X", "FGW_Z").replace("int b", "long b"))
+    other = header.replace("FGW_X", "FGW_Z").replace("int b", "long b")
+    (tmp_path / "csrc/fgw_z.h").write_text(other)
 
     assert "redefinition" in "\n".join(kernels.faults(tmp_path / "csrc", tmp_path))
 

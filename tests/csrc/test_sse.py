@@ -1,8 +1,8 @@
 """SSE scanner: exact by WHATWG wherever the input is cut, and linear however long a line is.
 
-Method: the published cases (../shared/vectors/sse.jsonl, where present) and a few of our own are fed
-whole, byte by byte, at every two-way cut and at random cuts; the pieces are put together by a reader
-that knows only the rules of event assembly.
+Method: the published cases (../shared/vectors/sse.jsonl, where present) and a few of our own are
+fed whole, byte by byte, at every two-way cut and at random cuts; the pieces are put together by a
+reader that knows only the rules of event assembly.
 """
 
 import base64

@@ -1,6 +1,7 @@
 """Goal: each fault that x-mock can ask for is on the wire as asked.py says, and is billed rightly.
 
-Method: raw sockets, because most of these answers are what client libraries refuse to show.
+Method: raw sockets (with paces and delays by mock/pacer), because most of these answers are what
+client libraries refuse to show.
 """
 
 import gzip

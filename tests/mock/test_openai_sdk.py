@@ -1,7 +1,8 @@
 """Goal: the unmodified openai SDK takes every answer of the mock, and the books agree with it.
 
 Method: the official client against the mock itself, streamed and not; each test compares the
-SDK's own usage objects with `GET /books`.
+SDK's own usage objects with `GET /books`. Shows the shapes of mock/openai_chat,
+mock/openai_responses and mock/openai_other.
 """
 
 import json

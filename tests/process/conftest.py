@@ -125,6 +125,7 @@ def start(tmp_path):
 
     yield begin
     for instance in started:
+        print(instance.log)  # pytest shows it where a test failed
         if instance.process.poll() is None:
             instance.process.kill()
             instance.process.wait()

@@ -10,9 +10,9 @@ import socket
 import sys
 from types import SimpleNamespace
 
-from fastgw.config.model import Admin, Config, Listen
+from fastgw.config.model import Admin, Config, Listen, Provider
 from fastgw.log import Log, complain
-from fastgw.process.refusal import StartError
+from fastgw.errors import FastgwError
 from fastgw.process.supervisor import Supervisor
 
 
@@ -70,11 +70,21 @@ class EchoPort:
             connection.transport.abort()
 
 
+PROVIDER = Provider(
+    "nobody", "openai", "http://127.0.0.1:9/v1", tls=False, host="127.0.0.1", port=9,
+    prefix="/v1", keys=(),
+)
+
+
+def broken(worker):
+    raise RuntimeError("cannot start")
+
+
 def main(arguments: dict) -> int:
     wanted = SimpleNamespace(**arguments)
     config = Config(
         file="",
-        providers=(),
+        providers=(PROVIDER,),
         listen=Listen(port=arguments.get("port", 0), workers=arguments.get("workers", 2)),
         admin=Admin(port=arguments.get("admin_port", 0)),
         data_dir=wanted.data_dir,
@@ -85,12 +95,12 @@ def main(arguments: dict) -> int:
         config,
         admin_main=None,
         log=Log(),
-        serve=EchoPort,
+        serve=broken if arguments.get("broken") else EchoPort,
         drain_s=arguments.get("drain_s", 5.0),
     )
     try:
         supervisor.start()
-    except StartError as refusal:
+    except FastgwError as refusal:
         complain(str(refusal))
         return 2
     return supervisor.run()

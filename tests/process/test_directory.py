@@ -112,8 +112,8 @@ def test_the_instance_is_replaced_whole(tmp_path):
     directory = Directory.open(tmp_path / "made" / "below")
     assert read_instance(directory.path) is None
 
-    directory.write_instance({"pid": 1})
-    directory.write_instance({"pid": 2})
+    directory.write_document("instance.json", {"pid": 1})
+    directory.write_document("instance.json", {"pid": 2})
 
     assert read_instance(directory.path) == {"pid": 2}
     assert sorted(os.listdir(directory.path)) == ["generation", "instance.json", "lock"]

@@ -15,6 +15,29 @@ from fastgw.wire.head import Head
 
 VECTORS = Path(__file__).resolve().parents[2] / ".." / "shared" / "vectors"
 
+# What the OpenAI Python SDK sends.
+SDK = (
+    b"POST /v1/chat/completions HTTP/1.1\r\n"
+    b"Host: 127.0.0.1:8080\r\n"
+    b"Accept-Encoding: gzip, deflate, br, zstd\r\n"
+    b"Connection: keep-alive\r\n"
+    b"Accept: application/json\r\n"
+    b"Content-Type: application/json\r\n"
+    b"User-Agent: OpenAI/Python 2.8.1\r\n"
+    b"X-Stainless-Lang: python\r\n"
+    b"X-Stainless-Package-Version: 2.8.1\r\n"
+    b"X-Stainless-OS: Linux\r\n"
+    b"X-Stainless-Arch: x64\r\n"
+    b"X-Stainless-Runtime: CPython\r\n"
+    b"X-Stainless-Runtime-Version: 3.11.2\r\n"
+    b"Authorization: Bearer sk-fastgw-0123456789abcdefghijklmnopqrstuvwxyz\r\n"
+    b"X-Stainless-Async: false\r\n"
+    b"x-stainless-retry-count: 0\r\n"
+    b"x-stainless-read-timeout: 600\r\n"
+    b"Content-Length: 84\r\n"
+    b"\r\n"
+)
+
 
 def vectors(name):
     """Rows of ../shared/vectors/NAME, with `raw`; none where the vectors are absent."""
@@ -58,8 +81,8 @@ class Series:
     """Feed bytes; read `messages` (complete ones), `verdict` and `error`.
 
     verdict: "more" (in a message), "idle" (between two), "closed" (the last message ended the
-    connection: what follows is ignored), "until close" (response), "reject", "policy" (well-formed,
-    but this gateway refuses it).
+    connection: what follows is ignored), "until close" (response), "reject", "policy" (it is
+    well-formed, but this gateway refuses it).
     """
 
     request_method: str | None = None  # of the responses; None: the series is of requests
@@ -67,11 +90,12 @@ class Series:
     verdict: str = "idle"
     error: str | None = None
     status: int = 0
+    ignored: int = 0  # bytes behind the last message of a connection
 
     def __post_init__(self):
         self._buffer = bytearray()
         self._head = Head()
-        self._current = None
+        self.current = None  # a message whose body is still to come
         self._chunks = None
         self._left = 0
 
@@ -83,7 +107,7 @@ class Series:
             pass
 
     def _turn(self):
-        if self._current is None:
+        if self.current is None:
             return self._read_head()
         return self._read_body()
 
@@ -98,35 +122,37 @@ class Series:
         if read == -1:
             self.status = self._head.status
             self.error = self._head.error
-            self.verdict = "policy" if self.error in POLICY else "reject"
+            is_policy = self.request_method is None and self.error in POLICY
+            self.verdict = "policy" if is_policy else "reject"
             return False
         del self._buffer[:read]
         head = self._head
         line = (head.method, head.target, head.path, head.query, head.authority, head.minor)
         if self.request_method is not None:
             line = (head.minor, head.status, head.reason)
-        self._current = Message(line, head.fields(), head.framing, head.keep_alive)
+        self.current = Message(line, head.fields(), head.framing, head.keep_alive)
         self._left = head.content_length or 0
         self._chunks = Chunks()
         interim = head.interim
         self._head.begin()
-        if interim or self._current.framing == "none":
+        if interim or self.current.framing == "none":
             self._complete(interim)
         return True
 
     def _complete(self, interim=False):
-        self.messages.append(self._current)
-        over = not interim and (self.request_method is not None or not self._current.keep_alive)
+        self.messages.append(self.current)
+        over = not interim and (self.request_method is not None or not self.current.keep_alive)
         self.verdict = "closed" if over else "idle"
-        self._current = None
+        self.current = None
         if over:
+            self.ignored = len(self._buffer)
             self._buffer.clear()
 
     def _read_body(self):
-        framing = self._current.framing
+        framing = self.current.framing
         if framing == "close":
             self.verdict = "until close"
-            self._current.body += bytes(self._buffer)
+            self.current.body += bytes(self._buffer)
             self._buffer.clear()
             return False
         if framing == "length":
@@ -139,7 +165,7 @@ class Series:
         return self._took(used, b"".join(pieces), verdict == 0)
 
     def _took(self, used, piece, complete):
-        self._current.body += piece
+        self.current.body += piece
         del self._buffer[:used]
         if complete:
             self._complete()
@@ -147,7 +173,7 @@ class Series:
 
     def said(self):
         """Everything that may not depend on how the bytes were cut."""
-        body = self._current.body if self._current else None
+        body = self.current.body if self.current else None
         return self.messages, self.verdict, self.error, self.status, body
 
 

@@ -1,8 +1,9 @@
 """Framing cases that we did not write: 789 requests, 87 responses from a dozen test suites.
 
-Method: each is read whole, byte by byte, and cut in two at every offset; what is said must be the same.
-Then it is held against the row's expectation. A 501, 405, 414, 417 or 431 is an answer to a message that
-is well-formed ("policy"), where the row allows one; a `reject` row is refused by either.
+Method: each is read whole, byte by byte, and cut in two at every offset; what is said must be the
+same. Then it is held against the row's expectation. A 501, 405, 414, 417 or 431 is an answer to a
+message that is well-formed ("policy"), where the row allows one; a `reject` row is refused by
+either.
 """
 
 import base64
@@ -14,8 +15,8 @@ from tests.wire.series import needs_vectors, read_bytewise, read_cut, read_whole
 REQUESTS = vectors("requests.jsonl")
 RESPONSES = vectors("responses.jsonl")
 
-# The one `accept` row that we refuse: a body in a transfer coding that nobody here can take off would
-# reach the client as if it were plain (RFC 9112 6.1: a recipient has to decode it).
+# The one `accept` row that we refuse: a body in a transfer coding that nobody here can take off
+# would reach the client as if it were plain (RFC 9112 6.1: a recipient has to decode it).
 REFUSED_RESPONSES = {"resp-110"}
 
 # Long rows are cut at fewer places: what matters happens near the ends of lines.

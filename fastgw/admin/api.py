@@ -1,0 +1,173 @@
+"""The admin API: what runs, what was decided, what was spent. Reads; changes nothing but drain."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from prometheus_client import CONTENT_TYPE_LATEST
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from fastgw.admin import openapi
+from fastgw.admin.levels import live_limits
+from fastgw.admin.metrics import Metrics
+from fastgw.admin.moments import since_ns
+from fastgw.admin.refusal import answer, refuse
+from fastgw.admin.token import TokenGate
+from fastgw.config import canonical_content
+from fastgw.errors import FastgwError, LedgerError, ShmError
+from fastgw.explain.text import complete
+from fastgw.ledger import query
+from fastgw.process.directory import read_document, read_instance
+
+if TYPE_CHECKING:
+    from fastgw.config import Config
+    from fastgw.log import Log
+
+ROWS_MAX = 1000
+
+
+def make_app(config: Config, data_dir: Path, log: Log) -> Starlette:
+    """The application of one instance; its supervisor is this process's parent."""
+    token = config.admin.token.reveal() if config.admin.token else None
+    api = Api(config, data_dir, log)
+    return Starlette(
+        routes=[Route(path, call, methods=[method]) for method, path, call in api.routes()],
+        middleware=[Middleware(TokenGate, token=token)],
+        exception_handlers={
+            HTTPException: _http_error,
+            ValueError: _bad_request,
+            LedgerError: _unavailable,
+            ShmError: _unavailable,
+            FastgwError: _bad_request,
+            Exception: _defect(log),
+        },
+    )
+
+
+class Api:
+    """Each method answers one route; all but drain may run in a thread."""
+
+    def __init__(self, config: Config, data_dir: Path, log: Log) -> None:
+        self._config = config
+        self._data_dir = data_dir
+        self._log = log
+        self._metrics = Metrics(data_dir)
+        self._supervisor = os.getppid()
+
+    def routes(self) -> list[tuple[str, str, Callable[[Request], Response]]]:
+        return [
+            ("GET", "/healthz", self.healthz),
+            ("GET", "/readyz", self.readyz),
+            ("GET", "/metrics", self.metrics),
+            ("GET", "/api/usage", self.usage),
+            ("GET", "/api/decisions", self.decisions),
+            ("GET", "/api/decisions/{request_id}", self.decision),
+            ("GET", "/api/limits", self.limits),
+            ("GET", "/api/config", self.config),
+            ("POST", "/api/reload", self.reload),
+            ("POST", "/api/drain", self.drain),
+            ("GET", "/openapi.json", self.openapi),
+        ]
+
+    def healthz(self, request: Request) -> Response:
+        return answer({"status": "ok"})
+
+    def readyz(self, request: Request) -> Response:
+        """200 when every worker serves and somebody records; else 503 with what is missing."""
+        state = read_instance(self._data_dir) or {}
+        missing = [
+            f"worker {worker['slot']}" for worker in state.get("workers", ())
+            if worker["state"] != "ready"
+        ]
+        if state.get("recorder", {}).get("state") != "ready":
+            missing.append("recorder")
+        if state.get("state") != "ready":
+            missing.append(f"instance is {state.get('state', 'starting')}")
+        if missing:
+            return answer({"status": "not ready", "missing": missing}, 503)
+        return answer({"status": "ready", "workers": len(state["workers"])})
+
+    def metrics(self, request: Request) -> Response:
+        return Response(self._metrics.exposition(), headers={"content-type": CONTENT_TYPE_LATEST})
+
+    def usage(self, request: Request) -> Response:
+        wanted = request.query_params
+        by = [name for name in wanted.get("by", "").split(",") if name]
+        until = since_ns(wanted["until"]) if "until" in wanted else None
+        labels = (read_document(self._data_dir / "policy.json") or {}).get("labels", ())
+        since = since_ns(wanted.get("since", "24h"))
+        return answer(query.usage(self._data_dir, since, until, by, labels))
+
+    def decisions(self, request: Request) -> Response:
+        wanted = request.query_params
+        verdict = wanted.get("verdict")
+        if verdict not in (None, "allow", "deny"):
+            raise ValueError("verdict is allow or deny")
+        limit = int(wanted.get("limit", 100))
+        if not 1 <= limit <= ROWS_MAX:
+            raise ValueError(f"limit is 1 to {ROWS_MAX}")
+        since = since_ns(wanted.get("since", "1h"))
+        found = query.decisions(self._data_dir, verdict=verdict, since_ns=since, limit=limit)
+        return answer([complete(one) for one in found])
+
+    def decision(self, request: Request) -> Response:
+        request_id = request.path_params["request_id"]
+        found = query.wait_for_decision(self._data_dir, request_id)
+        if found is None:
+            return refuse(404, "not_found", f"no request {request_id} in the ledger")
+        return answer(complete(found))
+
+    def limits(self, request: Request) -> Response:
+        wanted = request.query_params
+        return answer(live_limits(self._data_dir, name=wanted.get("name"), key=wanted.get("key")))
+
+    def config(self, request: Request) -> Response:
+        content = canonical_content(self._config)
+        return answer({"file": self._config.file, "version": self._config.version, **content})
+
+    def reload(self, request: Request) -> Response:
+        return refuse(501, "not_supported", "reload is not supported yet: restart the instance")
+
+    def drain(self, request: Request) -> Response:
+        """The supervisor is asked as by TERM; this process ends last."""
+        if os.getppid() != self._supervisor:
+            return refuse(503, "unavailable", "the supervisor is gone; its processes are ending")
+        self._log.note("drain asked for over the admin port")
+        os.kill(self._supervisor, signal.SIGTERM)
+        return answer({"status": "draining"}, 202)
+
+    def openapi(self, request: Request) -> Response:
+        return answer(openapi.document())
+
+
+async def _http_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    code = {404: "not_found", 405: "method_not_allowed"}.get(error.status_code, "refused")
+    refused = refuse(error.status_code, code, f"{request.method} {request.url.path}: {error.detail}")
+    refused.headers.update(error.headers or {})
+    return refused
+
+
+async def _bad_request(request: Request, error: Exception) -> Response:
+    return refuse(400, "invalid", str(error))
+
+
+async def _unavailable(request: Request, error: Exception) -> Response:
+    return refuse(503, "unavailable", str(error))
+
+
+def _defect(log: Log) -> Callable[[Request, Exception], Any]:
+    async def defect(request: Request, error: Exception) -> Response:
+        log.error("admin request failed", path=request.url.path, error=repr(error))
+        return refuse(500, "internal", "a defect of the gateway; its log says more")
+
+    return defect

@@ -1,0 +1,97 @@
+"""Live buckets of an instance: the words of the segment with the names that the ledger knows."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from fastgw.clock import now_ns
+from fastgw.errors import LedgerError, ShmError
+from fastgw.ledger.query import Ledger
+from fastgw.ledger.records import NAME_BUCKET
+from fastgw.ledger.schema import unsigned
+from fastgw.limit import peek
+from fastgw.limit.limits import UNITS
+from fastgw.process.directory import read_document, read_instance
+from fastgw.shm.segment import Segment
+
+_UNIT_NAMES = {number: name for name, number in UNITS.items()}
+
+
+def live_limits(
+    data_dir: Path, *, name: str | None = None, key: str | None = None
+) -> list[dict[str, Any]]:
+    """One row a bucket in use, by name and key. Raises ShmError where no instance ran this boot.
+
+    ``key`` matches a bucket whose key is it, or has it among its parts.
+    """
+    instance = read_instance(data_dir)
+    if instance is None:
+        raise ShmError(f"{data_dir}: no instance ever ran here")
+    segment = Segment.attach(instance["segment"], readonly=True)
+    named = _bucket_names(data_dir)
+    capacities = _capacities(data_dir)
+    now = now_ns()
+    rows = [
+        _row(segment, entry, named.get(entry.identity, {}), capacities, now)
+        for entry in peek.entries(segment)
+    ]
+    found = [
+        row
+        for row in rows
+        if row is not None
+        and (name is None or row["name"] == name)
+        and (key is None or key == row["key"] or key in row["key"].split(", "))
+    ]
+    return sorted(found, key=lambda row: (row["name"], row["key"]))
+
+
+def _row(
+    segment: Segment,
+    entry: peek.Entry,
+    named: dict[str, Any],
+    capacities: dict[tuple[Any, ...], int],
+    now: int,
+) -> dict[str, Any] | None:
+    row: dict[str, Any] = {
+        "name": named.get("name", f"?{entry.identity[0]:016x}"),
+        "key": ", ".join(map(str, named.get("key", ()))),
+        "unit": named.get("unit", _UNIT_NAMES.get(entry.unit, "?")),
+        "enforced": named.get("enforced", True),
+        "used": None, "held": None, "limit": None, "reset_ms": None,
+    }
+    if not named:
+        return row  # its name was lost, and with it what the word is worth
+    # The capacity now in force, not that of when the bucket was first used.
+    capacity = capacities.get(_identity(named), named["limit"])
+    level = peek.level(segment, entry, capacity, named["period_ns"], now)
+    if level is None:
+        return None  # evicted meanwhile: it was full
+    return row | {
+        "used": level.used,
+        "held": level.held,
+        "limit": capacity,
+        "reset_ms": -(-level.reset_ns // 1_000_000),
+    }
+
+
+def _identity(limit: dict[str, Any]) -> tuple[Any, ...]:
+    return tuple(limit[part] for part in ("name", "unit", "algorithm", "period_ns", "enforced"))
+
+
+def _capacities(data_dir: Path) -> dict[tuple[Any, ...], int]:
+    policy = read_document(data_dir / "policy.json") or {"limits": []}
+    return {_identity(limit): limit["capacity"] for limit in policy["limits"]}
+
+
+def _bucket_names(data_dir: Path) -> dict[tuple[int, int], dict[str, Any]]:
+    try:
+        with Ledger(data_dir) as ledger:
+            rows = ledger.names(NAME_BUCKET)
+    except LedgerError:
+        return {}  # nothing recorded yet
+    return {
+        (unsigned(hash0), unsigned(hash1)): orjson.loads(text) for _, hash0, hash1, text in rows
+    }

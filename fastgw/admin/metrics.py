@@ -1,0 +1,221 @@
+"""/metrics: the segment's counters summed over workers, and how the tree and the ledger are.
+
+Nothing is kept here: every scrape reads the words that the processes write anyway.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    Metric,
+)
+
+from fastgw import __version__
+from fastgw.clock import now_ns
+from fastgw.errors import FastgwError
+from fastgw.ledger.query import Ledger
+from fastgw.ledger.ring import Ring
+from fastgw.ledger.tails import PREFIX
+from fastgw.limit import peek
+from fastgw.process.directory import read_document, read_instance
+from fastgw.shm import counters
+from fastgw.shm.segment import Segment
+
+# What is told apart by a label elsewhere, or is no counter of its own.
+_LABELLED = {f"status_{digit}xx" for digit in range(1, 6)} | {"cost_nano_usd"}
+_BOTH_SIDES = ("requests", "denied", "attempts")  # of the ledger's invariant
+_HELP = {
+    "overhead": "In the gateway before the upstream is asked.",
+    "connect": "Connecting to a provider.",
+    "first_byte": "From the request sent until the provider's first byte.",
+    "total": "From the head read until the last byte sent.",
+    "refusal": "From the head read until a refusal is sent.",
+    "loop": "One turn of a worker's event loop.",
+}
+
+
+class Metrics:
+    """A collector over one instance; it attaches to the segment of whoever runs now."""
+
+    def __init__(self, data_dir: Path) -> None:
+        self._data_dir = data_dir
+        self._segment: Segment | None = None
+        self._totals = LedgerTotals(data_dir)
+        self._registry = CollectorRegistry()
+        self._registry.register(self)
+
+    def exposition(self) -> bytes:
+        return generate_latest(self._registry)
+
+    def describe(self) -> list[Metric]:
+        return []  # so that registering reads nothing
+
+    def collect(self) -> Iterator[Metric]:
+        state = read_instance(self._data_dir)
+        if state is None:
+            return
+        segment = self._attach(state["segment"])
+        yield from _traffic(counters.total(segment))
+        yield from _tree(state, segment)
+        yield from _limits(segment)
+        yield from _rings(Path(state["rings"]))
+        yield from _recorder(self._data_dir)
+        yield from _ledger(self._totals.read())
+
+    def _attach(self, path: str) -> Segment:
+        if self._segment is None or self._segment.path != path:
+            self._segment = Segment.attach(path, readonly=True)
+        return self._segment
+
+
+def _traffic(total: counters.Totals) -> Iterator[Metric]:
+    for name, value in total.counters.items():
+        if name not in _LABELLED:
+            yield _counter(name, name.replace("_", " ").capitalize() + ".", value)
+    cost = total.counters["cost_nano_usd"] / 1e9
+    yield _counter("cost_usd", "Cost of attempts whose price is known.", cost)
+    yield _counters(
+        "responses", "Answers by class.", "class",
+        {f"{digit}xx": total.counters[f"status_{digit}xx"] for digit in range(1, 6)},
+    )
+    fates = {fate: number for fate, number in total.fates.items() if fate != "open"}
+    yield _counters("attempts_ended", "Attempts by fate.", "fate", fates)
+    yield _counters("tokens", "Tokens by disjoint class.", "class", total.tokens)
+    codes = {f"FGW-{code:03d}": number for code, number in sorted(total.codes.items())}
+    yield _counters("refusals", "Refusals by code.", "code", codes)
+    for name, value in total.gauges.items():
+        yield _gauge(f"{name}_now", name.replace("_", " ").capitalize() + " at this moment.", value)
+    for name, times in total.times.items():
+        yield _histogram(name, times)
+
+
+def _tree(state: dict[str, Any], segment: Segment) -> Iterator[Metric]:
+    alive = sum(worker["state"] == "ready" for worker in state["workers"])
+    yield _gauge("workers_alive", "Workers that serve.", alive)
+    yield _gauge("workers_wanted", "Worker slots.", len(state["workers"]))
+    places = {f"worker {worker['slot']}": worker for worker in state["workers"]}
+    places |= {
+        "zygote": state["zygote"], "recorder": state["recorder"], "admin": state["admin_process"],
+    }
+    restarts = {name: place["restarts"] for name, place in places.items()}
+    yield _counters("restarts", "Processes that were replaced.", "process", restarts)
+    up = GaugeMetricFamily("fastgw_process_up", "1: the place is filled.", labels=["process"])
+    for name, place in places.items():
+        up.add_metric([name], float(place["state"] == "ready"))
+    yield up
+    age = GaugeMetricFamily(
+        "fastgw_heartbeat_age_seconds", "Since a worker's last turn.", labels=["worker"]
+    )
+    now = now_ns()
+    for slot in range(segment.workers):
+        beat = segment.worker(slot).heartbeat_ns
+        if beat:
+            age.add_metric([str(slot)], max(0, now - beat) / 1e9)
+    yield age
+    build = GaugeMetricFamily("fastgw_build", "Always 1.", labels=["version", "policy"])
+    build.add_metric([__version__, state["policy_version"]], 1)
+    yield build
+
+
+def _limits(segment: Segment) -> Iterator[Metric]:
+    live = [segment.live_holds(slot) for slot in range(segment.workers)]
+    yield _gauge("holds_live", "Requests that hold amounts.", sum(held for held, _ in live))
+    yield _gauge("attempts_open", "Attempts under way.", sum(opened for _, opened in live))
+    yield _gauge("table_entries", "Buckets in use.", len(peek.entries(segment)))
+    yield _gauge("table_places", "Places for buckets.", segment.groups * 14)
+
+
+def _rings(folder: Path) -> Iterator[Metric]:
+    fill = GaugeMetricFamily(
+        "fastgw_ring_fill_ratio", "Part of a ring that waits to be stored.", labels=["ring"]
+    )
+    waiting = GaugeMetricFamily(
+        "fastgw_ring_waiting_bytes", "Bytes that wait to be stored.", labels=["ring"]
+    )
+    counted: dict[str, int] = {}
+    for path in sorted(folder.glob(f"{PREFIX}*")):
+        ring = Ring.attach(path, producer=False)
+        used, name = ring.head - ring.tail, path.name.removeprefix(PREFIX)
+        fill.add_metric([name], used / ring.size)
+        waiting.add_metric([name], used)
+        for what, number in ring.counters().items():
+            counted[what] = counted.get(what, 0) + number
+        ring.close()
+    yield fill
+    yield waiting
+    yield _counters("ring_events", "What rings had to turn away or merge.", "event", counted)
+
+
+def _recorder(data_dir: Path) -> Iterator[Metric]:
+    status = read_document(data_dir / "recorder.json") or {}
+    yield _gauge("spill_bytes", "Records that wait outside the store.", status.get("spill_bytes", 0))
+    yield _gauge("ledger_failing", "1: the store or the spill fails.", bool(status.get("failing")))
+
+
+def _ledger(totals: dict[str, int]) -> Iterator[Metric]:
+    if not totals:
+        return  # nothing stored yet, or not readable: the gauges above say so
+    for name in _BOTH_SIDES:
+        yield _counter(f"ledger_{name}", f"Stored {name}.", totals[name])
+    yield _gauge("ledger_open_attempts", "Stored attempts without their close.", totals["open"])
+    apart = sum(abs(totals[name] - totals[f"rollup_{name}"]) for name in _BOTH_SIDES)
+    yield _gauge("ledger_difference", "Records against roll-ups: anything but 0 is a defect.", apart)
+
+
+class LedgerTotals:
+    """Sums over the whole ledger. They take longer as it grows, so they are read the more rarely
+    the longer they take: at most a twentieth of the time goes into them."""
+
+    def __init__(self, data_dir: Path, clock: Callable[[], float] = time.monotonic) -> None:
+        self._data_dir = data_dir
+        self._clock = clock
+        self._totals: dict[str, int] = {}
+        self._due_s = 0.0
+
+    def read(self) -> dict[str, int]:
+        """As of a moment ago; empty where there is no ledger yet."""
+        began = self._clock()
+        if began < self._due_s:
+            return self._totals
+        try:
+            with Ledger(self._data_dir) as ledger:
+                self._totals = ledger.totals()
+        except FastgwError:
+            self._totals = {}
+        self._due_s = began + 20 * (self._clock() - began)
+        return self._totals
+
+
+def _counter(name: str, help: str, value: float) -> Metric:
+    return CounterMetricFamily(f"fastgw_{name}", help, value=value)
+
+
+def _counters(name: str, help: str, label: str, values: dict[str, int]) -> Metric:
+    family = CounterMetricFamily(f"fastgw_{name}", help, labels=[label])
+    for part, value in values.items():
+        family.add_metric([part], value)
+    return family
+
+
+def _gauge(name: str, help: str, value: float) -> Metric:
+    return GaugeMetricFamily(f"fastgw_{name}", help, value=value)
+
+
+def _histogram(name: str, times: counters.Times) -> Metric:
+    """Cumulative, in seconds, as Prometheus wants it."""
+    buckets, below = [], 0
+    for bound_us, number in zip(counters.BUCKETS_US, times.counts, strict=False):
+        below += number
+        buckets.append((repr(bound_us / 1e6), below))
+    buckets.append(("+Inf", sum(times.counts)))
+    family = HistogramMetricFamily(f"fastgw_{name}_seconds", _HELP.get(name, name))
+    family.add_metric([], buckets, sum_value=times.sum_us / 1e6)
+    return family

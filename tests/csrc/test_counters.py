@@ -1,0 +1,89 @@
+"""Counters: one writer each, summed on read.
+
+Method: the kernel on plain memory; the Python side, with its names, is in tests/shm.
+"""
+
+import ctypes
+
+import pytest
+
+from tests.csrc.shm_native import library, u64
+
+SIZE, CODES_AT, CODES, TIMES_AT, LOST = 8192, 1024, 64, 2048, 56
+
+
+class Block:
+    def __init__(self):
+        self.lib = library()
+        self._memory = ctypes.create_string_buffer(SIZE + 64)
+        self.at = ctypes.c_void_p(-(-ctypes.addressof(self._memory) // 64) * 64)
+        self.words = (ctypes.c_uint64 * (SIZE // 8)).from_address(self.at.value)
+
+    def code(self, code, times=1):
+        for _ in range(times):
+            self.lib.fgw_count_code(self.at, code)
+
+    def codes(self):
+        at = CODES_AT // 8
+        return {self.words[at + 2 * i]: self.words[at + 2 * i + 1]
+                for i in range(CODES) if self.words[at + 2 * i]}
+
+    def times(self, histogram):
+        at = TIMES_AT // 8 + 32 * histogram
+        return list(self.words[at:at + 31]), self.words[at + 31]
+
+
+def test_codes_are_counted_each_in_its_place_and_none_is_lost_unseen():
+    block = Block()
+    for code in range(1, CODES + 4):
+        block.code(code, times=code % 3 + 1)
+    block.code(0)
+
+    assert block.codes() == {code: code % 3 + 1 for code in range(1, CODES + 1)}
+    assert block.words[LOST] == sum(code % 3 + 1 for code in range(CODES + 1, CODES + 4))
+
+
+@pytest.mark.parametrize("ns, bucket", [
+    (0, 0), (999, 0), (1000, 1), (1999, 1), (2000, 2), (4_000_000, 12), (2**63, 30)])
+def test_a_time_falls_below_its_buckets_bound(ns, bucket):
+    block = Block()
+
+    block.lib.fgw_count_time(block.at, 3, u64(ns))
+
+    counts, total = block.times(3)
+    assert counts.index(1) == bucket and sum(counts) == 1
+    assert bucket == 30 or ns // 1000 < 1 << bucket
+    assert total == ns // 1000
+
+
+def test_a_histogram_that_does_not_exist_is_not_counted():
+    block = Block()
+
+    block.lib.fgw_count_time(block.at, 6, u64(5000))
+
+    assert bytes(block.words) == bytes(SIZE)
+
+
+def test_a_sum_adds_up_values_codes_and_times():
+    first, second, total = Block(), Block(), Block()
+    for block, n in ((first, 3), (second, 4)):
+        block.words[5] = n
+        block.words[113] = n - 5
+        block.code(801 + n)
+        block.code(900)
+        block.lib.fgw_count_time(block.at, 0, u64(7000))
+        block.lib.fgw_counters_sum(total.at, block.at)
+
+    assert total.words[5] == 7
+    assert ctypes.c_int64(total.words[113]).value == -3
+    assert total.codes() == {804: 1, 900: 2, 805: 1}
+    assert total.times(0) == ([0, 0, 0, 2] + [0] * 27, 14)
+
+
+def test_gauges_are_reset_and_counters_stay():
+    block = Block()
+    block.words[:] = [9] * (SIZE // 8)
+
+    block.lib.fgw_counters_reset_gauges(block.at)
+
+    assert list(block.words[:128]) == [9] * 112 + [0] * 16

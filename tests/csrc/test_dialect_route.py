@@ -1,0 +1,95 @@
+"""Routes: every path of INTERFACE section 4 leads where it says, and nothing else passes.
+
+Method: tables; paths that two parsers could read differently, in every encoding, must be unknown.
+"""
+
+import pytest
+
+from fastgw.dialect.request import Route
+
+
+@pytest.mark.parametrize(
+    "method, path, dialect, operation",
+    [
+        ("POST", "/v1/chat/completions", "openai", "chat"),
+        ("POST", "/v1/responses", "openai", "responses"),
+        ("GET", "/v1/responses/resp_1", "openai", "responses"),
+        ("POST", "/v1/responses/resp_1/cancel", "openai", "responses"),
+        ("DELETE", "/v1/responses/resp_1", "openai", "responses"),
+        ("POST", "/v1/completions", "openai", "completions"),
+        ("POST", "/v1/embeddings", "openai", "embeddings"),
+        ("GET", "/v1/models", "openai", "models"),
+        ("GET", "/v1/models/gpt-4o", "openai", "models"),
+        ("POST", "/v1/moderations", "openai", "moderations"),
+        ("POST", "/v1/images/generations", "openai", "images"),
+        ("POST", "/v1/images/edits", "openai", "images"),
+        ("POST", "/v1/audio/speech", "openai", "audio"),
+        ("POST", "/v1/audio/transcriptions", "openai", "audio"),
+        ("GET", "/v1/files", "openai", "files"),
+        ("GET", "/v1/files/file-1/content", "openai", "files"),
+        ("POST", "/v1/batches", "openai", "batches"),
+        ("GET", "/v1/realtime", "openai", "realtime"),
+        ("GET", "/v1/chat/completions/c_1/messages", "openai", "chat"),
+        ("POST", "/v1/messages", "anthropic", "messages"),
+        ("POST", "/v1/messages/count_tokens", "anthropic", "count_tokens"),
+        ("POST", "/v1/messages/batches", "anthropic", "batches"),
+        ("GET", "/v1/messages/batches/b_1/results", "anthropic", "batches"),
+    ],
+)
+def test_known_paths_lead_to_their_operation(method, path, dialect, operation):
+    route = Route(method, path)
+    assert (route.status, route.dialect, route.operation) == (0, dialect, operation)
+
+
+@pytest.mark.parametrize("path", ["/v1/models", "/v1/models/x", "/v1/files"])
+def test_paths_of_both_dialects_go_by_the_anthropic_headers(path):
+    assert Route("GET", path).dialect == "openai"
+    assert Route("GET", path, anthropic=True).dialect == "anthropic"
+    assert Route("POST", "/v1/chat/completions", anthropic=True).dialect == "openai"
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["", "/", "/v1", "/v1/", "/v1/chat", "/v1/chat/completion", "/v1/chat/completionsx",
+    "/v2/models",
+     "/v1//models", "/v1/chat/completions/", "/v1/embeddings/x", "/v1/images", "/v1/audio",
+     "/v1/messages/x", "/v1/chat%2fcompletions", "/V1/models", "/v1/models/", "/v1/models/.",
+     "/v1/models/..", "/v1/files/../chat/completions", "/v1/files/%2e%2e/chat", "/v1/files/.%2E",
+     "/v1/files/a/../b", "/v1/files/a//b", "/v1/files/a/", "/v1/files/a%2f..%2fb", "/v1/files/%",
+     "/v1/files/%2", "/v1/files/%zz", "/v1/files/a\\b", "/v1/files/a%5Cb", "/v1/files/a%00",
+     "/v1/files/a%0a", "/v1/files/./x", "/v1/models/%2E"],
+)  # fmt: skip
+def test_other_and_ambiguous_paths_are_unknown(path):
+    assert Route("GET", path).status == 404
+    assert Route("POST", path).status == 404
+
+
+def test_names_with_dots_and_encoded_slashes_pass():
+    for name in ("gpt-4.1", "...", "org%2Fmodel", "a..b", ".hidden"):
+        route = Route("GET", f"/v1/models/{name}")
+        assert (route.status, route.name) == (0, name)
+
+
+@pytest.mark.parametrize(
+    "method, path, allowed",
+    [("GET", "/v1/chat/completions", ("POST",)), ("PUT", "/v1/chat/completions", ("POST",)),
+     ("GET", "/v1/messages", ("POST",)), ("DELETE", "/v1/embeddings", ("POST",)),
+     ("GET", "/v1/messages/count_tokens", ("POST",)), ("POST", "/v1/models", ("GET",)),
+     ("get", "/v1/models", ("GET",)), ("PATCH", "/v1/models/x", ("GET", "DELETE")),
+     ("GET", "/v1/completions", ("POST",)), ("HEAD", "/v1/files", ("GET", "POST"))],
+)  # fmt: skip
+def test_a_wrong_method_is_told_the_right_ones(method, path, allowed):
+    route = Route(method, path)
+    assert (route.status, route.methods) == (405, allowed)
+
+
+def test_what_a_route_demands_of_its_request():
+    assert Route("POST", "/v1/chat/completions").flags == {"body", "model", "metered", "cappable"}
+    assert Route("POST", "/v1/embeddings").flags == {"body", "model", "metered"}
+    assert Route("POST", "/v1/messages/count_tokens").flags == {"body", "model"}
+    assert Route("GET", "/v1/models").flags == set()
+
+
+def test_stored_results_are_not_metered_again():
+    assert Route("GET", "/v1/responses/resp_1").flags == {"sub"}
+    assert Route("POST", "/v1/responses/compact").flags == {"sub", "metered"}

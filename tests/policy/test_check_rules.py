@@ -1,0 +1,186 @@
+"""Broken rules, actions and expressions: what tests/config/test_broken.py does for the sections.
+
+Method: § stands just before the place that the one error must name.
+"""
+
+import pytest
+
+from tests.config.broken import A0, R0, RULES, action, judge, pace, rule
+
+# name: (file, key, words of the message, words of the suggestion)
+CASES = {
+    "rule twice": (
+        RULES + "    - {name: r, actions: [{type: deny}]}\n"
+        "    - {name: §r, actions: [{type: deny}]}\n",
+        "policy.on_http_request[1].name",
+        "two rules are named 'r'",
+        "own name",
+    ),
+    "rule enforce": (RULES + "    - {enforce: §maybe}\n", f"{R0}.enforce", "true or false", ""),
+    "action without type": (action("§{config: {}}"), A0, "needs its 'type'", "deny | cap-output"),
+    "action unknown": (
+        action("type: §rate-limiter"),
+        f"{A0}.type",
+        "expected one of",
+        "did you mean 'rate-limit'?",
+    ),
+    "action later": (
+        action("type: §usage-cap"),
+        f"{A0}.type",
+        "usage-cap is not supported yet",
+        "supported: deny",
+    ),
+    "action without config": (
+        action("§{type: cap-output}"),
+        f"{A0}.config",
+        "'config' is missing",
+        "add config",
+    ),
+    "deny status": (
+        action("{type: deny, config: {status_code: §200}}"),
+        f"{A0}.config.status_code",
+        "400 to 599",
+        "",
+    ),
+    "deny message": (
+        action('{type: deny, config: {message: §"no ${ai.model}"}}'),
+        f"{A0}.config.message",
+        "not supported yet",
+        "without",
+    ),
+    "cap of nothing": (
+        action("{type: cap-output, config: {max_output_tokens: §0}}"),
+        f"{A0}.config.max_output_tokens",
+        "from 1",
+        "",
+    ),
+    "models of nothing": (
+        action("{type: restrict-models, config: §{}}"),
+        f"{A0}.config",
+        "neither allow nor deny",
+        "allow: [",
+    ),
+    "limit typo": (
+        action("{type: rate-limit, config: {name: p, §capasity: 3, per: 60s}}"),
+        f"{A0}.config.capasity",
+        "unknown key",
+        "did you mean 'capacity'?",
+    ),
+    "limit unit": (
+        pace("unit: §request"),
+        f"{A0}.config.unit",
+        "one of requests",
+        "did you mean 'requests'?",
+    ),
+    "limit cost": (
+        pace("unit: §cost"),
+        f"{A0}.config.unit",
+        "cost is not supported yet",
+        "requests",
+    ),
+    "limit algorithm": (
+        pace("algorithm: §sliding_window"),
+        f"{A0}.config.algorithm",
+        "sliding_window is not supported yet",
+        "token_bucket",
+    ),
+    "limit of nothing": (
+        action("{type: rate-limit, config: {name: p, capacity: §0, per: 1m}}"),
+        f"{A0}.config.capacity",
+        "lets nothing pass",
+        "deny rule",
+    ),
+    "limit too fast": (
+        action("{type: rate-limit, config: {name: p, capacity: §9, per: 1ns}}"),
+        f"{A0}.config.capacity",
+        "nanosecond",
+        "longer period",
+    ),
+    "limit of two meanings": (
+        pace("unit: requests")
+        + "        - {type: rate-limit, config: {name: §pace, capacity: 8, per: 1m}}\n",
+        f"{R0}.actions[1].config.name",
+        "means something else on line",
+        "another name",
+    ),
+    "bucket key": (
+        pace('bucket_key: [§"key.idd"]'),
+        f"{A0}.config.bucket_key[0]",
+        "unknown variable 'key.idd'",
+        "did you mean 'key.id'?",
+    ),
+    "nine limits": (
+        RULES
+        + "    - {name: first, actions: [{type: deny, enforce: false}]}\n    - §name: many\n"
+        + "      actions:\n"
+        + "".join(
+            f"      - {{type: rate-limit, config: {{name: l{i}, capacity: 1, per: 1s}}}}\n"
+            for i in range(9)
+        ),
+        "policy.on_http_request[1]",
+        "9 limits could be asked",
+        "8 limits together",
+    ),
+    "unknown variable": (
+        rule("ai.modell == 'x'"),
+        f"{R0}.expressions[0]",
+        "unknown variable 'ai.modell'",
+        "did you mean 'ai.model'?",
+    ),
+    "group": (rule("ai == 'x'"), f"{R0}.expressions[0]", "no value of its own", "ai.model"),
+    "types differ": (
+        rule("ai.n == '3'"),
+        f"{R0}.expressions[0]",
+        "int == string",
+        "without quotes: 3",
+    ),
+    "no bool": (
+        rule("ai.model"),
+        f"{R0}.expressions[0]",
+        "a string where a bool is wanted",
+        "compare",
+    ),
+    "response variable": (rule("res.status >= 500"), f"{R0}.expressions[0]", "response phase", ""),
+    "actions variable": (
+        rule("actions.rate_limit.x == 1"),
+        f"{R0}.expressions[0]",
+        "not supported yet",
+        "",
+    ),
+    "unknown function": (
+        rule("ai.model.startWith('x')"),
+        f"{R0}.expressions[0]",
+        "unknown function 'startWith'",
+        "did you mean 'startsWith'?",
+    ),
+    "later function": (
+        rule("conn.client_ip in cidr('203.0.113.0/24')"),
+        f"{R0}.expressions[0]",
+        "cidr() is not supported yet",
+        "",
+    ),
+    "regex": (
+        rule("ai.model.matches('x')"),
+        f"{R0}.expressions[0]",
+        "matches() is not supported yet",
+        "",
+    ),
+    "one equals": (
+        rule("ai.model = 'x'"),
+        f"{R0}.expressions[0]",
+        "unexpected character '='",
+        "equality is ==",
+    ),
+    "open string": (
+        rule("ai.model == 'x"),
+        f"{R0}.expressions[0]",
+        "the string has no end",
+        "close it",
+    ),
+    "whole map": (rule("req.headers == 'x'"), f"{R0}.expressions[0]", "is a map", "['name']"),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_check_names_place_key_and_remedy_when_broken(name, tmp_path):
+    judge(CASES[name], tmp_path)
