@@ -13,14 +13,14 @@ from fastgw.admin.token import TokenGate
 TOKEN = "sixteen-characters"
 
 
-def ask(token: str | None, *authorizations: str, path: str = "/metrics", kind: str = "http") -> int:
+def ask(token: str | None, *authorizations: str, path: str = "/metrics") -> int:
     sent = []
 
     async def send(message):
         sent.append(message)
 
     scope = {
-        "type": kind, "path": path, "method": "GET",
+        "type": "http", "path": path, "method": "GET",
         "headers": [(b"authorization", value.encode()) for value in authorizations],
     }
     asyncio.run(TokenGate(answer("yes"), token)(scope, None, send))

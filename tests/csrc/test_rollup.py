@@ -10,7 +10,7 @@ from collections import Counter
 
 from fastgw.ledger.records import UNBOUNDED, Close, Open, Refused, RequestId, Tokens
 from tests.csrc.ledger_native import library
-from tests.ledger.fabricate import MINUTE, T0, Traffic, dims, request
+from tests.ledger.fabricate import MINUTE, T0, Traffic, close, dims, request
 
 ROW = struct.Struct("<Q80s3Q8Q7Q")  # struct fgw_rollup
 

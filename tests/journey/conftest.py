@@ -1,5 +1,4 @@
 import pytest
-
 from tests.journey.harness import Gateway, Mock, configuration
 
 

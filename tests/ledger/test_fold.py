@@ -4,9 +4,9 @@ Method: the books of `Traffic` are the oracle.
 """
 
 import pytest
-from fastgw.ledger.fold import Fold, pack, tally_of, unpack
 
 from fastgw.errors import LedgerError
+from fastgw.ledger.fold import Fold, pack, tally_of, unpack
 from fastgw.ledger.records import NAME_REQUEST, Close, Name, Open, RequestId
 from tests.ledger.fabricate import MINUTE, T0, Traffic, dims, names, request
 

@@ -7,17 +7,7 @@ read back as the recorder would.
 import pytest
 
 from fastgw.ledger.journal import Journal, name_hash
-from fastgw.ledger.records import (
-    NAME_MODEL,
-    NAME_RULE,
-    Close,
-    Open,
-    Refused,
-    Request,
-    RequestId,
-    split,
-    unpack_record,
-)
+from fastgw.ledger.records import NAME_MODEL, NAME_RULE, Close, Open, Refused, Request, RequestId, split, unpack_record
 from fastgw.ledger.ring import REFUSALS, Ring
 from tests.ledger.fabricate import T0, close, dims, request
 
