@@ -29,12 +29,26 @@ cpdef enum Phase:
     EXPLAIN = 12
 
 
+cdef class Client(Link):
+    # A client's connection, as the journey knows it. The listener implements it.
+    cdef:
+        bint close_after             # the current exchange is the connection's last one
+        uint8_t address[16]          # IPv6, or IPv4 mapped
+        bytes address_text
+
+    # The exchange is settled: on to the next request, or close.
+    cdef int finished(self, Exchange x, bint keep_alive) except -1
+    # A refusal was sent, perhaps before the body was read.
+    cdef int refused(self, Exchange x) except -1
+
+
 cdef class Receiver:
     # Who has the exchanges in hand: the journey. Connections on both sides tell it what happens.
     cdef:
         Scratch scratch              # where idle connections receive
         fgw_http1_limits head_limits
         uint64_t body_max            # bytes
+        bint half_close              # a client's FIN behind a request is no farewell
         uint64_t now_ns              # CLOCK_BOOTTIME as last looked at: at most 100 ms old
         uint64_t wall_offset_ns      # CLOCK_REALTIME minus CLOCK_BOOTTIME, 100 ms old at most
 
@@ -42,7 +56,7 @@ cdef class Receiver:
     cdef uint64_t look(self) noexcept
 
     # The client's connection.
-    cdef Exchange take_exchange(self, Link client, uint64_t now_ns)
+    cdef Exchange take_exchange(self, Client client, uint64_t now_ns)
     cdef int give_back(self, Exchange x) except -1
     cdef int refuse_head(self, Exchange x) except -1
     cdef int arrive(self, Exchange x) except -1
@@ -83,7 +97,7 @@ cdef class Exchange:
         Phase phase
 
         # wire: the request
-        Link client
+        Client client
         uint8_t *bytes               # the connection's buffer: head, then the body
         fgw_head head
         size_t body_at
@@ -114,6 +128,7 @@ cdef class Exchange:
         # upstream
         object path                  # upstream.route.Route
         object candidate             # upstream.route.Candidate of this attempt
+        uint64_t passed              # candidates tried, or not this key's: a bit each
         object provider_key          # upstream.provider.ProviderKey
         object connection            # upstream.connection.Connection of this attempt
         fgw_dims dims
@@ -124,6 +139,7 @@ cdef class Exchange:
         int room                     # what the journal set aside
         uint64_t sent_bytes          # of the request's body, in this attempt
         bint asked                   # bytes went to the provider in this attempt
+        bint fresh                   # its connection must be a new one
         uint64_t attempt_wall_ns
         uint16_t upstream_status
 

@@ -6,7 +6,17 @@ from libc.string cimport memset
 from fastgw.native.clock cimport fgw_clock_now_ns
 
 
-ABSTRACT = "the journey implements a Receiver"
+ABSTRACT = "the listener implements a Client, the journey a Receiver"
+
+
+cdef class Client(Link):
+    """A client's connection; the listener implements it."""
+
+    cdef int finished(self, Exchange x, bint keep_alive) except -1:
+        raise TypeError(ABSTRACT)
+
+    cdef int refused(self, Exchange x) except -1:
+        raise TypeError(ABSTRACT)
 
 
 cdef class Receiver:
@@ -16,7 +26,7 @@ cdef class Receiver:
         self.now_ns = fgw_clock_now_ns()
         return self.now_ns
 
-    cdef Exchange take_exchange(self, Link client, uint64_t now_ns):
+    cdef Exchange take_exchange(self, Client client, uint64_t now_ns):
         raise TypeError(ABSTRACT)
 
     cdef int give_back(self, Exchange x) except -1:
@@ -120,6 +130,8 @@ cdef class Exchange:
         self.room = 0
         self.sent_bytes = 0
         self.asked = False
+        self.fresh = False
+        self.passed = 0
         self.attempt_wall_ns = 0
         self.upstream_status = 0
         self.metered = self.generates = False

@@ -24,6 +24,7 @@ from fastgw.codes cimport (
 from fastgw.exchange cimport (
     AUTHENTICATE,
     BODY,
+    Client,
     DIALECT,
     Exchange,
     HEAD,
@@ -77,12 +78,26 @@ from fastgw.stream.relay cimport Relay
 from fastgw.usage.account cimport account
 from fastgw.upstream.route cimport Candidate, Route
 from fastgw.wire.link cimport Link, Scratch
-from fastgw.listener.downstream cimport Downstream
 
 
 cdef enum:
     SPARE_MAX = 256          # exchanges kept for the next requests
     RETRY_CREDIT_MAX = 10    # retries that a burst of failures may use at once
+
+
+cdef uint64_t closed_to(PrincipalPart part, list candidates, list fallback):
+    """Candidates at providers that this key may not use: a bit each, in their order."""
+    cdef uint64_t closed = 0
+    cdef Candidate candidate
+    cdef int i
+    cdef int weighted = <int>len(candidates)
+    for i in range(weighted + <int>len(fallback)):
+        candidate = <Candidate>(candidates[i] if i < weighted else fallback[i - weighted])
+        if not part.allows_provider(
+            candidate.provider.id_text, <uint32_t>len(candidate.provider.id_text)
+        ):
+            closed |= <uint64_t>1 << i
+    return closed
 
 
 @cython.final
@@ -109,6 +124,7 @@ cdef class Journey(Attempts):
         self.head_limits.target_max = 8192
         self.head_limits.headers_max = 100
         self.body_max = plan.body_max
+        self.half_close = plan.config.listen.half_close
         self.retry_credit = RETRY_CREDIT_MAX
         self.retry_share = plan.retry_share
         self.spare = []
@@ -118,7 +134,7 @@ cdef class Journey(Attempts):
         plan.begin_worker(journal)
 
     # ------------------------------------------------------------------ exchanges and time
-    cdef Exchange take_exchange(self, Link client, uint64_t now_ns):
+    cdef Exchange take_exchange(self, Client client, uint64_t now_ns):
         cdef Exchange x
         if self.spare:
             x = <Exchange>self.spare.pop()
@@ -185,15 +201,17 @@ cdef class Journey(Attempts):
 
     cdef int _own(self, Exchange x) except -1:
         """The gateway's own paths: no provider, no record."""
-        cdef bytes answer = self.refusals.own(
+        cdef bytes answer
+        (<Downstream>x.client).will_refuse(x)
+        answer = self.refusals.own(
             x.bytes[x.head.path.off:x.head.path.off + x.head.path.len],
             x.bytes[x.head.method_text.off:x.head.method_text.off + x.head.method_text.len],
-            x.id_text[:x.id_length], not x.head.keep_alive,
+            x.id_text[:x.id_length], (<Downstream>x.client).close_after,
         )
         x.client.send_bytes(answer, <size_t>len(answer))
         x.refused = True
         self._leave(x)
-        (<Downstream>x.client).refused(x)
+        x.client.refused(x)
         return 1
 
     # ------------------------------------------------------------------ IDENTIFY to LIMIT
@@ -201,7 +219,7 @@ cdef class Journey(Attempts):
         """The request is whole: decide on it, and send it on or refuse it."""
         cdef int code
         if self.draining:
-            (<Downstream>x.client).close_after = True
+            x.client.close_after = True
         x.phase = IDENTIFY
         code = identify(x, &self.scan)
         if code == 0:
@@ -219,7 +237,7 @@ cdef class Journey(Attempts):
 
     cdef int _policy(self, Exchange x) except -1:
         cdef PrincipalPart part = <PrincipalPart>(<Principal>x.principal).part
-        self.facts.fill(x, (<Downstream>x.client).address_text)
+        self.facts.fill(x, x.client.address_text)
         self.policy.run(self.facts.values, part, &x.effects)
         self._dims(x)
         if x.effects.denied:
@@ -290,13 +308,11 @@ cdef class Journey(Attempts):
             route = self.routes.any_of(x.route.dialect)
         if route is None:
             return CODE_NO_CANDIDATE
-        candidate = route.first(x.route.dialect)
+        if part is not None:
+            x.passed = closed_to(part, route.candidates, route.fallback)
+        candidate = route.choose(x.route.dialect, &x.passed)
         if candidate is None:
-            return CODE_NO_CANDIDATE
-        if part is not None and not part.allows_provider(
-            candidate.provider.id_text, <uint32_t>len(candidate.provider.id_text)
-        ):
-            return CODE_KEY_SCOPE
+            return CODE_KEY_SCOPE if x.passed else CODE_NO_CANDIDATE
         x.path = route
         x.candidate = candidate
         return 0
@@ -350,7 +366,7 @@ cdef class Journey(Attempts):
         if length:
             x.client_request_id = self.journal.name_request(&x.id, value, length, False)
         x.room = post_request(
-            x, self.journal, self.policy.version_hash, (<Downstream>x.client).address,
+            x, self.journal, self.policy.version_hash, x.client.address,
             x.decided_ns,
         )
         if x.room == JOURNAL_FULL:

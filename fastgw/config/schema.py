@@ -177,8 +177,8 @@ PROVIDER = Object({
 CANDIDATE = Object({"provider": ID, "model": MODEL, "weight": WEIGHT}, ["provider", "model"])
 MODEL_ENTRY = Object({
     "id": MODEL,
-    "candidates": ListOf(CANDIDATE),
-    "fallback": ListOf(Object({"provider": ID, "model": MODEL}, ["provider", "model"])),
+    "candidates": ListOf(CANDIDATE, 0, 32),
+    "fallback": ListOf(Object({"provider": ID, "model": MODEL}, ["provider", "model"]), 0, 32),
 }, ["id", "candidates"])
 
 KEY = Object({

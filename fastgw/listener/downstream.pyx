@@ -15,6 +15,7 @@ from fastgw.codes cimport (
     CODE_BODY_MALFORMED,
     CODE_BODY_TIMEOUT,
     CODE_BODY_TOO_LARGE,
+    CODE_CLIENT_STALLED,
     CODE_CONNECTIONS_FULL,
     CODE_HEAD_TIMEOUT,
 )
@@ -44,8 +45,15 @@ cdef uint64_t LINGER_NS = 2 * <uint64_t>SECOND
 cdef const char *CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
+def set_deadlines(double head_s=60, double idle_s=75, double body_s=60, double stall_s=60):
+    """For this process and those forked from it: tests do not wait a minute."""
+    global HEAD_NS, IDLE_NS, BODY_NS, STALL_NS
+    HEAD_NS, IDLE_NS = <uint64_t>(head_s * SECOND), <uint64_t>(idle_s * SECOND)
+    BODY_NS, STALL_NS = <uint64_t>(body_s * SECOND), <uint64_t>(stall_s * SECOND)
+
+
 @cython.final
-cdef class Downstream(Link):
+cdef class Downstream(Client):
     def __init__(self, Receiver journey, object listener):
         self.journey = journey
         self.listener = listener
@@ -53,6 +61,8 @@ cdef class Downstream(Link):
 
     def __dealloc__(self):
         free(self.bytes)
+        if self.journey is not None:
+            self.journey.disarm(self)  # the wheel holds no reference: nothing may stay in it
 
     cdef int on_open(self) except -1:
         peer = self.transport.get_extra_info("peername")
@@ -86,6 +96,7 @@ cdef class Downstream(Link):
             if self.used - self.taken > PIPELINED_MAX:
                 # More than a bounded queue may hold: the answer goes out, the rest is refused.
                 self.close_after = True
+                self.dropped = True
                 self.used = self.taken
             return 0
         return self._advance()
@@ -154,6 +165,9 @@ cdef class Downstream(Link):
             &x.head, self.bytes, <unsigned int>self.used, &self.journey.head_limits
         )
         if whole == -2:
+            if self.ended:
+                self.close()
+                return 0
             if self.phase_ns == 0:
                 # Slow heads: one deadline for the whole of it, not one a read.
                 self.phase_ns = x.began_ns
@@ -261,8 +275,10 @@ cdef class Downstream(Link):
         self.journey.arm(self, self.journey.now_ns + BODY_NS)
         return 0
 
-    cdef int refused(self, Exchange x) except -1:
-        """A refusal was sent, perhaps before the body was read (law 9)."""
+    cdef int will_refuse(self, Exchange x) except -1:
+        """Before a refusal is written: can the connection go on behind it? Sets close_after."""
+        if self.listener.draining or not x.head.keep_alive:
+            self.close_after = True
         if not self.whole and not self.close_after:
             if x.head.framing == FGW_FRAMING_NONE:
                 self.taken = x.body_at
@@ -272,6 +288,10 @@ cdef class Downstream(Link):
                 self.taken = x.body_at + <size_t>x.head.content_length
             else:
                 self.close_after = True
+        return 0
+
+    cdef int refused(self, Exchange x) except -1:
+        """A refusal was sent, perhaps before the body was read (law 9)."""
         if self.close_after and self.is_open:
             self.exchange = None
             self.journey.give_back(x)
@@ -288,8 +308,17 @@ cdef class Downstream(Link):
             self.state = CLOSED
             return 0
         if not keep_alive or self.close_after or self.listener.draining:
+            if (rest or self.dropped) and not self.blocked:
+                return self.linger()  # bytes unread in the kernel would turn the close into a RST
             self._drop_buffer()
             self.used = 0
+            self.state = CLOSED
+            self.close()
+            if self.blocked:
+                self.journey.arm(self, self.journey.now_ns + STALL_NS)
+            return 0
+        if self.ended and rest == 0:
+            self._drop_buffer()
             self.state = CLOSED
             return self.close()
         if rest:
@@ -321,6 +350,7 @@ cdef class Downstream(Link):
 
     cdef int on_blocked(self) except -1:
         if self.exchange is not None and self.state == IN_JOURNEY:
+            self.stalled_at = <size_t>-1
             self.journey.arm(self, self.journey.now_ns + STALL_NS)
             self.journey.client_blocked(self.exchange)
         return 0
@@ -328,7 +358,10 @@ cdef class Downstream(Link):
     cdef int on_eof(self) except -1:
         if self.state == IN_JOURNEY and self.exchange is not None:
             # Law 10: FIN after a whole request = the client has gone (as nginx and Envoy).
-            self.journey.client_gone(self.exchange)
+            if self.journey.half_close:
+                self.ended = True
+            else:
+                self.journey.client_gone(self.exchange)
             return 0
         return self.close()
 
@@ -337,8 +370,8 @@ cdef class Downstream(Link):
         self.journey.disarm(self)
         self.listener.closed(self)
         if x is not None:
-            if self.state == IN_JOURNEY:
-                self.journey.client_gone(x)
+            if x.live:
+                self.journey.client_gone(x)  # also inside its body: it has been counted
             else:
                 self.exchange = None
                 self.journey.give_back(x)
@@ -348,20 +381,32 @@ cdef class Downstream(Link):
         return 0
 
     cdef int on_timer(self, uint64_t now_ns) except -1:
+        cdef size_t waits
         if self.state == READ_HEAD:
             if self.exchange is None:
-                return self.close()  # idle: nobody waits for an answer
+                return self._stop()  # idle: nobody waits for an answer
             return self._refuse(CODE_HEAD_TIMEOUT)
         if self.state == READ_BODY:
             return self._refuse(CODE_BODY_TIMEOUT)
         if self.state == IN_JOURNEY and self.blocked:
-            self.abort()
+            waits = self.transport.get_write_buffer_size()
+            if waits < self.stalled_at:
+                # Slow, but it reads: the deadline is between two of its reads.
+                self.stalled_at = waits
+                return self.journey.arm(self, now_ns + STALL_NS)
             if self.exchange is not None:
+                self.exchange.code = CODE_CLIENT_STALLED
                 self.journey.client_gone(self.exchange)
-            return 0
-        if self.state == LINGER:
-            return self.close()
+            return self.abort()
+        if self.state == LINGER or self.state == CLOSED:
+            return self._stop()
         return 0
+
+    cdef int _stop(self) except -1:
+        """Close; at once where the client does not take what waits for it."""
+        if self.blocked or self.state == CLOSED:
+            return self.abort()
+        return self.close()
 
     def close_if_idle(self):
         """While draining: nothing has been asked on it."""

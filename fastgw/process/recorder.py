@@ -16,6 +16,10 @@ from fastgw.errors import LedgerError
 from fastgw.ledger.recorder import Paths, Recorder, drain
 from fastgw.log import Log
 from fastgw.process.lines import Lines
+from fastgw.process.refusal import StartError
+from fastgw.process.shared import Shared
+
+EVERY_GENERATION = range(1 << 32)
 
 
 def main(paths: Paths, lines: Lines, log: Log, *, first: bool) -> None:
@@ -41,6 +45,16 @@ def recover(paths: Paths, log: Log) -> None:
         log.note("recovered", records=drained.records, lost_attempts=drained.lost)
     if not drained.complete:
         log.warning("the store is down: records of the last run wait in the spill log or rings")
+
+
+def recover_all(shared: Shared, paths: Paths, log: Log) -> None:
+    """Sweep what the last instance left, making room in full rings if need be. Raises StartError."""
+    if shared.recover(log):
+        return
+    # Nothing is closed as lost yet: the sweep, which knows more, has not told all.
+    drain(paths, live_generations=EVERY_GENERATION, log=as_ledger_log(log))
+    if not shared.recover(log):
+        raise StartError(f"{paths.ring_dir}: full of records that {paths.data_dir} cannot take")
 
 
 class RecorderThread:

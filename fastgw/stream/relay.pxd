@@ -24,6 +24,7 @@ cdef class Relay:
         bint inflating         # the client gets the inflated body (an event of it must be hidden)
         object inflater        # zlib.decompressobj of a compressed body
         uint64_t inflated
+        bint fed                   # of a compressed body
         bint unreadable            # inflating gave up: metered no further
         bint between           # the last read ended with an event
         uint8_t *held
@@ -43,6 +44,8 @@ cdef class Relay:
     cdef int append(self, Exchange x, const uint8_t *bytes, size_t length) except -1
     cdef int _emit(self, Exchange x, const uint8_t *bytes, size_t length) except -1
     cdef int _tap(self, Exchange x, const uint8_t *bytes, size_t length) except -1
+    cdef int _inflated(self, Exchange x, bytes piece) except -1
+    cdef int _end_inflating(self, Exchange x) except -1
     cdef int _inflate(self, Exchange x, const uint8_t *bytes, size_t length) except -1
     cdef int _events(self, Exchange x, const uint8_t *bytes, size_t length) except -1
     cdef int _hold(self, const uint8_t *bytes, size_t length) except -1

@@ -43,7 +43,7 @@ cdef class Connection(Link):
     cdef int release(self) except -1
     cdef int discard(self) except -1
     cdef int _read_head(self, const uint8_t *bytes, size_t length, size_t *used) except -1
-    cdef int _accept_head(self, const uint8_t *bytes) except -1
+    cdef int _accept_head(self, const uint8_t *bytes, bint more) except -1
     cdef int _read_body(self, uint8_t *bytes, size_t length) except -1
     cdef int _read_chunks(self, uint8_t *bytes, size_t length) except -1
     cdef int _finish(self) except -1

@@ -65,6 +65,8 @@ cdef class Connection(Link):
 
     def __dealloc__(self):
         free(self.partial)
+        if self.receiver is not None:
+            self.receiver.disarm(self)  # the wheel holds no reference: nothing may stay in it
 
     cdef int connect(self, object loop) except -1:
         """Begin to connect. on_connected or on_connect_failed of the receiver follows."""
@@ -81,7 +83,7 @@ cdef class Connection(Link):
         except asyncio.CancelledError:
             self._uncount()
             raise
-        except OSError as error:
+        except Exception as error:  # OSError mostly; UnicodeError of a name that is none
             self._uncount()
             self._refused(connect_code(error), error)
         finally:
@@ -200,14 +202,15 @@ cdef class Connection(Link):
             return 0
         used[0] = <size_t>whole - before
         self.partial_length = 0
-        self._accept_head(base)
+        self._accept_head(base, used[0] < length)
         if before:
             free(self.partial)
             self.partial = NULL
             self.partial_room = 0
         return 1
 
-    cdef int _accept_head(self, const uint8_t *bytes) except -1:
+    cdef int _accept_head(self, const uint8_t *bytes, bint more) except -1:
+        """``more``: bytes of the same read follow it."""
         cdef Exchange x
         if self.head.interim:
             # 100, 103 …: the gateway's own business; the final head follows.
@@ -221,6 +224,8 @@ cdef class Connection(Link):
         self.remaining = 0
         if self.head.framing == FGW_FRAMING_NONE:
             self.state = BODY_LENGTH
+            if more:
+                self.keep = False  # no body was to come: it would be read as the next answer
         elif self.head.framing == FGW_FRAMING_LENGTH:
             self.state = BODY_LENGTH
             self.remaining = <uint64_t>self.head.content_length

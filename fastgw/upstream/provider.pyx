@@ -14,6 +14,33 @@ DIALECTS = {"openai": FGW_DIALECT_OPENAI, "anthropic": FGW_DIALECT_ANTHROPIC}
 cdef dict STRIP = {FGW_DIALECT_OPENAI: b"/v1", FGW_DIALECT_ANTHROPIC: b""}
 
 
+# Where a credential may stand in a query (Google's APIs, old Azure ones): it ends here.
+cdef tuple SECRETS = (b"key=", b"api_key=", b"api-key=", b"access_token=")
+
+
+cdef size_t write_query(uint8_t *out, const uint8_t *query, size_t length):
+    """Write "?" and the query without the client's credentials; returns the bytes written."""
+    cdef size_t at = 0, start = 0, end
+    cdef bytes secret
+    cdef bint drop
+    while start <= length:
+        end = start
+        while end < length and query[end] != c"&":
+            end += 1
+        drop = False
+        for secret in SECRETS:
+            if end - start >= <size_t>len(secret) and memcmp(
+                query + start, <const char *>secret, <size_t>len(secret)
+            ) == 0:
+                drop = True
+        if not drop:
+            out[at] = c"&" if at else c"?"
+            memcpy(out + at + 1, query + start, end - start)
+            at += end - start + 1
+        start = end + 1
+    return at
+
+
 @cython.final
 cdef class ProviderKey:
     """One key of the operator at a provider."""
@@ -102,7 +129,5 @@ cdef class Provider:
         memcpy(out + base, path, path_length)
         at = base + path_length
         if query_length:
-            out[at] = b"?"
-            memcpy(out + at + 1, query, query_length)
-            at += query_length + 1
+            at += write_query(out + at, query, query_length)
         return <Py_ssize_t>at

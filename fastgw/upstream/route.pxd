@@ -19,9 +19,9 @@ cdef class Route:
         readonly list candidates     # by weight
         readonly list fallback       # in order, after them
 
-    cdef Candidate first(self, uint8_t dialect)
-    cdef Candidate after(self, uint8_t dialect, int tried)
-    cdef Candidate _fallback(self, uint8_t dialect, int at)
+    # `passed`: bit i for the i-th of candidates + fallback. In: those not to be chosen. Out: with
+    # the one that was. None where no other speaks the dialect.
+    cdef Candidate choose(self, uint8_t dialect, uint64_t *passed)
 
 
 cdef struct RouteSlot:

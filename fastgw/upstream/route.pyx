@@ -10,6 +10,9 @@ from libc.stdlib cimport calloc, free
 
 from fastgw.native.hash cimport fgw_siphash64
 
+cdef enum:
+    CANDIDATES_MAX = 64    # a bit each in Exchange.passed
+
 # Any fixed key will do: the table is small, and its keys are the operator's own.
 cdef uint8_t[16] TABLE_KEY = [0] * 16
 
@@ -31,40 +34,35 @@ cdef class Route:
     """The candidates of one model."""
 
     def __init__(self, list candidates, object fallback=()):
+        if len(candidates) + len(fallback) > CANDIDATES_MAX:
+            raise ValueError(f"a model has at most {CANDIDATES_MAX} candidates")
         self.candidates = candidates
         self.fallback = list(fallback)
 
-    cdef Candidate first(self, uint8_t dialect):
+    cdef Candidate choose(self, uint8_t dialect, uint64_t *passed):
+        """The next candidate by weight, else the next fallback, of those not ``passed``."""
         cdef Candidate candidate, best = None
         cdef int64_t total = 0
-        if len(self.candidates) == 1:
-            best = <Candidate>self.candidates[0]
-            if best.provider.dialect == dialect:
-                return best
-            best = None
-        else:
-            for candidate in self.candidates:
-                if candidate.provider.dialect != dialect:
-                    continue
-                candidate.current += candidate.weight
-                total += candidate.weight
-                if best is None or candidate.current > best.current:
-                    best = candidate
-        if best is None:
-            return self._fallback(dialect, 0)
-        best.current -= total
-        return best
-
-    cdef Candidate after(self, uint8_t dialect, int tried):
-        """The candidate for attempt ``tried`` + 1: another by weight, then the fallbacks."""
-        if tried < len(self.candidates):
-            return self.first(dialect)
-        return self._fallback(dialect, tried - <int>len(self.candidates))
-
-    cdef Candidate _fallback(self, uint8_t dialect, int at):
-        cdef Candidate candidate
-        for candidate in self.fallback[at:]:
-            if candidate.provider.dialect == dialect:
+        cdef int i, at = 0
+        cdef int weighted = <int>len(self.candidates)
+        for i in range(weighted):
+            candidate = <Candidate>self.candidates[i]
+            if candidate.provider.dialect != dialect or passed[0] >> i & 1:
+                continue
+            candidate.current += candidate.weight
+            total += candidate.weight
+            if best is None or candidate.current > best.current:
+                best = candidate
+                at = i
+        if best is not None:
+            best.current -= total
+            passed[0] |= <uint64_t>1 << at
+            return best
+        for i in range(<int>len(self.fallback)):
+            candidate = <Candidate>self.fallback[i]
+            at = weighted + i
+            if candidate.provider.dialect == dialect and not passed[0] >> at & 1:
+                passed[0] |= <uint64_t>1 << at
                 return candidate
         return None
 

@@ -12,7 +12,7 @@ from fastgw.native.wheel cimport fgw_wheel
 from fastgw.policy.policy cimport Policy
 from fastgw.stream.answer cimport AnswerTexts
 from fastgw.stream.batch cimport Batch
-from fastgw.upstream.route cimport Routes
+from fastgw.upstream.route cimport Candidate, Routes
 
 
 
@@ -47,8 +47,10 @@ cdef class Attempts(Receiver):
     cdef int _again(self, Exchange x, int code, bint same) except -1
     cdef int _give_up(self, Exchange x, int code) except -1
     cdef int _break(self, Exchange x, int code) except -1
-    cdef bint _other(self, Exchange x)
+    cdef Candidate _next(self, Exchange x, bint same)
+    cdef int _retry(self, Exchange x, Candidate candidate, int code) except -1
+    cdef int _drop_connection(self, Exchange x) except -1
     cdef int _settle(self, Exchange x, int fate) except -1
     cdef int _leave(self, Exchange x) except -1
-    cdef int _close_attempt(self, Exchange x, int fate, bint final, fgw_record_close *close) except -1
-    cdef object _view(self, Exchange x, int code)
+    cdef int _close_attempt(
+        self, Exchange x, int fate, bint final, fgw_record_close *close) except -1

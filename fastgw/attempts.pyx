@@ -1,7 +1,7 @@
 """Phases UPSTREAM to SETTLE: an admitted request's attempts, and the end of every exchange.
 
-``fastgw.journey`` comes first: it decides. Here the decision is carried out, attempt by attempt, and
-whatever happens on either side ends in ``_settle`` or ``refuse``, once.
+``fastgw.journey`` comes first: it decides. Here the decision is carried out, attempt by attempt,
+and whatever happens on either side ends in ``_settle`` or ``refuse``, once.
 """
 
 cimport cython
@@ -13,7 +13,6 @@ from fastgw.codes cimport (
     CODE_CUT_BY_DRAIN,
     CODE_INTERNAL,
     CODE_LEDGER_FULL,
-    CODE_NO_CANDIDATE,
     CODE_UPSTREAM_CUT,
     CODE_UPSTREAM_MALFORMED,
     CODE_UPSTREAM_TIMEOUT_CONNECT,
@@ -21,8 +20,9 @@ from fastgw.codes cimport (
     CODE_UPSTREAM_TIMEOUT_IDLE,
     CODE_UPSTREAM_TIMEOUT_TOTAL,
 )
-from fastgw.exchange cimport Exchange, HEAD, SETTLE, STREAM, UPSTREAM
+from fastgw.exchange cimport Client, Exchange, SETTLE, STREAM, UPSTREAM
 from fastgw.identity.keys cimport Principal
+from fastgw.explain.view cimport view_of
 from fastgw.ledger.entries cimport fill_close, post_open, post_refusal
 from fastgw.ledger.journal cimport JOURNAL_DROPPED, JOURNAL_FULL
 from fastgw.native.counters cimport (
@@ -64,12 +64,7 @@ from fastgw.native.hold cimport (
     fgw_hold_open,
     fgw_hold_sent,
 )
-from fastgw.native.http1 cimport (
-    FGW_FRAMING_CHUNKED,
-    FGW_FRAMING_LENGTH,
-    FGW_FRAMING_NONE,
-    FGW_M_HEAD,
-)
+from fastgw.native.http1 cimport FGW_FRAMING_CHUNKED, FGW_FRAMING_LENGTH, FGW_FRAMING_NONE
 from fastgw.native.policy cimport fgw_amounts
 from fastgw.native.record cimport (
     FGW_FATE_CUT_BY_CLIENT,
@@ -94,13 +89,16 @@ from fastgw.upstream.provider cimport Provider, ProviderKey
 from fastgw.upstream.request cimport write_head, write_id
 from fastgw.usage.account cimport account, amounts
 from fastgw.wire.link cimport Link, SENT_CLOSED, SENT_QUEUED, iovec
-from fastgw.listener.downstream cimport Downstream
 from fastgw.native.http1 cimport fgw_head
 from fastgw.upstream.connection cimport Connection
 from fastgw.upstream.route cimport Candidate, Route
 
 cdef enum:
     RETRY_CREDIT_MAX = 10    # retries that a burst of failures may use at once
+
+
+cdef inline uint64_t earlier(uint64_t one, uint64_t other) noexcept:
+    return one if one < other else other
 
 
 cdef class Attempts(Receiver):
@@ -156,7 +154,7 @@ cdef class Attempts(Receiver):
         x.hold.input_estimate = x.input_estimate
         fgw_hold_open(x.hold, <uint8_t>x.attempt, x.attempt_wall_ns)
         fgw_count(self.counters, FGW_COUNT_ATTEMPTS, 1)
-        while provider.idle:
+        while provider.idle and not x.fresh:
             connection = <Connection>provider.idle.pop()
             if connection.is_open:
                 fgw_count(self.counters, FGW_COUNT_UPSTREAM_REUSED, 1)
@@ -166,7 +164,9 @@ cdef class Attempts(Receiver):
         connection = Connection(provider, self, x, self.scratch)
         x.connection = connection
         connection.connect(self.loop)
-        return self.arm(connection, self.now_ns + provider.connect_ns)
+        return self.arm(connection, earlier(
+            self.now_ns + provider.connect_ns, x.began_ns + provider.total_ns
+        ))
 
     cdef int _send(self, Exchange x) except -1:
         """Write the request anew and send it on x.connection."""
@@ -186,7 +186,7 @@ cdef class Attempts(Receiver):
                 count = 1
         length = write_head(x, self.batch.head, BATCH_HEAD_BYTES, body)
         if length < 0:
-            connection.discard()
+            self._drop_connection(x)
             return self._give_up(x, CODE_INTERNAL)
         pieces[0].iov_base = self.batch.head
         pieces[0].iov_len = <size_t>length
@@ -198,16 +198,27 @@ cdef class Attempts(Receiver):
         fgw_hold_sent(x.hold, body)
         x.sent_ns = x.decided_ns
         if connection.begin(x, pieces, count + 1) == SENT_CLOSED:
+            connection.exchange = None  # what it may still report is nobody's
             return self.on_lost(x, CODE_UPSTREAM_CUT, None)
-        return self.arm(
-            connection, connection.activity_ns + connection.provider.first_byte_ns
-        )
+        return self.arm(connection, earlier(
+            connection.activity_ns + connection.provider.first_byte_ns,
+            x.began_ns + connection.provider.total_ns,
+        ))
+
+    cdef int _drop_connection(self, Exchange x) except -1:
+        """This exchange is done with its connection, and the connection with everything."""
+        cdef Connection connection = <Connection>x.connection
+        x.connection = None
+        if connection is not None:
+            self.disarm(connection)
+            connection.discard()
+        return 0
 
     cdef int on_connected(self, Exchange x) except -1:
         return self._send(x)
 
     cdef int on_connect_failed(self, Exchange x, int code, object why) except -1:
-        x.connection = None
+        self._drop_connection(x)
         return self._again(x, code, (<Candidate>x.candidate).provider.retry_connect)
 
     cdef int on_lost(self, Exchange x, int code, object why) except -1:
@@ -219,28 +230,47 @@ cdef class Attempts(Receiver):
             self.disarm(connection)
         if x.head_sent:
             return self._break(x, code)
-        return self._again(x, code, stale)
+        if stale and not x.client_gone:
+            # It was closed while idle, just as we took it: nobody has failed, so neither the
+            # number of retries nor their budget has a say. A new connection cannot be stale.
+            x.fresh = True
+            return self._retry(x, <Candidate>x.candidate, code)
+        return self._again(x, code, False)
 
     cdef int _again(self, Exchange x, int code, bint same) except -1:
         """Before the first byte to the client: another attempt, or the end.
 
-        ``same``: the candidate itself may be asked again (it was never reached, or an idle
-        connection had just been closed by it).
+        ``same``: the candidate itself may be asked again, for it was never reached.
         """
-        cdef Candidate failed = <Candidate>x.candidate
-        cdef Candidate candidate = None
-        cdef fgw_record_close close
-        if x.attempt <= failed.provider.retries_max and self.retry_credit >= 1 and not x.client_gone:
-            candidate = (<Route>x.path).after(x.route.dialect, x.attempt)
-            if candidate is None or candidate is failed:
-                candidate = failed if same else None
+        cdef Candidate candidate = self._next(x, same)
         if candidate is None:
             return self._give_up(x, code)
-        self.retry_credit -= 1
+        return self._retry(x, candidate, code)
+
+    cdef Candidate _next(self, Exchange x, bint same):
+        """The candidate for a further attempt, or None. ``same``: the failed one if no other."""
+        cdef Candidate failed = <Candidate>x.candidate
+        cdef Candidate candidate
+        if x.attempt > failed.provider.retries_max or x.client_gone:
+            return None
+        candidate = (<Route>x.path).choose(x.route.dialect, &x.passed)
+        if candidate is None and same:
+            candidate = failed
+        if candidate is not None and candidate.provider is failed.provider:
+            # The budget is there so that a provider in trouble does not get more requests
+            # than without retries; another provider gets none of its trouble.
+            if self.retry_credit < 1:
+                return None
+            self.retry_credit -= 1
+        return candidate
+
+    cdef int _retry(self, Exchange x, Candidate candidate, int code) except -1:
+        cdef fgw_record_close close
         fgw_count(self.counters, FGW_COUNT_RETRIES, 1)
         x.code = <uint16_t>code
+        x.status = x.upstream_status
         self._close_attempt(x, FGW_FATE_RETRIED_AWAY, False, &close)
-        x.code = 0
+        x.code = x.status = 0
         x.room = JOURNAL_DROPPED
         x.candidate = candidate
         return self._attempt(x)
@@ -251,9 +281,10 @@ cdef class Attempts(Receiver):
 
     # ------------------------------------------------------------------ STREAM
     cdef int on_head(self, Exchange x, fgw_head *head, const uint8_t *bytes) except -1:
-        cdef Downstream client = <Downstream>x.client
+        cdef Client client = x.client
         cdef Connection connection = <Connection>x.connection
         cdef Provider provider = connection.provider
+        cdef Candidate candidate
         cdef Relay relay = <Relay>x.relay
         cdef Framing framing
         cdef bint events, hide, close
@@ -263,14 +294,15 @@ cdef class Attempts(Receiver):
         x.first_byte_ns = connection.activity_ns
         fgw_hold_first_byte(x.hold, x.first_byte_ns)
         fgw_count_time(self.counters, FGW_HISTOGRAM_FIRST_BYTE, x.first_byte_ns - x.decided_ns)
-        if head.status >= 400 and head.status in provider.retry_statuses and (
-            x.attempt <= provider.retries_max
-        ) and self.retry_credit >= 1 and self._other(x):
-            connection.discard()
-            self.disarm(connection)
-            x.connection = None
-            return self._again(x, CODE_NO_CANDIDATE, False)
+        if head.status >= 400 and head.status in provider.retry_statuses:
+            candidate = self._next(x, False)
+            if candidate is not None:
+                self._drop_connection(x)
+                return self._retry(x, candidate, 0)
         x.phase = STREAM
+        self.arm(connection, earlier(
+            connection.activity_ns + provider.idle_ns, x.began_ns + provider.total_ns
+        ))
         x.status = head.status
         events = is_event_stream(head, bytes)
         coding = coding_of(head, bytes)
@@ -298,18 +330,11 @@ cdef class Attempts(Receiver):
             relay.inflating,
         )
         if length < 0:
-            connection.discard()
-            self.disarm(connection)
-            x.connection = None
+            self._drop_connection(x)
             return self._give_up(x, CODE_UPSTREAM_MALFORMED)
         self.batch.push(self.batch.head, <size_t>length)
         x.head_sent = True
         return 0
-
-    cdef bint _other(self, Exchange x):
-        """Another candidate could be asked instead."""
-        cdef Route route = <Route>x.path
-        return len(route.candidates) + len(route.fallback) > x.attempt
 
     cdef int on_body(self, Exchange x, const uint8_t *bytes, size_t length) except -1:
         return (<Relay>x.relay).body(x, bytes, length)
@@ -358,7 +383,7 @@ cdef class Attempts(Receiver):
             self.batch.keep.append(event)
             relay.append(x, event, <size_t>len(event))
         relay.flush(x)
-        (<Downstream>x.client).close_after = True
+        x.client.close_after = True
         if relay.framing == FRAMING_CLOSE:
             x.client.abort()  # here a FIN would be a clean end
         return self._settle(x, FGW_FATE_FAILED_IN_STREAM)
@@ -378,22 +403,21 @@ cdef class Attempts(Receiver):
 
     cdef int client_gone(self, Exchange x) except -1:
         """``on-abort: cancel``: the provider is cut off at once, what passed is settled."""
-        cdef Connection connection = <Connection>x.connection
         cdef int fate = FGW_FATE_CUT_BY_CLIENT
         if not x.live:
             return 0
         x.client_gone = True
         fgw_count(self.counters, FGW_COUNT_CLIENT_ABORTS, 1)
-        x.connection = None
-        if connection is not None:
-            self.disarm(connection)
-            connection.discard()
+        self._drop_connection(x)
         if x.metered and x.meter.ever & FGW_EVENT_DONE and not x.client.bytes_queued:
             fate = FGW_FATE_DELIVERED  # it had read the last event: FIN after it is no abort
         elif x.code == 0:
             x.code = CODE_CLIENT_GONE
         self.batch.forget()
-        x.client.close()
+        if x.client.blocked:
+            x.client.abort()  # a close would wait for a reader that is not there
+        else:
+            x.client.close()
         return self._settle(x, fate)
 
     cdef int on_wait(self, Exchange x, Link link, uint64_t now_ns) except -1:
@@ -449,7 +473,7 @@ cdef class Attempts(Receiver):
         return 0
 
     cdef int _settle(self, Exchange x, int fate) except -1:
-        """The exchange is over, whichever way: books, limits, then the connection's next request."""
+        """The exchange is over, whichever way: books, limits, then the next request."""
         cdef fgw_record_close close
         cdef fgw_amounts used
         if not x.live:
@@ -468,7 +492,7 @@ cdef class Attempts(Receiver):
             self.counters, FGW_HISTOGRAM_TOTAL, self.now_ns - x.began_ns
         )
         self._leave(x)
-        (<Downstream>x.client).finished(x, x.head.keep_alive)
+        x.client.finished(x, x.head.keep_alive)
         return 0
 
     cdef int _begin(self, Exchange x) except -1:
@@ -499,6 +523,7 @@ cdef class Attempts(Receiver):
             self._begin(x)
         x.refused = True
         x.code = <uint16_t>code
+        (<Downstream>x.client).will_refuse(x)
         answer = self.refusals.render(self._view(x, code))
         x.status = <uint16_t>self.refusals.status
         if x.attempt_open:
@@ -509,7 +534,7 @@ cdef class Attempts(Receiver):
             x.dims.dialect = x.route.dialect
             x.dims.operation = x.route.operation
             post_refusal(
-                x, self.journal, self.policy.version_hash, (<Downstream>x.client).address,
+                x, self.journal, self.policy.version_hash, x.client.address,
                 0, now,
             )
         if x.hold != NULL:
@@ -553,7 +578,7 @@ cdef class Attempts(Receiver):
             "rule": x.effects.rule if code < 801 else 0,
             "message": x.effects.message,
             "limits": limits,
-            "close": (<Downstream>x.client).close_after or not x.head.keep_alive,
+            "close": (<Downstream>x.client).close_after,
             "head_only": x.head.method == FGW_M_HEAD,
             "model": x.ask.model[:x.ask.model_bytes],
             "allow": x.route.methods,
@@ -564,21 +589,17 @@ cdef class Attempts(Receiver):
 
     cdef int failed(self, Exchange x, object exception) except -1:
         """Law 11: a defect of ours fails one exchange, not the worker."""
-        cdef Connection connection = <Connection>x.connection
         self.report(exception)
         fgw_count(self.counters, FGW_COUNT_EXCEPTIONS, 1)
         if not x.live:
             return x.client.abort()
-        if connection is not None:
-            x.connection = None
-            self.disarm(connection)
-            connection.discard()
+        self._drop_connection(x)
         self.batch.forget()
         x.code = CODE_INTERNAL
         if x.head_sent:
             x.client.abort()
             return self._settle(x, FGW_FATE_FAILED_IN_STREAM)
-        (<Downstream>x.client).close_after = True
+        x.client.close_after = True
         return self.refuse(x, CODE_INTERNAL)
 
     cdef int report(self, object exception) except -1:
