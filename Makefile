@@ -26,7 +26,7 @@ ratios: build
 check: build
 	$(PY) tools/check.py
 chaos: build
-	$(PY) tools/chaos.py
+	$(PY) -m tools.killing
 build: $(BUILT)
 
 # Dependencies and the `fastgw` command, without compiling: setup.py below does that once, in place.

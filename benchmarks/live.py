@@ -18,7 +18,7 @@ from benchmarks.load import Client
 from benchmarks.measure import CannotMeasure, library
 from benchmarks.processes import DidNotStart, Peer
 
-REQUESTS, EVENTS, ROUNDS = 200, 200, 3
+REQUESTS, EVENTS, ROUNDS = 200, 150, 3
 
 
 def pages(folder: Path) -> dict[str, tuple[int, ...]]:
@@ -67,7 +67,7 @@ def measure_peer(peer: Peer, counts: Path, key: str) -> dict[str, dict[str, floa
             expect_200(client.chat())
 
     def events(n: int) -> None:
-        body = expect_200(client.chat(streamed=True, mock=f"events={n},pace=2ms"))
+        body = expect_200(client.chat(streamed=True, mock=f"events={n},pace=4ms"))
         came = body.count(b"\n\n")
         if came < n:
             raise CannotMeasure(f"{n} events were asked for, {came} came")

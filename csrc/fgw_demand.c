@@ -93,7 +93,7 @@ static void put(struct text *text, const void *bytes, size_t length)
     text->used += length;
 }
 
-/* How many bytes from text[0] on stand in JSON as they are: printable ASCII, nearly all there is. */
+/* How many bytes from text[0] on stand in JSON as they are: printable ASCII, nearly always all. */
 static uint32_t plain(const uint8_t *text, uint32_t length)
 {
     uint32_t i = 0;

@@ -22,10 +22,10 @@
 #define FGW_DEMAND_VALUE_MAX 128 /* bytes of a value in the row */
 #define FGW_DEMAND_SHOWN_MAX 96  /* bytes of a value in the text, before escapes */
 
-/* Writes the identity, and the values as a JSON array to text[0 .. capacity): "…" ends a value that
- * is cut, and ["…"] stands where the whole does not fit. Absent and failed values, and doubles, are
- * null. Bit i of `addresses`: value i is an IP address. Returns the text's length; 0 where not even
- * ["…"] fits, -1 for a prefix or a number of values beyond the limits above. */
+/* Writes the identity, and the values as a JSON array to text[0 .. capacity): "…" ends a value
+ * that is cut, ["…"] stands where the whole does not fit. Absent and failed values, and doubles,
+ * are null. Bit i of `addresses`: value i is an IP address. Returns the text's length; 0 where not
+ * even ["…"] fits, -1 for a prefix or a number of values beyond the limits above. */
 int fgw_demand_key(const uint8_t *prefix, size_t prefix_length, const struct fgw_value *values,
                    uint32_t n_values, uint32_t addresses, uint64_t identity[2], uint8_t *text,
                    size_t capacity);

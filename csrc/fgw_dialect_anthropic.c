@@ -76,7 +76,7 @@ static const struct fgw_json_edge SOURCE_EDGES[] = {
 
 static const struct fgw_json_node ASK_NODES[] = {
     [NOTHING] = {FGW_NODE_PLAIN},
-    [ROOT] = {FGW_NODE_EDGES(ROOT_EDGES), .slot = ASK_ROOT},
+    [ROOT] = {FGW_NODE_EDGES(ROOT_EDGES), .slot = ASK_ROOT, .flags = FGW_JSON_CASES},
     [MODEL] = {.slot = ASK_MODEL, ONCE},
     [STREAM] = {.slot = ASK_STREAM, ONCE},
     [METADATA] = {FGW_NODE_EDGES(METADATA_EDGES), FGW_NODE_PLAIN},

@@ -166,13 +166,13 @@ const struct fgw_json_spec fgw_anthropic_answer = {
 /* meter->usage_state */
 enum { STARTED = 1, FINAL = 2 };
 
-static int text_is(const struct fgw_json *json, unsigned slot, const char *word)
+static int text_is_bytes(const struct fgw_json *json, unsigned slot, const char *word,
+                         size_t length)
 {
-    size_t length = strlen(word);
-
     return fgw_json_type_of(json, slot) == FGW_JSON_STRING && json->slots[slot].count == length &&
            !memcmp(fgw_json_text_of(json, slot), word, length);
 }
+#define text_is(json, slot, word) text_is_bytes(json, slot, word, sizeof(word) - 1)
 
 /* Field by field: what an object leaves out, or null, stays as it was. */
 static void overwrite(struct fgw_usage_report *report, const struct fgw_json *json,

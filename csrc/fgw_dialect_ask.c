@@ -9,6 +9,7 @@
 #define N_MAX 1024
 #define MESSAGE_TOKENS 4    /* what a message costs besides its text */
 #define PICTURE_TOKENS 800  /* of a middling picture; estimate only */
+#define CLAUDE_TOOLS_TOKENS 350 /* what Anthropic adds to a request that has tools */
 #define TOKEN_ID_BYTES 5    /* of a token given as a number, comma included */
 
 void fgw_ask_begin(struct fgw_json *json, uint8_t dialect, uint8_t operation)
@@ -66,6 +67,28 @@ static void read_sizes(struct fgw_ask *ask, const struct fgw_json *json)
         ask->flags |= FGW_ASK_MORE_MODELS;
 }
 
+static int contains(const char *text, size_t length, const char *part)
+{
+    size_t size = strlen(part);
+
+    for (size_t i = 0; i + size <= length; i++)
+        if (text[i] == part[0] && !memcmp(text + i, part, size))
+            return 1;
+    return 0;
+}
+
+/* Whether this model runs tools of its provider unasked: its input has no bound then (a recorded
+ * question of 44 bytes to one of them came to 14,100 tokens). */
+static int fetches_by_itself(const struct fgw_ask *ask)
+{
+    static const char *const PARTS[] = {"compound", "search", "sonar", "deep-research", ":online"};
+
+    for (unsigned i = 0; i < sizeof PARTS / sizeof *PARTS; i++)
+        if (contains(ask->model, ask->model_bytes, PARTS[i]))
+            return 1;
+    return 0;
+}
+
 static enum fgw_ask_error read_model(struct fgw_ask *ask, const struct fgw_json *json,
                                      int required)
 {
@@ -82,6 +105,8 @@ static enum fgw_ask_error read_model(struct fgw_ask *ask, const struct fgw_json 
             return FGW_ASK_MODEL_INVALID;
     ask->model_bytes = slot->copied;
     ask->model_at = span_of(json, ASK_MODEL);
+    if (fetches_by_itself(ask))
+        ask->flags |= FGW_ASK_UNBOUNDED;
     return FGW_ASK_OK;
 }
 
@@ -193,7 +218,7 @@ static enum fgw_ask_error read_all(struct fgw_ask *ask, struct fgw_json *json, i
         return FGW_ASK_NOT_OBJECT;
     ask->members_at = json->slots[ASK_ROOT].start + 1;
     ask->members = json->slots[ASK_ROOT].count;
-    if (json->twice)
+    if (json->twice || json->variants)
         return FGW_ASK_DUPLICATE;
     read_user(ask, json);
     error = read_model(ask, json, need_model);
@@ -230,6 +255,8 @@ uint64_t fgw_ask_input_estimate(const struct fgw_ask *ask)
                       (uint64_t)ask->messages * MESSAGE_TOKENS +
                       (uint64_t)ask->binaries * PICTURE_TOKENS;
 
+    if (ask->dialect == FGW_DIALECT_ANTHROPIC && ask->flags & FGW_ASK_TOOLS)
+        tokens += CLAUDE_TOOLS_TOKENS;
     if (!ask->text_bytes && !ask->binaries && ask->messages) /* tokens given as numbers */
         tokens += ask->input_bytes / TOKEN_ID_BYTES;
     return tokens;

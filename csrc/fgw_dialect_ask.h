@@ -16,7 +16,7 @@ enum fgw_ask_error {
     FGW_ASK_OK = 0,
     FGW_ASK_NOT_JSON,       /* not valid JSON (json->error has the reason) */
     FGW_ASK_NOT_OBJECT,     /* JSON, but no object */
-    /* a member the gateway acts on came twice: parsers differ on which wins */
+    /* a member the gateway acts on came twice, or in another case: parsers differ on which wins */
     FGW_ASK_DUPLICATE,
     FGW_ASK_MODEL_MISSING,  /* no model, or null */
     /* no string, empty, > FGW_MODEL_MAX bytes, or with control characters */

@@ -9,17 +9,25 @@
 /* fed: how much of this event's JSON is known */
 enum { FED_NOTHING = 0, FED_SOME, FED_BROKEN };
 
+static uint8_t openai_root(const struct fgw_meter *meter)
+{
+    if (!meter->streaming)
+        return FGW_OPENAI_BODY_ROOT;
+    return meter->id_bytes && meter->model_bytes ? FGW_OPENAI_LATER_EVENT_ROOT
+                                                 : FGW_OPENAI_EVENT_ROOT;
+}
+
 static void begin_json(struct fgw_meter *meter)
 {
-    if (meter->dialect == FGW_DIALECT_ANTHROPIC)
+    if (meter->dialect == FGW_DIALECT_ANTHROPIC) {
         fgw_json_init(&meter->json, &fgw_anthropic_answer,
                       meter->streaming ? FGW_ANTHROPIC_EVENT_ROOT : FGW_ANTHROPIC_BODY_ROOT);
-    else
-        fgw_json_init(&meter->json, &fgw_openai_answer,
-                      meter->streaming ? FGW_OPENAI_EVENT_ROOT : FGW_OPENAI_BODY_ROOT);
+        fgw_anthropic_begin(meter);
+    } else {
+        fgw_json_init(&meter->json, &fgw_openai_answer, openai_root(meter));
+    }
     meter->fed = FED_SOME;
     meter->head_bytes = 0;
-    fgw_anthropic_begin(meter);
 }
 
 void fgw_meter_init(struct fgw_meter *meter, uint8_t dialect, uint8_t operation, int streaming)
@@ -46,12 +54,20 @@ static void feed_json(struct fgw_meter *meter, const uint8_t *bytes, size_t leng
     }
 }
 
-static void feed_event(struct fgw_meter *meter, const uint8_t *bytes, size_t length)
+static void take_head(struct fgw_meter *meter, const uint8_t *bytes, size_t length)
 {
-    if (meter->fed == FED_NOTHING)
-        begin_json(meter);
     for (size_t i = 0; i < length && meter->head_bytes < sizeof meter->head; i++)
         meter->head[meter->head_bytes++] = (char)bytes[i];
+}
+
+static void feed_event(struct fgw_meter *meter, const uint8_t *bytes, size_t length)
+{
+    int first = meter->fed == FED_NOTHING;
+
+    if (first)
+        begin_json(meter);
+    if (first ? length && *bytes == '[' : meter->head_bytes != 0)
+        take_head(meter, bytes, length); /* only [DONE] begins so */
     feed_json(meter, bytes, length);
 }
 

@@ -63,6 +63,7 @@ static const struct fgw_json_edge ROOT_EDGES[] = {
     FGW_JSON_EDGE("previous_response_id", STORED),
     FGW_JSON_EDGE("conversation", STORED),
     FGW_JSON_EDGE("web_search_options", STORED),
+    FGW_JSON_EDGE("plugins", STORED),     /* OpenRouter: web search, file parsers */
     FGW_JSON_EDGE("models", MORE_MODELS), /* OpenRouter, Vercel: tried in order */
 };
 
@@ -113,7 +114,7 @@ static const struct fgw_json_edge FILE_EDGES[] = {
 
 static const struct fgw_json_node ASK_NODES[] = {
     [NOTHING] = {FGW_NODE_PLAIN},
-    [ROOT] = {FGW_NODE_EDGES(ROOT_EDGES), .slot = ASK_ROOT},
+    [ROOT] = {FGW_NODE_EDGES(ROOT_EDGES), .slot = ASK_ROOT, .flags = FGW_JSON_CASES},
     [MODEL] = {.slot = ASK_MODEL, ONCE},
     [STREAM] = {.slot = ASK_STREAM, ONCE},
     [N] = {.slot = ASK_N, ONCE},

@@ -8,6 +8,7 @@ enum {
     NOTHING = 0,
     BODY,
     EVENT,
+    LATER_EVENT,
     ID,
     MODEL,
     TYPE,
@@ -57,10 +58,11 @@ static const struct fgw_json_edge BODY_EDGES[] = {
     FGW_JSON_EDGE("status", FINISH),
 };
 
+enum { EVENT_NAMES = 2 }; /* edges of EVENT that LATER_EVENT leaves out */
 static const struct fgw_json_edge EVENT_EDGES[] = {
     FGW_JSON_EDGE("id", ID),
-    FGW_JSON_EDGE("choices", DELTA_CHOICES),
     FGW_JSON_EDGE("model", MODEL),
+    FGW_JSON_EDGE("choices", DELTA_CHOICES),
     FGW_JSON_EDGE("usage", USAGE),
     FGW_JSON_EDGE("type", TYPE),
     FGW_JSON_EDGE("delta", GENERATED), /* responses, speech, transcription */
@@ -162,6 +164,9 @@ static const struct fgw_json_node ANSWER_NODES[] = {
     [NOTHING] = {FGW_NODE_PLAIN},
     [BODY] = {FGW_NODE_EDGES(BODY_EDGES), FGW_NODE_PLAIN},
     [EVENT] = {FGW_NODE_EDGES(EVENT_EDGES), FGW_NODE_PLAIN},
+    [LATER_EVENT] = {.edges = EVENT_EDGES + EVENT_NAMES,
+                     .edge_count = sizeof EVENT_EDGES / sizeof *EVENT_EDGES - EVENT_NAMES,
+                     FGW_NODE_PLAIN},
     [ID] = {.slot = ANSWER_ID},
     [MODEL] = {.slot = ANSWER_MODEL},
     [TYPE] = {.slot = ANSWER_TYPE},
@@ -214,14 +219,12 @@ const struct fgw_json_spec fgw_openai_answer = {
     .slot_count = ANSWER_SLOTS,
 };
 
-static int type_is(const struct fgw_json *json, const char *word)
+static int type_is_bytes(const struct fgw_json *json, const char *word, size_t length)
 {
-    size_t length = strlen(word);
-
-    return fgw_json_type_of(json, ANSWER_TYPE) == FGW_JSON_STRING &&
-           json->slots[ANSWER_TYPE].count == length &&
+    return json->slots[ANSWER_TYPE].count == length &&
            !memcmp(fgw_json_text_of(json, ANSWER_TYPE), word, length);
 }
+#define type_is(json, word) type_is_bytes(json, word, sizeof(word) - 1)
 
 /* What the name of a typed event (responses, audio, images) says. */
 static unsigned flags_of_type(struct fgw_json *json)
@@ -292,7 +295,7 @@ unsigned fgw_openai_fold(struct fgw_meter *meter)
     enum fgw_json_type error = fgw_json_type_of(json, ANSWER_ERROR);
     unsigned flags = 0;
 
-    if (json->seen >> ANSWER_TYPE & 1)
+    if (fgw_json_type_of(json, ANSWER_TYPE) == FGW_JSON_STRING)
         flags = flags_of_type(json);
     if (fgw_json_type_of(json, ANSWER_FINISH) == FGW_JSON_STRING)
         flags |= FGW_EVENT_FINISH;

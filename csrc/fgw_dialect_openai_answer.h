@@ -9,7 +9,8 @@
 #include "fgw_dialect_meter.h"
 #include "fgw_json.h"
 
-enum { FGW_OPENAI_BODY_ROOT = 1, FGW_OPENAI_EVENT_ROOT = 2 };
+/* The third root is that of events once id and model are known: they are passed over. */
+enum { FGW_OPENAI_BODY_ROOT = 1, FGW_OPENAI_EVENT_ROOT, FGW_OPENAI_LATER_EVENT_ROOT };
 
 /* Slots: enum answer_slot. */
 extern const struct fgw_json_spec fgw_openai_answer;

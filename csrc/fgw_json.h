@@ -63,15 +63,17 @@ enum fgw_json_error {
 struct fgw_json_edge {
     const char *key;
     uint8_t key_length;
+    uint8_t first; /* its first byte */
     uint8_t node;
 };
-#define FGW_JSON_EDGE(name, to) {name, (uint8_t)(sizeof(name) - 1), to}
+#define FGW_JSON_EDGE(name, to) {name, (uint8_t)(sizeof(name) - 1), (uint8_t)(name)[0], to}
 
 enum fgw_json_node_flag {
     FGW_JSON_ONCE = 1,     /* a second value in this slot sets its bit in `twice` */
     FGW_JSON_STICKY = 2,   /* a null does not overwrite a value seen before */
     FGW_JSON_KEYS_TEXT = 4, /* member names of an object here count as text too */
     FGW_JSON_PAUSE = 8,    /* fgw_json_feed_some stops after a container that ends here */
+    FGW_JSON_CASES = 16,   /* member names that differ from an edge's in case alone are counted */
 };
 
 struct fgw_json_node {
@@ -119,6 +121,7 @@ struct fgw_json {
     uint32_t binaries;
     uint32_t remotes;
     uint32_t strangers;
+    uint32_t variants; /* names at CASES nodes that some servers take for another name */
     uint8_t error; /* enum fgw_json_error, once feed returned -1 */
     uint8_t depth; /* open containers */
     /* What follows is the scan's own. */

@@ -99,7 +99,7 @@ struct fgw_program {
  * exactly one value; else -1. Only programs that passed may be evaluated. */
 int fgw_rule_verify(const struct fgw_program *program);
 
-/* The most common expression, fact == 'text', without the machine: 1 or 0, -1: ask fgw_rule_eval. */
+/* The most common expression, fact == 'text', without the machine: 1, 0; -1: use fgw_rule_eval. */
 static inline int fgw_rule_glance(const struct fgw_program *program, const struct fgw_value *facts)
 {
     const struct fgw_instruction *step = program->code;

@@ -129,7 +129,10 @@ static inline void fgw_worker_turn(struct fgw_worker_slot *slot, uint64_t now_ns
 {
     uint64_t turns = atomic_load_explicit(&slot->turns, memory_order_relaxed);
     atomic_store_explicit(&slot->heartbeat_ns, now_ns, memory_order_relaxed);
-    atomic_store_explicit(&slot->turns, turns + 1, memory_order_release);
+    atomic_store(&slot->turns, turns + 1);
+    /* Or the processor could do the next turn's first look into the table before others see the
+     * end of this one, and an entry would be freed that is about to be used. */
+    atomic_thread_fence(memory_order_seq_cst);
 }
 
 /* What one slot says of itself, read word by word. */

@@ -260,6 +260,17 @@ void fgw_table_free_buried(const struct fgw_table *table, uint64_t entry)
     (void)retag(group, place, TAG_LEAVING, TAG_FREE);
 }
 
+uint32_t fgw_table_crowd(const struct fgw_table *table, uint32_t group)
+{
+    if (group >= table->n_groups)
+        return FGW_TABLE_WAYS;
+    union header header = read_header(&table->groups[group]);
+    uint32_t used = 0;
+    for (uint32_t place = 0; place < FGW_TABLE_WAYS; place++)
+        used += header.is.tags[place] != TAG_FREE;
+    return used;
+}
+
 int fgw_table_is_leaving(const struct fgw_table *table, uint64_t entry)
 {
     uint32_t place;

@@ -86,6 +86,9 @@ int fgw_table_bury(const struct fgw_table *table, struct fgw_dones dones, uint64
                    uint64_t now_ns);
 void fgw_table_free_buried(const struct fgw_table *table, uint64_t entry);
 
+/* How many places of a group are in use, leaving ones included; FGW_TABLE_WAYS out of bounds. */
+uint32_t fgw_table_crowd(const struct fgw_table *table, uint32_t group);
+
 /* Marks a buried entry as leaving, so that its key gets a new place. */
 void fgw_table_leave(const struct fgw_table *table, uint64_t entry);
 

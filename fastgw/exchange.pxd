@@ -29,6 +29,21 @@ cpdef enum Phase:
     EXPLAIN = 12
 
 
+cdef class Client(Link):
+    # A client's connection, as the journey knows it. The listener implements it.
+    cdef:
+        bint close_after             # the current exchange is the connection's last one
+        uint8_t address[16]          # IPv6, or IPv4 mapped
+        bytes address_text
+
+    # The exchange is settled: on to the next request, or close.
+    cdef int finished(self, Exchange x, bint keep_alive) except -1
+    # A refusal is about to be written: decides close_after.
+    cdef int will_refuse(self, Exchange x) except -1
+    # A refusal was sent, perhaps before the body was read.
+    cdef int refused(self, Exchange x) except -1
+
+
 cdef class Receiver:
     # Who has the exchanges in hand: the journey. Connections on both sides tell it what happens.
     cdef:
@@ -43,7 +58,7 @@ cdef class Receiver:
     cdef uint64_t look(self) noexcept
 
     # The client's connection.
-    cdef Exchange take_exchange(self, Link client, uint64_t now_ns)
+    cdef Exchange take_exchange(self, Client client, uint64_t now_ns)
     cdef int give_back(self, Exchange x) except -1
     cdef int refuse_head(self, Exchange x) except -1
     cdef int arrive(self, Exchange x) except -1
@@ -84,7 +99,7 @@ cdef class Exchange:
         Phase phase
 
         # wire: the request
-        Link client
+        Client client
         uint8_t *bytes               # the connection's buffer: head, then the body
         fgw_head head
         size_t body_at

@@ -6,7 +6,20 @@ from libc.string cimport memset
 from fastgw.native.clock cimport fgw_clock_now_ns
 
 
-ABSTRACT = "the journey implements a Receiver"
+ABSTRACT = "the listener implements a Client, the journey a Receiver"
+
+
+cdef class Client(Link):
+    """A client's connection; the listener implements it."""
+
+    cdef int finished(self, Exchange x, bint keep_alive) except -1:
+        raise TypeError(ABSTRACT)
+
+    cdef int will_refuse(self, Exchange x) except -1:
+        raise TypeError(ABSTRACT)
+
+    cdef int refused(self, Exchange x) except -1:
+        raise TypeError(ABSTRACT)
 
 
 cdef class Receiver:
@@ -16,7 +29,7 @@ cdef class Receiver:
         self.now_ns = fgw_clock_now_ns()
         return self.now_ns
 
-    cdef Exchange take_exchange(self, Link client, uint64_t now_ns):
+    cdef Exchange take_exchange(self, Client client, uint64_t now_ns):
         raise TypeError(ABSTRACT)
 
     cdef int give_back(self, Exchange x) except -1:

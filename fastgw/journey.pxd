@@ -2,7 +2,7 @@
 from libc.stdint cimport uint32_t
 
 from fastgw.exchange cimport Exchange
-from fastgw.listener.attempts cimport Attempts
+from fastgw.attempts cimport Attempts
 
 
 cdef class Journey(Attempts):

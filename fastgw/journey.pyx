@@ -17,6 +17,7 @@ from fastgw.codes cimport (
     CODE_DENIED,
     CODE_KEY_SCOPE,
     CODE_LEDGER_FULL,
+    CODE_MODEL_RESTRICTED,
     CODE_MODEL_UNKNOWN,
     CODE_NO_CANDIDATE,
     CODE_PROVIDER_UNKNOWN,
@@ -24,6 +25,7 @@ from fastgw.codes cimport (
 from fastgw.exchange cimport (
     AUTHENTICATE,
     BODY,
+    Client,
     DIALECT,
     Exchange,
     HEAD,
@@ -50,7 +52,7 @@ from fastgw.native.counters cimport (
     fgw_count,
     fgw_count_time,
 )
-from fastgw.native.dialect cimport FGW_OPERATION_COUNT_TOKENS, FGW_ROUTE_METERED
+from fastgw.native.dialect cimport FGW_ASK_MORE_MODELS, FGW_OPERATION_COUNT_TOKENS, FGW_ROUTE_METERED
 from fastgw.native.http1 cimport FGW_H_X_REQUEST_ID
 from fastgw.native.record cimport (
     FGW_NAME_ACCOUNT,
@@ -77,7 +79,6 @@ from fastgw.stream.relay cimport Relay
 from fastgw.usage.account cimport account
 from fastgw.upstream.route cimport Candidate, Route
 from fastgw.wire.link cimport Link, Scratch
-from fastgw.listener.downstream cimport Downstream
 
 
 cdef enum:
@@ -124,6 +125,7 @@ cdef class Journey(Attempts):
         self.head_limits.target_max = 8192
         self.head_limits.headers_max = 100
         self.body_max = plan.body_max
+        self.restricts_models = plan.restricts_models
         self.half_close = plan.config.listen.half_close
         self.retry_credit = RETRY_CREDIT_MAX
         self.retry_share = plan.retry_share
@@ -134,7 +136,7 @@ cdef class Journey(Attempts):
         plan.begin_worker(journal)
 
     # ------------------------------------------------------------------ exchanges and time
-    cdef Exchange take_exchange(self, Link client, uint64_t now_ns):
+    cdef Exchange take_exchange(self, Client client, uint64_t now_ns):
         cdef Exchange x
         if self.spare:
             x = <Exchange>self.spare.pop()
@@ -202,16 +204,16 @@ cdef class Journey(Attempts):
     cdef int _own(self, Exchange x) except -1:
         """The gateway's own paths: no provider, no record."""
         cdef bytes answer
-        (<Downstream>x.client).will_refuse(x)
+        x.client.will_refuse(x)
         answer = self.refusals.own(
             x.bytes[x.head.path.off:x.head.path.off + x.head.path.len],
             x.bytes[x.head.method_text.off:x.head.method_text.off + x.head.method_text.len],
-            x.id_text[:x.id_length], (<Downstream>x.client).close_after,
+            x.id_text[:x.id_length], x.client.close_after,
         )
         x.client.send_bytes(answer, <size_t>len(answer))
         x.refused = True
         self._leave(x)
-        (<Downstream>x.client).refused(x)
+        x.client.refused(x)
         return 1
 
     # ------------------------------------------------------------------ IDENTIFY to LIMIT
@@ -219,7 +221,7 @@ cdef class Journey(Attempts):
         """The request is whole: decide on it, and send it on or refuse it."""
         cdef int code
         if self.draining:
-            (<Downstream>x.client).close_after = True
+            x.client.close_after = True
         x.phase = IDENTIFY
         code = identify(x, &self.scan)
         if code == 0:
@@ -237,11 +239,14 @@ cdef class Journey(Attempts):
 
     cdef int _policy(self, Exchange x) except -1:
         cdef PrincipalPart part = <PrincipalPart>(<Principal>x.principal).part
-        self.facts.fill(x, (<Downstream>x.client).address_text)
+        self.facts.fill(x, x.client.address_text)
         self.policy.run(self.facts.values, part, &x.effects)
         self._dims(x)
         if x.effects.denied:
             return x.effects.code or CODE_DENIED
+        if x.ask.flags & FGW_ASK_MORE_MODELS and self.restricts_models:
+            # models[], fallbacks[]: names that no rule has looked at would be a way round.
+            return CODE_MODEL_RESTRICTED
         x.output_max = <uint64_t>x.ask.output_limit if x.ask.output_limit > 0 else 0
         if x.effects.output_max > 0:
             if x.output_max == 0 or <uint64_t>x.effects.output_max < x.output_max:
@@ -366,7 +371,7 @@ cdef class Journey(Attempts):
         if length:
             x.client_request_id = self.journal.name_request(&x.id, value, length, False)
         x.room = post_request(
-            x, self.journal, self.policy.version_hash, (<Downstream>x.client).address,
+            x, self.journal, self.policy.version_hash, x.client.address,
             x.decided_ns,
         )
         if x.room == JOURNAL_FULL:

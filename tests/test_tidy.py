@@ -43,11 +43,11 @@ def test_every_source_keeps(check):
 
 
 def test_every_module_has_a_test_file():
-    against(UNTESTED, mirror.untested(ROOT), "no test has its name or names it")
+    against(UNTESTED, mirror.Tree(ROOT).untested(), "no test has its name or names it")
 
 
 def test_no_file_is_dead():
-    against(DEAD, mirror.dead(ROOT), "imported nowhere, tested nowhere (a stray .so: make clean)")
+    against(DEAD, mirror.Tree(ROOT).dead(), "imported nowhere, tested nowhere (a stray .so: make clean)")
 
 
 def test_every_phase_room_has_its_package_its_tests_and_its_bench():
@@ -139,7 +139,7 @@ def tree(tmp_path):
 
 
 def test_a_whole_tree_has_nothing_dead_and_nothing_untested(tree):
-    assert mirror.dead(tree) == [] and mirror.untested(tree) == []
+    assert mirror.Tree(tree).dead() == [] and mirror.Tree(tree).untested() == []
 
 
 @pytest.mark.parametrize("name", [
@@ -148,7 +148,7 @@ def test_a_whole_tree_has_nothing_dead_and_nothing_untested(tree):
 def test_a_dead_file_is_caught(tree, name):
     (tree / name).write_text("")
 
-    assert mirror.dead(tree) == [Path(name)]
+    assert mirror.Tree(tree).dead() == [Path(name)]
 
 
 @pytest.mark.parametrize("name, test, text", [
@@ -158,14 +158,14 @@ def test_a_dead_file_is_caught(tree, name):
     ("csrc/fgw_part.c", "tests/limit/test_whole.py", '"""Through it fgw_part."""\n')])
 def test_a_module_that_a_test_of_its_room_names_is_tested(tree, name, test, text):
     (tree / name).write_text("")
-    assert Path(name) in mirror.untested(tree) or "bucket" in name
+    assert Path(name) in mirror.Tree(tree).untested() or "bucket" in name
     (tree / test).write_text(text)
 
-    assert mirror.untested(tree) == []
+    assert mirror.Tree(tree).untested() == []
 
 
 @pytest.mark.parametrize("name", ["fastgw/limit/lost.pyx", "csrc/fgw_lost.c"])
 def test_a_module_without_a_test_is_caught(tree, name):
     (tree / name).write_text("")
 
-    assert mirror.untested(tree) == [Path(name)]
+    assert mirror.Tree(tree).untested() == [Path(name)]

@@ -1,6 +1,7 @@
 """Which file has no test, which is dead: the tree against its mirror below tests/."""
 
 import re
+from functools import cached_property
 from pathlib import Path
 
 from tools.imports import dotted, imports
@@ -8,77 +9,95 @@ from tools.imports import dotted, imports
 ENTRY_POINTS = frozenset({"fastgw.__main__", "fastgw"})
 
 
-def modules(root: Path) -> list[Path]:
-    """The modules of the package that hold code, relative to the root; bare packages do not."""
-    found = [path for suffix in ("py", "pyx") for path in (root / "fastgw").rglob(f"*.{suffix}")]
-    return sorted(path.relative_to(root) for path in found
-                  if path.name != "__init__.py" or re.search(r"^(def|class) ", path.read_text(),
-                                                             re.MULTILINE))
-
-
-def tests_of(root: Path, module: Path) -> list[Path]:
-    """The test files of a module or kernel: those that have its name, or that name it.
-
-    fastgw/limit/take.pyx has tests/limit/test_take*, or a test below tests/limit/ that imports
-    fastgw.limit.take or says `limit/take` (what only Cython can reach is tested through others).
-    csrc/fgw_x.c and its parts fgw_x_*.c have tests/csrc/test_x*, or a test that says `fgw_x`.
-    """
-    if module.parts[0] == "csrc":
-        return _tests_of_kernel(root, module.stem.removeprefix("fgw_"))
-    folder = root.joinpath("tests", *module.parent.parts[1:])
-    stem = module.parent.name if module.name == "__init__.py" else module.stem.strip("_")
-    named = sorted(folder.glob(f"test_{stem}.*")) + sorted(folder.glob(f"test_{stem}_*"))
-    if named or folder == root / "tests":
-        return named
-    said = f"{module.parent.name}/{module.stem}"
-    return [path for path in sorted(folder.rglob("test_*.py"))
-            if said in (text := path.read_text())
-            or any(dotted(module) in one.targets() for one in imports(path, text))]
-
-
-def _tests_of_kernel(root: Path, name: str) -> list[Path]:
+def _prefixes(name: str) -> list[str]:
+    """http1_name -> http1, http1_name: a kernel may have parts."""
     parts = name.split("_")
-    names = ["_".join(parts[:length]) for length in range(1, len(parts) + 1)]
-    found = [path for whole in names for path in (root / "tests" / "csrc").glob(f"test_{whole}.*")]
-    spoken = re.compile(r"\bfgw_(" + "|".join(names) + r")\b")
-    return found or [path for path in sorted((root / "tests").rglob("test_*.py"))
-                     if spoken.search(path.read_text())]
+    return ["_".join(parts[:length]) for length in range(1, len(parts) + 1)]
 
 
-def untested(root: Path) -> list[Path]:
-    kernels = [path.relative_to(root) for path in (root / "csrc").glob("*.c")]
-    return sorted(path for path in [*modules(root), *kernels] if not tests_of(root, path))
+class Tree:
+    """A repository as it is now; every file is read once."""
 
+    def __init__(self, root: Path) -> None:
+        self.root = root
 
-def imported(root: Path) -> set[str]:
-    """Every dotted name that some file of the tree imports."""
-    reached: set[str] = set()
-    for room in ("fastgw", "tests", "benchmarks", "tools"):
-        for suffix in ("py", "pyx", "pxd"):
-            for path in (root / room).rglob(f"*.{suffix}"):
-                own = path.relative_to(root)
-                for one in imports(own, path.read_text()):
-                    reached |= set(one.targets()) - {dotted(own)}
-    return reached
+    def _found(self, folder: str, pattern: str) -> list[Path]:
+        return sorted(path.relative_to(self.root) for path in
+                      (self.root / folder).rglob(pattern))
 
+    @cached_property
+    def texts(self) -> dict[Path, str]:
+        """Every source and test, by its path relative to the root."""
+        paths = [path for folder in ("fastgw", "csrc", "tests", "benchmarks", "tools")
+                 for pattern in ("*.py", "*.pyi", "*.pyx", "*.pxd", "*.[ch]")
+                 for path in self._found(folder, pattern)]
+        return {path: (self.root / path).read_text() for path in paths}
 
-def dead(root: Path) -> list[Path]:
-    """Modules that nobody imports and no test covers; kernels that no one declares."""
-    reached = imported(root)
-    lost = [path for path in modules(root)
-            if dotted(path) not in reached | ENTRY_POINTS and not tests_of(root, path)
-            and path.name != "__main__.py"]
-    declared = {name for path in (root / "fastgw" / "native").glob("*.pxd")
-                for name in re.findall(r'"(fgw_\w+)\.h"', path.read_text())}
-    declared |= {name for path in (root / "csrc").glob("*.[ch]")
-                 for name in re.findall(r'#include "(fgw_\w+)\.h"', path.read_text())
-                 if name != path.stem}
-    lost += [path.relative_to(root) for path in (root / "csrc").glob("*.h")
-             if path.stem not in declared]
-    lost += [path.relative_to(root) for path in (root / "csrc").glob("*.c")
-             if not path.with_suffix(".h").exists()]
-    lost += [path.relative_to(root) for path in (root / "fastgw" / "native").glob("*.pxd")
-             if f"fastgw.native.{path.stem}" not in reached]
-    lost += [path.relative_to(root) for path in (root / "fastgw").rglob("*.so")
-             if not path.with_name(path.name.split(".")[0] + ".pyx").exists()]
-    return sorted(lost)
+    @cached_property
+    def targets(self) -> dict[Path, set[str]]:
+        """The dotted names that each file imports, its own left out."""
+        return {path: {target for one in imports(path, text) for target in one.targets()}
+                - {dotted(path)} for path, text in self.texts.items()
+                if path.suffix in (".py", ".pyx", ".pxd")}
+
+    @cached_property
+    def modules(self) -> list[Path]:
+        """The modules of the package that hold code; bare packages do not."""
+        return [path for path in self._found("fastgw", "*.py") + self._found("fastgw", "*.pyx")
+                if path.name != "__init__.py"
+                or re.search(r"^(def|class) ", self.texts[path], re.MULTILINE)]
+
+    def tests_of(self, module: Path) -> list[Path]:
+        """The test files of a module or kernel: those that have its name, or that name it.
+
+        fastgw/limit/take.pyx has tests/limit/test_take*, or a test anywhere that imports
+        fastgw.limit.take or says `limit/take` (what only Cython can reach is tested through
+        others). csrc/fgw_x.c and its parts fgw_x_*.c have tests/csrc/test_x*, or a test that
+        says `fgw_x`.
+        """
+        tests = [path for path in self.texts if path.parts[0] == "tests"]
+        if module.parts[0] == "csrc":
+            names = _prefixes(module.stem.removeprefix("fgw_"))
+            folder, said = Path("tests/csrc"), r"\bfgw_(" + "|".join(names) + r")\b"
+        else:
+            own = module.parent.name if module.name == "__init__.py" else module.stem.strip("_")
+            names = [own, f"{own}_.*"]
+            folder = Path("tests", *module.parent.parts[1:])
+            said = rf"\b{module.parent.name}/{module.stem}\b"
+        named = re.compile(r"test_(" + "|".join(names) + r")\.\w+")
+        spoken = re.compile(said)
+        return [path for path in tests
+                if path.parent == folder and named.fullmatch(path.name)
+                or dotted(module) in self.targets.get(path, ())
+                or spoken.search(self.texts[path])]
+
+    def untested(self) -> list[Path]:
+        kernels = self._found("csrc", "*.c")
+        return sorted(path for path in [*self.modules, *kernels] if not self.tests_of(path))
+
+    def _loaded_by_name(self, module: Path) -> bool:
+        """Whether a sibling names the module in a string, as the command line its commands."""
+        quoted = re.compile(rf"""["']([\w.]*\.)?{module.stem}(:\w+)?["']""")
+        return any(quoted.search(text) for path, text in self.texts.items()
+                   if path.parent == module.parent and path.name != module.name)
+
+    def dead(self) -> list[Path]:
+        """Modules that nobody imports and no test covers; kernels that no one declares."""
+        reached = set().union(*self.targets.values()) | ENTRY_POINTS
+        lost = [path for path in self.modules
+                if dotted(path) not in reached and path.name != "__main__.py"
+                and not self.tests_of(path) and not self._loaded_by_name(path)]
+        native = self._found("fastgw/native", "*.pxd")
+        lost += [path for path in native if dotted(path) not in reached]
+        declared = {name for path in native for name in
+                    re.findall(r'"(fgw_\w+)\.h"', self.texts[path])}
+        csrc = self._found("csrc", "*.[ch]")
+        declared |= {name for path in csrc for name in
+                     re.findall(r'#include "(fgw_\w+)\.h"', self.texts[path]) if name != path.stem}
+        headers = {path.stem for path in csrc if path.suffix == ".h"}
+        lost += [path for path in csrc if path.suffix == ".h" and path.stem not in declared]
+        lost += [path for path in csrc if path.suffix == ".c"
+                 and not set(_prefixes(path.stem)) & headers]
+        lost += [path for path in self._found("fastgw", "*.so")
+                 if path.with_name(path.name.split(".")[0] + ".pyx") not in self.texts]
+        return sorted(lost)

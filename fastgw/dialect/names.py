@@ -25,7 +25,7 @@ ASK_ERRORS = (
     ("", None),
     ("the body is not valid JSON", None),
     ("the body must be a JSON object", None),
-    ("a member of the body is given more than once, and servers differ on which one counts", None),
+    ("a member is given more than once, or in other case: servers differ on what counts", None),
     ("you must provide a model", "model"),
     ("model must be a string of 1 to 256 bytes without control characters", "model"),
     ("stream must be true or false", "stream"),

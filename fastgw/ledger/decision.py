@@ -77,12 +77,13 @@ def render(story: Story, names: Names) -> dict[str, Any]:
     some = request or last or next(iter(story.opens.values()))
     denied = request is not None and request.verdict == 1
     attempts = [_attempt(number, story, names) for number in sorted({*story.opens, *story.closes})]
-    code = request.code if request is not None and denied else last.code if last else 0
+    ended = request if denied and request is not None else last  # who knows how it ended
+    code = ended.code if ended is not None else 0
     decision = {
         "request_id": str(some.id),
         "time": _time(some.wall_ns),
         "verdict": "deny" if denied else "allow",
-        "status": request.status if request is not None and denied else last.status if last else None,
+        "status": (ended.status if ended is not None else 0) or None,
         "dialect": word(DIALECTS, some.dims.dialect),
         "operation": word(OPERATIONS, some.dims.operation),
         "model": names.text(NAME_MODEL, some.dims.model),

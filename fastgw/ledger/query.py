@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 import struct
 import time
 import zlib
@@ -48,6 +49,12 @@ class Ledger:
     def close(self) -> None:
         self._connection.close()
 
+    def _rows(self, sql: str, *values: Any) -> Iterator[tuple[Any, ...]]:
+        try:
+            yield from self._connection.execute(sql, values)
+        except sqlite3.Error as error:
+            raise LedgerError(f"the ledger cannot be read: {error}") from None
+
     def usage(
         self,
         since_ns: int | None = None,
@@ -60,7 +67,10 @@ class Ledger:
         ``by``: key, model, provider, upstream_model, user, dialect, operation, stream, minute,
         hour, day, owner.NAME, tags.NAME, or the bare name of a label, an owner's member or a tag.
         """
-        return sum_usage(self._connection, since_ns, until_ns, by, labels)
+        try:
+            return sum_usage(self._connection, since_ns, until_ns, by, labels)
+        except sqlite3.Error as error:
+            raise LedgerError(f"the ledger cannot be read: {error}") from None
 
     def decision(self, request_id: str) -> dict[str, Any] | None:
         """One request as `/api/decisions/{id}` has it; None: not recorded (yet).
@@ -68,10 +78,10 @@ class Ledger:
         Raises ValueError where ``request_id`` is none.
         """
         id = RequestId.parse(request_id)
-        rows = self._connection.execute(
+        rows = self._rows(
             "SELECT crc, packed FROM page JOIN batch ON batch.id = page.batch "
             "WHERE (generation, worker, page) = (?, ?, ?) ORDER BY batch.id",
-            (id.generation, id.worker, id.sequence >> _PAGE_BITS),
+            id.generation, id.worker, id.sequence >> _PAGE_BITS,
         )
         story = Story()
         wanted = _ID.pack(id.generation, id.worker, 0, id.sequence)
@@ -108,12 +118,11 @@ class Ledger:
         return _newest_first(found)
 
     def _newest(self, since_ns: int, *, only_denied: bool) -> Iterator[bytes]:
-        cursor = self._connection.execute(
+        rows = self._rows(
             "SELECT wall_last, crc, packed FROM batch WHERE requests > 0 "
-            f"{'AND denied > 0 ' if only_denied else ''}ORDER BY id DESC LIMIT ?",
-            (_BATCHES_MAX,),
+            f"{'AND denied > 0 ' if only_denied else ''}ORDER BY id DESC LIMIT ?", _BATCHES_MAX
         )
-        for wall_last, crc, packed in cursor:
+        for wall_last, crc, packed in rows:
             if wall_last < since_ns:
                 return
             yield _unpack(crc, packed)
@@ -122,10 +131,10 @@ class Ledger:
         """Refusals that were only counted, by (rule, code, key): the crowd behind the samples."""
         names = Names(self._connection)
         totals: dict[tuple[int, int, int, int], int] = {}
-        cursor = self._connection.execute(
-            "SELECT crc, packed FROM batch WHERE counted > 0 AND wall_last >= ?", (since_ns,)
+        rows = self._rows(
+            "SELECT crc, packed FROM batch WHERE counted > 0 AND wall_last >= ?", since_ns
         )
-        for crc, packed in cursor:
+        for crc, packed in rows:
             for raw in split(_unpack(crc, packed)):
                 if raw[4] == REFUSED:
                     one = Refused.unpack(raw)
@@ -144,15 +153,14 @@ class Ledger:
 
     def names(self, space: int | None = None) -> list[tuple[int, int, int, str]]:
         """(space, hash, second half of a bucket's hash, text) of all names known."""
-        rows = self._connection.execute(
-            "SELECT space, hash0, hash1, text FROM name WHERE ? IS NULL OR space = ?", (space, space)
+        rows = self._rows(
+            "SELECT space, hash0, hash1, text FROM name WHERE ? IS NULL OR space = ?", space, space
         )
         return [(row[0], row[1], row[2], row[3].decode(errors="replace")) for row in rows]
 
     def open_attempts(self) -> list[dict[str, Any]]:
         """Attempts without their close, with what they may still cost."""
-        rows = self._connection.execute("SELECT record FROM open").fetchall()
-        opens = [Open.unpack(raw) for (raw,) in rows]
+        opens = [Open.unpack(raw) for (raw,) in self._rows("SELECT record FROM open")]
         return [
             {"request_id": str(one.id), "attempt": one.attempt, "wall_ns": one.wall_ns,
              "input_high": one.input_high, "output_high": one.output_high, "held": one.held}
@@ -164,20 +172,18 @@ class Ledger:
 
         ``requests`` and ``denied`` include refusals that were only counted.
         """
-        batch = self._connection.execute(
+        (batch,) = self._rows(
             "SELECT sum(requests + counted), sum(denied + counted), sum(closes) FROM batch"
-        ).fetchone()
-        rollup = self._connection.execute(
-            "SELECT sum(requests), sum(denied), sum(attempts) FROM rollup"
-        ).fetchone()
-        pruned = dict(self._connection.execute("SELECT key, value FROM meta"))
+        )
+        (rollup,) = self._rows("SELECT sum(requests), sum(denied), sum(attempts) FROM rollup")
+        pruned = dict(self._rows("SELECT key, value FROM meta"))
         counted = pruned.get("pruned_counted", 0)
         more = (
             pruned.get("pruned_requests", 0) + counted, pruned.get("pruned_denied", 0) + counted,
             pruned.get("pruned_closes", 0),
         )
         of_batches = [(number or 0) + extra for number, extra in zip(batch, more, strict=True)]
-        opened = self._connection.execute("SELECT count(*) FROM open").fetchone()[0]
+        ((opened,),) = self._rows("SELECT count(*) FROM open")
         fields = ("requests", "denied", "attempts")
         return {
             **dict(zip(fields, of_batches, strict=True)),
@@ -187,7 +193,7 @@ class Ledger:
 
     def records(self) -> Iterator[bytes]:
         """Every stored record, in the order stored: for export, verification and tests."""
-        for crc, packed in self._connection.execute("SELECT crc, packed FROM batch ORDER BY id"):
+        for crc, packed in self._rows("SELECT crc, packed FROM batch ORDER BY id"):
             yield from split(_unpack(crc, packed))
 
     def verify(self) -> list[str]:

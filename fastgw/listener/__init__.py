@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 
 def serve(worker: Any) -> Listener:
-    """The data port of a worker (process.worker.Worker): plan, segment, rings and loop put together."""
+    """The data port of a worker (process.worker.Worker): plan, segment, rings, loop in one."""
     from fastgw.journey import Journey
     from fastgw.listener.listener import Listener
 

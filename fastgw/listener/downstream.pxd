@@ -1,9 +1,8 @@
 # One client connection: bytes to exchanges, one after another.
 from libc.stdint cimport uint8_t, uint64_t
 
-from fastgw.exchange cimport Exchange, Receiver
+from fastgw.exchange cimport Client, Exchange, Receiver
 from fastgw.native.chunk cimport fgw_chunk
-from fastgw.wire.link cimport Link
 
 
 cdef enum DownstreamState:
@@ -14,7 +13,7 @@ cdef enum DownstreamState:
     CLOSED = 4
 
 
-cdef class Downstream(Link):
+cdef class Downstream(Client):
     cdef:
         Receiver journey
         object listener
@@ -29,15 +28,12 @@ cdef class Downstream(Link):
         DownstreamState state
         bint advancing
         bint crowded          # one connection too many: refused at its first request
-        bint close_after      # the current exchange is the last one
         bint whole            # the current request was read to its end
         bint dropped          # pipelined bytes were thrown away
         bint ended            # the client has sent FIN, and may still read (half_close)
         size_t stalled_at     # bytes that waited when the deadline was last set
         uint64_t lingered
         uint64_t phase_ns     # when the current wait began
-        uint8_t address[16]
-        bytes address_text
 
     cdef int _need(self, size_t room) except -1
     cdef int _advance(self) except -1
@@ -47,7 +43,6 @@ cdef class Downstream(Link):
     cdef int _chunked_body(self) except -1
     cdef int _drop_buffer(self) except -1
     cdef int finished(self, Exchange x, bint keep_alive) except -1
-    cdef int will_refuse(self, Exchange x) except -1
     cdef int refused(self, Exchange x) except -1
     cdef int _stop(self) except -1
     cdef int _refuse(self, int code) except -1

@@ -53,7 +53,7 @@ def set_deadlines(double head_s=60, double idle_s=75, double body_s=60, double s
 
 
 @cython.final
-cdef class Downstream(Link):
+cdef class Downstream(Client):
     def __init__(self, Receiver journey, object listener):
         self.journey = journey
         self.listener = listener

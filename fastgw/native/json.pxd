@@ -39,10 +39,12 @@ cdef extern from "fgw_json.h" nogil:
         FGW_JSON_STICKY
         FGW_JSON_KEYS_TEXT
         FGW_JSON_PAUSE
+        FGW_JSON_CASES
 
     struct fgw_json_edge:
         const char *key
         uint8_t key_length
+        uint8_t first
         uint8_t node
 
     struct fgw_json_node:
@@ -83,6 +85,7 @@ cdef extern from "fgw_json.h" nogil:
         uint32_t binaries
         uint32_t remotes
         uint32_t strangers
+        uint32_t variants
         uint8_t error
         uint8_t depth
         fgw_json_slot *slots

@@ -38,5 +38,6 @@ cdef extern from "fgw_table.h" nogil:
     int fgw_table_bury(
         const fgw_table *table, fgw_dones dones, uint64_t entry, uint64_t now_ns) noexcept
     void fgw_table_free_buried(const fgw_table *table, uint64_t entry) noexcept
+    uint32_t fgw_table_crowd(const fgw_table *table, uint32_t group) noexcept
     void fgw_table_leave(const fgw_table *table, uint64_t entry) noexcept
     int fgw_table_is_leaving(const fgw_table *table, uint64_t entry) noexcept

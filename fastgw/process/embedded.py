@@ -18,7 +18,7 @@ from fastgw.log import Log
 from fastgw.process import worker
 from fastgw.process.directory import Directory
 from fastgw.process.plan import Plan
-from fastgw.process.recorder import RecorderThread, recover
+from fastgw.process.recorder import RecorderThread, recover, recover_all
 from fastgw.process.shared import Shared
 from fastgw.process.sockets import bind_slots, format_endpoint
 
@@ -64,8 +64,8 @@ class Embedded:
 
     async def _begin(self, plan: Plan, sock: socket.socket) -> None:
         shared = self._shared = Shared.open(self._config, self._dir.path, 1)
-        shared.recover(self._log)
         paths = Paths(self._dir.path, shared.folder)
+        recover_all(shared, paths, self._log)
         await asyncio.to_thread(recover, paths, self._log)
         self._recorder = RecorderThread(paths, self._log)
         try:

@@ -9,13 +9,16 @@ from __future__ import annotations
 import os
 import signal
 import threading
-from pathlib import Path
 from typing import Any
 
 from fastgw.errors import LedgerError
 from fastgw.ledger.recorder import Paths, Recorder, drain
 from fastgw.log import Log
 from fastgw.process.lines import Lines
+from fastgw.process.refusal import StartError
+from fastgw.process.shared import Shared
+
+EVERY_GENERATION = range(1 << 32)
 
 
 def main(paths: Paths, lines: Lines, log: Log, *, first: bool) -> None:
@@ -35,12 +38,22 @@ def main(paths: Paths, lines: Lines, log: Log, *, first: bool) -> None:
 
 
 def recover(paths: Paths, log: Log) -> None:
-    """Before readiness: old rings and spill into the store, then what is open is closed as lost."""
+    """Before readiness: old rings and spill into the store; what is still open closed as lost."""
     drained = drain(paths, log=as_ledger_log(log))
     if drained.records or drained.lost:
         log.note("recovered", records=drained.records, lost_attempts=drained.lost)
     if not drained.complete:
         log.warning("the store is down: records of the last run wait in the spill log or rings")
+
+
+def recover_all(shared: Shared, paths: Paths, log: Log) -> None:
+    """Sweep what the last instance left; full rings are drained for it. Raises StartError."""
+    if shared.recover(log):
+        return
+    # Nothing is closed as lost yet: the sweep, which knows more, has not told all.
+    drain(paths, live_generations=EVERY_GENERATION, log=as_ledger_log(log))
+    if not shared.recover(log):
+        raise StartError(f"{paths.ring_dir}: full of records that {paths.data_dir} cannot take")
 
 
 class RecorderThread:

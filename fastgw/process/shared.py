@@ -137,19 +137,20 @@ class Shared:
         """
         return self._sweep(self.segment, slot, log)
 
-    def recover(self, log: Log) -> None:
+    def recover(self, log: Log) -> bool:
         """At the start: what the last instance left, as if its workers had died just now.
 
-        Raises ShmError when there is more of it than the ring takes before a recorder runs.
+        False: the supervisor's ring is full; drain the rings, then call again.
         """
         older = self.segment.replaced
-        for segment in (older, self.segment):
-            for slot in range(segment.workers if segment else 0):
+        for segment in filter(None, (older, self.segment)):
+            for slot in range(segment.workers):
                 if not self._sweep(segment, slot, log):
-                    raise ShmError(f"{self.folder}: the rings are full of an earlier instance")
+                    return False
         if older is not None:
             log.note("limits carried over", buckets=carry_over(older, self.segment))
             self.segment.replaced = None
+        return True
 
     def forget_old_rings(self) -> None:
         """Rings of slots that this instance does not have; to be called when they are drained."""
@@ -202,12 +203,6 @@ class Shared:
 
 class RingFull(Exception):
     """The supervisor's ring takes no more until the recorder has stored some of it."""
-
-
-def ring_path(folder: Path, slot: int | str, lane: str = "main") -> Path:
-    """Of a worker's slot and lane ("main", "refusals"), or of "supervisor"."""
-    name = f"{slot:02d}-{lane}" if isinstance(slot, int) else slot
-    return folder / f"{PREFIX}{name}"
 
 
 def open_ring(path: Path, size: int, slot: int, lane: int = rings.MAIN) -> Ring:

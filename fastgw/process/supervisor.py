@@ -97,7 +97,7 @@ class Supervisor:
         self._shared = Shared.open(config, self._dir.path, self._workers)
         self._open_lines()
         kernel.adopt_orphans()
-        self._shared.recover(self.log)
+        recorder.recover_all(self._shared, self._paths(), self.log)
         self._start_recorder()
         self._shared.forget_old_rings()
         self._fill(self._zygote)
@@ -259,8 +259,11 @@ class Supervisor:
     def _be_recorder(self) -> None:
         kernel.name_process("fastgw-recorder")
         log = self._bare_log.bind(process="recorder", pid=os.getpid())
-        paths = Paths(self._dir.path, self._shared.folder)
-        recorder.main(paths, self._lines, log, first=self._recorder.births == 0)
+        first = self._recorder.births == 0
+        recorder.main(self._paths(), self._lines, log, first=first)
+
+    def _paths(self) -> Paths:
+        return Paths(self._dir.path, self._shared.folder)
 
     def _be_admin(self) -> None:
         kernel.name_process("fastgw-admin")
@@ -371,7 +374,7 @@ class Supervisor:
         if not self._stopping:
             self._stopping = True
             self.log.note("stopping", at_once=at_once)
-            for slot, sock in enumerate(self.listen):
+            for slot in range(self._workers):
                 self._lines.close(f"listen {slot}")
             self._timers.after(self._drain_s + STOP_GRACE_S, lambda: self._stop(at_once=True))
             for place in self._slots:

@@ -1,11 +1,11 @@
 /* Forked workers race for the same limits; prints what came of it, for test_limit.py to judge.
  *
- *   limit_race pace|slots|both|insert WORKERS N
+ *   limit_race pace|slots|both|insert|evict WORKERS N
  */
 #include "limit_storm.h"
 
 struct tally {
-    _Alignas(64) uint64_t passed, inserted, most;
+    _Alignas(64) uint64_t passed, inserted, most, stale; /* stale: held, but no longer the key's */
 };
 
 static struct fgw_segment segment;
@@ -79,6 +79,73 @@ static void race_insert(uint32_t worker, uint64_t n, uint32_t workers)
     }
 }
 
+enum { KEYS = 20, KEYS_PER_GROUP = 14 };
+static _Atomic uint32_t *at_key; /* who is inside, by key */
+
+/* One slot per key, more keys than the table has places; the supervisor evicts all the while. */
+static void race_evict(uint32_t worker, uint64_t n, struct fgw_limit_spec *specs)
+{
+    struct fgw_limits limits = limits_of(&segment, worker, specs, 1);
+    struct fgw_worker_slot *slot = fgw_segment_slot(&segment, worker);
+    struct fgw_hold *hold = fgw_segment_hold(&segment, worker, 0);
+    struct fgw_amounts amounts = {{1}};
+    struct fgw_limit_trace trace;
+    struct fgw_demand one;
+    uint64_t random = worker * 977 + 13;
+    uint32_t inserted;
+    for (uint64_t at = 0; at < n; at++, fgw_worker_turn(slot, at)) {
+        uint64_t key = next_random(&random) % KEYS;
+        demand(&one, 0, key + 1);
+        fgw_hold_begin(hold, &ID, 1);
+        if (fgw_limits_take(&limits, &one, 1, &amounts, NOW, hold, &trace, &inserted))
+            continue;
+        tallies[worker].passed++;
+        tallies[worker].inserted += inserted;
+        uint64_t now_inside = atomic_fetch_add(&at_key[key], 1) + 1u;
+        if (now_inside > tallies[worker].most)
+            tallies[worker].most = now_inside;
+        for (volatile int stay = 0; stay < 30; stay++)
+            ;
+        atomic_fetch_sub(&at_key[key], 1);
+        const struct fgw_hold_limit *limit = &hold->limits[0];
+        tallies[worker].stale +=
+            fgw_table_cell_of(&limits.table, limit->entry, limit->identity) == 0;
+        fgw_limits_settle(&limits, hold, &amounts, NOW);
+    }
+    fgw_worker_set_state(slot, FGW_WORKER_DEAD);
+}
+
+/* As fastgw/limit/evict.pyx does it, without pausing. Returns when all workers are done. */
+static void evict_all(uint32_t workers)
+{
+    struct fgw_table table = fgw_segment_table(&segment);
+    uint64_t before[8];
+    for (uint32_t done = 0; done < workers;) {
+        struct fgw_worker_seen seen;
+        for (uint64_t entry = 0; entry < KEYS_PER_GROUP; entry++)
+            (void)fgw_table_bury(&table, fgw_segment_dones(&segment), entry, NOW);
+        for (uint32_t worker = 0; worker < workers; worker++) {
+            fgw_worker_read(fgw_segment_slot(&segment, worker), &seen);
+            before[worker] = seen.turns;
+        }
+        done = 0;
+        for (uint32_t worker = 0; worker < workers; worker++) {
+#ifdef MUTANT_NAIVE_EVICT
+            done += seen.state == FGW_WORKER_DEAD;
+            continue;
+#endif
+            for (;; sched_yield()) {
+                fgw_worker_read(fgw_segment_slot(&segment, worker), &seen);
+                if (seen.turns != before[worker] || seen.state == FGW_WORKER_DEAD)
+                    break;
+            }
+            done += seen.state == FGW_WORKER_DEAD;
+        }
+        for (uint64_t entry = 0; entry < KEYS_PER_GROUP; entry++)
+            fgw_table_free_buried(&table, entry);
+    }
+}
+
 static uint64_t used_of(uint64_t key, const struct fgw_limit_spec *spec)
 {
     struct fgw_table table = fgw_segment_table(&segment);
@@ -102,6 +169,23 @@ static uint64_t count_entries(void)
     return found;
 }
 
+static void judge_all(uint32_t workers, const char *mode, const struct fgw_limit_spec *specs)
+{
+    uint64_t passed = 0, inserted = 0, most = 0, stale = 0;
+    for (uint32_t worker = 0; worker < workers; worker++) {
+        passed += tallies[worker].passed;
+        inserted += tallies[worker].inserted;
+        stale += tallies[worker].stale;
+        most = tallies[worker].most > most ? tallies[worker].most : most;
+    }
+    printf("passed=%lu inserted=%lu most=%lu stale=%lu", passed, inserted, most, stale);
+    if (!strcmp(mode, "insert") || !strcmp(mode, "evict"))
+        printf(" entries=%lu\n", count_entries());
+    else
+        printf(" used=%lu second=%lu\n", used_of(!strcmp(mode, "slots") ? 9 : 4, &specs[0]),
+               !strcmp(mode, "both") ? used_of(5, &specs[1]) : 0);
+}
+
 int main(int argc, char **argv)
 {
     CHECK(argc == 4);
@@ -109,12 +193,14 @@ int main(int argc, char **argv)
     uint32_t workers = (uint32_t)atoi(argv[2]);
     uint64_t n = strtoull(argv[3], NULL, 10);
     int slots = !strcmp(mode, "slots"), insert = !strcmp(mode, "insert");
+    int evict = !strcmp(mode, "evict");
     uint32_t n_limits = !strcmp(mode, "both") ? 2 : 1;
     struct fgw_limit_spec specs[2] = {
-        slots ? spec_of(FGW_UNIT_SLOTS, FGW_ALGORITHM_CONCURRENCY, 2)
+        slots || evict ? spec_of(FGW_UNIT_SLOTS, FGW_ALGORITHM_CONCURRENCY, slots ? 2 : 1)
               : spec_of(FGW_UNIT_REQUESTS, FGW_ALGORITHM_TOKEN_BUCKET, n),
         spec_of(FGW_UNIT_TOKENS, FGW_ALGORITHM_TOKEN_BUCKET, n < 10 ? 1 : n * 7 / 10)};
-    segment = make_segment(workers, 1, insert ? (uint32_t)n : 64);
+    segment = make_segment(workers, 1, insert ? (uint32_t)n : evict ? 1 : 64);
+    at_key = shared(KEYS * sizeof *at_key);
     tallies = shared(workers * sizeof *tallies);
     inside = shared(sizeof *inside);
     struct gate gate = make_gate();
@@ -122,7 +208,9 @@ int main(int argc, char **argv)
         if (fork() != 0)
             continue;
         wait_at(gate);
-        if (insert)
+        if (evict)
+            race_evict(worker, n, specs);
+        else if (insert)
             race_insert(worker, n, workers);
         else if (slots)
             race_slots(worker, n, specs);
@@ -131,18 +219,9 @@ int main(int argc, char **argv)
         _exit(0);
     }
     open_gate(gate);
+    if (evict)
+        evict_all(workers);
     reap_all(workers);
-    uint64_t passed = 0, inserted = 0, most = 0;
-    for (uint32_t worker = 0; worker < workers; worker++) {
-        passed += tallies[worker].passed;
-        inserted += tallies[worker].inserted;
-        most = tallies[worker].most > most ? tallies[worker].most : most;
-    }
-    printf("passed=%lu inserted=%lu most=%lu", passed, inserted, most);
-    if (insert)
-        printf(" entries=%lu\n", count_entries());
-    else
-        printf(" used=%lu second=%lu\n", used_of(slots ? 9 : 4, &specs[0]),
-               n_limits == 2 ? used_of(5, &specs[1]) : 0);
+    judge_all(workers, mode, specs);
     return 0;
 }

@@ -3,6 +3,7 @@
 #define LIMIT_STORM_H
 
 #define _GNU_SOURCE
+#include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>

@@ -77,6 +77,7 @@ void shim_json_edge(struct shim_json *shim, unsigned from, const char *key, int 
     memcpy(shim->keys[from][index], key, (size_t)length);
     shim->edges[from][index].key = shim->keys[from][index];
     shim->edges[from][index].key_length = (uint8_t)length;
+    shim->edges[from][index].first = (uint8_t)key[0];
     shim->edges[from][index].node = (uint8_t)to;
 }
 

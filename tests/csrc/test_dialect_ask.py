@@ -4,10 +4,16 @@ Method: bodies as the SDKs write them and bodies that try to be read in two ways
 byte by byte and must say the same.
 """
 
+import json
+import statistics
+from pathlib import Path
+
 import orjson
 import pytest
 
 from fastgw.dialect.request import Ask, Route
+
+STREAMS = Path(__file__).resolve().parents[3] / "shared/vectors/streams"
 
 CHAT = Route("POST", "/v1/chat/completions")
 RESPONSES = Route("POST", "/v1/responses")
@@ -78,6 +84,10 @@ def test_the_larger_of_two_limits_is_the_one_in_force():
         (b'{"model":"m","stream":true,"stream":false}', "more than once"),
         (b'{"model":"m","stream_options":{"include_usage":true,"include_usage":false}}',
          "more than once"),
+        (b'{"model":"m","Model":"n"}', "other case"),
+        (b'{"model":"m","MAX_TOKENS":9}', "other case"),
+        (b'{"model":"m","modem":"n","odel":1,"modell":2,"":3}', ""),
+        (b'{"model":"m","messages":[{"Model":"x"}]}', ""),
         (b'{"model":"m","messages":[],"messages":[]}', "more than once"),
         (b'{"model":"m","messages":[{"model":"x","stream":1}]}', ""),
         (b'{"model":"m","stream":"true"}', "stream must"), (b'{"model":"m","stream":1}',
@@ -134,3 +144,46 @@ def test_the_bound_holds_and_the_estimate_is_near():
     assert got.input_bound >= len(words) + 4096
     tokens = ask(EMBEDDINGS, {"model": "m", "input": [list(range(10_000, 10_500))]})
     assert 400 < tokens.input_estimate < 700
+
+
+@pytest.mark.parametrize("model", ["compound-beta", "gpt-4o-search-preview", "sonar", "a:online"])
+def test_a_model_that_searches_by_itself_has_no_bound(model):
+    assert ask(CHAT, {"model": model, "messages": HELLO}).unbounded
+    assert not ask(CHAT, {"model": "gpt-4o", "messages": HELLO}).unbounded
+
+
+def recorded():
+    """Requests of recordings, with the input tokens that the provider says they came to."""
+    paths = {"chat": CHAT, "responses": RESPONSES, "completions": COMPLETIONS,
+             "embeddings": EMBEDDINGS, "messages": MESSAGES}  # fmt: skip
+    for line in (STREAMS / "manifest.jsonl").read_text().splitlines():
+        row = json.loads(line)
+        usage, body = row["expected_usage"], row["request_body"]
+        if row["api"] not in paths or not usage or not usage["input"]:
+            continue
+        if row["dialect"] in ("gemini", "vertex", "bedrock", "cohere", "ollama"):
+            continue
+        if row.get("request_body_file"):
+            body = (STREAMS / Path(row["request_body_file"]).name).read_text()
+        if not body:
+            continue
+        raw = body if isinstance(body, str) else json.dumps(body)
+        tokens = usage["input"]
+        if row["dialect"].startswith("anthropic"):
+            tokens += (usage["cached_input"] or 0) + (usage["cache_write"] or 0)
+        yield row["name"], Ask(paths[row["api"]], raw.encode()), tokens
+
+
+def test_no_recorded_request_passed_its_bound():
+    if not STREAMS.exists():
+        pytest.skip("no ../shared/vectors/streams here")
+    bounded, errors = 0, []
+    for name, got, tokens in recorded():
+        # A prompt stored at the provider may bring its own model; we want it said.
+        assert not got.error or ("model" in got.error and got.unbounded), name
+        if not got.unbounded:
+            bounded += 1
+            errors.append(abs(got.input_estimate - tokens) / tokens)
+            assert tokens <= got.input_bound, name
+    assert bounded > 80
+    assert statistics.median(errors) < 0.4

@@ -95,6 +95,8 @@ def test_every_way_to_write_the_end_is_an_end(end):
         ("chat", b'data: {"error":null,"choices":[]}', set()),
         ("chat", b"data: {broken", {"broken"}),
         ("chat", b"data: [DONE]x", {"broken"}),
+        ("chat", b"data: {x\ndata: [DONE]", {"broken"}),
+        ("chat", b"data:\ndata: [DONE]", {"broken"}),
         ("responses", b'data: {"type":"error","code":"x"}', {"error", "done"}),
         ("responses", b'data: {"type":"response.incomplete","response":{}}', {"done", "finish"}),
         ("responses", b'data: {"type":"response.failed","response":{"error":{"a":1}}}',

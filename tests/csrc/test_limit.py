@@ -55,6 +55,23 @@ def test_the_race_catches_words_that_are_changed_without_cas(mode, n, fault):
     assert any(fault(race(mode, n, NO_CAS), n) for _ in range(20))
 
 
+def fault_of_evict(said):
+    """Two inside by one key, or a slot held in a place that is another key's by now."""
+    return said["most"] > 1 or said["stale"] > 0
+
+
+def test_eviction_takes_no_place_from_under_a_worker():
+    said = [race("evict", 300_000, workers=3) for _ in range(4)]
+
+    assert not any(map(fault_of_evict, said)), said
+    assert sum(one["inserted"] for one in said) > 14, "too few were evicted to show anything"
+
+
+def test_the_race_catches_a_supervisor_that_does_not_wait_for_the_workers():
+    assert any(fault_of_evict(race("evict", 1_000_000, "-DMUTANT_NAIVE_EVICT", workers=3))
+               for _ in range(40))
+
+
 def test_a_thousand_a_day_admits_a_thousand_of_five_thousand():
     said = race("pace", 1000, workers=5)  # each asks 1,000 times
 

@@ -20,7 +20,7 @@ from fastgw.ledger.ring import Ring as RingFile
 from tests.csrc.ledger_native import Mapping, library, program, seeded
 
 SECOND = 10**9
-ROWS = 48
+ROWS, ROW_BYTES = 48, 72
 
 
 def refused(rule: int = 1, account: int = 7, code: int = 801, number: int = 1) -> bytes:
@@ -48,6 +48,13 @@ class Counts:
         return self.lib.fgw_refusals_flush(
             self.table, ctypes.byref(self.ring.producer), ctypes.c_uint64(99)
         )
+
+    def raw(self, row: int) -> bytes:
+        return ctypes.string_at(self.table.value + ROW_BYTES * row, ROW_BYTES)
+
+    def write(self, row: int, counters: bytes) -> None:
+        """counted, posted, pending, position"""
+        ctypes.memmove(self.table.value + ROW_BYTES * row + 24, counters, len(counters))
 
     def told(self) -> Counter:
         told: Counter = Counter()
@@ -172,3 +179,28 @@ def test_every_count_is_told_exactly_once_when_workers_are_killed(tmp_path: Path
     # A worker killed inside one count leaves it begun, counted or not: one a death at most.
     assert ended > 100 * deaths
     assert ended <= told <= begun and begun - ended <= deaths
+
+
+@pytest.mark.parametrize("instant, told_again", [
+    ("before publishing", True), ("after publishing", False), ("after noting it", False),
+])
+def test_a_kill_around_the_publication_neither_doubles_nor_loses(instant, told_again):
+    """The three states that a kill can leave, put in place: a random kill hits them too rarely."""
+    counts = Counts()
+    for number in range(10):
+        counts.add(refused(rule=3, number=number))
+    if instant != "before publishing":
+        counts.flush()
+        assert counts.told() == {(3, 7, 801): 10}
+    row = next(at for at in range(ROWS) if struct.unpack_from("<H", counts.raw(at), 20)[0])
+    head = counts.ring.producer.head
+    position = head if instant == "before publishing" else head - 72
+    posted = 10 if instant == "after noting it" else 0
+    counts.write(row, struct.pack("<4Q", 10, posted, 10, position))
+
+    counts.lib.fgw_refusals_recover(counts.table, ctypes.byref(counts.ring.producer))
+    counts.flush()
+    assert counts.told() == ({(3, 7, 801): 10} if told_again else {})
+    counts.add(refused(rule=3))
+    counts.flush()
+    assert counts.told() == {(3, 7, 801): 1}

@@ -76,7 +76,7 @@ static struct fgw_instruction step(uint32_t at, uint32_t n, uint32_t *depth)
                   : (uint8_t)below(FGW_RULE_OPS);
     made.at = (uint16_t)below(wild ? 12 : 4);
     made.count = (uint16_t)below(wild ? 9 : 3);
-    made.to = made.op >= FGW_RULE_JUMP ? (uint16_t)(at + below(4)) : (uint16_t)below(wild ? 12 : 4);
+    made.to = (uint16_t)(made.op >= FGW_RULE_JUMP ? at + below(4) : below(wild ? 12 : 4));
     *depth += made.op < FGW_RULE_EQ;
     *depth -= (made.op >= FGW_RULE_EQ && made.op < FGW_RULE_NOT && *depth > 0);
     return made;

@@ -11,8 +11,8 @@ import sys
 from types import SimpleNamespace
 
 from fastgw.config.model import Admin, Config, Listen, Provider
-from fastgw.log import Log, complain
 from fastgw.errors import FastgwError
+from fastgw.log import Log, complain
 from fastgw.process.supervisor import Supervisor
 
 
@@ -76,6 +76,10 @@ PROVIDER = Provider(
 )
 
 
+def broken(worker):
+    raise RuntimeError("cannot start")
+
+
 def main(arguments: dict) -> int:
     wanted = SimpleNamespace(**arguments)
     config = Config(
@@ -91,7 +95,7 @@ def main(arguments: dict) -> int:
         config,
         admin_main=None,
         log=Log(),
-        serve=EchoPort,
+        serve=broken if arguments.get("broken") else EchoPort,
         drain_s=arguments.get("drain_s", 5.0),
     )
     try:

@@ -24,3 +24,9 @@ def test_never_overflows():
     backoff = Backoff()
 
     assert {backoff.after(0.0) for _ in range(5000)} == {0, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 5}
+
+
+def test_who_had_served_waits_only_shortly():
+    backoff = Backoff()
+
+    assert [backoff.after(0.5, served=True) for _ in range(6)] == [0, 0.1, 0.1, 0.1, 0.1, 0.1]

@@ -122,20 +122,14 @@ def test_no_connect_is_refused_while_workers_are_killed(start, tools):
     assert {instance.ask()["slot"] for _ in range(40)} == {0, 1}
 
 
-def test_workers_that_die_young_are_replaced_later_and_later(start, tools):
-    instance = start(workers=1).wait_ready()
-    born = []
-    for _ in range(4):
-        pid = tools.wait_until(
-            lambda: (worker := instance.state["workers"][0])["state"] == "ready"
-            and worker["pid"] not in {pid for pid, _ in born}
-            and worker["pid"]
-        )
-        born.append((pid, time.monotonic()))
-        os.kill(pid, signal.SIGKILL)
+def test_workers_that_cannot_start_are_tried_again_later_and_later(start, tools):
+    instance = start(workers=1, broken=True)
+    time.sleep(2.0)
+    births = instance.log.count('"of":"worker 0"')
+    instance.kill()
 
-    gaps = [later - earlier for (_, earlier), (_, later) in zip(born, born[1:], strict=False)]
-    assert gaps[1] >= 0.1 and gaps[2] >= 0.2, gaps
+    assert instance.wait_exit() == 0
+    assert 3 <= births <= 6, instance.log  # at 0, 0, 0.1, 0.3, 0.7, 1.5 s
 
 
 def test_zygote_and_recorder_are_replaced_and_workers_live_on(start, tools):
@@ -215,9 +209,9 @@ def test_children_hold_only_their_own_descriptors_and_leave_no_zombie(start, too
 
 
 def count_open(pid: int) -> int:
-    return len(links(pid))
-
-
-def links(pid: int) -> list[str]:
-    folder = f"/proc/{pid}/fd"
-    return sorted(os.readlink(f"{folder}/{fd}") for fd in os.listdir(folder))
+    """Descriptors that stay: a file that is open for a moment (instance.json) does not count."""
+    counts = []
+    for _ in range(10):
+        counts.append(len(os.listdir(f"/proc/{pid}/fd")))
+        time.sleep(0.01)
+    return min(counts)

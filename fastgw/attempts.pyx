@@ -1,7 +1,7 @@
 """Phases UPSTREAM to SETTLE: an admitted request's attempts, and the end of every exchange.
 
-``fastgw.journey`` comes first: it decides. Here the decision is carried out, attempt by attempt, and
-whatever happens on either side ends in ``_settle`` or ``refuse``, once.
+``fastgw.journey`` comes first: it decides. Here the decision is carried out, attempt by attempt,
+and whatever happens on either side ends in ``_settle`` or ``refuse``, once.
 """
 
 cimport cython
@@ -20,8 +20,9 @@ from fastgw.codes cimport (
     CODE_UPSTREAM_TIMEOUT_IDLE,
     CODE_UPSTREAM_TIMEOUT_TOTAL,
 )
-from fastgw.exchange cimport Exchange, HEAD, SETTLE, STREAM, UPSTREAM
+from fastgw.exchange cimport Client, Exchange, SETTLE, STREAM, UPSTREAM
 from fastgw.identity.keys cimport Principal
+from fastgw.explain.view cimport view_of
 from fastgw.ledger.entries cimport fill_close, post_open, post_refusal
 from fastgw.ledger.journal cimport JOURNAL_DROPPED, JOURNAL_FULL
 from fastgw.native.counters cimport (
@@ -63,12 +64,7 @@ from fastgw.native.hold cimport (
     fgw_hold_open,
     fgw_hold_sent,
 )
-from fastgw.native.http1 cimport (
-    FGW_FRAMING_CHUNKED,
-    FGW_FRAMING_LENGTH,
-    FGW_FRAMING_NONE,
-    FGW_M_HEAD,
-)
+from fastgw.native.http1 cimport FGW_FRAMING_CHUNKED, FGW_FRAMING_LENGTH, FGW_FRAMING_NONE
 from fastgw.native.policy cimport fgw_amounts
 from fastgw.native.record cimport (
     FGW_FATE_CUT_BY_CLIENT,
@@ -93,7 +89,6 @@ from fastgw.upstream.provider cimport Provider, ProviderKey
 from fastgw.upstream.request cimport write_head, write_id
 from fastgw.usage.account cimport account, amounts
 from fastgw.wire.link cimport Link, SENT_CLOSED, SENT_QUEUED, iovec
-from fastgw.listener.downstream cimport Downstream
 from fastgw.native.http1 cimport fgw_head
 from fastgw.upstream.connection cimport Connection
 from fastgw.upstream.route cimport Candidate, Route
@@ -286,7 +281,7 @@ cdef class Attempts(Receiver):
 
     # ------------------------------------------------------------------ STREAM
     cdef int on_head(self, Exchange x, fgw_head *head, const uint8_t *bytes) except -1:
-        cdef Downstream client = <Downstream>x.client
+        cdef Client client = x.client
         cdef Connection connection = <Connection>x.connection
         cdef Provider provider = connection.provider
         cdef Candidate candidate
@@ -388,7 +383,7 @@ cdef class Attempts(Receiver):
             self.batch.keep.append(event)
             relay.append(x, event, <size_t>len(event))
         relay.flush(x)
-        (<Downstream>x.client).close_after = True
+        x.client.close_after = True
         if relay.framing == FRAMING_CLOSE:
             x.client.reset()  # here a FIN would be a clean end
         return self._settle(x, FGW_FATE_FAILED_IN_STREAM)
@@ -478,7 +473,7 @@ cdef class Attempts(Receiver):
         return 0
 
     cdef int _settle(self, Exchange x, int fate) except -1:
-        """The exchange is over, whichever way: books, limits, then the connection's next request."""
+        """The exchange is over, whichever way: books, limits, then the next request."""
         cdef fgw_record_close close
         cdef fgw_amounts used
         if not x.live:
@@ -497,7 +492,7 @@ cdef class Attempts(Receiver):
             self.counters, FGW_HISTOGRAM_TOTAL, self.now_ns - x.began_ns
         )
         self._leave(x)
-        (<Downstream>x.client).finished(x, x.head.keep_alive)
+        x.client.finished(x, x.head.keep_alive)
         return 0
 
     cdef int _begin(self, Exchange x) except -1:
@@ -528,8 +523,8 @@ cdef class Attempts(Receiver):
             self._begin(x)
         x.refused = True
         x.code = <uint16_t>code
-        (<Downstream>x.client).will_refuse(x)
-        answer = self.refusals.render(self._view(x, code))
+        x.client.will_refuse(x)
+        answer = self.refusals.render(view_of(x, code))
         x.status = <uint16_t>self.refusals.status
         if x.attempt_open:
             self._close_attempt(x, FGW_FATE_FAILED_BEFORE_FIRST_BYTE, True, &close)
@@ -539,7 +534,7 @@ cdef class Attempts(Receiver):
             x.dims.dialect = x.route.dialect
             x.dims.operation = x.route.operation
             post_refusal(
-                x, self.journal, self.policy.version_hash, (<Downstream>x.client).address,
+                x, self.journal, self.policy.version_hash, x.client.address,
                 0, now,
             )
         if x.hold != NULL:
@@ -557,40 +552,7 @@ cdef class Attempts(Receiver):
         self.batch.forget()
         x.client.send_bytes(answer, <size_t>len(answer))
         self._leave(x)
-        return (<Downstream>x.client).refused(x)
-
-    cdef object _view(self, Exchange x, int code):
-        """What a refusal's text is made of, as Python objects: off the hot path."""
-        cdef int i
-        cdef list limits = []
-        for i in range(x.n_traces):
-            limits.append((
-                x.effects.demands[i].limit,
-                x.effects.key_text[
-                    x.effects.demands[i].text_offset:
-                    x.effects.demands[i].text_offset + x.effects.demands[i].text_length
-                ],
-                x.traces[i].used, x.traces[i].limit,
-                x.traces[i].taken, x.traces[i].wait_ns, x.traces[i].reset_ns,
-                x.traces[i].verdict, x.traces[i].enforced,
-            ))
-        return {
-            "code": code,
-            "status": x.status if x.phase == HEAD else x.effects.status,
-            "dialect": x.route.dialect,
-            "operation": x.route.operation,
-            "request_id": x.id_text[:x.id_length].decode(),
-            "rule": x.effects.rule if code < 801 else 0,
-            "message": x.effects.message,
-            "limits": limits,
-            "close": (<Downstream>x.client).close_after,
-            "head_only": x.head.method == FGW_M_HEAD,
-            "model": x.ask.model[:x.ask.model_bytes],
-            "allow": x.route.methods,
-            "attempts": x.attempt,
-            "output_max": x.output_max,
-            "input_estimate": x.input_estimate,
-        }
+        return x.client.refused(x)
 
     cdef int failed(self, Exchange x, object exception) except -1:
         """Law 11: a defect of ours fails one exchange, not the worker."""
@@ -604,7 +566,7 @@ cdef class Attempts(Receiver):
         if x.head_sent:
             x.client.abort()
             return self._settle(x, FGW_FATE_FAILED_IN_STREAM)
-        (<Downstream>x.client).close_after = True
+        x.client.close_after = True
         return self.refuse(x, CODE_INTERNAL)
 
     cdef int report(self, object exception) except -1:

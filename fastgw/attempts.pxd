@@ -38,6 +38,7 @@ cdef class Attempts(Receiver):
         readonly int active      # exchanges between head and settlement
         double retry_credit      # retries that the budget allows now
         double retry_share
+        bint restricts_models    # some rule or key says which models may be asked
         readonly bint draining
         set running              # exchanges in the hands of the journey
 
@@ -52,5 +53,5 @@ cdef class Attempts(Receiver):
     cdef int _drop_connection(self, Exchange x) except -1
     cdef int _settle(self, Exchange x, int fate) except -1
     cdef int _leave(self, Exchange x) except -1
-    cdef int _close_attempt(self, Exchange x, int fate, bint final, fgw_record_close *close) except -1
-    cdef object _view(self, Exchange x, int code)
+    cdef int _close_attempt(
+        self, Exchange x, int fate, bint final, fgw_record_close *close) except -1

@@ -1,0 +1,38 @@
+"""Phase EXPLAIN: what a refusal's text is made of, taken out of an exchange. Off the hot path."""
+
+from fastgw.exchange cimport HEAD
+from fastgw.native.http1 cimport FGW_M_HEAD
+
+
+cdef object view_of(Exchange x, int code):
+    """What a refusal's text is made of, as Python objects: off the hot path."""
+    cdef int i
+    cdef list limits = []
+    for i in range(x.n_traces):
+        limits.append((
+            x.effects.demands[i].limit,
+            x.effects.key_text[
+                x.effects.demands[i].text_offset:
+                x.effects.demands[i].text_offset + x.effects.demands[i].text_length
+            ],
+            x.traces[i].used, x.traces[i].limit,
+            x.traces[i].taken, x.traces[i].wait_ns, x.traces[i].reset_ns,
+            x.traces[i].verdict, x.traces[i].enforced,
+        ))
+    return {
+        "code": code,
+        "status": x.status if x.phase == HEAD else x.effects.status,
+        "dialect": x.route.dialect,
+        "operation": x.route.operation,
+        "request_id": x.id_text[:x.id_length].decode(),
+        "rule": x.effects.rule if code < 801 else 0,
+        "message": x.effects.message,
+        "limits": limits,
+        "close": x.client.close_after,
+        "head_only": x.head.method == FGW_M_HEAD,
+        "model": x.ask.model[:x.ask.model_bytes],
+        "allow": x.route.methods,
+        "attempts": x.attempt,
+        "output_max": x.output_max,
+        "input_estimate": x.input_estimate,
+    }

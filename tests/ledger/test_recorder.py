@@ -1,0 +1,319 @@
+"""Recorder: every record in the store exactly once, whatever is killed, locked or full.
+
+Method: a forked recorder is killed with -9 at random instants under load and replaced; the store is
+locked by another connection; the disk of the data directory is filled for real; a ring is damaged.
+The books of `Traffic` are the oracle. Nothing waits for time: a test steps the recorder itself.
+"""
+
+import os
+import signal
+import sqlite3
+import struct
+import threading
+import time
+
+import pytest
+
+from fastgw.errors import LedgerError
+from fastgw.ledger.query import Ledger
+from fastgw.ledger.recorder import Paths, Recorder, drain, run
+from fastgw.ledger.records import NAME_MODEL, Name, Open, RequestId, head
+from fastgw.ledger.ring import REFUSALS, Ring
+from tests.csrc.ledger_native import seeded
+from tests.ledger.fabricate import T0, Traffic, dims, names, post_all, request, rings
+
+
+class Quiet:
+    """The recorder's log, kept."""
+
+    def __init__(self):
+        self.events: list[tuple[str, dict]] = []
+
+    def __call__(self, event, fields):
+        self.events.append((event, fields))
+
+
+def paths(folders, **more) -> Paths:
+    return Paths(*folders, **more)
+
+
+def recorder(folders, **more) -> Recorder:
+    return Recorder(paths(folders, **more), Quiet())
+
+
+def assert_exactly_once(data_dir, traffics) -> None:
+    with Ledger(data_dir) as ledger:
+        assert ledger.verify() == []
+        row = ledger.usage()[0]
+        total = sum((traffic.books for traffic in traffics), start=type(traffics[0].books)())
+        got = {name: row[field] for name, field in (
+            ("requests", "requests"), ("denied", "denied"), ("attempts", "attempts"),
+            ("input", "input_tokens"), ("output", "output_tokens"),
+        )}
+        assert got == {name: total[name] for name in got}
+        assert ledger.open_attempts() == []
+
+
+def test_a_pass_stores_everything_and_gives_the_room_back(folders):
+    ring, traffic = rings(folders[1]), Traffic(1)
+    post_all(ring, names() + [raw for _ in range(200) for raw in traffic.one()])
+    one = recorder(folders)
+
+    assert one.step() == 1 and one.step() == 0
+    reader = Ring.attach(folders[1] / "ring-00-main", producer=False)
+    assert reader.tail == reader.head == ring.head
+    assert one.drained()
+    assert_exactly_once(folders[0], [traffic])
+
+
+def test_new_rings_are_found_and_replaced_ones_read_to_their_end(folders):
+    one = recorder(folders)
+    assert one.step() == 0
+    traffics = [Traffic(n, generation=n, worker=n) for n in (1, 2, 3)]
+    first = rings(folders[1], 1)
+    post_all(first, traffics[0].one())
+    assert one.step() == 1
+
+    post_all(first, traffics[0].one())
+    (folders[1] / "ring-01-main").unlink()
+    post_all(rings(folders[1], 1), traffics[1].one())
+    refusals = Ring.create(folders[1] / "ring-02-refusals", 1 << 16, slot=2, lane=REFUSALS)
+    post_all(refusals, traffics[2].one())
+    assert one.step() == 3 and one.step() == 0
+    assert_exactly_once(folders[0], traffics)
+
+
+def test_killed_at_random_instants_every_record_is_stored_exactly_once(folders):
+    draw = seeded("kill the recorder")
+    deaths, workers = 150, [Traffic(n, generation=1, worker=n) for n in range(2)]
+    tubes = [rings(folders[1], n, size=1 << 16) for n in range(2)]
+    waiting: list[list[bytes]] = [[], []]
+
+    def post(more: bool = True) -> None:
+        for traffic, ring, queue in zip(workers, tubes, waiting, strict=True):
+            queue += traffic.one() if more and not queue else []
+            while queue and ring.post_bytes(queue[0]):
+                queue.pop(0)
+
+    for _ in range(deaths):
+        child = os.fork()
+        if child == 0:
+            one = recorder(folders, interval_ms=1)
+            while True:
+                one.step()
+        until = time.monotonic() + draw.random() * 0.02
+        while time.monotonic() < until:
+            post()
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+
+    one = recorder(folders)
+    while one.step() or any(waiting):
+        post(more=False)
+    assert workers[0].sequence > deaths
+    assert_exactly_once(folders[0], workers)
+
+
+def test_a_locked_store_spills_and_is_caught_up_in_order(folders):
+    ring, traffic, one = rings(folders[1]), Traffic(3), recorder(folders)
+    blocker = sqlite3.connect(folders[0] / "ledger.db", isolation_level=None)
+    for locked in (False, True, True, False):
+        if locked and not blocker.in_transaction:
+            blocker.execute("BEGIN IMMEDIATE")
+        elif not locked and blocker.in_transaction:
+            blocker.execute("COMMIT")
+        post_all(ring, [raw for _ in range(50) for raw in traffic.one()])
+        assert one.step() == 1, "safe, if not in the store then in the spill"
+        assert one._tails.lag() == 0
+    assert one.counts.spilled >= 2
+    until = time.monotonic() + 10
+    while not one.drained() and time.monotonic() < until:
+        one.step()
+
+    assert one.counts.replayed == one.counts.spilled
+    assert not list(folders[0].glob("spill-*"))
+    assert_exactly_once(folders[0], [traffic])
+    events = [event for event, _ in one._log.events]
+    assert events.count("ledger failing") == 1 and "spill replayed" in events
+
+
+def test_killed_while_spilling_and_replaying_nothing_is_lost_or_doubled(folders):
+    draw = seeded("kill while spilling")
+    ring, traffic = rings(folders[1], size=1 << 16), Traffic(4)
+    recorder(folders).close()
+    blocker = sqlite3.connect(folders[0] / "ledger.db", isolation_level=None, timeout=5)
+    waiting: list[bytes] = []
+
+    for _ in range(60):
+        child = os.fork()
+        if child == 0:
+            one = recorder(folders, interval_ms=1)
+            while True:
+                one.step()
+        locked = draw.random() < 0.7
+        if locked:
+            blocker.execute("BEGIN IMMEDIATE")
+        until = time.monotonic() + 0.01 + draw.random() * 0.15 * locked
+        while time.monotonic() < until:
+            waiting += [] if waiting else traffic.one()
+            while waiting and ring.post_bytes(waiting[0]):
+                waiting.pop(0)
+            time.sleep(0.0005)
+        if locked and draw.random() < 0.5:
+            blocker.execute("COMMIT")
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+        if blocker.in_transaction:
+            blocker.execute("COMMIT")
+
+    one, until = recorder(folders), time.monotonic() + 20
+    while (waiting or not one.drained()) and time.monotonic() < until:
+        while waiting and ring.post_bytes(waiting[0]):
+            waiting.pop(0)
+        one.step()
+    assert_exactly_once(folders[0], [traffic])
+
+
+def test_with_a_full_disk_the_rings_fill_and_nothing_is_lost(folders, tiny_disk):
+    folders = (tiny_disk, folders[1])
+    ring, traffic, one = rings(folders[1], size=1 << 16), Traffic(5), recorder(folders)
+    ballast = tiny_disk / "ballast"
+    ballast.write_bytes(bytes(600 << 10))
+    waiting: list[bytes] = []
+
+    full, until = False, time.monotonic() + 20
+    while not full and time.monotonic() < until:
+        waiting += [] if waiting else traffic.one()
+        while waiting and ring.post_bytes(waiting[0]):
+            waiting.pop(0)
+        one.step()
+        full = bool(waiting) and one.counts.spill_failures > 0 and one.step() == 0
+    assert full and one.counts.store_failures
+    ballast.unlink()
+    until = time.monotonic() + 10
+    while (waiting or not one.drained()) and time.monotonic() < until:
+        while waiting and ring.post_bytes(waiting[0]):
+            waiting.pop(0)
+        one.step()
+        time.sleep(0.01)
+
+    assert_exactly_once(folders[0], [traffic])
+
+
+def test_a_data_directory_has_one_recorder(folders):
+    one = recorder(folders)
+    with pytest.raises(LedgerError, match="already has a recorder"):
+        recorder(folders)
+    one.close()
+    recorder(folders).close()
+
+
+def test_what_cannot_be_a_ledger_stops_the_start(folders):
+    (folders[0] / "ledger.db").write_bytes(b"something else" * 1000)
+    with pytest.raises(LedgerError, match="damaged"):
+        recorder(folders)
+    with pytest.raises(LedgerError, match="cannot be written"):
+        Recorder(Paths(folders[0] / "ledger.db" / "below", folders[1]), Quiet())
+
+
+def test_a_damaged_record_is_said_kept_and_passed_over(folders):
+    ring, one = rings(folders[1]), recorder(folders)
+    post_all(ring, [Name(NAME_MODEL, n + 1, 0, "x" * 8).pack() for n in range(3)])
+    with open(folders[1] / "ring-00-main", "r+b") as file:
+        file.seek(4096 + 72 + 4)
+        file.write(b"\x63")
+    while one.step():
+        pass
+    post_all(ring, [Name(NAME_MODEL, 9, 0, "y" * 8).pack()])
+    one.step()
+
+    with Ledger(folders[0]) as ledger:
+        assert [name[1] for name in ledger.names(NAME_MODEL)] == [1, 9]
+    assert one.counts.damaged == 1 and len(list(folders[0].glob("damaged-*"))) == 1
+
+
+def test_a_file_that_is_no_ring_is_said_once(folders):
+    (folders[1] / "ring-07-main").write_bytes(struct.pack("<4Q", 1, 2, 3, 4) * 2000)
+    one = recorder(folders)
+    for number in range(3):
+        (folders[1] / f"other-{number}").touch()
+        one.step()
+
+    assert [event for event, _ in one._log.events].count("ring damaged") == 1
+
+
+def test_run_takes_the_rest_and_ends_when_told(folders):
+    ring, traffic = rings(folders[1]), Traffic(6)
+    stop, told = os.pipe()
+    thread = threading.Thread(target=run, args=(paths(folders, interval_ms=5), stop, Quiet()))
+    thread.start()
+    for _ in range(200):
+        post_all(ring, traffic.one())
+    os.close(told)
+    thread.join(20)
+    os.close(stop)
+
+    assert not thread.is_alive()
+    assert_exactly_once(folders[0], [traffic])
+    assert (folders[0] / "recorder.json").exists()
+
+
+def test_old_batches_go_when_retention_says_so(folders):
+    ring, one = rings(folders[1]), recorder(folders, retention_days=1)
+    wall = time.time_ns()
+    post_all(ring, [request(RequestId(1, 0, 1), wall - 3 * 86400 * 10**9).pack()])
+    one.step()
+    post_all(ring, [request(RequestId(1, 0, 2), wall).pack()])
+    while one.step() or one.counts.pruned == 0:
+        pass
+
+
+    with Ledger(folders[0]) as ledger:
+        assert ledger.decision("00000001-00-0000000001") is None
+        assert ledger.decision("00000001-00-0000000002") is not None
+        assert ledger.usage()[0]["requests"] == 2
+
+
+def test_drain_stores_what_an_instance_left_and_closes_its_attempts(folders):
+    ring, supervisor = rings(folders[1]), rings(folders[1], 1)
+    a, b = RequestId(1, 0, 1), RequestId(2, 1, 1)
+    post_all(ring, [request(a).pack(), Open(a, T0, 1, dims(), 7, 100, 200).pack()])
+    post_all(supervisor, [request(b).pack(), Open(b, T0, 1, dims()).pack()])
+    log = Quiet()
+
+    done = drain(paths(folders), live_generations={2}, log=log)
+    assert (done.complete, done.lost) == (True, 1)
+    again = drain(paths(folders), live_generations=set(), log=log)
+    assert (again.complete, again.lost, again.records) == (True, 1, 1)
+    assert drain(paths(folders), log=log).lost == 0
+    with Ledger(folders[0]) as ledger:
+        assert ledger.open_attempts() == [] and ledger.verify() == []
+        (attempt,) = ledger.decision(str(a))["attempts"]
+        assert attempt["fate"] == "worker lost"
+        assert attempt["usage"]["interval"] == {"input_tokens": [0, 100], "output_tokens": [0, 200]}
+
+
+def test_drain_with_the_store_down_keeps_everything_for_later(folders):
+    ring, traffic = rings(folders[1]), Traffic(8)
+    recorder(folders).close()
+    post_all(ring, [raw for _ in range(20) for raw in traffic.one()])
+    blocker = sqlite3.connect(folders[0] / "ledger.db", isolation_level=None)
+    blocker.execute("BEGIN IMMEDIATE")
+
+    assert not drain(paths(folders), log=Quiet(), patience_s=0).complete
+    blocker.execute("COMMIT")
+    assert drain(paths(folders), log=Quiet()).complete
+    assert_exactly_once(folders[0], [traffic])
+
+
+def test_positions_say_where_each_record_stood(folders):
+    ring, traffic, one = rings(folders[1], size=1 << 14), Traffic(9), recorder(folders)
+    for _ in range(300):
+        post_all(ring, traffic.one())
+        one.step()
+
+    with Ledger(folders[0]) as ledger:
+        places = [(head(raw).sequence, len(raw)) for raw in ledger.records()]
+    for (place, size), (following, _) in zip(places, places[1:], strict=False):
+        lap = -(-(place + size) // (1 << 14)) * (1 << 14)
+        assert following in (place + size, lap)
