@@ -7,11 +7,14 @@ import socket
 import struct
 import threading
 import time
+import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import h11
-from tests.journey.harness import Gateway, chat, configuration, post
+from fastgw.ledger.query import Ledger
+from fastgw.ledger.records import Close, Open, unpack_record
+from tests.journey.harness import Gateway, chat, configuration, post, wait_until
 
 RESET = struct.pack("ii", 1, 0)
 
@@ -179,3 +182,41 @@ def chunked(*pieces: bytes, end: bool = True) -> bytes:
 def event_stream(*pieces: bytes, end: bool = True) -> bytes:
     return (b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n"
             b"transfer-encoding: chunked\r\n\r\n" + chunked(*pieces, end=end))
+
+
+def gauge(gateway: Gateway, name: str) -> float:
+    """A value of /metrics, without labels."""
+    with urllib.request.urlopen(f"http://127.0.0.1:{gateway.admin}/metrics", timeout=5) as page:
+        text = page.read().decode()
+    return float(re.search(rf"(?m)^fastgw_{name} ([0-9.e+-]+)$", text)[1])
+
+
+def records(gateway: Gateway) -> tuple[dict[tuple[str, int], Close], set[tuple[str, int]]]:
+    """(every CLOSE, every OPEN) in the ledger, by (request id, attempt)."""
+    closed, opened = {}, set()
+    with Ledger(gateway.data_dir) as ledger:
+        for raw in ledger.records():
+            record = unpack_record(raw)
+            if isinstance(record, Close):
+                key = (str(record.id), record.attempt)
+                assert key not in closed, f"closed twice: {key}"
+                closed[key] = record
+            elif isinstance(record, Open):
+                opened.add((str(record.id), record.attempt))
+    return closed, opened
+
+
+def attempts_of(gateway: Gateway, call: Call) -> list[dict]:
+    """The attempts of the request that reached an upstream as ``call``, once it is settled."""
+    with Ledger(gateway.data_dir) as ledger:
+        def settled():
+            found = ledger.decision(call.field("x-fastgw-request-id"))
+            return found and all(one["fate"] != "open" for one in found["attempts"]) and found
+
+        return wait_until(settled, 3)["attempts"]
+
+
+def settled(gateway: Gateway) -> None:
+    """Wait until nothing runs and nothing is held."""
+    wait_until(lambda: gauge(gateway, "requests_running_now") == 0
+               and gauge(gateway, "attempts_open") == 0, 5)
