@@ -1,8 +1,8 @@
 """Buckets over a boot: shared memory is gone then, but a day's quota must not be new.
 
 `save` is called every few seconds, `load` once, into a segment that was not kept. Instants of
-CLOCK_BOOTTIME mean nothing in another boot, so the file has wall-clock time. Only buckets that need
-long to heal are worth a line; slots and caps are not here (nobody runs after a boot; caps are
+CLOCK_BOOTTIME mean nothing in another boot, so the file has wall-clock time. Only buckets that
+need long to heal are worth a line; slots and caps are not here (nobody runs after a boot; caps are
 rebuilt from the ledger).
 
     | "FGWSNAP1" | rows: identity (16), full at, wall-clock ns (8), unit (1), 0 (7) | CRC-32 (4) |
