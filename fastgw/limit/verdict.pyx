@@ -1,4 +1,4 @@
-"""Phase LIMIT: which code a refusal by limits has. The worst one speaks: what waiting cannot cure."""
+"""Phase LIMIT: which code a refusal has. The worst one speaks: what waiting cannot cure."""
 
 from fastgw.codes cimport (
     CODE_LIMIT_CONCURRENCY,
