@@ -3,7 +3,8 @@
 ::
 
     rings --> span --> store (SQLite)          then the ring's room is given back
-                   \\-> spill log               while the store cannot; replayed in order when it can
+                   \\-> spill log               while the store cannot; replayed in order when it
+                   can
 
 When the spill fails as well the rings fill, and admission refuses: nothing is lost.
 """
@@ -114,7 +115,8 @@ class Recorder:
         return 0
 
     def _store_spans(self, spans: list[Span]) -> bool:
-        """False: not stored. While older spans stand in the spill, newer ones queue behind them."""
+        """False: not stored. While older spans stand in the spill, newer ones queue behind
+        them."""
         if self._store is None or not self._spill.empty:
             return False
         return self._commit(spans)
@@ -185,7 +187,9 @@ class Recorder:
             self._store_failed(error)
         except sqlite3.Error as error:
             if first:
-                raise LedgerError(f"{self._paths.data_dir}: the ledger is damaged: {error}") from None
+                raise LedgerError(
+                    f"{self._paths.data_dir}: the ledger is damaged: {error}"
+                ) from None
             self._store_failed(error)
         else:
             if self._failing:
@@ -342,10 +346,13 @@ class Drained:
 
 
 def drain(
-    paths: Paths, live_generations: Collection[int] = (), log: Log = log_line,
+    paths: Paths,
+    live_generations: Collection[int] = (),
+    log: Log = log_line,
     patience_s: float = 30.0,
 ) -> Drained:
-    """Before readiness, with no worker running: old rings and spill into the store, then each attempt
+    """Before readiness, with no worker running: old rings and spill into the store, then each
+    attempt
     that is still open closed as lost with its worker. Raises LedgerError."""
     recorder = Recorder(paths, log)
     try:
