@@ -1,5 +1,6 @@
 """The programs that are compared, each as we start it: mock provider, fastgw, nginx, haproxy."""
 
+import os
 import shutil
 import subprocess
 import sys
@@ -10,7 +11,7 @@ from benchmarks.processes import DidNotStart, Peer, free_port
 
 HERE = Path(__file__).resolve().parent
 ACCESS_KEY = "sk-fgw-bench-0123456789abcdef"
-GATEWAY_CPU, LOAD_CPU = 0, 1
+GATEWAY_CPU, LOAD_CPU = 0, min(1, (os.cpu_count() or 1) - 1)
 
 
 def filled(name: str, folder: Path, **values: object) -> Path:

@@ -1,4 +1,3 @@
-#define _GNU_SOURCE /* memmem */
 #include "fgw_dialect_ask.h"
 
 #include <string.h>
@@ -68,6 +67,16 @@ static void read_sizes(struct fgw_ask *ask, const struct fgw_json *json)
         ask->flags |= FGW_ASK_MORE_MODELS;
 }
 
+static int contains(const char *text, size_t length, const char *part)
+{
+    size_t size = strlen(part);
+
+    for (size_t i = 0; i + size <= length; i++)
+        if (text[i] == part[0] && !memcmp(text + i, part, size))
+            return 1;
+    return 0;
+}
+
 /* Whether this model runs tools of its provider unasked: its input has no bound then (a recorded
  * question of 44 bytes to one of them came to 14,100 tokens). */
 static int fetches_by_itself(const struct fgw_ask *ask)
@@ -75,7 +84,7 @@ static int fetches_by_itself(const struct fgw_ask *ask)
     static const char *const PARTS[] = {"compound", "search", "sonar", "deep-research", ":online"};
 
     for (unsigned i = 0; i < sizeof PARTS / sizeof *PARTS; i++)
-        if (memmem(ask->model, ask->model_bytes, PARTS[i], strlen(PARTS[i])))
+        if (contains(ask->model, ask->model_bytes, PARTS[i]))
             return 1;
     return 0;
 }

@@ -20,6 +20,12 @@ void fgw_hold_end(struct fgw_hold *hold)
 
 void fgw_hold_open(struct fgw_hold *hold, uint8_t attempt, uint64_t wall_ns)
 {
+    fgw_hold_opening(hold, attempt, wall_ns, 0);
+}
+
+void fgw_hold_opening(struct fgw_hold *hold, uint8_t attempt, uint64_t wall_ns,
+                      uint64_t open_sequence)
+{
     struct fgw_progress *progress = &hold->progress;
     progress->earlier_input += atomic_load(&progress->input_tokens);
     progress->earlier_output += atomic_load(&progress->output_tokens);
@@ -28,6 +34,7 @@ void fgw_hold_open(struct fgw_hold *hold, uint8_t attempt, uint64_t wall_ns)
     fgw_hold_progress(hold, 0, 0, 0, 0);
     hold->attempt = attempt;
     hold->open_wall_ns = wall_ns;
+    hold->open_sequence = open_sequence;
     hold->close_sequence = 0;
     atomic_store_explicit(&hold->open_attempt, 1, memory_order_release);
 }

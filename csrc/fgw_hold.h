@@ -8,7 +8,8 @@
  *         | deadline | provider key | close sequence                              (64)
  *     64  progress: input, output, events, bytes in, bytes out, first byte,
  *         earlier attempts' input and output                                       (64)
- *     128 dims (80) | input high | output high | input estimate | cost held | 0    (128)
+ *     128 dims (80) | input high | output high | input estimate | cost held
+ *         | open sequence | 0                                                      (128)
  *     256 limits[8], 80 each                                                       (640)
  *     896 end
  *
@@ -84,7 +85,8 @@ struct fgw_hold {
     uint64_t output_high;
     uint64_t input_estimate;
     uint64_t cost_held; /* micro-dollars */
-    uint8_t reserved[16];
+    uint64_t open_sequence; /* of the ring: the OPEN's; 0: it is surely posted */
+    uint8_t reserved[8];
     struct fgw_hold_limit limits[FGW_LIMITS_MAX];
 };
 _Static_assert(sizeof(struct fgw_hold) == 896, "layout is shared between processes");
@@ -96,13 +98,16 @@ void fgw_hold_begin(struct fgw_hold *hold, const struct fgw_request_id *id, uint
 /* The hold's last act. Limits must be settled. */
 void fgw_hold_end(struct fgw_hold *hold);
 
-/* To be called when an attempt's OPEN is posted, before its first byte leaves; dims, provider_key,
- * input_high and output_high are set before. Progress starts anew; what the last attempt used is
- * added to earlier_*. */
+/* To be called just before an attempt's OPEN is posted, with the ring's head: the sequence that it
+ * gets. dims, provider_key, input_high and output_high are set before. Progress starts anew; what
+ * the last attempt used is added to earlier_*. If posting fails: fgw_hold_closed. */
+void fgw_hold_opening(struct fgw_hold *hold, uint8_t attempt, uint64_t wall_ns,
+                      uint64_t open_sequence);
+
+/* The same for an OPEN that was posted already; a death in between leaves it without a CLOSE. */
 void fgw_hold_open(struct fgw_hold *hold, uint8_t attempt, uint64_t wall_ns);
 
-/* To be called just before and just after the attempt's CLOSE is posted. A sweeper posts a CLOSE
- * only if `open_attempt` is set and the ring has not got as far as close_sequence (0: unset). */
+/* To be called just before (with the ring's head) and just after the attempt's CLOSE is posted. */
 void fgw_hold_closing(struct fgw_hold *hold, uint64_t close_sequence);
 void fgw_hold_closed(struct fgw_hold *hold);
 

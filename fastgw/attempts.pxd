@@ -38,6 +38,7 @@ cdef class Attempts(Receiver):
         readonly int active      # exchanges between head and settlement
         double retry_credit      # retries that the budget allows now
         double retry_share
+        bint restricts_models    # some rule or key says which models may be asked
         readonly bint draining
         set running              # exchanges in the hands of the journey
 

@@ -523,8 +523,8 @@ cdef class Attempts(Receiver):
             self._begin(x)
         x.refused = True
         x.code = <uint16_t>code
-        (<Downstream>x.client).will_refuse(x)
-        answer = self.refusals.render(self._view(x, code))
+        x.client.will_refuse(x)
+        answer = self.refusals.render(view_of(x, code))
         x.status = <uint16_t>self.refusals.status
         if x.attempt_open:
             self._close_attempt(x, FGW_FATE_FAILED_BEFORE_FIRST_BYTE, True, &close)
@@ -552,40 +552,7 @@ cdef class Attempts(Receiver):
         self.batch.forget()
         x.client.send_bytes(answer, <size_t>len(answer))
         self._leave(x)
-        return (<Downstream>x.client).refused(x)
-
-    cdef object _view(self, Exchange x, int code):
-        """What a refusal's text is made of, as Python objects: off the hot path."""
-        cdef int i
-        cdef list limits = []
-        for i in range(x.n_traces):
-            limits.append((
-                x.effects.demands[i].limit,
-                x.effects.key_text[
-                    x.effects.demands[i].text_offset:
-                    x.effects.demands[i].text_offset + x.effects.demands[i].text_length
-                ],
-                x.traces[i].used, x.traces[i].limit,
-                x.traces[i].taken, x.traces[i].wait_ns, x.traces[i].reset_ns,
-                x.traces[i].verdict, x.traces[i].enforced,
-            ))
-        return {
-            "code": code,
-            "status": x.status if x.phase == HEAD else x.effects.status,
-            "dialect": x.route.dialect,
-            "operation": x.route.operation,
-            "request_id": x.id_text[:x.id_length].decode(),
-            "rule": x.effects.rule if code < 801 else 0,
-            "message": x.effects.message,
-            "limits": limits,
-            "close": (<Downstream>x.client).close_after,
-            "head_only": x.head.method == FGW_M_HEAD,
-            "model": x.ask.model[:x.ask.model_bytes],
-            "allow": x.route.methods,
-            "attempts": x.attempt,
-            "output_max": x.output_max,
-            "input_estimate": x.input_estimate,
-        }
+        return x.client.refused(x)
 
     cdef int failed(self, Exchange x, object exception) except -1:
         """Law 11: a defect of ours fails one exchange, not the worker."""

@@ -38,6 +38,8 @@ cdef class Client(Link):
 
     # The exchange is settled: on to the next request, or close.
     cdef int finished(self, Exchange x, bint keep_alive) except -1
+    # A refusal is about to be written: decides close_after.
+    cdef int will_refuse(self, Exchange x) except -1
     # A refusal was sent, perhaps before the body was read.
     cdef int refused(self, Exchange x) except -1
 

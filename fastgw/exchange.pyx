@@ -15,6 +15,9 @@ cdef class Client(Link):
     cdef int finished(self, Exchange x, bint keep_alive) except -1:
         raise TypeError(ABSTRACT)
 
+    cdef int will_refuse(self, Exchange x) except -1:
+        raise TypeError(ABSTRACT)
+
     cdef int refused(self, Exchange x) except -1:
         raise TypeError(ABSTRACT)
 

@@ -46,7 +46,7 @@ class Gateway:
         self._running: Embedded | None = None
 
     @classmethod
-    def from_file(cls, path: str | os.PathLike[str]) -> "Gateway":
+    def from_file(cls, path: str | os.PathLike[str]) -> Gateway:
         """Raises ConfigError, with file, line and key."""
         return cls(load(path))
 
@@ -61,7 +61,7 @@ class Gateway:
     def data_dir(self) -> Path:
         return Path(self.config.data_dir)
 
-    async def __aenter__(self) -> "Gateway":
+    async def __aenter__(self) -> Gateway:
         if self._running is not None:
             raise RuntimeError("the gateway runs already")
         loop = asyncio.get_running_loop()

@@ -17,6 +17,7 @@ from fastgw.codes cimport (
     CODE_DENIED,
     CODE_KEY_SCOPE,
     CODE_LEDGER_FULL,
+    CODE_MODEL_RESTRICTED,
     CODE_MODEL_UNKNOWN,
     CODE_NO_CANDIDATE,
     CODE_PROVIDER_UNKNOWN,
@@ -51,7 +52,7 @@ from fastgw.native.counters cimport (
     fgw_count,
     fgw_count_time,
 )
-from fastgw.native.dialect cimport FGW_OPERATION_COUNT_TOKENS, FGW_ROUTE_METERED
+from fastgw.native.dialect cimport FGW_ASK_MORE_MODELS, FGW_OPERATION_COUNT_TOKENS, FGW_ROUTE_METERED
 from fastgw.native.http1 cimport FGW_H_X_REQUEST_ID
 from fastgw.native.record cimport (
     FGW_NAME_ACCOUNT,
@@ -124,6 +125,7 @@ cdef class Journey(Attempts):
         self.head_limits.target_max = 8192
         self.head_limits.headers_max = 100
         self.body_max = plan.body_max
+        self.restricts_models = plan.restricts_models
         self.half_close = plan.config.listen.half_close
         self.retry_credit = RETRY_CREDIT_MAX
         self.retry_share = plan.retry_share
@@ -202,11 +204,11 @@ cdef class Journey(Attempts):
     cdef int _own(self, Exchange x) except -1:
         """The gateway's own paths: no provider, no record."""
         cdef bytes answer
-        (<Downstream>x.client).will_refuse(x)
+        x.client.will_refuse(x)
         answer = self.refusals.own(
             x.bytes[x.head.path.off:x.head.path.off + x.head.path.len],
             x.bytes[x.head.method_text.off:x.head.method_text.off + x.head.method_text.len],
-            x.id_text[:x.id_length], (<Downstream>x.client).close_after,
+            x.id_text[:x.id_length], x.client.close_after,
         )
         x.client.send_bytes(answer, <size_t>len(answer))
         x.refused = True
@@ -242,6 +244,9 @@ cdef class Journey(Attempts):
         self._dims(x)
         if x.effects.denied:
             return x.effects.code or CODE_DENIED
+        if x.ask.flags & FGW_ASK_MORE_MODELS and self.restricts_models:
+            # models[], fallbacks[]: names that no rule has looked at would be a way round.
+            return CODE_MODEL_RESTRICTED
         x.output_max = <uint64_t>x.ask.output_limit if x.ask.output_limit > 0 else 0
         if x.effects.output_max > 0:
             if x.output_max == 0 or <uint64_t>x.effects.output_max < x.output_max:

@@ -27,7 +27,8 @@ def test_writes_a_json_line_with_its_own_and_the_bound_fields(pipe):
     said = json.loads(line)
     assert said.pop("time")[10] == "T"
     assert said == {
-        "level": "info", "event": "ready", "process": "worker", "slot": 2, "count": 3, "path": None,
+        "level": "info", "event": "ready", "process": "worker", "slot": 2, "count": 3,
+        "path": None,
     }
 
 

@@ -58,7 +58,7 @@ class Api:
 
     def __init__(self, config: Config, data_dir: Path, log: Log) -> None:
         self._config = config
-        self._data_dir = data_dir
+        self._home = data_dir
         self._log = log
         self._metrics = Metrics(data_dir)
         self._supervisor = os.getppid()
@@ -83,7 +83,7 @@ class Api:
 
     def readyz(self, request: Request) -> Response:
         """200 when every worker serves and somebody records; else 503 with what is missing."""
-        state = read_instance(self._data_dir) or {}
+        state = read_instance(self._home) or {}
         missing = [
             f"worker {worker['slot']}" for worker in state.get("workers", ())
             if worker["state"] != "ready"
@@ -103,9 +103,9 @@ class Api:
         wanted = request.query_params
         by = [name for name in wanted.get("by", "").split(",") if name]
         until = since_ns(wanted["until"]) if "until" in wanted else None
-        labels = (read_document(self._data_dir / "policy.json") or {}).get("labels", ())
+        labels = (read_document(self._home / "policy.json") or {}).get("labels", ())
         since = since_ns(wanted.get("since", "24h"))
-        return answer(query.usage(self._data_dir, since, until, by, labels))
+        return answer(query.usage(self._home, since, until, by, labels))
 
     def decisions(self, request: Request) -> Response:
         wanted = request.query_params
@@ -116,19 +116,19 @@ class Api:
         if not 1 <= limit <= ROWS_MAX:
             raise ValueError(f"limit is 1 to {ROWS_MAX}")
         since = since_ns(wanted.get("since", "1h"))
-        found = query.decisions(self._data_dir, verdict=verdict, since_ns=since, limit=limit)
+        found = query.decisions(self._home, verdict=verdict, since_ns=since, limit=limit)
         return answer([complete(one) for one in found])
 
     def decision(self, request: Request) -> Response:
         request_id = request.path_params["request_id"]
-        found = query.wait_for_decision(self._data_dir, request_id)
+        found = query.wait_for_decision(self._home, request_id)
         if found is None:
             return refuse(404, "not_found", f"no request {request_id} in the ledger")
         return answer(complete(found))
 
     def limits(self, request: Request) -> Response:
         wanted = request.query_params
-        return answer(live_limits(self._data_dir, name=wanted.get("name"), key=wanted.get("key")))
+        return answer(live_limits(self._home, name=wanted.get("name"), key=wanted.get("key")))
 
     def config(self, request: Request) -> Response:
         content = canonical_content(self._config)
@@ -152,7 +152,8 @@ class Api:
 async def _http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     code = {404: "not_found", 405: "method_not_allowed"}.get(error.status_code, "refused")
-    refused = refuse(error.status_code, code, f"{request.method} {request.url.path}: {error.detail}")
+    message = f"{request.method} {request.url.path}: {error.detail}"
+    refused = refuse(error.status_code, code, message)
     refused.headers.update(error.headers or {})
     return refused
 

@@ -46,7 +46,7 @@ class Metrics:
     """A collector over one instance; it attaches to the segment of whoever runs now."""
 
     def __init__(self, data_dir: Path) -> None:
-        self._data_dir = data_dir
+        self._home = data_dir
         self._segment: Segment | None = None
         self._totals = LedgerTotals(data_dir)
         self._registry = CollectorRegistry()
@@ -59,7 +59,7 @@ class Metrics:
         return []  # so that registering reads nothing
 
     def collect(self) -> Iterator[Metric]:
-        state = read_instance(self._data_dir)
+        state = read_instance(self._home)
         if state is None:
             return
         segment = self._attach(state["segment"])
@@ -67,7 +67,7 @@ class Metrics:
         yield from _tree(state, segment)
         yield from _limits(segment)
         yield from _rings(Path(state["rings"]))
-        yield from _recorder(self._data_dir)
+        yield from _recorder(self._home)
         yield from _ledger(self._totals.read())
 
     def _attach(self, path: str) -> Segment:
@@ -92,7 +92,8 @@ def _traffic(total: counters.Totals) -> Iterator[Metric]:
     codes = {f"FGW-{code:03d}": number for code, number in sorted(total.codes.items())}
     yield _counters("refusals", "Refusals by code.", "code", codes)
     for name, value in total.gauges.items():
-        yield _gauge(f"{name}_now", name.replace("_", " ").capitalize() + " at this moment.", value)
+        help = name.replace("_", " ").capitalize() + " at this moment."
+        yield _gauge(f"{name}_now", help, value)
     for name, times in total.times.items():
         yield _histogram(name, times)
 
@@ -156,7 +157,8 @@ def _rings(folder: Path) -> Iterator[Metric]:
 
 def _recorder(data_dir: Path) -> Iterator[Metric]:
     status = read_document(data_dir / "recorder.json") or {}
-    yield _gauge("spill_bytes", "Records that wait outside the store.", status.get("spill_bytes", 0))
+    spilled = status.get("spill_bytes", 0)
+    yield _gauge("spill_bytes", "Records that wait outside the store.", spilled)
     yield _gauge("ledger_failing", "1: the store or the spill fails.", bool(status.get("failing")))
 
 
@@ -167,7 +169,7 @@ def _ledger(totals: dict[str, int]) -> Iterator[Metric]:
         yield _counter(f"ledger_{name}", f"Stored {name}.", totals[name])
     yield _gauge("ledger_open_attempts", "Stored attempts without their close.", totals["open"])
     apart = sum(abs(totals[name] - totals[f"rollup_{name}"]) for name in _BOTH_SIDES)
-    yield _gauge("ledger_difference", "Records against roll-ups: anything but 0 is a defect.", apart)
+    yield _gauge("ledger_difference", "Records against roll-ups; 0, or it is a defect.", apart)
 
 
 class LedgerTotals:
@@ -175,7 +177,7 @@ class LedgerTotals:
     the longer they take: at most a twentieth of the time goes into them."""
 
     def __init__(self, data_dir: Path, clock: Callable[[], float] = time.monotonic) -> None:
-        self._data_dir = data_dir
+        self._home = data_dir
         self._clock = clock
         self._totals: dict[str, int] = {}
         self._due_s = 0.0
@@ -186,7 +188,7 @@ class LedgerTotals:
         if began < self._due_s:
             return self._totals
         try:
-            with Ledger(self._data_dir) as ledger:
+            with Ledger(self._home) as ledger:
                 self._totals = ledger.totals()
         except FastgwError:
             self._totals = {}

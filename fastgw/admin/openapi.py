@@ -26,7 +26,7 @@ def document() -> dict[str, Any]:
             "/api/usage": _get(
                 "What was spent.", "UsageRow", many=True,
                 query=(_SINCE, ("until", _SINCE[1]), (
-                    "by", "Comma-separated: key, model, provider, user, day, owner.NAME, a label.")),
+                    "by", "Comma-separated: key, model, provider, user, day, owner.NAME, …")),
             ),
             "/api/decisions": _get(
                 "The newest decisions first.", "Decision", many=True,

@@ -34,13 +34,14 @@ def init(file: str) -> None:
 def check(file: str, strict: bool) -> None:
     """Schema, expressions, lint. Exit 0: clean, 1: warnings with --strict, 2: errors."""
     config, errors, warnings = examine(file)
+    problems: list[FastgwError] = [*errors]
     if config is not None:
-        errors = compile_errors(config)
-    for error in errors:
+        problems += compile_errors(config)
+    for error in problems:
         click.echo(f"error: {error}", err=True)
     for warning in warnings:
         click.echo(f"warning: {warning}", err=True)
-    if errors:
+    if problems:
         sys.exit(2)
     click.echo(f"{file}: ok, {len(warnings)} warning{'' if len(warnings) == 1 else 's'}")
     sys.exit(1 if warnings and strict else 0)

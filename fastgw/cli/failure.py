@@ -13,7 +13,7 @@ class Failure(click.ClickException):
 
     def __init__(self, message: str, exit_code: int = UNUSABLE) -> None:
         super().__init__(message)
-        self.exit_code = exit_code
+        self.exit_code = exit_code  # type: ignore[misc]  # click declares it for the class
 
     def show(self, file: IO[Any] | None = None) -> None:
         click.echo(f"fastgw: {self.message}", err=True)

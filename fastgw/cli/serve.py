@@ -66,14 +66,16 @@ def override(
                 f"without keys the gateway is open, and {address} is not loopback; add keys, "
                 "or say auth: none beside that listen.address in the file"
             )
-        replaced = dataclasses.replace(config.listen, address=address, port=port)
-        config = dataclasses.replace(config, listen=replaced)
+        config = dataclasses.replace(
+            config, listen=dataclasses.replace(config.listen, address=address, port=port)
+        )
     if admin is not None:
         address, port = parse_endpoint("--admin", admin)
         if config.admin.token is None and not is_loopback(address):
             raise Failure(f"an admin port without token on {address}: add admin.token")
-        replaced = dataclasses.replace(config.admin, address=address, port=port)
-        config = dataclasses.replace(config, admin=replaced)
+        config = dataclasses.replace(
+            config, admin=dataclasses.replace(config.admin, address=address, port=port)
+        )
     if workers is not None:
         config = dataclasses.replace(
             config, listen=dataclasses.replace(config.listen, workers=parse_workers(workers))

@@ -28,7 +28,7 @@ cdef object view_of(Exchange x, int code):
         "rule": x.effects.rule if code < 801 else 0,
         "message": x.effects.message,
         "limits": limits,
-        "close": x.client.close_after or not x.head.keep_alive,
+        "close": x.client.close_after,
         "head_only": x.head.method == FGW_M_HEAD,
         "model": x.ask.model[:x.ask.model_bytes],
         "allow": x.route.methods,

@@ -56,9 +56,16 @@ cdef class LostAttempt:
         readonly uint64_t bytes_in
         readonly uint64_t bytes_out
         readonly uint64_t open_wall_ns
-        # The ring sequence that the worker's own CLOSE was to get, 0: it had not got so far. If
-        # the worker's ring reaches it, that CLOSE is in the ring and this one must not be posted.
+        # The ring sequences that the worker's own OPEN and CLOSE were to get; 0: surely posted,
+        # and not got so far.
+        readonly uint64_t open_sequence
         readonly uint64_t close_sequence
+
+    def needs_close(self, ring_head):
+        """Whether `record` must be posted: the worker's ring, which got as far as ``ring_head``
+        (0: there is none any more), has its OPEN and not its CLOSE."""
+        opened = ring_head == 0 or self.open_sequence < ring_head
+        return opened and not 0 < self.close_sequence < ring_head
 
     def record(self):
         """The CLOSE record, fate WORKER_LOST, whole but for the ring's sequence."""
@@ -81,6 +88,7 @@ cdef LostAttempt _lost(const fgw_hold *hold, uint64_t wall_ns):
     lost.bytes_in = seen.bytes_in
     lost.bytes_out = seen.bytes_out
     lost.open_wall_ns = hold.open_wall_ns
+    lost.open_sequence = hold.open_sequence
     lost.close_sequence = hold.close_sequence
     _fill(&lost._close, lost, hold, wall_ns, known)
     return lost
@@ -118,8 +126,8 @@ def sweep(Segment segment not None, Py_ssize_t worker, uint64_t now_ns, callback
 
     ``callback(LostAttempt)`` is called per open attempt, after its limits are settled and before
     its hold is freed: if it raises, the rest stays, for the next sweep. A sweep that is cut short
-    in between calls again for that one attempt (see LostAttempt.close_sequence and the ledger's
-    one CLOSE per id and attempt). Sweeping a swept slot does nothing.
+    in between calls again for that one attempt (the ledger keeps one CLOSE per id and attempt).
+    Post its record only if `LostAttempt.needs_close`. Sweeping a swept slot does nothing.
     """
     cdef fgw_limits limits
     cdef fgw_hold *hold

@@ -11,7 +11,7 @@ from libc.string cimport memset
 
 from fastgw.limit.limits cimport Limits
 from fastgw.native.hold cimport (
-    fgw_hold, fgw_hold_amount, fgw_hold_closed, fgw_hold_closing, fgw_hold_open,
+    fgw_hold, fgw_hold_amount, fgw_hold_closed, fgw_hold_closing, fgw_hold_opening,
     fgw_hold_progress, fgw_hold_sent)
 from fastgw.native.policy cimport fgw_amounts, fgw_effects
 from fastgw.native.record cimport FGW_LIMITS_MAX, fgw_limit_trace, fgw_request_id
@@ -86,14 +86,14 @@ cdef class Trial:
         return [fgw_hold_amount(&self._hold.limits[at]) for at in range(self._hold.n_limits)]
 
     def open(self, attempt, *, input_estimate=0, input_high=0, output_high=0, provider_key=0,
-             wall_ns=0):
-        """An attempt begins: its OPEN record is posted."""
+             wall_ns=0, open_sequence=0):
+        """An attempt begins: its OPEN record is about to be posted, as that one of the ring."""
         self._check()
         self._hold.input_estimate = input_estimate
         self._hold.input_high = input_high
         self._hold.output_high = output_high
         self._hold.provider_key = provider_key
-        fgw_hold_open(self._hold, attempt, wall_ns)
+        fgw_hold_opening(self._hold, attempt, wall_ns, open_sequence)
 
     def sent(self, bytes_in):
         self._check()

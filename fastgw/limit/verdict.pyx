@@ -23,6 +23,8 @@ cdef int limit_code(Exchange x) noexcept:
     cdef int code = CODE_LIMIT_REQUESTS
     cdef unsigned long long longest = 0
     for i in range(x.n_traces):
+        if not x.traces[i].enforced:
+            continue  # a shadow refuses nobody
         if x.traces[i].verdict == FGW_LIMIT_TABLE_FULL:
             x.effects.rule = x.traces[i].rule
             return CODE_LIMIT_TABLE_FULL

@@ -43,7 +43,6 @@ cdef class Downstream(Client):
     cdef int _chunked_body(self) except -1
     cdef int _drop_buffer(self) except -1
     cdef int finished(self, Exchange x, bint keep_alive) except -1
-    cdef int will_refuse(self, Exchange x) except -1
     cdef int refused(self, Exchange x) except -1
     cdef int _stop(self) except -1
     cdef int _refuse(self, int code) except -1

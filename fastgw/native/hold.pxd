@@ -38,6 +38,7 @@ cdef extern from "fgw_hold.h" nogil:
         uint64_t output_high
         uint64_t input_estimate
         uint64_t cost_held
+        uint64_t open_sequence
         fgw_hold_limit limits[8]  # FGW_LIMITS_MAX
 
     struct fgw_progress_seen:
@@ -52,6 +53,8 @@ cdef extern from "fgw_hold.h" nogil:
 
     void fgw_hold_begin(fgw_hold *hold, const fgw_request_id *id, uint64_t wall_ns) noexcept
     void fgw_hold_end(fgw_hold *hold) noexcept
+    void fgw_hold_opening(
+        fgw_hold *hold, uint8_t attempt, uint64_t wall_ns, uint64_t open_sequence) noexcept
     void fgw_hold_open(fgw_hold *hold, uint8_t attempt, uint64_t wall_ns) noexcept
     void fgw_hold_closing(fgw_hold *hold, uint64_t close_sequence) noexcept
     void fgw_hold_closed(fgw_hold *hold) noexcept

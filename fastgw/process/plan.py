@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from fastgw.config.model import RestrictModels
 from fastgw.identity.keys import KeyTable, Principal
 from fastgw.ledger.journal import name_hash
 from fastgw.listener.refusal import Refusals
@@ -47,6 +48,10 @@ class Plan:
             self.policy.version, [(spec.name, spec.capacity, spec.period_ns) for spec in limits]
         )
         self.refusals = Refusals(self.policy)
+        self.restricts_models = any(
+            isinstance(action, RestrictModels) and action.enforce and rule.enforce
+            for rule in config.rules for action in rule.actions
+        ) or any(key.access.models is not None for key in config.keys)
         self.head_max = config.limits.head
         self.body_max = config.limits.body
         # Which worker a connection meets is chance, so each may take what is allowed in all.

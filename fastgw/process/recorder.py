@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import signal
 import threading
-from pathlib import Path
 from typing import Any
 
 from fastgw.errors import LedgerError
@@ -39,7 +38,7 @@ def main(paths: Paths, lines: Lines, log: Log, *, first: bool) -> None:
 
 
 def recover(paths: Paths, log: Log) -> None:
-    """Before readiness: old rings and spill into the store, then what is open is closed as lost."""
+    """Before readiness: old rings and spill into the store; what is still open closed as lost."""
     drained = drain(paths, log=as_ledger_log(log))
     if drained.records or drained.lost:
         log.note("recovered", records=drained.records, lost_attempts=drained.lost)
@@ -48,7 +47,7 @@ def recover(paths: Paths, log: Log) -> None:
 
 
 def recover_all(shared: Shared, paths: Paths, log: Log) -> None:
-    """Sweep what the last instance left, making room in full rings if need be. Raises StartError."""
+    """Sweep what the last instance left; full rings are drained for it. Raises StartError."""
     if shared.recover(log):
         return
     # Nothing is closed as lost yet: the sweep, which knows more, has not told all.

@@ -143,8 +143,8 @@ class Shared:
         False: the supervisor's ring is full; drain the rings, then call again.
         """
         older = self.segment.replaced
-        for segment in (older, self.segment):
-            for slot in range(segment.workers if segment else 0):
+        for segment in filter(None, (older, self.segment)):
+            for slot in range(segment.workers):
                 if not self._sweep(segment, slot, log):
                     return False
         if older is not None:
@@ -203,12 +203,6 @@ class Shared:
 
 class RingFull(Exception):
     """The supervisor's ring takes no more until the recorder has stored some of it."""
-
-
-def ring_path(folder: Path, slot: int | str, lane: str = "main") -> Path:
-    """Of a worker's slot and lane ("main", "refusals"), or of "supervisor"."""
-    name = f"{slot:02d}-{lane}" if isinstance(slot, int) else slot
-    return folder / f"{PREFIX}{name}"
 
 
 def open_ring(path: Path, size: int, slot: int, lane: int = rings.MAIN) -> Ring:

@@ -374,7 +374,7 @@ class Supervisor:
         if not self._stopping:
             self._stopping = True
             self.log.note("stopping", at_once=at_once)
-            for slot, sock in enumerate(self.listen):
+            for slot in range(self._workers):
                 self._lines.close(f"listen {slot}")
             self._timers.after(self._drain_s + STOP_GRACE_S, lambda: self._stop(at_once=True))
             for place in self._slots:

@@ -31,7 +31,7 @@ BecomeWorker = Callable[[int, int, socket.socket], None]  # slot, generation, li
 def request_worker(
     channel: socket.socket, slot: int, generation: int, sock: socket.socket
 ) -> None:
-    """Ask the zygote at the other end of ``channel`` for a worker. Raises OSError if it is gone."""
+    """Ask the zygote at the far end of ``channel`` for a worker. Raises OSError: it is gone."""
     message = orjson.dumps({"slot": slot, "generation": generation})
     socket.send_fds(channel, [message], [sock.fileno()])
 

@@ -19,7 +19,7 @@ def test_probes_answer_without_a_token(live):
         assert (status, json.loads(said)) == (200, body)
 
 
-@pytest.mark.parametrize("path", ["/metrics", "/api/usage", "/api/config", "/openapi.json", "/nope"])
+@pytest.mark.parametrize("path", ["/metrics", "/api/usage", "/openapi.json", "/api/nope", "/"])
 def test_all_else_asks_for_the_token(live, path):
     for headers in ({}, {"authorization": "Bearer wrong"}, {"authorization": f"Basic {TOKEN}"}):
         status, fields, body = live.admin(path, **headers)

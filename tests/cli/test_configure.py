@@ -31,7 +31,8 @@ def test_the_starter_is_clean_and_is_never_overwritten(runner, tmp_path):
 
     again = runner.invoke(init)
 
-    assert (again.exit_code, again.output) == (2, "fastgw: fastgw.yaml exists; it is left as it is\n")
+    assert again.exit_code == 2
+    assert again.output == "fastgw: fastgw.yaml exists; it is left as it is\n"
     assert (tmp_path / "fastgw.yaml").read_text() == written
     assert (tmp_path / "fastgw.yaml").stat().st_mode & 0o077 == 0  # keys may be written into it
 

@@ -17,7 +17,8 @@ def test_lists_every_code_once():
 
 
 def test_explains_a_code_by_any_of_its_names():
-    told = {CliRunner().invoke(errors, [name]).output for name in ("FGW-801", "801", "LIMIT_REQUESTS")}
+    names = ("FGW-801", "801", "LIMIT_REQUESTS")
+    told = {CliRunner().invoke(errors, [name]).output for name in names}
 
     assert len(told) == 1
     text = told.pop()

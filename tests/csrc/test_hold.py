@@ -52,8 +52,9 @@ def test_an_attempt_is_open_from_its_open_to_its_close():
     hold.begin()
     assert hold.call("is_open") == 0
 
-    hold.call("open", 1, u64(80))
+    hold.call("opening", 1, u64(80), u64(33))
     assert hold.call("is_open") == 1 and hold.bytes(4, 1) == b"\1"
+    assert hold.bytes(240, 8) == struct.pack("<Q", 33)
     hold.call("closing", u64(55))
     assert hold.call("is_open") == 1 and hold.bytes(56, 8) == struct.pack("<Q", 55)
     hold.call("closed")

@@ -145,17 +145,28 @@ def test_a_sweep_that_was_cut_short_is_finished_by_the_next(segment):
     assert used(segment) == once and segment.live_holds(1) == (0, 0)
 
 
-def test_an_attempt_whose_close_was_about_to_be_posted_says_which_it_was(segment):
+@pytest.mark.parametrize("open_at, close_at, head, needed", [
+    (100, 0, 100, False),  # died before its OPEN was posted
+    (100, 0, 101, True),
+    (100, 200, 200, True),  # died before its CLOSE was posted
+    (100, 200, 201, False),
+    (0, 0, 50, True),
+    (100, 0, 0, True),  # the ring is lost: the ledger knows
+])
+def test_a_close_is_posted_if_the_ring_has_the_open_and_not_the_close(
+        segment, open_at, close_at, head, needed):
     def work():
         trial = Trial(limits(segment, worker=1), (8, 1, 6))
-        trial.open(2)
-        trial.closing(4711)
-
+        trial.open(2, open_sequence=open_at)
+        if close_at:
+            trial.closing(close_at)
     in_child(work)
 
     _, lost = swept(segment)
 
-    assert [(one.attempt, one.close_sequence) for one in lost] == [(2, 4711)]
+    assert [(one.attempt, one.open_sequence, one.close_sequence) for one in lost] == [
+        (2, open_at, close_at)]
+    assert lost[0].needs_close(head) == needed
 
 
 def test_a_swept_slot_is_free_and_its_gauges_are_zero(segment):

@@ -11,8 +11,8 @@ import sys
 from types import SimpleNamespace
 
 from fastgw.config.model import Admin, Config, Listen, Provider
-from fastgw.log import Log, complain
 from fastgw.errors import FastgwError
+from fastgw.log import Log, complain
 from fastgw.process.supervisor import Supervisor
 
 

@@ -1,7 +1,7 @@
 """An embedded gateway: one process, and the same files as a whole tree leaves.
 
-Method: a real instance on a uvloop of this process, its port a listener that counts; the second start
-must find what the first one left.
+Method: a real instance on a uvloop of this process, its port a listener that counts; the second
+start must find what the first one left.
 """
 
 import asyncio

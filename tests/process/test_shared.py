@@ -10,6 +10,7 @@ import os
 import pytest
 
 from fastgw.clock import now_ns
+from fastgw.config.model import Config
 from fastgw.errors import ShmError
 from fastgw.ledger.records import FATE_WORKER_LOST, split, unpack_record
 from fastgw.ledger.ring import Ring
@@ -19,7 +20,6 @@ from fastgw.limit.trial import Trial
 from fastgw.log import Log
 from fastgw.process import shared as module
 from fastgw.process.shared import Shared, open_ring, ring_path
-from fastgw.config.model import Config
 
 BUCKET = (7, 9)
 SPEC = {
@@ -166,7 +166,7 @@ def test_a_ring_of_another_size_is_kept_because_it_may_hold_records(tmp_path):
     assert open_ring(path, 1 << 18, 0).size == 1 << 16
 
 
-def test_memory_of_a_deleted_data_directory_is_freed_but_not_while_it_runs(
+def test_memory_of_a_deleted_instance_is_freed_but_not_while_it_runs(
     opened, config, tmp_path
 ):
     opened.claim(0, 1)  # this very process is its worker

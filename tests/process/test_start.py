@@ -35,7 +35,7 @@ def test_a_port_in_use(start):
     assert f"cannot listen on 127.0.0.1:{port}: the port is already in use" in said
 
 
-def test_a_data_directory_that_another_instance_uses(start):
+def test_a_directory_that_another_instance_uses(start):
     first = start().wait_ready()
 
     said = refusal(start())
@@ -44,7 +44,7 @@ def test_a_data_directory_that_another_instance_uses(start):
     assert first.ask()["slot"] in (0, 1)
 
 
-def test_a_data_directory_that_cannot_be_written(start, tmp_path):
+def test_a_directory_that_cannot_be_written(start, tmp_path):
     (tmp_path / "file").write_text("")
 
     said = refusal(start(data_dir=str(tmp_path / "file")))

@@ -125,7 +125,9 @@ def test_aborts_at_the_deadline_and_leaves_time_for_records():
     assert 0.1 <= noted.took_s < 1
 
 
-@pytest.mark.parametrize("ask", [lambda life: life.abort(), lambda life: (life.drain(), life.drain())])
+@pytest.mark.parametrize(
+    "ask", [lambda life: life.abort(), lambda life: (life.drain(), life.drain())]
+)
 def test_a_second_term_or_int_ends_it_at_once(ask):
     async def scenario(life, noted):
         noted.running = 2

@@ -1,0 +1,30 @@
+"""Spans and instants as people type them.
+
+Method: now is an integer that the test owns.
+"""
+
+import pytest
+
+from fastgw.admin.moments import since_ns
+
+NOW = 1_700_000_000 * 10**9
+
+
+@pytest.mark.parametrize("text, expected", [
+    ("90s", NOW - 90 * 10**9),
+    ("24h", NOW - 86_400 * 10**9),
+    ("7d", NOW - 7 * 86_400 * 10**9),
+    ("1h30m", NOW - 5_400 * 10**9),
+    ("2023-11-14T22:13:20Z", NOW),
+    ("2023-11-14T22:13:20", NOW),
+    ("2023-11-14T23:13:20+01:00", NOW),
+    ("2023-11-14", 1_699_920_000 * 10**9),
+])
+def test_reads_spans_and_times(text, expected):
+    assert since_ns(text, now_ns=NOW) == expected
+
+
+@pytest.mark.parametrize("text", ["", "yesterday", "-1h", "24", "2023-13-01", "1h ago"])
+def test_refuses_what_is_neither(text):
+    with pytest.raises(ValueError, match="neither a span"):
+        since_ns(text, now_ns=NOW)

@@ -1,0 +1,18 @@
+"""Tables for people.
+
+Method: printed and read back.
+"""
+
+from fastgw.cli.table import print_table
+
+
+def test_aligns_words_left_and_numbers_right(capsys):
+    print_table(["name", "n"], [["a", "1"], ["long name", "1,000"]])
+
+    assert capsys.readouterr().out == "name           n\na              1\nlong name  1,000\n"
+
+
+def test_an_empty_table_has_its_headings(capsys):
+    print_table(["name", "n"], [])
+
+    assert capsys.readouterr().out == "name  n\n"
