@@ -51,8 +51,7 @@ def sum_usage(
     """Rows of [since, until), grouped by ``by``, in whole minutes. Raises LedgerError: unknown
     ``by``.
 
-    ``labels`` are the configured names in order, for labels recorded as a bare value; one recorded
-    as ``name=value`` tells its own.
+    ``labels`` are the configured names, in their order: records hold only the values.
     """
     names = Names(connection)
     cells = {name: _cell(name, names, labels) for name in by}
@@ -155,13 +154,13 @@ def _label_or_owner(name: str, names: Names, labels: Sequence[str]) -> Cell:
             "label's name"
         )
 
+    index = list(labels).index(name) if name in labels else -1
+
     def cell(dims: dict[str, int]) -> str:
-        for index in range(4):
-            text = names.text(NAME_LABEL, dims[f"label{index}"])
-            if text.startswith(name + "="):
-                return text[len(name) + 1 :]
-            if text and index < len(labels) and labels[index] == name:
-                return text
+        # A configured name is a label's and nothing else's: what clients send as a label's value
+        # must never pass for the owner of a key.
+        if index >= 0:
+            return names.text(NAME_LABEL, dims[f"label{index}"])
         return _member(names.account(dims["account"]), "owner", name)
 
     return cell

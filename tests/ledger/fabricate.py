@@ -64,7 +64,7 @@ def names(
     pairs = [(NAME_ACCOUNT, account(key)) for key in keys]
     pairs += [(NAME_MODEL, model) for model in models]
     pairs += [(NAME_PROVIDER, "openai"), (NAME_RULE, "per-key pace"), (NAME_LIMIT, "pace")]
-    pairs += [(NAME_LABEL, "feature=search"), (NAME_RULE, "no robots")]
+    pairs += [(NAME_LABEL, "search"), (NAME_RULE, "no robots")]
     made = [Name(space, name_hash(text), 0, text).pack() for space, text in pairs]
     bucket = orjson.dumps(
         {"name": "pace", "unit": "requests", "key": ["k1"], "limit": 60, "per_ms": 60_000}

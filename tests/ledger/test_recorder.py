@@ -239,6 +239,24 @@ def test_a_damaged_record_is_said_kept_and_passed_over(folders):
     assert one.counts.damaged == 1 and len(list(folders[0].glob("damaged-*"))) == 1
 
 
+def test_a_span_that_cannot_be_stored_is_put_aside_and_stops_nobody(folders):
+    one, good, bad = recorder(folders), rings(folders[1], 1), rings(folders[1], 2)
+    post_all(bad, [request(RequestId(1, 2, 1), 2**64 - 1).pack()])  # no clock says that
+    post_all(good, [request(RequestId(1, 1, 1)).pack()])
+    one.step()
+    post_all(bad, [request(RequestId(1, 2, 2)).pack()])
+    one.step()
+
+    with Ledger(folders[0]) as ledger:
+        found = [
+            ledger.decision(f"00000001-{worker}-{n:010x}") for worker, n in (("01", 1), ("02", 2))
+        ]
+        assert all(found) and ledger.verify() == []
+    assert one.drained() and one.counts.damaged == 1
+    (kept,) = folders[0].glob("damaged-*.bin")
+    assert head(kept.read_bytes()).id == RequestId(1, 2, 1)
+
+
 def test_a_file_that_is_no_ring_is_said_once(folders):
     (folders[1] / "ring-07-main").write_bytes(struct.pack("<4Q", 1, 2, 3, 4) * 2000)
     one = recorder(folders)

@@ -35,7 +35,7 @@ def id(number: int) -> RequestId:
 @pytest.fixture
 def ledger(tmp_path):
     """Two keys, two models, a label, a counted flood; three hours."""
-    search = (name_hash("feature=search"), 0, 0, 0)
+    search = (name_hash("search"), 0, 0, 0)
     records = [
         *names(models=("gpt-4o", "claude")),
         Name(
@@ -139,7 +139,7 @@ def test_groups(ledger, by, expected):
     def shown(value):
         return "?anth" if isinstance(value, str) and value.startswith("?") else value
 
-    rows = ledger.usage(by=by)
+    rows = ledger.usage(by=by, labels=["feature"])
     assert {tuple(shown(row[name]) for name in by): row["requests"] for row in rows} == expected
 
 
@@ -157,7 +157,7 @@ def test_a_window_is_closed_below_and_open_above(ledger):
     assert ledger.usage(since_ns=T0 + 3 * HOUR, by=["key"]) == []
 
 
-def test_a_bare_label_goes_by_the_configured_order(tmp_path):
+def test_a_label_goes_by_the_configured_order(tmp_path):
     what = dims(labels=(0, name_hash("plain"), 0, 0))
     records = (
         Name(NAME_LABEL, name_hash("plain"), 0, "plain").pack() + close(id(1), dims=what).pack()
@@ -166,6 +166,18 @@ def test_a_bare_label_goes_by_the_configured_order(tmp_path):
 
     (row,) = usage(tmp_path, by=["feature"], labels=["other", "feature"])
     assert row["feature"] == "plain"
+
+
+def test_a_labels_value_never_passes_for_an_owner(tmp_path):
+    what = dims(labels=(name_hash("team=b"), name_hash("b"), 0, 0))
+    records = b"".join([
+        *names(), Name(NAME_LABEL, name_hash("team=b"), 0, "team=b").pack(),
+        Name(NAME_LABEL, name_hash("b"), 0, "b").pack(), close(id(1), dims=what).pack(),
+    ])  # fmt: skip
+    Store(tmp_path).commit([Span(1, 0, 0, 0, len(records), records)])
+
+    assert usage(tmp_path, by=["team"], labels=["feature", "other"])[0]["team"] == "a"
+    assert usage(tmp_path, by=["owner.team"], labels=["team"])[0]["owner.team"] == "a"
 
 
 def test_an_impossible_group_is_an_error(ledger):
