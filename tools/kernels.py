@@ -88,7 +88,7 @@ def faults(csrc: Path, into: Path, *more: str) -> list[str]:
 
 def source_faults(source: Path, into: Path, *more: str) -> list[str]:
     """What compilers say of one kernel, and what its symbols say."""
-    found = []
+    found: list[str] = []
     for compiler in compilers():
         built = into / f"{source.stem}.{compiler}.o"
         analyze = more if compiler == "gcc" else ()  # clang has no -fanalyzer
