@@ -42,9 +42,11 @@ if TYPE_CHECKING:
     from fastgw.config import Config
 
 DRAIN_S = 30.0
+WORKERS_MAX = 256
 STOP_GRACE_S = 2.0  # from the deadline to INT, and from INT to KILL
 SWEEP_AGAIN_S = 0.1
-EVICT_EVERY_S = 0.25
+HOUSEKEEPING_S = 0.25
+HANG_S = 10.0  # a loop that turns 10 times a second has not turned once
 RECORDER_START_S = 60.0
 RECORDER_STOP_S = 30.0
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD)
@@ -71,7 +73,7 @@ class Supervisor:
         self._admin_main = admin_main
         self._serve = serve
         self._drain_s = drain_s
-        self._workers = config.listen.workers or os.cpu_count() or 1
+        self._workers = config.listen.workers or count_cores()
         self._zygote = Place("zygote")
         self._recorder = Place("recorder")
         self._admin = Place("admin")
@@ -110,7 +112,7 @@ class Supervisor:
             self._fill(self._admin)
         self._dir.write_document("policy.json", self._plan.describe())
         self._evictor = Evictor(self._shared.segment)
-        self._evict()
+        self._keep_house()
         self._publish()
 
     def _open_lines(self) -> None:
@@ -169,14 +171,15 @@ class Supervisor:
 
     def _on_signals(self) -> None:
         numbers = self._lines["woken"].recv(4096)
-        if signal.SIGCHLD in numbers:
-            self._reap()
         if signal.SIGHUP in numbers:
             self.log.warning("reload is not supported yet: restart to change the configuration")
         if signal.SIGINT in numbers:
             self._stop(at_once=True)
         elif signal.SIGTERM in numbers:
             self._stop(at_once=self._stopping or numbers.count(signal.SIGTERM) > 1)
+        # Last: where the whole group was told to end, who has ended already is no surprise.
+        if signal.SIGCHLD in numbers:
+            self._reap()
 
     def _on_reports(self) -> None:
         while report := self._lines.read_report():
@@ -376,10 +379,15 @@ class Supervisor:
             if place.state == "starting" and not place.pid:
                 self._sweep(place, 0.0)
 
-    def _evict(self) -> None:
-        """Makes room in the limit table, where it is crowded."""
+    def _keep_house(self) -> None:
+        """Makes room in the limit table; replaces workers whose loop hangs."""
         self._evictor.step(now_ns())
-        self._timers.after(EVICT_EVERY_S, self._evict)
+        for place in self._slots:
+            turns = self._shared.segment.worker(place.slot).turns
+            if place.state == "ready" and place.hangs(turns, HANG_S):
+                self.log.error("worker hangs: killed", slot=place.slot, of_pid=place.pid)
+                place.kill(signal.SIGKILL)
+        self._timers.after(HOUSEKEEPING_S, self._keep_house)
 
     # --- stop ------------------------------------------------------------------------------
 
@@ -464,6 +472,11 @@ class Supervisor:
             self._dir.write_document("instance.json", instance)
         except OSError as error:
             self.log.error("instance.json cannot be written", error=error.strerror)
+
+
+def count_cores() -> int:
+    """Cores that this process may run on: a container may have been given fewer than there are."""
+    return min(len(os.sched_getaffinity(0)), WORKERS_MAX)
 
 
 def describe_exit(status: int) -> dict[str, object]:

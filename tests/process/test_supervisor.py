@@ -132,6 +132,17 @@ def test_workers_that_cannot_start_are_tried_again_later_and_later(start, tools)
     assert 3 <= births <= 6, instance.log  # at 0, 0, 0.1, 0.3, 0.7, 1.5 s
 
 
+def test_a_worker_whose_loop_hangs_is_replaced(start, tools):
+    instance = start(workers=1, hang_s=0.5).wait_ready()
+    stuck = instance.ask()
+    time.sleep(1.0)
+    assert instance.ask()["pid"] == stuck["pid"]  # idle is not hanging
+    os.kill(stuck["pid"], signal.SIGSTOP)
+
+    assert instance.ask()["pid"] != stuck["pid"]
+    assert "worker hangs: killed" in instance.log
+
+
 def test_zygote_and_recorder_are_replaced_and_workers_live_on(start, tools):
     instance = start(workers=2).wait_ready()
     before = instance.pids
