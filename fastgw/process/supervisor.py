@@ -19,13 +19,11 @@ import signal
 import socket
 import time
 import traceback
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fastgw import __version__
 from fastgw.clock import now_ns
-from fastgw.ledger.recorder import Paths
 from fastgw.limit.evict import Evictor
 from fastgw.log import Log
 from fastgw.process import kernel, recorder, worker, zygote
@@ -34,6 +32,7 @@ from fastgw.process.lines import Lines
 from fastgw.process.places import Place, kill_strangers
 from fastgw.process.plan import Plan
 from fastgw.process.refusal import StartError
+from fastgw.process.roles import AdminMain, Roles
 from fastgw.process.shared import Shared
 from fastgw.process.sockets import bind_slots, format_endpoint, listen_alone
 from fastgw.process.timers import Timers
@@ -50,9 +49,6 @@ HANG_S = 10.0  # a loop that turns 10 times a second has not turned once
 RECORDER_START_S = 60.0
 RECORDER_STOP_S = 30.0
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD)
-
-# The admin process, given by the layer above: (config, listening socket, data_dir, lines, log).
-AdminMain = Callable[["Config", socket.socket, Path, Lines, Log], None]
 
 
 class Supervisor:
@@ -91,7 +87,7 @@ class Supervisor:
     def start(self) -> None:
         """Everything that can fail for a reason the operator can mend. Raises StartError."""
         config = self.config
-        self._plan = Plan(config)
+        plan = Plan(config)
         self._dir = Directory.open(Path(config.data_dir))
         self.listen = bind_slots(config.listen.address, config.listen.port, self._workers)
         self._admin_socket = None
@@ -101,8 +97,12 @@ class Supervisor:
         self._admin_text = self._admin_socket and format_endpoint(self._admin_socket)
         self._shared = Shared.open(config, self._dir.path, self._workers)
         self._open_lines()
+        self._roles = Roles(
+            config, plan, self._dir.path, self._shared, self._lines, self._bare_log,
+            self._serve, self._drain_s, self._admin_main,
+        )
         kernel.adopt_orphans()
-        recorder.recover_all(self._shared, self._paths(), self.log)
+        recorder.recover_all(self._shared, self._roles.paths, self.log)
         self._start_recorder()
         self._shared.forget_old_rings()
         self._fill(self._zygote)
@@ -110,7 +110,7 @@ class Supervisor:
             self._fill(place)
         if self._admin_main:
             self._fill(self._admin)
-        self._dir.write_document("policy.json", self._plan.describe())
+        self._dir.write_document("policy.json", plan.describe())
         self._evictor = Evictor(self._shared.segment)
         self._keep_house()
         self._publish()
@@ -217,22 +217,19 @@ class Supervisor:
         elif place is self._zygote:
             self._fork_zygote()
         elif place is self._recorder:
-            kept = ("crew_end", "reports_end", "lock")
             place.asked(0)
-            place.born(self._lines.fork(self._be_recorder, kept))
+            place.born(self._roles.fork_recorder(first=place.births == 0))
         else:
-            kept = ("lifeline_end", "reports_end", "admin socket")
             place.asked(0)
-            place.born(self._lines.fork(self._be_admin, kept))
+            place.born(self._roles.fork_admin())
 
     def _fork_zygote(self) -> None:
         channel, far_end = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         channel.setblocking(False)  # a zygote that hangs must not hang us
         self._lines.hold("channel", channel)
         self._lines.hold("channel end", far_end)
-        kept = ("channel end", "lifeline_end", "crew", "reports_end", "lock")
         self._zygote.asked(0)
-        self._zygote.born(self._lines.fork(self._be_zygote, kept))
+        self._zygote.born(self._roles.fork_zygote())
         self._zygote.state = "ready"
         self._lines.close("channel end")
         self._selector.register(channel, selectors.EVENT_READ, self._on_births)
@@ -246,42 +243,6 @@ class Supervisor:
             zygote.request_worker(self._lines["channel"], place.slot, place.generation, sock)
         except OSError:
             place.state = "down"  # the zygote has just died: its successor is asked again
-
-    def _be_zygote(self) -> None:
-        kernel.name_process("fastgw-zygote")
-        zygote.run(self._lines["channel end"], self._be_worker)
-
-    def _be_worker(self, slot: int, generation: int, sock: socket.socket) -> None:
-        self._lines.close("channel end")
-        kernel.name_process(f"fastgw-worker{slot}")
-        worker.main(
-            self._plan,
-            slot,
-            generation,
-            sock,
-            shared=self._shared,
-            lines=self._lines,
-            log=self._bare_log,
-            serve=self._serve,
-            drain_s=self._drain_s,
-        )
-
-    def _be_recorder(self) -> None:
-        kernel.name_process("fastgw-recorder")
-        log = self._bare_log.bind(process="recorder", pid=os.getpid())
-        log.capture()
-        first = self._recorder.births == 0
-        recorder.main(self._paths(), self._lines, log, first=first)
-
-    def _paths(self) -> Paths:
-        return Paths(self._dir.path, self._shared.folder)
-
-    def _be_admin(self) -> None:
-        kernel.name_process("fastgw-admin")
-        log = self._bare_log.bind(process="admin", pid=os.getpid())
-        log.capture()
-        assert self._admin_main and self._admin_socket
-        self._admin_main(self.config, self._admin_socket, self._dir.path, self._lines, log)
 
     def _on_births(self) -> bool:
         """Takes one birth note; False: none waits, or none will come."""
