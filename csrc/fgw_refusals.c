@@ -37,7 +37,8 @@ static uint32_t home(uint64_t rule, uint64_t account, uint16_t code)
     return (uint32_t)((mixed >> 33) % MERGED);
 }
 
-/* Linear probing from the row's home; a free row ends no chain, since rows are freed one by one. */
+/* Linear probing from the row's home; a free row ends no chain, since rows are freed one by one.
+ * */
 static struct fgw_refusal_count *find(struct fgw_refusals *counts,
                                       const struct fgw_record_request *refused, int *found)
 {

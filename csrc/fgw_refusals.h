@@ -4,9 +4,9 @@
  * record; beyond it, the first of its sort since the last flush is posted as a marked sample, the
  * rest are counted here, and a REFUSED record tells their number.
  *
- * The counts live in the header of the refusals ring, so that they survive kill -9 of the worker; its
- * successor flushes them. `posted` follows the publication of REFUSED: before publishing, the ring
- * position is written down, and who finds head beyond that position knows that it was published.
+ * The counts live in the header of the refusals ring, so that they survive kill -9 of the worker;
+ * its successor flushes them. `posted` follows the publication of REFUSED: before publishing, the
+ * ring position is written down, and who finds head beyond it knows that it was published.
  *
  *     counted   1 2 3 ...   one store a refusal
  *     posted    what REFUSED records told so far

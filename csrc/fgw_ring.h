@@ -15,7 +15,7 @@
  * head is stored with release after the record is whole: who is killed at any instant leaves
  * only whole records. A record's `sequence` is the position it stands at. So numbers grow without
  * a counter that could be lost, continue when a worker is respawned, and a gap shows: the next
- * record stands at sequence + size, or at the next lap where a padding record (kind 0) lies between.
+ * record stands at sequence + size, or at the next lap with a padding record (kind 0) between.
  *
  * Reserving: opening an attempt sets room aside for its close, so that a close never fails.
  * At all times  used + reserved + FGW_RING_SLACK <= size  for whoever posts without reservation;
@@ -79,10 +79,10 @@ void fgw_ring_read_facts(const struct fgw_ring *ring, struct fgw_ring_facts *fac
 int fgw_ring_reserve(struct fgw_ring *ring, uint64_t bytes, uint64_t also);
 void fgw_ring_unreserve(struct fgw_ring *ring, uint64_t bytes);
 
-/* Producer. Where a record of `bytes` (multiple of 8, <= FGW_RING_RECORD_MAX) may be written, its old
- * bytes undefined; NULL: no room. `reserved`: 0, or an earlier reservation (>= bytes), which makes
- * this never fail and which publish uses up whole. Nothing is visible before fgw_ring_publish;
- * claiming again forgets an unpublished claim. */
+/* Producer. Where a record of `bytes` (multiple of 8, <= FGW_RING_RECORD_MAX) may be written, its
+ * old bytes undefined; NULL: no room. `reserved`: 0, or an earlier reservation (>= bytes), which
+ * makes this never fail and which publish uses up whole. Nothing is visible before
+ * fgw_ring_publish; claiming again forgets an unpublished claim. */
 struct fgw_record *fgw_ring_claim(struct fgw_ring *ring, uint32_t bytes, uint32_t reserved);
 
 /* Producer. Makes the claimed record visible; its size (as claimed) and sequence are set here. */
@@ -92,11 +92,11 @@ void fgw_ring_publish(struct fgw_ring *ring, uint32_t reserved);
  * makes no sense (the producer's memory is damaged). */
 int64_t fgw_ring_look(struct fgw_ring *ring);
 
-/* Consumer. Copies the whole records from position `from` (tail <= from) up to head as last looked at
- * into `out`, paddings left out, and stops before one that does not fit in `room`. Each is checked: size, kind,
- * version, lengths inside, sequence. Returns bytes written; *next is the position after the last
- * one taken. Where a damaged record follows good ones these are returned first; -1: the very first
- * one, at *next, is damaged. */
+/* Consumer. Copies the whole records from position `from` (tail <= from) up to head as last looked
+ * at into `out`, paddings left out, and stops before one that does not fit in `room`. Each is
+ * checked: size, kind, version, lengths inside, sequence. Returns bytes written; *next is the
+ * position after the last one taken. Where a damaged record follows good ones these are returned
+ * first; -1: the very first one, at *next, is damaged. */
 int64_t fgw_ring_copy(const struct fgw_ring *ring, uint64_t from, uint8_t *out, size_t room,
                       uint64_t *next);
 

@@ -100,7 +100,8 @@ static void add_close(struct fgw_rollup *row, const struct fgw_record_close *clo
         row->unbounded++;
     }
     row->input_high += sane(close->input_high >= SANE_MAX ? close->input_low : close->input_high);
-    row->output_high += sane(close->output_high >= SANE_MAX ? close->output_low : close->output_high);
+    row->output_high +=
+        sane(close->output_high >= SANE_MAX ? close->output_low : close->output_high);
     if (close->cost_nano_usd < 0) {
         row->cost_unknown++;
     } else {

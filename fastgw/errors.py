@@ -108,7 +108,8 @@ class FastgwError(Exception):
 class ConfigError(FastgwError):
     """The configuration cannot be used: nothing starts, nothing is swapped.
 
-    ``line`` and ``column`` count from 1 (0: unknown); ``key`` is the path, ``policy.…[3].config.unit``.
+    ``line`` and ``column`` count from 1 (0: unknown); ``key`` is the path,
+    ``policy.…[3].config.unit``.
     """
 
     def __init__(
@@ -141,14 +142,17 @@ class ConfigError(FastgwError):
 class DownstreamError(FastgwError):
     """The client broke the protocol, or is gone."""
 
-    def __init__(self, message: str, *, status: int = 400, code: Code = Code.HEAD_MALFORMED) -> None:
+    def __init__(
+        self, message: str, *, status: int = 400, code: Code = Code.HEAD_MALFORMED
+    ) -> None:
         super().__init__(message)
         self.status = status
         self.code = code
 
 
 class UpstreamError(FastgwError):
-    """A provider did not answer as it should. ``retryable``: before any byte reached the client."""
+    """A provider did not answer as it should. ``retryable``: before any byte reached the
+    client."""
 
     def __init__(
         self,

@@ -48,8 +48,15 @@ class Entry:
 
 
 _PHASES = {
-    100: "head", 200: "dialect", 300: "authenticate", 400: "body", 500: "identify",
-    600: "policy", 700: "route", 800: "limit", 900: "upstream",
+    100: "head",
+    200: "dialect",
+    300: "authenticate",
+    400: "body",
+    500: "identify",
+    600: "policy",
+    700: "route",
+    800: "limit",
+    900: "upstream",
 }
 
 # kind -> (type, code) of an OpenAI error.

@@ -1,7 +1,7 @@
 """A refusal for the client: its message, its header fields and its body in a dialect's shape.
 
-Off the hot path. Nothing here decides: it says what was decided, and the smallest change that would
-have passed.
+Off the hot path. Nothing here decides: it says what was decided, and the smallest change that
+would have passed.
 """
 
 from __future__ import annotations
@@ -99,7 +99,8 @@ def describe(limit: LimitState) -> str:
     spent = max(0, limit.used - limit.held)
     text = (
         f"Limit {limit.name!r}{whose}: {_amount(spent, limit.unit)} used, "
-        f"{_amount(limit.held, limit.unit)} held of {_amount(limit.limit, limit.unit)} {limit.unit}"
+        f"{_amount(limit.held, limit.unit)} held of {_amount(limit.limit, limit.unit)} "
+        f"{limit.unit}"
     )
     if limit.taken:
         text += f", this request needs {_amount(limit.taken, limit.unit)}"
@@ -152,7 +153,8 @@ def headers(refusal: Refusal) -> list[tuple[str, str]]:
 
 
 def rate_limit_fields(limits: Sequence[LimitState]) -> list[tuple[str, str]]:
-    """`RateLimit-Policy` and `RateLimit` (draft-ietf-httpapi-ratelimit-headers), an item a limit."""
+    """`RateLimit-Policy` and `RateLimit` (draft-ietf-httpapi-ratelimit-headers), an item a
+    limit."""
     shown = [one for one in limits if one.enforced]
     if not shown:
         return []
@@ -186,8 +188,11 @@ def body(refusal: Refusal, dialect: str) -> dict[str, Any]:
         return {"type": "error", "error": error, "request_id": refusal.request_id}
     return {
         "error": {
-            "message": text, "type": known.openai_type, "param": refusal.param,
-            "code": known.openai_code, "fastgw": own,
+            "message": text,
+            "type": known.openai_type,
+            "param": refusal.param,
+            "code": known.openai_code,
+            "fastgw": own,
         }
     }
 

@@ -19,12 +19,17 @@ from fastgw.explain.refusal import (
 )
 
 _VERDICTS = {
-    "taken": TAKEN, "refused": REFUSED, "never": NEVER, "undone": UNDONE, "table_full": TABLE_FULL,
+    "taken": TAKEN,
+    "refused": REFUSED,
+    "never": NEVER,
+    "undone": UNDONE,
+    "table_full": TABLE_FULL,
 }
 
 
 def complete(decision: dict[str, Any]) -> dict[str, Any]:
-    """The decision with what the catalogue knows: a reason where none was recorded, and `change`, the
+    """The decision with what the catalogue knows: a reason where none was recorded, and `change`,
+    the
     smallest change that would have passed (null where it was allowed)."""
     known = _entry(decision)
     done = dict(decision)
@@ -191,16 +196,27 @@ def _entry(decision: dict[str, Any]) -> catalogue.Entry | None:
 def _refusal(decision: dict[str, Any]) -> Refusal:
     limits = [
         LimitState(
-            name=one["name"], unit=one["unit"], limit=one["limit"], used=one["used"],
-            held=one["held"], taken=one["taken"], wait_ns=(one.get("wait_ms") or 0) * 1_000_000,
-            reset_ns=one["reset_ms"] * 1_000_000, verdict=_VERDICTS.get(one["verdict"], UNDONE),
-            enforced=one.get("enforced", True), key=one["key"],
+            name=one["name"],
+            unit=one["unit"],
+            limit=one["limit"],
+            used=one["used"],
+            held=one["held"],
+            taken=one["taken"],
+            wait_ns=(one.get("wait_ms") or 0) * 1_000_000,
+            reset_ns=one["reset_ms"] * 1_000_000,
+            verdict=_VERDICTS.get(one["verdict"], UNDONE),
+            enforced=one.get("enforced", True),
+            key=one["key"],
         )
         for one in decision["limits"]
     ]
     return Refusal(
-        code=int(decision["code"].removeprefix("FGW-")), request_id=decision["request_id"],
-        rule=decision.get("rule") or "", reason="", status=decision["status"] or 0, limits=limits,
+        code=int(decision["code"].removeprefix("FGW-")),
+        request_id=decision["request_id"],
+        rule=decision.get("rule") or "",
+        reason="",
+        status=decision["status"] or 0,
+        limits=limits,
         input_estimate=decision.get("input_estimate") or 0,
         output_max=decision.get("max_output_tokens") or 0,
     )

@@ -137,8 +137,10 @@ def _rule(rule: RuleTrace, names: Names) -> dict[str, Any]:
     if not rule.enforced:
         effect += " (shadow: not enforced)"
     return {
-        "name": names.text(NAME_RULE, rule.rule), "matched": True,
-        "enforced": bool(rule.enforced), "effect": effect,
+        "name": names.text(NAME_RULE, rule.rule),
+        "matched": True,
+        "enforced": bool(rule.enforced),
+        "effect": effect,
     }
 
 
@@ -205,7 +207,8 @@ def _usage(close: Close) -> dict[str, Any]:
 
 
 def _sum_usage(closes: list[Close]) -> dict[str, Any]:
-    """Of all attempts together; the weakest provenance, since a sum is as good as its worst part."""
+    """Of all attempts together; the weakest provenance, since a sum is as good as its worst
+    part."""
     total: dict[str, Any] = normalise(
         {name: sum(getattr(close.tokens, name) for close in closes) for name in _CLASSES}
     )
@@ -215,7 +218,8 @@ def _sum_usage(closes: list[Close]) -> dict[str, Any]:
         "provenance": word(PROVENANCES, weakest),
         "interval": {
             "input_tokens": [
-                sum(close.input_low for close in closes), sum(close.input_high for close in closes)
+                sum(close.input_low for close in closes),
+                sum(close.input_high for close in closes),
             ],
             "output_tokens": [
                 sum(close.output_low for close in closes),

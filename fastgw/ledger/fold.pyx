@@ -1,4 +1,5 @@
-"""What one pass of the recorder comes to: sums, open attempts, pages, names (csrc/fgw_rollup.h)."""
+"""What one pass of the recorder comes to: sums, open attempts, pages, names
+(csrc/fgw_rollup.h)."""
 
 cimport cython
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
@@ -54,7 +55,8 @@ def unpack(bytes packed not None):
 
 @cython.final
 cdef class Tally:
-    """Counts of one span, its pages {(generation, worker, page)} and names [(space, h0, h1, text)]."""
+    """Counts of one span, its pages {(generation, worker, page)} and names [(space, h0, h1,
+    text)]."""
     cdef:
         readonly uint64_t records, requests, denied, opens, closes, counted
         readonly uint64_t wall_first, wall_last

@@ -59,8 +59,8 @@ cdef class Journal:
         const fgw_limit_trace *limits,
     ) noexcept nogil
 
-    # Before the first byte (or connect) of each attempt. room: the answer of request() for the first
-    # attempt, JOURNAL_DROPPED for later ones, which set their own room aside.
+    # Before the first byte (or connect) of each attempt. room: the answer of request() for the
+    # first attempt, JOURNAL_DROPPED for later ones, which set their own room aside.
     cdef int open(self, fgw_record_open *record, int room) noexcept nogil
 
     # opened: the answer of open(). With JOURNAL_ROOM this cannot fail.

@@ -16,7 +16,8 @@ class Journal:
     def post_name(self, space: int, text: str, hash0: int = 0) -> int:
         """Post a NAME at start (rules, providers, policies); returns its hash."""
     def post(self, record: bytes, room: int = 0, now_ns: int = 0) -> int:
-        """`request`, `refuse`, `open` or `close`, for a record built by `fastgw.ledger.records`."""
+        """`request`, `refuse`, `open` or `close`, for a record built by
+        `fastgw.ledger.records`."""
     def give_up(self, room: int) -> None:
         """`abandon`."""
     def flush_now(self, now_ns: int) -> None: ...

@@ -23,7 +23,8 @@ from fastgw.native.refusals cimport (
 from fastgw.native.ring cimport (
     FGW_RING_DROPPED_CLOSE, FGW_RING_DROPPED_OPEN, FGW_RING_DROPPED_REQUEST,
     FGW_RING_REFUSALS_MERGED, FGW_RING_REFUSALS_SEEN, FGW_RING_REFUSED_OPEN, fgw_record_check,
-    fgw_ring_claim, fgw_ring_count, fgw_ring_publish, fgw_ring_refusals, fgw_ring_reserve, fgw_ring_unreserve,
+    fgw_ring_claim, fgw_ring_count, fgw_ring_publish, fgw_ring_refusals, fgw_ring_reserve,
+    fgw_ring_unreserve,
 )
 
 # Names remembered as posted: 2,048 sets of 4 ways, 64 KiB. Forgetting one only posts it again.

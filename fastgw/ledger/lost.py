@@ -20,7 +20,6 @@ from fastgw.ledger.records import (
     Dims,
     Open,
     RequestId,
-    head,
     split,
 )
 
@@ -37,10 +36,18 @@ def ended_mark(generation: int, worker: int, wall_ns: int) -> bytes:
 def lost_close(opened: Open, wall_ns: int) -> Close:
     """The CLOSE of an attempt of which nothing but its OPEN is known."""
     return Close(
-        opened.id, wall_ns, attempt=opened.attempt, fate=FATE_WORKER_LOST, dims=opened.dims,
-        input_high=opened.input_high, output_high=opened.output_high, code=WORKER_LOST,
-        provenance=PROVENANCE_ESTIMATED, input_provenance=PROVENANCE_ESTIMATED,
-        output_provenance=PROVENANCE_ESTIMATED, started_ns=opened.wall_ns,
+        opened.id,
+        wall_ns,
+        attempt=opened.attempt,
+        fate=FATE_WORKER_LOST,
+        dims=opened.dims,
+        input_high=opened.input_high,
+        output_high=opened.output_high,
+        code=WORKER_LOST,
+        provenance=PROVENANCE_ESTIMATED,
+        input_provenance=PROVENANCE_ESTIMATED,
+        output_provenance=PROVENANCE_ESTIMATED,
+        started_ns=opened.wall_ns,
     )
 
 
@@ -97,8 +104,8 @@ class Lost:
         if known is not None and (known[1] or known[0] is not None):
             return None if known[1] else known[0]
         row = self._connection.execute(
-            "SELECT record FROM open "
-            "WHERE (generation, worker, sequence, attempt) = (?, ?, ?, ?)", key
+            "SELECT record FROM open WHERE (generation, worker, sequence, attempt) = (?, ?, ?, ?)",
+            key,
         ).fetchone()
         return None if row is None else row[0]
 
@@ -107,7 +114,8 @@ class Lost:
         found = {key[:4]: key[4] for key in here if key[:2] == (generation, worker)}
         rows = self._connection.execute(
             "SELECT generation, worker, sequence, attempt, record FROM open "
-            "WHERE generation = ? AND worker = ?", (generation, worker)
+            "WHERE generation = ? AND worker = ?",
+            (generation, worker),
         )
         gone = set(closed)
         found.update({row[:4]: row[4] for row in rows if row[:4] not in gone})

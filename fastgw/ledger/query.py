@@ -7,7 +7,6 @@ import struct
 import time
 import zlib
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Self
 
@@ -20,8 +19,8 @@ from fastgw.ledger.records import (
     REFUSED,
     REQUEST,
     Open,
-    RequestId,
     Refused,
+    RequestId,
     split,
     unpack_record,
 )
@@ -81,7 +80,9 @@ class Ledger:
         rows = self._rows(
             "SELECT crc, packed FROM page JOIN batch ON batch.id = page.batch "
             "WHERE (generation, worker, page) = (?, ?, ?) ORDER BY batch.id",
-            id.generation, id.worker, id.sequence >> _PAGE_BITS,
+            id.generation,
+            id.worker,
+            id.sequence >> _PAGE_BITS,
         )
         story = Story()
         wanted = _ID.pack(id.generation, id.worker, 0, id.sequence)
@@ -120,7 +121,8 @@ class Ledger:
     def _newest(self, since_ns: int, *, only_denied: bool) -> Iterator[bytes]:
         rows = self._rows(
             "SELECT wall_last, crc, packed FROM batch WHERE requests > 0 "
-            f"{'AND denied > 0 ' if only_denied else ''}ORDER BY id DESC LIMIT ?", _BATCHES_MAX
+            f"{'AND denied > 0 ' if only_denied else ''}ORDER BY id DESC LIMIT ?",
+            _BATCHES_MAX,
         )
         for wall_last, crc, packed in rows:
             if wall_last < since_ns:
@@ -162,8 +164,14 @@ class Ledger:
         """Attempts without their close, with what they may still cost."""
         opens = [Open.unpack(raw) for (raw,) in self._rows("SELECT record FROM open")]
         return [
-            {"request_id": str(one.id), "attempt": one.attempt, "wall_ns": one.wall_ns,
-             "input_high": one.input_high, "output_high": one.output_high, "held": one.held}
+            {
+                "request_id": str(one.id),
+                "attempt": one.attempt,
+                "wall_ns": one.wall_ns,
+                "input_high": one.input_high,
+                "output_high": one.output_high,
+                "held": one.held,
+            }
             for one in opens
         ]
 
@@ -179,7 +187,8 @@ class Ledger:
         pruned = dict(self._rows("SELECT key, value FROM meta"))
         counted = pruned.get("pruned_counted", 0)
         more = (
-            pruned.get("pruned_requests", 0) + counted, pruned.get("pruned_denied", 0) + counted,
+            pruned.get("pruned_requests", 0) + counted,
+            pruned.get("pruned_denied", 0) + counted,
             pruned.get("pruned_closes", 0),
         )
         of_batches = [(number or 0) + extra for number, extra in zip(batch, more, strict=True)]
@@ -208,15 +217,18 @@ class Ledger:
                 closes += 1
                 key = (raw[_ID_AT : _ID_AT + _ID.size], raw[_ATTEMPT_AT])
                 if key in seen:
-                    wrong.append(f"attempt {raw[_ATTEMPT_AT]} of {unpack_record(raw).id}: two closes")
+                    wrong.append(
+                        f"attempt {raw[_ATTEMPT_AT]} of {unpack_record(raw).id}: two closes"
+                    )
                 seen.add(key)
         except LedgerError as error:
             wrong.append(str(error))
         totals = self.totals()
         for name in ("requests", "denied", "attempts"):
             if totals[name] != totals[f"rollup_{name}"]:
-                wrong.append(f"{name}: {totals[name]} in batches, "
-                             f"{totals['rollup_' + name]} in roll-ups")
+                wrong.append(
+                    f"{name}: {totals[name]} in batches, {totals['rollup_' + name]} in roll-ups"
+                )
         return wrong
 
 
@@ -253,8 +265,11 @@ def wait_for_decision(
 
 
 def usage(
-    data_dir: Path | str, since_ns: int | None = None, until_ns: int | None = None,
-    by: Sequence[str] = (), labels: Sequence[str] = (),
+    data_dir: Path | str,
+    since_ns: int | None = None,
+    until_ns: int | None = None,
+    by: Sequence[str] = (),
+    labels: Sequence[str] = (),
 ) -> list[dict[str, Any]]:
     with Ledger(data_dir) as ledger:
         return ledger.usage(since_ns, until_ns, by, labels)

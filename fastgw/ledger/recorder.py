@@ -3,7 +3,8 @@
 ::
 
     rings --> span --> store (SQLite)          then the ring's room is given back
-                   \\-> spill log               while the store cannot; replayed in order when it can
+                   \\-> spill log               while the store cannot; replayed in order when it
+                   can
 
 When the spill fails as well the rings fill, and admission refuses: nothing is lost.
 """
@@ -18,7 +19,7 @@ import sqlite3
 import sys
 import time
 from collections.abc import Callable, Collection
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -114,7 +115,8 @@ class Recorder:
         return 0
 
     def _store_spans(self, spans: list[Span]) -> bool:
-        """False: not stored. While older spans stand in the spill, newer ones queue behind them."""
+        """False: not stored. While older spans stand in the spill, newer ones queue behind
+        them."""
         if self._store is None or not self._spill.empty:
             return False
         return self._commit(spans)
@@ -127,6 +129,10 @@ class Recorder:
         except sqlite3.Error as error:
             self._store_failed(error)
             return False
+        except (ValueError, OverflowError) as error:
+            if len(spans) == 1:
+                return self._put_aside(spans[0], str(error))
+            return all([self._commit([span]) for span in spans])
         counts = self.counts
         counts.commits += 1
         counts.records += stored.records
@@ -136,6 +142,18 @@ class Recorder:
         counts.lost += stored.lost
         counts.late += stored.late
         return True
+
+    def _put_aside(self, span: Span, reason: str) -> bool:
+        """A span that cannot be read must not stop all that come after it: a file keeps it."""
+        name = f"damaged-{span.ring:016x}-{span.first}.bin"
+        try:
+            (self._paths.data_dir / name).write_bytes(span.records)
+        except OSError as error:
+            self._fail(f"{name}: {error.strerror}")
+            return False
+        self.counts.damaged += 1
+        self._log("span damaged", {"file": name, "reason": reason})
+        return self._commit([replace(span, records=b"")])
 
     def _spill_spans(self, spans: list[Span]) -> bool:
         try:
@@ -185,7 +203,9 @@ class Recorder:
             self._store_failed(error)
         except sqlite3.Error as error:
             if first:
-                raise LedgerError(f"{self._paths.data_dir}: the ledger is damaged: {error}") from None
+                raise LedgerError(
+                    f"{self._paths.data_dir}: the ledger is damaged: {error}"
+                ) from None
             self._store_failed(error)
         else:
             if self._failing:
@@ -246,9 +266,13 @@ class Recorder:
             raise LedgerError(f"{self._paths.data_dir}: store is down ({self._failing})")
         before = self.counts.lost
         ring = self._store.acked(0)
+        try:
+            workers = self._store.open_workers()
+        except sqlite3.Error as error:
+            raise LedgerError(f"{self._paths.data_dir}: {error}") from None
         marks = [
             ended_mark(generation, worker, wall_ns or time.time_ns())
-            for generation, worker in self._store.open_workers()
+            for generation, worker in workers
             if generation not in live_generations
         ]
         for raw in marks:
@@ -342,10 +366,13 @@ class Drained:
 
 
 def drain(
-    paths: Paths, live_generations: Collection[int] = (), log: Log = log_line,
+    paths: Paths,
+    live_generations: Collection[int] = (),
+    log: Log = log_line,
     patience_s: float = 30.0,
 ) -> Drained:
-    """Before readiness, with no worker running: old rings and spill into the store, then each attempt
+    """Before readiness, with no worker running: old rings and spill into the store, then each
+    attempt
     that is still open closed as lost with its worker. Raises LedgerError."""
     recorder = Recorder(paths, log)
     try:

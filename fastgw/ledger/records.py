@@ -1,6 +1,7 @@
 """Records as Python sees them: read for `explain`, built for the supervisor and for tests.
 
-Sizes and offsets are those of csrc/fgw_record.h; tests/ledger/test_records.py has gcc's word for it.
+Sizes and offsets are those of csrc/fgw_record.h; tests/ledger/test_records.py has gcc's word for
+it.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 REQUEST, OPEN, CLOSE, NAME, REFUSED = 1, 2, 3, 4, 5
 VERSION = 1
@@ -78,14 +80,21 @@ class Dims:
 
     def pack(self) -> bytes:
         return DIMS.pack(
-            self.account, self.model, self.provider, self.upstream_model, self.user, *self.labels,
-            self.dialect, self.operation, self.stream,
+            self.account,
+            self.model,
+            self.provider,
+            self.upstream_model,
+            self.user,
+            *self.labels,
+            self.dialect,
+            self.operation,
+            self.stream,
         )
 
     @classmethod
     def unpack(cls, raw: bytes, at: int = 0) -> Dims:
         words = DIMS.unpack_from(raw, at)
-        return cls(*words[:5], words[5:9], *words[9:])
+        return cls(*words[:5], words[5:9], *words[9:])  # type: ignore[call-arg]
 
 
 @dataclass(slots=True)
@@ -114,9 +123,7 @@ def split(records: bytes) -> Iterator[bytes]:
 
 
 def _head(kind: int, size: int, id: RequestId, wall_ns: int) -> bytes:
-    return HEAD.pack(
-        size, kind, VERSION, 0, 0, id.generation, id.worker, 0, id.sequence, wall_ns
-    )
+    return HEAD.pack(size, kind, VERSION, 0, 0, id.generation, id.worker, 0, id.sequence, wall_ns)
 
 
 @dataclass(slots=True)
@@ -169,18 +176,41 @@ class Request:
 
     def pack(self) -> bytes:
         body = REQUEST_BODY.pack(
-            self.policy_version, self.client_request_id, self.client_ip, self.input_bytes,
-            self.input_estimate, self.output_max, self.status, self.code, self.rule, self.reason,
-            self.verdict, self.phase, len(self.rules), len(self.limits),
-            self.rules_total or len(self.rules), self.sampled, self.tools, *self.phase_us,
+            self.policy_version,
+            self.client_request_id,
+            self.client_ip,
+            self.input_bytes,
+            self.input_estimate,
+            self.output_max,
+            self.status,
+            self.code,
+            self.rule,
+            self.reason,
+            self.verdict,
+            self.phase,
+            len(self.rules),
+            len(self.limits),
+            self.rules_total or len(self.rules),
+            self.sampled,
+            self.tools,
+            *self.phase_us,
         )
         body += b"".join(
             RULE.pack(r.rule, r.action, r.enforced, r.code, 0, r.value) for r in self.rules
         )
         body += b"".join(
             LIMIT.pack(
-                *one.identity, one.rule, one.used, one.held, one.limit, one.taken, one.wait_ns,
-                one.reset_ns, one.unit, one.verdict, one.enforced,
+                *one.identity,
+                one.rule,
+                one.used,
+                one.held,
+                one.limit,
+                one.taken,
+                one.wait_ns,
+                one.reset_ns,
+                one.unit,
+                one.verdict,
+                one.enforced,
             )
             for one in self.limits
         )
@@ -202,9 +232,15 @@ class Request:
             one = LIMIT.unpack_from(raw, at)
             limits.append(LimitTrace((one[0], one[1]), *one[2:]))
             at += LIMIT.size
-        return cls(
-            first.id, first.wall_ns, Dims.unpack(raw, HEAD.size), *words[:12], rules, limits,
-            *words[14:17], tuple(words[17:]),
+        return cls(  # type: ignore[call-arg]
+            first.id,
+            first.wall_ns,
+            Dims.unpack(raw, HEAD.size),
+            *words[:12],
+            rules,
+            limits,
+            *words[14:17],
+            tuple(words[17:]),
         )
 
 
@@ -232,8 +268,14 @@ class Open:
         start = BODY + OPEN_BODY.size
         held = [HELD.unpack_from(raw, start + index * HELD.size) for index in range(n_held)]
         return cls(
-            first.id, first.wall_ns, attempt, Dims.unpack(raw, HEAD.size), key, input_high,
-            output_high, held,
+            first.id,
+            first.wall_ns,
+            attempt,
+            Dims.unpack(raw, HEAD.size),
+            key,
+            input_high,
+            output_high,
+            held,
         )
 
 
@@ -282,14 +324,36 @@ class Close:
     def pack(self) -> bytes:
         tokens = self.tokens
         body = TOKENS.pack(
-            tokens.input, tokens.cached_input, tokens.cache_write, tokens.cache_write_1h,
-            tokens.output, tokens.reasoning, tokens.audio_input, tokens.audio_output,
+            tokens.input,
+            tokens.cached_input,
+            tokens.cache_write,
+            tokens.cache_write_1h,
+            tokens.output,
+            tokens.reasoning,
+            tokens.audio_input,
+            tokens.audio_output,
         ) + CLOSE_BODY.pack(
-            self.input_low, self.input_high, self.output_low, self.output_high,
-            -1 if self.cost_nano_usd is None else self.cost_nano_usd, self.price_version,
-            self.status, self.code, self.fate, self.provenance, self.input_provenance,
-            self.output_provenance, self.attempt, self.final, 0, self.events, 0,
-            self.bytes_in, self.bytes_out, self.started_ns, *self.phase_us,
+            self.input_low,
+            self.input_high,
+            self.output_low,
+            self.output_high,
+            -1 if self.cost_nano_usd is None else self.cost_nano_usd,
+            self.price_version,
+            self.status,
+            self.code,
+            self.fate,
+            self.provenance,
+            self.input_provenance,
+            self.output_provenance,
+            self.attempt,
+            self.final,
+            0,
+            self.events,
+            0,
+            self.bytes_in,
+            self.bytes_out,
+            self.started_ns,
+            *self.phase_us,
         )
         return _head(CLOSE, BODY + len(body), self.id, self.wall_ns) + self.dims.pack() + body
 
@@ -298,11 +362,23 @@ class Close:
         first = head(raw)
         words = CLOSE_BODY.unpack_from(raw, BODY + TOKENS.size)
         (fate, provenance, of_input, of_output, attempt, final) = words[8:14]
-        return cls(
-            first.id, first.wall_ns, attempt, fate, Dims.unpack(raw, HEAD.size),
-            Tokens(*TOKENS.unpack_from(raw, BODY)), *words[:4],
-            None if words[4] < 0 else words[4], *words[5:8], provenance, of_input, of_output,
-            final, words[15], *words[17:20], tuple(words[20:]),
+        return cls(  # type: ignore[call-arg]
+            first.id,
+            first.wall_ns,
+            attempt,
+            fate,
+            Dims.unpack(raw, HEAD.size),
+            Tokens(*TOKENS.unpack_from(raw, BODY)),
+            *words[:4],
+            None if words[4] < 0 else words[4],
+            *words[5:8],
+            provenance,
+            of_input,
+            of_output,
+            final,
+            words[15],
+            *words[17:20],
+            tuple(words[20:]),
         )
 
 
@@ -352,7 +428,7 @@ class Refused:
 
 
 Record = Request | Open | Close | Name | Refused
-_KINDS = {REQUEST: Request, OPEN: Open, CLOSE: Close, NAME: Name, REFUSED: Refused}
+_KINDS: dict[int, Any] = {REQUEST: Request, OPEN: Open, CLOSE: Close, NAME: Name, REFUSED: Refused}
 
 
 def unpack_record(raw: bytes) -> Record:
@@ -360,4 +436,5 @@ def unpack_record(raw: bytes) -> Record:
     kind = _KINDS.get(raw[4])
     if kind is None:
         raise ValueError(f"record kind {raw[4]} is unknown")
-    return kind.unpack(raw)
+    unpacked: Record = kind.unpack(raw)
+    return unpacked

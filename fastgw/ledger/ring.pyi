@@ -18,7 +18,8 @@ class Ring:
         """
     @staticmethod
     def attach(path: str | PathLike[str] | int, *, producer: bool) -> Ring:
-        """Map an existing ring by path or descriptor (duplicated). Raises ShmError: no ring, damaged."""
+        """Map an existing ring by path or descriptor (duplicated). Raises ShmError: no ring,
+        damaged."""
     @staticmethod
     def open(path: str | PathLike[str], size: int, *, slot: int, lane: int = 0) -> Ring:
         """Attach as producer if it is there with this size, else create it."""

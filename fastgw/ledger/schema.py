@@ -60,9 +60,24 @@ CREATE TABLE open (
 
 # In the order of Fold.rollups().
 SUMS = (
-    "requests", "denied", "attempts", "input", "cached_input", "cache_write", "cache_write_1h",
-    "output", "reasoning", "audio_input", "audio_output", "input_low", "input_high",
-    "output_low", "output_high", "unbounded", "cost_nano_usd", "cost_unknown",
+    "requests",
+    "denied",
+    "attempts",
+    "input",
+    "cached_input",
+    "cache_write",
+    "cache_write_1h",
+    "output",
+    "reasoning",
+    "audio_input",
+    "audio_output",
+    "input_low",
+    "input_high",
+    "output_low",
+    "output_high",
+    "unbounded",
+    "cost_nano_usd",
+    "cost_unknown",
 )
 
 
@@ -92,7 +107,9 @@ def open_reader(data_dir: Path) -> sqlite3.Connection:
     """A read-only connection, for use while the recorder runs. Raises LedgerError."""
     path = data_dir / FILE
     if not path.exists():
-        raise LedgerError(f"{path} does not exist: nothing was recorded in this data directory yet")
+        raise LedgerError(
+            f"{path} does not exist: nothing was recorded in this data directory yet"
+        )
     try:
         connection = sqlite3.connect(
             f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=5, check_same_thread=False

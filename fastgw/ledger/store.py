@@ -1,12 +1,11 @@
 """The SQLite store: one transaction takes spans in, with their sums and acknowledgements.
 
-Exactly once, whatever is killed: a ring's acknowledged position is committed with the records before
-it, and what lies before that position is skipped when it comes again.
+Exactly once, whatever is killed: a ring's acknowledged position is committed with the records
+before it, and what lies before that position is skipped when it comes again.
 """
 
 from __future__ import annotations
 
-import sqlite3
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
@@ -113,8 +112,17 @@ class Store:
         cursor = self._connection.execute(
             "INSERT INTO batch VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
-                span.ring, span.first, span.next, tally.wall_first, tally.wall_last, tally.records,
-                tally.requests, tally.denied, tally.counted, tally.closes, zlib.crc32(packed),
+                span.ring,
+                span.first,
+                span.next,
+                tally.wall_first,
+                tally.wall_last,
+                tally.records,
+                tally.requests,
+                tally.denied,
+                tally.counted,
+                tally.closes,
+                zlib.crc32(packed),
                 packed,
             ),
         )
@@ -196,7 +204,12 @@ class Store:
         )
         self._connection.execute("DELETE FROM batch WHERE id = ?", (batch,))
         self._connection.executemany(
-            "INSERT INTO meta VALUES (?, ?) ON CONFLICT DO UPDATE SET value = value + excluded.value",
-            [("pruned_closes", tally.closes), ("pruned_requests", tally.requests),
-             ("pruned_denied", tally.denied), ("pruned_counted", tally.counted)],
+            "INSERT INTO meta VALUES (?, ?) "
+            "ON CONFLICT DO UPDATE SET value = value + excluded.value",
+            [
+                ("pruned_closes", tally.closes),
+                ("pruned_requests", tally.requests),
+                ("pruned_denied", tally.denied),
+                ("pruned_counted", tally.counted),
+            ],
         )

@@ -18,11 +18,24 @@ MINUTE_NS = 60_000_000_000
 _TIMES = {"minute": 1, "hour": 60, "day": 1440}
 # Columns of `dims` that are name hashes, with the space of their names.
 _HASHED = {
-    "model": NAME_MODEL, "provider": NAME_PROVIDER, "upstream_model": NAME_MODEL, "user": NAME_USER,
+    "model": NAME_MODEL,
+    "provider": NAME_PROVIDER,
+    "upstream_model": NAME_MODEL,
+    "user": NAME_USER,
 }
 _DIMS = (
-    "account", "model", "provider", "upstream_model", "user", "label0", "label1", "label2",
-    "label3", "dialect", "operation", "stream",
+    "account",
+    "model",
+    "provider",
+    "upstream_model",
+    "user",
+    "label0",
+    "label1",
+    "label2",
+    "label3",
+    "dialect",
+    "operation",
+    "stream",
 )
 
 Cell = Callable[[dict[str, int]], Any]
@@ -35,10 +48,10 @@ def sum_usage(
     by: Sequence[str],
     labels: Sequence[str] = (),
 ) -> list[dict[str, Any]]:
-    """Rows of [since, until), grouped by ``by``, in whole minutes. Raises LedgerError: unknown ``by``.
+    """Rows of [since, until), grouped by ``by``, in whole minutes. Raises LedgerError: unknown
+    ``by``.
 
-    ``labels`` are the configured names in order, for labels recorded as a bare value; one recorded
-    as ``name=value`` tells its own.
+    ``labels`` are the configured names, in their order: records hold only the values.
     """
     names = Names(connection)
     cells = {name: _cell(name, names, labels) for name in by}
@@ -64,15 +77,14 @@ def shape(sums: Sequence[int]) -> dict[str, Any]:
         "attempts": row["attempts"],
         "denied": row["denied"],
         **shown,
-        # A sum that leaves unknown prices out would be read as the whole: null, with what is known.
+        # A sum that leaves unknown prices out would be read as the whole: null, with what is
+        # known.
         "cost_nano_usd": None if row["cost_unknown"] else row["cost_nano_usd"],
         "cost_nano_usd_known": row["cost_nano_usd"],
         "attempts_without_price": row["cost_unknown"],
         "interval": {
             "input_tokens": [row["input_low"], row["input_high"]],
-            "output_tokens": [
-                row["output_low"], None if row["unbounded"] else row["output_high"]
-            ],
+            "output_tokens": [row["output_low"], None if row["unbounded"] else row["output_high"]],
         },
     }
 
@@ -137,17 +149,18 @@ def _cell(name: str, names: Names, labels: Sequence[str]) -> Cell:
 def _label_or_owner(name: str, names: Names, labels: Sequence[str]) -> Cell:
     if not name.replace("-", "_").isidentifier():
         raise LedgerError(
-            f"usage cannot be grouped by {name!r}: use key, model, provider, upstream_model, user, "
-            "dialect, operation, stream, minute, hour, day, team, owner.*, tags.* or a label's name"
+            f"usage cannot be grouped by {name!r}: use key, model, provider, upstream_model, "
+            "user, dialect, operation, stream, minute, hour, day, team, owner.*, tags.* or a "
+            "label's name"
         )
 
+    index = list(labels).index(name) if name in labels else -1
+
     def cell(dims: dict[str, int]) -> str:
-        for index in range(4):
-            text = names.text(NAME_LABEL, dims[f"label{index}"])
-            if text.startswith(name + "="):
-                return text[len(name) + 1 :]
-            if text and index < len(labels) and labels[index] == name:
-                return text
+        # A configured name is a label's and nothing else's: what clients send as a label's value
+        # must never pass for the owner of a key.
+        if index >= 0:
+            return names.text(NAME_LABEL, dims[f"label{index}"])
         return _member(names.account(dims["account"]), "owner", name)
 
     return cell

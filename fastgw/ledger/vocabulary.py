@@ -1,13 +1,30 @@
 """The words for what records number: phases, fates, provenances, units, verdicts, actions."""
 
 PHASES = (
-    "head", "dialect", "authenticate", "body", "identify", "policy", "route", "limit",
-    "upstream", "stream", "usage", "settle", "explain",
+    "head",
+    "dialect",
+    "authenticate",
+    "body",
+    "identify",
+    "policy",
+    "route",
+    "limit",
+    "upstream",
+    "stream",
+    "usage",
+    "settle",
+    "explain",
 )
 
 FATES = (
-    "open", "delivered", "cut by client", "cut by cap", "failed before first byte",
-    "failed in stream", "retried away", "worker lost",
+    "open",
+    "delivered",
+    "cut by client",
+    "cut by cap",
+    "failed before first byte",
+    "failed in stream",
+    "retried away",
+    "worker lost",
 )
 
 PROVENANCES = ("none", "provider", "counted", "estimated")

@@ -33,7 +33,9 @@ class Facts(ctypes.Structure):
 def library() -> ctypes.CDLL:
     """Builds once per process; undefined behaviour traps, so it cannot pass unseen."""
     target = Path(_folder.name) / "ledger.so"
-    _compile(target, "-fsanitize=undefined", "-fsanitize-undefined-trap-on-error", "-shared", "-fPIC")
+    _compile(
+        target, "-fsanitize=undefined", "-fsanitize-undefined-trap-on-error", "-shared", "-fPIC"
+    )
     loaded = ctypes.CDLL(str(target))
     for name in ("ring_look", "ring_copy", "pack", "unpack", "unpacked_size", "tally_add"):
         getattr(loaded, f"fgw_{name}").restype = ctypes.c_int64
@@ -105,9 +107,12 @@ class Mapping:
         return True
 
     def reserve(self, size: int, also: int = 0) -> bool:
-        return self.lib.fgw_ring_reserve(
-            ctypes.byref(self.producer), ctypes.c_uint64(size), ctypes.c_uint64(also)
-        ) == 0
+        return (
+            self.lib.fgw_ring_reserve(
+                ctypes.byref(self.producer), ctypes.c_uint64(size), ctypes.c_uint64(also)
+            )
+            == 0
+        )
 
     def look(self) -> int:
         return self.lib.fgw_ring_look(ctypes.byref(self.consumer))
@@ -118,7 +123,10 @@ class Mapping:
         end = ctypes.c_uint64()
         start = self.consumer.tail if start is None else start
         written = self.lib.fgw_ring_copy(
-            ctypes.byref(self.consumer), ctypes.c_uint64(start), out, ctypes.c_size_t(room),
+            ctypes.byref(self.consumer),
+            ctypes.c_uint64(start),
+            out,
+            ctypes.c_size_t(room),
             ctypes.byref(end),
         )
         return written, out.raw[: max(0, written)], end.value

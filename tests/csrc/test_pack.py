@@ -1,7 +1,7 @@
 """Packing: records come back bit for bit; damaged bytes give an error, never a read too far.
 
-Method: random records of all kinds and arbitrary words; every cut and a flip of every byte of a packed
-batch, against a page that cannot be read.
+Method: random records of all kinds and arbitrary words; every cut and a flip of every byte of a
+packed batch, against a page that cannot be read.
 """
 
 import ctypes
@@ -28,15 +28,15 @@ def unpack(packed: bytes, room: int | None = None) -> bytes | None:
         return None
     room = size if room is None else room
     target = Guarded(bytes(room))
-    written = library().fgw_unpack(
-        source.address, source.length, target.address, target.length
-    )
+    written = library().fgw_unpack(source.address, source.length, target.address, target.length)
     return ctypes.string_at(target.address, written) if written >= 0 else None
 
 
 def random_record(draw) -> bytes:
     size = 8 * draw.randrange(5, 513)
-    words = [draw.choice([0, 0, 0, draw.getrandbits(8), draw.getrandbits(64)]) for _ in range(size // 8)]
+    words = [
+        draw.choice([0, 0, 0, draw.getrandbits(8), draw.getrandbits(64)]) for _ in range(size // 8)
+    ]
     raw = bytearray(struct.pack(f"<{size // 8}Q", *words))
     struct.pack_into("<IBBH", raw, 0, size, draw.randrange(1, 8), 1, 0)
     return bytes(raw)

@@ -25,7 +25,12 @@ ROWS, ROW_BYTES = 48, 72
 
 def refused(rule: int = 1, account: int = 7, code: int = 801, number: int = 1) -> bytes:
     return Request(
-        RequestId(1, 0, number), 5, Dims(account=account), verdict=1, status=429, code=code,
+        RequestId(1, 0, number),
+        5,
+        Dims(account=account),
+        verdict=1,
+        status=429,
+        code=code,
         rule=rule,
     ).pack()
 
@@ -34,9 +39,7 @@ class Counts:
     def __init__(self):
         self.ring = Mapping()
         self.lib = self.ring.lib
-        self.table = ctypes.c_void_p(
-            self.lib.fgw_ring_refusals(ctypes.byref(self.ring.producer))
-        )
+        self.table = ctypes.c_void_p(self.lib.fgw_ring_refusals(ctypes.byref(self.ring.producer)))
 
     def add(self, record: bytes) -> int:
         return self.lib.fgw_refusals_add(self.table, record)
@@ -181,9 +184,14 @@ def test_every_count_is_told_exactly_once_when_workers_are_killed(tmp_path: Path
     assert ended <= told <= begun and begun - ended <= deaths
 
 
-@pytest.mark.parametrize("instant, told_again", [
-    ("before publishing", True), ("after publishing", False), ("after noting it", False),
-])
+@pytest.mark.parametrize(
+    "instant, told_again",
+    [
+        ("before publishing", True),
+        ("after publishing", False),
+        ("after noting it", False),
+    ],
+)
 def test_a_kill_around_the_publication_neither_doubles_nor_loses(instant, told_again):
     """The three states that a kill can leave, put in place: a random kill hits them too rarely."""
     counts = Counts()

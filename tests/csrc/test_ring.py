@@ -1,7 +1,7 @@
 """Ring: whole records only, in order, without a gap, whatever is killed; a close always has room.
 
-Method: the kernel through ctypes (undefined behaviour traps). Wrapping is fed at every alignment, a
-model in Python says what must come out; a C producer is killed with -9 at random instants.
+Method: the kernel through ctypes (undefined behaviour traps). Wrapping is fed at every alignment,
+a model in Python says what must come out; a C producer is killed with -9 at random instants.
 """
 
 import collections
@@ -141,9 +141,19 @@ def test_an_unpublished_claim_is_invisible_and_forgotten():
     assert sizes_of(ring.drain()) == [72]
 
 
-@pytest.mark.parametrize("field, value", [
-    (0, 8), (0, 0xFFFFFFF8), (0, 72 + 8), (0, 73), (4, 9), (5, 2), (8, 1234), (58, 200),
-])
+@pytest.mark.parametrize(
+    "field, value",
+    [
+        (0, 8),
+        (0, 0xFFFFFFF8),
+        (0, 72 + 8),
+        (0, 73),
+        (4, 9),
+        (5, 2),
+        (8, 1234),
+        (58, 200),
+    ],
+)
 def test_a_damaged_record_stops_the_reader_before_it(field, value):
     ring = Mapping()
     assert ring.post(name(72)) and ring.post(name(72)) and ring.post(name(72))

@@ -1,7 +1,7 @@
 """Roll-ups: sums by minute and dims, open attempts, pages; tables that are too small say so.
 
-Method: ctypes on tables of the test's own size (undefined behaviour traps); the books of `Traffic` are
-the oracle for the sums.
+Method: ctypes on tables of the test's own size (undefined behaviour traps); the books of `Traffic`
+are the oracle for the sums.
 """
 
 import ctypes
@@ -10,7 +10,7 @@ from collections import Counter
 
 from fastgw.ledger.records import UNBOUNDED, Close, Open, Refused, RequestId, Tokens
 from tests.csrc.ledger_native import library
-from tests.ledger.fabricate import MINUTE, T0, Traffic, close, dims, request
+from tests.ledger.fabricate import MINUTE, T0, Traffic, dims, request
 
 ROW = struct.Struct("<Q80s3Q8Q7Q")  # struct fgw_rollup
 
@@ -38,7 +38,9 @@ class Rollups:
 
     def sum(self) -> Counter:
         names = ("requests", "denied", "attempts", "input")
-        return sum((Counter(dict(zip(names, row[2:6], strict=True))) for row in self.rows()), Counter())
+        return sum(
+            (Counter(dict(zip(names, row[2:6], strict=True))) for row in self.rows()), Counter()
+        )
 
 
 def id(number: int) -> RequestId:
@@ -66,17 +68,30 @@ def test_minutes_and_dims_are_kept_apart():
     rollups.add(request(id(5), T0 + 5).pack())
 
     counts = sorted((row[0], row[2]) for row in rollups.rows())
-    assert counts == [(T0 // MINUTE, 1), (T0 // MINUTE, 1), (T0 // MINUTE, 2), (T0 // MINUTE + 1, 1)]
+    assert counts == [
+        (T0 // MINUTE, 1),
+        (T0 // MINUTE, 1),
+        (T0 // MINUTE, 2),
+        (T0 // MINUTE + 1, 1),
+    ]
 
 
 def test_all_classes_and_bounds_are_summed():
     rollups = Rollups()
     tokens = Tokens(1, 2, 3, 4, 5, 6, 7, 8)
     for number in range(2):
-        rollups.add(Close(
-            id(number), T0, tokens=tokens, input_low=10, input_high=20, output_low=3, output_high=30,
-            cost_nano_usd=7,
-        ).pack())
+        rollups.add(
+            Close(
+                id(number),
+                T0,
+                tokens=tokens,
+                input_low=10,
+                input_high=20,
+                output_low=3,
+                output_high=30,
+                cost_nano_usd=7,
+            ).pack()
+        )
 
     (row,) = rollups.rows()
     assert row[5:13] == (2, 4, 6, 8, 10, 12, 14, 16)
@@ -95,9 +110,14 @@ def test_what_is_unknown_is_counted_apart_and_spoils_no_sum():
 def test_absurd_numbers_do_not_overflow_the_sums_of_others():
     rollups = Rollups()
     for number in range(100):
-        rollups.add(Close(
-            id(number), T0, tokens=Tokens(input=2**64 - 1), cost_nano_usd=2**63 - 1,
-        ).pack())
+        rollups.add(
+            Close(
+                id(number),
+                T0,
+                tokens=Tokens(input=2**64 - 1),
+                cost_nano_usd=2**63 - 1,
+            ).pack()
+        )
 
     (row,) = rollups.rows()
     assert row[5] == 100 * 2**48 and row[18] == 100 * 2**48
@@ -147,8 +167,16 @@ def test_pages_tell_every_request_spoken_of():
     pages = ctypes.create_string_buffer(16 * 100)
     tally = ctypes.create_string_buffer(9 * 8)
 
-    used = lib.fgw_tally_add(tally, records, ctypes.c_size_t(len(records)), pages, ctypes.c_size_t(100))
+    used = lib.fgw_tally_add(
+        tally, records, ctypes.c_size_t(len(records)), pages, ctypes.c_size_t(100)
+    )
     found = {struct.unpack_from("<IIQ", pages, at * 16) for at in range(used)}
     assert found == {(1, 0, number >> 8) for number in range(1, 2001)}
-    assert lib.fgw_tally_add(tally, records, ctypes.c_size_t(len(records)), pages, ctypes.c_size_t(2)) == -2
-    assert lib.fgw_tally_add(tally, records[:50], ctypes.c_size_t(50), pages, ctypes.c_size_t(9)) == -1
+    assert (
+        lib.fgw_tally_add(tally, records, ctypes.c_size_t(len(records)), pages, ctypes.c_size_t(2))
+        == -2
+    )
+    assert (
+        lib.fgw_tally_add(tally, records[:50], ctypes.c_size_t(50), pages, ctypes.c_size_t(9))
+        == -1
+    )

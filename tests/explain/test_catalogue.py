@@ -44,18 +44,32 @@ def test_types_are_those_that_the_provider_would_use():
         return one.status, one.openai_type, one.openai_code, one.anthropic_type
 
     assert both(Code.KEY_UNKNOWN) == (
-        401, "invalid_request_error", "invalid_api_key", "authentication_error")
+        401,
+        "invalid_request_error",
+        "invalid_api_key",
+        "authentication_error",
+    )
     assert both(Code.LIMIT_TOKENS) == (429, "tokens", "rate_limit_exceeded", "rate_limit_error")
     assert both(Code.LIMIT_CAP) == (
-        429, "insufficient_quota", "insufficient_quota", "rate_limit_error")
+        429,
+        "insufficient_quota",
+        "insufficient_quota",
+        "rate_limit_error",
+    )
     assert both(Code.MODEL_UNKNOWN) == (
-        404, "invalid_request_error", "model_not_found", "not_found_error")
+        404,
+        "invalid_request_error",
+        "model_not_found",
+        "not_found_error",
+    )
     assert both(Code.BODY_TOO_LARGE)[3] == "request_too_large"
     assert both(Code.DRAINING)[3] == "overloaded_error"
     assert both(Code.INTERNAL)[3] == "api_error"
 
 
-@pytest.mark.parametrize("text", ["FGW-804", "fgw-804", "804", 804, "LIMIT_CAP", "limit_cap", " 804 "])
+@pytest.mark.parametrize(
+    "text", ["FGW-804", "fgw-804", "804", 804, "LIMIT_CAP", "limit_cap", " 804 "]
+)
 def test_an_entry_is_found_however_it_is_called(text):
     assert entry(text).code is Code.LIMIT_CAP
 

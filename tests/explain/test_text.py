@@ -34,39 +34,71 @@ def tell(tmp_path):
 
 
 def test_a_refusal_is_told_with_its_way_out(tell):
-    denied = tell(request(
-        ID, verdict=1, status=429, code=801, rule=name_hash("per-key pace"), input_estimate=12,
-        limits=[pace(used=60, held=4, verdict=2, wait_ns=12 * 10**9, reset_ns=60 * 10**9)],
-    ))
+    denied = tell(
+        request(
+            ID,
+            verdict=1,
+            status=429,
+            code=801,
+            rule=name_hash("per-key pace"),
+            input_estimate=12,
+            limits=[pace(used=60, held=4, verdict=2, wait_ns=12 * 10**9, reset_ns=60 * 10**9)],
+        )
+    )
     text = render(denied)
 
     assert complete(denied)["reason"] == "too many requests"
     assert complete(denied)["change"] == "To pass, wait 12 s"
     for part in (
-        "DENIED 429: openai chat for gpt-4o", "FGW-801: too many requests", "rule: per-key pace",
-        "limit: pace for k1: 60 of 60 requests used (4 held by running requests)", "full again in 60 s",
-        "To pass, wait 12 s", "key k1 (team=a, tier=free)", "about 12 input tokens",
+        "DENIED 429: openai chat for gpt-4o",
+        "FGW-801: too many requests",
+        "rule: per-key pace",
+        "limit: pace for k1: 60 of 60 requests used (4 held by running requests)",
+        "full again in 60 s",
+        "To pass, wait 12 s",
+        "key k1 (team=a, tier=free)",
+        "about 12 input tokens",
     ):
         assert part in text
 
 
 def test_an_allowed_request_is_told_with_attempts_and_cost(tell):
     lost = Close(
-        ID, T0 + 10**9, 2, 7, dims(), Tokens(), 0, 100, 3, UNBOUNDED, None, provenance=3, started_ns=T0,
+        ID,
+        T0 + 10**9,
+        2,
+        7,
+        dims(),
+        Tokens(),
+        0,
+        100,
+        3,
+        UNBOUNDED,
+        None,
+        provenance=3,
+        started_ns=T0,
         code=992,
     )
-    text = render(tell(
-        request(ID, rules=[RuleTrace(name_hash("no robots"))], rules_total=4),
-        Open(ID, T0, 1, dims()), close(ID, T0 + 5 * 10**6, fate=6, final=0),
-        Open(ID, T0, 2, dims()), lost,
-    ))
+    text = render(
+        tell(
+            request(ID, rules=[RuleTrace(name_hash("no robots"))], rules_total=4),
+            Open(ID, T0, 1, dims()),
+            close(ID, T0 + 5 * 10**6, fate=6, final=0),
+            Open(ID, T0, 2, dims()),
+            lost,
+        )
+    )
 
     for part in (
-        "allowed: openai chat", "no robots: matched, without effect", "and 3 more",
-        "1. openai/gpt-4o: retried away 200", "10 input, 5 output (provider), cost $0.000001",
+        "allowed: openai chat",
+        "no robots: matched, without effect",
+        "and 3 more",
+        "1. openai/gpt-4o: retried away 200",
+        "10 input, 5 output (provider), cost $0.000001",
         "2. openai/gpt-4o: worker lost FGW-992, 1000 ms",
         "0 input (between 0 and 100), 0 output (between 3 and no known bound) (estimated)",
-        "cost unknown", "FGW-992: the worker that served the request ended",
+        "cost unknown",
+        "FGW-992: the worker that served the request ended",
     ):
         assert part in text
 

@@ -57,12 +57,14 @@ def dims(key: str = "k1", model: str = "gpt-4o", provider: str = "openai", **mor
     )
 
 
-def names(*, keys: tuple[str, ...] = ("k1", "k2"), models: tuple[str, ...] = ("gpt-4o",)) -> list[bytes]:
+def names(
+    *, keys: tuple[str, ...] = ("k1", "k2"), models: tuple[str, ...] = ("gpt-4o",)
+) -> list[bytes]:
     """NAME records for all that the functions here use."""
     pairs = [(NAME_ACCOUNT, account(key)) for key in keys]
     pairs += [(NAME_MODEL, model) for model in models]
     pairs += [(NAME_PROVIDER, "openai"), (NAME_RULE, "per-key pace"), (NAME_LIMIT, "pace")]
-    pairs += [(NAME_LABEL, "feature=search"), (NAME_RULE, "no robots")]
+    pairs += [(NAME_LABEL, "search"), (NAME_RULE, "no robots")]
     made = [Name(space, name_hash(text), 0, text).pack() for space, text in pairs]
     bucket = orjson.dumps(
         {"name": "pace", "unit": "requests", "key": ["k1"], "limit": 60, "per_ms": 60_000}
@@ -71,7 +73,9 @@ def names(*, keys: tuple[str, ...] = ("k1", "k2"), models: tuple[str, ...] = ("g
 
 
 def pace(used: int = 1, verdict: int = 1, **more: int) -> LimitTrace:
-    return LimitTrace(PACE, name_hash("pace"), used=used, limit=60, taken=1, verdict=verdict, **more)
+    return LimitTrace(
+        PACE, name_hash("pace"), used=used, limit=60, taken=1, verdict=verdict, **more
+    )
 
 
 def request(id: RequestId, wall_ns: int = T0, **more) -> Request:
@@ -86,15 +90,25 @@ def close(id: RequestId, wall_ns: int = T0, *, input: int = 10, output: int = 5,
     more.setdefault("tokens", Tokens(input=input, output=output))
     more.setdefault("cost_nano_usd", 1000)
     return Close(
-        id, wall_ns, input_low=input, input_high=input, output_low=output, output_high=output,
-        status=200, provenance=PROVENANCE_PROVIDER, input_provenance=PROVENANCE_PROVIDER,
-        output_provenance=PROVENANCE_PROVIDER, started_ns=wall_ns, **more,
+        id,
+        wall_ns,
+        input_low=input,
+        input_high=input,
+        output_low=output,
+        output_high=output,
+        status=200,
+        provenance=PROVENANCE_PROVIDER,
+        input_provenance=PROVENANCE_PROVIDER,
+        output_provenance=PROVENANCE_PROVIDER,
+        started_ns=wall_ns,
+        **more,
     )
 
 
 @dataclass
 class Traffic:
-    """Random requests of one worker, and its books: Counter of requests, denied, attempts, tokens."""
+    """Random requests of one worker, and its books: Counter of requests, denied, attempts,
+    tokens."""
 
     seed: int
     generation: int = 1
@@ -118,15 +132,24 @@ class Traffic:
             self.books["denied"] += 1
             return [request(id, wall, dims=what, verdict=1, status=429, code=801).pack()]
         records = [
-            request(id, wall, dims=what, phase_us=tuple(draw.randrange(200) for _ in range(16))).pack()
+            request(
+                id, wall, dims=what, phase_us=tuple(draw.randrange(200) for _ in range(16))
+            ).pack()
         ]
         attempts = 1 + (draw.random() < 0.1)
         for number in range(1, attempts + 1):
             opened = Open(id, wall, number, what, 7, 4096, 512, [(*PACE, 1)])
             tokens, last = draw.randrange(2000), number == attempts
             closed = close(
-                id, wall + 5000, input=tokens, output=tokens // 3, dims=what, attempt=number,
-                fate=FATE_DELIVERED if last else 6, final=int(last), bytes_out=draw.randrange(10_000),
+                id,
+                wall + 5000,
+                input=tokens,
+                output=tokens // 3,
+                dims=what,
+                attempt=number,
+                fate=FATE_DELIVERED if last else 6,
+                final=int(last),
+                bytes_out=draw.randrange(10_000),
             )
             self.books["attempts"] += 1
             self.books["input"] += tokens

@@ -29,14 +29,31 @@ from tests.ledger.fabricate import T0, close, dims, names, pace, request
 
 ID = RequestId(1, 2, 3)
 SHAPE = [
-    "request_id", "time", "verdict", "status", "dialect", "operation", "model", "stream", "key",
-    "policy_version", "code", "reason", "rules", "limits", "attempts", "usage", "phases_us",
+    "request_id",
+    "time",
+    "verdict",
+    "status",
+    "dialect",
+    "operation",
+    "model",
+    "stream",
+    "key",
+    "policy_version",
+    "code",
+    "reason",
+    "rules",
+    "limits",
+    "attempts",
+    "usage",
+    "phases_us",
 ]
 
 
 @pytest.fixture
 def known(tmp_path):
-    records = b"".join([*names(), Name(NAME_REASON, name_hash("too eager"), 0, "too eager").pack()])
+    records = b"".join(
+        [*names(), Name(NAME_REASON, name_hash("too eager"), 0, "too eager").pack()]
+    )
     Store(tmp_path).commit([Span(1, 0, 0, 0, len(records), records)])
     return Names(open_reader(tmp_path))
 
@@ -50,41 +67,78 @@ def told(names: Names, *records) -> dict:
 
 def test_an_allowed_request(known):
     found = told(
-        known, request(ID, T0 + 123_456_789, phase_us=(5, 0, 7)), Open(ID, T0, 1, dims()),
-        close(ID, T0 + 10**9, input=100, output=7, phase_us=(5, 0, 7, 0, 0, 0, 0, 0, 900), events=3),
+        known,
+        request(ID, T0 + 123_456_789, phase_us=(5, 0, 7)),
+        Open(ID, T0, 1, dims()),
+        close(
+            ID, T0 + 10**9, input=100, output=7, phase_us=(5, 0, 7, 0, 0, 0, 0, 0, 900), events=3
+        ),
     )
 
     assert list(found)[: len(SHAPE)] == SHAPE
     assert found["request_id"] == "00000001-02-0000000003"
     assert found["time"] == "2027-01-15T08:00:00.123Z"
-    assert (found["verdict"], found["status"], found["code"], found["reason"]) == ("allow", 200, None, None)
+    assert (found["verdict"], found["status"], found["code"], found["reason"]) == (
+        "allow",
+        200,
+        None,
+        None,
+    )
     assert (found["dialect"], found["operation"], found["model"]) == ("openai", "chat", "gpt-4o")
     assert found["key"] == {"id": "k1", "owner": {"team": "a"}, "tags": {"tier": "free"}}
     assert found["phases_us"] == {"head": 5, "authenticate": 7, "upstream": 900}
     (attempt,) = found["attempts"]
     assert (attempt["provider"], attempt["model"], attempt["events"]) == ("openai", "gpt-4o", 3)
     assert found["usage"] == {
-        "input_tokens": 100, "cached_input_tokens": 0, "cache_write_tokens": 0, "output_tokens": 7,
-        "reasoning_tokens": 0, "total_tokens": 107, "provenance": "provider",
+        "input_tokens": 100,
+        "cached_input_tokens": 0,
+        "cache_write_tokens": 0,
+        "output_tokens": 7,
+        "reasoning_tokens": 0,
+        "total_tokens": 107,
+        "provenance": "provider",
         "interval": {"input_tokens": [100, 100], "output_tokens": [7, 7]},
     }
     assert found["cost_nano_usd"] == attempt["cost_nano_usd"] == 1000
 
 
 def test_a_refused_request_says_which_limit_with_its_values(known):
-    found = told(known, request(
-        ID, verdict=1, status=429, code=801, rule=name_hash("per-key pace"),
-        reason=name_hash("too eager"), phase=7,
-        limits=[pace(used=60, verdict=2, held=4, wait_ns=1_500_001, reset_ns=60 * 10**9)],
-        client_ip=ipaddress.IPv6Address("::ffff:192.0.2.7").packed,
-    ))
+    found = told(
+        known,
+        request(
+            ID,
+            verdict=1,
+            status=429,
+            code=801,
+            rule=name_hash("per-key pace"),
+            reason=name_hash("too eager"),
+            phase=7,
+            limits=[pace(used=60, verdict=2, held=4, wait_ns=1_500_001, reset_ns=60 * 10**9)],
+            client_ip=ipaddress.IPv6Address("::ffff:192.0.2.7").packed,
+        ),
+    )
 
     assert (found["verdict"], found["status"], found["code"]) == ("deny", 429, "FGW-801")
-    assert (found["reason"], found["rule"], found["phase"]) == ("too eager", "per-key pace", "limit")
-    assert found["limits"] == [{
-        "name": "pace", "key": "k1", "unit": "requests", "used": 60, "held": 4, "limit": 60,
-        "reset_ms": 60_000, "taken": 1, "verdict": "refused", "wait_ms": 2, "enforced": True,
-    }]
+    assert (found["reason"], found["rule"], found["phase"]) == (
+        "too eager",
+        "per-key pace",
+        "limit",
+    )
+    assert found["limits"] == [
+        {
+            "name": "pace",
+            "key": "k1",
+            "unit": "requests",
+            "used": 60,
+            "held": 4,
+            "limit": 60,
+            "reset_ms": 60_000,
+            "taken": 1,
+            "verdict": "refused",
+            "wait_ms": 2,
+            "enforced": True,
+        }
+    ]
     assert found["attempts"] == [] and found["complete"]
     assert found["usage"]["total_tokens"] == 0 and found["usage"]["provenance"] == "none"
     assert found["client_ip"] == "192.0.2.7"
@@ -109,10 +163,25 @@ def test_rules_say_what_they_did(known):
 def test_attempts_add_up_and_the_weakest_provenance_is_told(known):
     first = close(ID, attempt=1, fate=6, final=0, input=10, output=0)
     second = Close(
-        ID, T0, 2, FATE_CUT_BY_CLIENT, dims(), Tokens(input=5, cached_input=5, output=3, reasoning=2),
-        10, 10, 5, UNBOUNDED, None, provenance=3, input_provenance=1, output_provenance=3, final=1,
+        ID,
+        T0,
+        2,
+        FATE_CUT_BY_CLIENT,
+        dims(),
+        Tokens(input=5, cached_input=5, output=3, reasoning=2),
+        10,
+        10,
+        5,
+        UNBOUNDED,
+        None,
+        provenance=3,
+        input_provenance=1,
+        output_provenance=3,
+        final=1,
     )
-    found = told(known, request(ID), Open(ID, T0, 1, dims()), first, Open(ID, T0, 2, dims()), second)
+    found = told(
+        known, request(ID), Open(ID, T0, 1, dims()), first, Open(ID, T0, 2, dims()), second
+    )
 
     assert [one["fate"] for one in found["attempts"]] == ["retried away", "cut by client"]
     usage = found["usage"]
@@ -121,7 +190,8 @@ def test_attempts_add_up_and_the_weakest_provenance_is_told(known):
     assert usage["interval"] == {"input_tokens": [20, 20], "output_tokens": [5, None]}
     assert found["cost_nano_usd"] is None and found["status"] is None
     assert found["attempts"][1]["usage"]["provenances"] == {
-        "input_tokens": "provider", "output_tokens": "estimated",
+        "input_tokens": "provider",
+        "output_tokens": "estimated",
     }
 
 

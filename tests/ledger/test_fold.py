@@ -31,10 +31,13 @@ def test_a_tally_counts_a_span():
 def test_tables_grow_and_forget_nothing():
     fold = Fold()
     for start in range(0, 10_000, 1000):
-        fold.add(b"".join(
-            request(id(n), T0 + n * MINUTE, rules=[], limits=[]).pack() + Open(id(n), T0, dims=dims()).pack()
-            for n in range(start + 1, start + 1001)
-        ))
+        fold.add(
+            b"".join(
+                request(id(n), T0 + n * MINUTE, rules=[], limits=[]).pack()
+                + Open(id(n), T0, dims=dims()).pack()
+                for n in range(start + 1, start + 1001)
+            )
+        )
 
     rows, (opened, closed) = fold.rollups(), fold.attempts()
     assert len({row[1] for row in rows}) == len(rows) == 10_000
@@ -55,7 +58,9 @@ def test_attempts_open_and_closed_in_one_pass_leave_no_trace():
 
 def test_find_tells_what_a_pass_knows_of_an_attempt():
     fold = Fold()
-    fold.add(Open(id(1), T0, input_high=9).pack() + Open(id(2), T0).pack() + Close(id(2), T0).pack())
+    fold.add(
+        Open(id(1), T0, input_high=9).pack() + Open(id(2), T0).pack() + Close(id(2), T0).pack()
+    )
 
     raw, closed = fold.find(1, 0, 1, 1)
     assert Open.unpack(raw).input_high == 9 and not closed

@@ -7,7 +7,17 @@ read back as the recorder would.
 import pytest
 
 from fastgw.ledger.journal import Journal, name_hash
-from fastgw.ledger.records import NAME_MODEL, NAME_RULE, Close, Open, Refused, Request, RequestId, split, unpack_record
+from fastgw.ledger.records import (
+    NAME_MODEL,
+    NAME_RULE,
+    Close,
+    Open,
+    Refused,
+    Request,
+    RequestId,
+    split,
+    unpack_record,
+)
 from fastgw.ledger.ring import REFUSALS, Ring
 from tests.ledger.fabricate import T0, close, dims, request
 
@@ -24,7 +34,9 @@ class Worker:
         self.journal = Journal(
             Ring.open(self.paths[0], size, slot=0),
             Ring.open(self.paths[1], 1 << 18, slot=0, lane=REFUSALS),
-            generation=1, worker=0, on_full=on_full,
+            generation=1,
+            worker=0,
+            on_full=on_full,
         )
         self.readers = [Ring.attach(path, producer=False) for path in self.paths]
 
@@ -123,7 +135,8 @@ def test_a_name_is_posted_once_in_a_space(tmp_path):
     worker.journal.post_name(NAME_RULE, "gpt-4o")
 
     assert [(one.space, one.text) for one in worker.read()] == [
-        (NAME_MODEL, "gpt-4o"), (NAME_RULE, "gpt-4o"),
+        (NAME_MODEL, "gpt-4o"),
+        (NAME_RULE, "gpt-4o"),
     ]
 
 
@@ -141,7 +154,10 @@ def test_a_name_without_room_is_posted_with_its_next_use(tmp_path):
     worker = Worker(tmp_path)
     while worker.journal.main.post_bytes(request(id(1)).pack()):
         pass
-    while worker.journal.post_name(NAME_RULE, "x" * 8) and worker.journal.counters()["dropped_name"] == 0:
+    while (
+        worker.journal.post_name(NAME_RULE, "x" * 8)
+        and worker.journal.counters()["dropped_name"] == 0
+    ):
         worker.journal.main.post_bytes(Close(id(1), T0).pack())
     worker.journal.post_name(NAME_MODEL, "gpt-4o")
     worker.read()

@@ -1,7 +1,7 @@
 """Attempts of workers that ended: one close each, by whoever knows most.
 
-Method: spans of a worker's ring and of the supervisor's, stored in the orders in which a recorder can
-see them.
+Method: spans of a worker's ring and of the supervisor's, stored in the orders in which a recorder
+can see them.
 """
 
 from fastgw.ledger.lost import ended_mark, lost_close
@@ -42,10 +42,16 @@ class Stored:
         made = []
         for ring, records in parts:
             position = self.next.get(ring, 0)
-            made.append(Span(
-                ring, SUPERVISOR if ring == 99 else 0, 0, position, position + 8 * len(records) or 8,
-                b"".join(records),
-            ))
+            made.append(
+                Span(
+                    ring,
+                    SUPERVISOR if ring == 99 else 0,
+                    0,
+                    position,
+                    position + 8 * len(records) or 8,
+                    b"".join(records),
+                )
+            )
             self.next[ring] = made[-1].next
         return made
 
@@ -95,9 +101,18 @@ def test_open_and_sweep_seen_in_one_pass_in_any_order(tmp_path):
 def test_a_close_of_the_worker_itself_stands(tmp_path):
     stored = Stored(tmp_path)
     stored.commit((1, [opened(SEEN), close(SEEN).pack(), opened(OTHER)]))
-    result = stored.commit((1, [close(OTHER).pack()]), (99, [
-        swept(SEEN), swept(OTHER), ended_mark(3, 1, LATER), ended_mark(3, 1, LATER),
-    ]))
+    result = stored.commit(
+        (1, [close(OTHER).pack()]),
+        (
+            99,
+            [
+                swept(SEEN),
+                swept(OTHER),
+                ended_mark(3, 1, LATER),
+                ended_mark(3, 1, LATER),
+            ],
+        ),
+    )
 
     assert {one.fate for one in stored.closes()} == {1}
     assert len(stored.closes()) == 2 and result.late == 2

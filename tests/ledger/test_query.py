@@ -1,4 +1,5 @@
-"""Queries while the recorder runs: one request without a scan, lists, counts, both sides of the sum.
+"""Queries while the recorder runs: one request without a scan, lists, counts, both sides of the
+sum.
 
 Method: a recorder stores between the questions; a ledger file is damaged.
 """
@@ -44,8 +45,12 @@ def test_a_request_is_found_although_its_records_lie_in_many_batches(running):
     slow = RequestId(1, 0, 5000)
     post_all(ring, [request(slow).pack()])
     one.step()
-    for part in ([Open(slow, T0, 1, dims()).pack()], [close(slow, attempt=1, fate=6, final=0).pack()],
-                 [Open(slow, T0, 2, dims()).pack()], [close(slow, attempt=2).pack()]):
+    for part in (
+        [Open(slow, T0, 1, dims()).pack()],
+        [close(slow, attempt=1, fate=6, final=0).pack()],
+        [Open(slow, T0, 2, dims()).pack()],
+        [close(slow, attempt=2).pack()],
+    ):
         for _ in range(5):
             post_all(ring, traffic.one())
             ids.append(traffic.sequence)
@@ -55,7 +60,8 @@ def test_a_request_is_found_although_its_records_lie_in_many_batches(running):
     with Ledger(folder) as ledger:
         found = ledger.decision(str(slow))
         assert [(part["number"], part["fate"]) for part in found["attempts"]] == [
-            (1, "retried away"), (2, "delivered"),
+            (1, "retried away"),
+            (2, "delivered"),
         ]
         assert found["complete"]
         assert all(ledger.decision(str(RequestId(1, 0, number))) for number in ids)
@@ -108,7 +114,9 @@ def test_lists_are_newest_first_bounded_and_by_verdict(running):
     ring, one, folder = running
     for number in range(1, 61):
         id = RequestId(1, 0, number)
-        post_all(ring, [request(id, T0 + number * 10**9, verdict=number % 3 == 0, status=403).pack()])
+        post_all(
+            ring, [request(id, T0 + number * 10**9, verdict=number % 3 == 0, status=403).pack()]
+        )
         if number % 7 == 0:
             one.step()
     one.step()
@@ -125,7 +133,10 @@ def test_counted_refusals_are_told_by_rule_code_and_key(running):
     ring, one, folder = running
     key = name_hash(account("k1"))
     for _ in range(3):
-        post_all(ring, [Refused(RequestId(1, 0, 1), T0, name_hash("no robots"), key, 601, 403, 7).pack()])
+        post_all(
+            ring,
+            [Refused(RequestId(1, 0, 1), T0, name_hash("no robots"), key, 601, 403, 7).pack()],
+        )
         one.step()
     post_all(ring, [Refused(RequestId(1, 0, 1), T0, 0, 0, 301, 401, 1000).pack()])
     one.step()

@@ -1,8 +1,9 @@
 """Recorder: every record in the store exactly once, whatever is killed, locked or full.
 
-Method: a forked recorder is killed with -9 at random instants under load and replaced; the store is
-locked by another connection; the disk of the data directory is filled for real; a ring is damaged.
-The books of `Traffic` are the oracle. Nothing waits for time: a test steps the recorder itself.
+Method: a forked recorder is killed with -9 at random instants under load and replaced; the store
+is locked by another connection; the disk of the data directory is filled for real; a ring is
+damaged. The books of `Traffic` are the oracle. Nothing waits for time: a test steps the recorder
+itself.
 """
 
 import os
@@ -46,10 +47,16 @@ def assert_exactly_once(data_dir, traffics) -> None:
         assert ledger.verify() == []
         row = ledger.usage()[0]
         total = sum((traffic.books for traffic in traffics), start=type(traffics[0].books)())
-        got = {name: row[field] for name, field in (
-            ("requests", "requests"), ("denied", "denied"), ("attempts", "attempts"),
-            ("input", "input_tokens"), ("output", "output_tokens"),
-        )}
+        got = {
+            name: row[field]
+            for name, field in (
+                ("requests", "requests"),
+                ("denied", "denied"),
+                ("attempts", "attempts"),
+                ("input", "input_tokens"),
+                ("output", "output_tokens"),
+            )
+        }
         assert got == {name: total[name] for name in got}
         assert ledger.open_attempts() == []
 
@@ -232,6 +239,24 @@ def test_a_damaged_record_is_said_kept_and_passed_over(folders):
     assert one.counts.damaged == 1 and len(list(folders[0].glob("damaged-*"))) == 1
 
 
+def test_a_span_that_cannot_be_stored_is_put_aside_and_stops_nobody(folders):
+    one, good, bad = recorder(folders), rings(folders[1], 1), rings(folders[1], 2)
+    post_all(bad, [request(RequestId(1, 2, 1), 2**64 - 1).pack()])  # no clock says that
+    post_all(good, [request(RequestId(1, 1, 1)).pack()])
+    one.step()
+    post_all(bad, [request(RequestId(1, 2, 2)).pack()])
+    one.step()
+
+    with Ledger(folders[0]) as ledger:
+        found = [
+            ledger.decision(f"00000001-{worker}-{n:010x}") for worker, n in (("01", 1), ("02", 2))
+        ]
+        assert all(found) and ledger.verify() == []
+    assert one.drained() and one.counts.damaged == 1
+    (kept,) = folders[0].glob("damaged-*.bin")
+    assert head(kept.read_bytes()).id == RequestId(1, 2, 1)
+
+
 def test_a_file_that_is_no_ring_is_said_once(folders):
     (folders[1] / "ring-07-main").write_bytes(struct.pack("<4Q", 1, 2, 3, 4) * 2000)
     one = recorder(folders)
@@ -267,7 +292,6 @@ def test_old_batches_go_when_retention_says_so(folders):
     while one.step() or one.counts.pruned == 0:
         pass
 
-
     with Ledger(folders[0]) as ledger:
         assert ledger.decision("00000001-00-0000000001") is None
         assert ledger.decision("00000001-00-0000000002") is not None
@@ -290,7 +314,10 @@ def test_drain_stores_what_an_instance_left_and_closes_its_attempts(folders):
         assert ledger.open_attempts() == [] and ledger.verify() == []
         (attempt,) = ledger.decision(str(a))["attempts"]
         assert attempt["fate"] == "worker lost"
-        assert attempt["usage"]["interval"] == {"input_tokens": [0, 100], "output_tokens": [0, 200]}
+        assert attempt["usage"]["interval"] == {
+            "input_tokens": [0, 100],
+            "output_tokens": [0, 200],
+        }
 
 
 def test_drain_with_the_store_down_keeps_everything_for_later(folders):

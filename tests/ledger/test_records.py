@@ -29,14 +29,53 @@ ROOT = Path(__file__).resolve().parents[2]
 ID = RequestId(7, 3, 0x123456789A)
 ALL = [
     Request(
-        ID, T0, dims(user=5, labels=(1, 2, 3, 4), stream=1), 1, 2, bytes(range(16)), 3, 4, 5, 6, 7,
-        8, 9, 1, 10, [RuleTrace(11, 1, 0, 12, -13)], [LimitTrace((14, 15), 16, *range(17, 23), 2, 1, 0)],
-        30, 1, 1, tuple(range(16)),
+        ID,
+        T0,
+        dims(user=5, labels=(1, 2, 3, 4), stream=1),
+        1,
+        2,
+        bytes(range(16)),
+        3,
+        4,
+        5,
+        6,
+        7,
+        8,
+        9,
+        1,
+        10,
+        [RuleTrace(11, 1, 0, 12, -13)],
+        [LimitTrace((14, 15), 16, *range(17, 23), 2, 1, 0)],
+        30,
+        1,
+        1,
+        tuple(range(16)),
     ),
     Open(ID, T0, 2, dims(), 3, 4, 5, [(6, 7, 8), (9, 10, 11)]),
     Close(
-        ID, T0, 2, 3, dims(), Tokens(*range(1, 9)), 9, 10, 11, 12, 13, 14, 15, 16, 3, 2, 1, 0, 17, 18,
-        19, 20, tuple(range(16)),
+        ID,
+        T0,
+        2,
+        3,
+        dims(),
+        Tokens(*range(1, 9)),
+        9,
+        10,
+        11,
+        12,
+        13,
+        14,
+        15,
+        16,
+        3,
+        2,
+        1,
+        0,
+        17,
+        18,
+        19,
+        20,
+        tuple(range(16)),
     ),
     Name(6, 2**64 - 1, 2, "größer", ID, T0),
     Refused(ID, T0, 1, 2, 3, 4, 5),
@@ -51,33 +90,36 @@ def test_a_record_comes_back_as_it_was(record):
     assert head(raw).size == len(raw) and len(raw) % 8 == 0
 
 
-def test_the_layout_is_that_of_the_header(tmp_path):
-    fields = {
-        "fgw_record_request": ["policy_version", "client_ip", "status", "rule", "verdict", "n_limits",
-                               "sampled", "phase_us"],
-        "fgw_record_open": ["provider_key", "attempt", "held"],
-        "fgw_record_close": ["tokens", "input_low", "cost_nano_usd", "fate", "attempt", "final", "events",
-                             "bytes_in", "started_ns", "phase_us"],
-        "fgw_record_name": ["hash", "space", "length", "text"],
-        "fgw_record_refused": ["rule", "code", "count"],
-        "fgw_limit_trace": ["identity", "rule", "used", "unit", "enforced"],
-        "fgw_rule_trace": ["action", "code", "value"],
-    }
+FIELDS = {
+    "fgw_record_request": "policy_version client_ip status rule verdict n_limits sampled phase_us",
+    "fgw_record_open": "provider_key attempt held",
+    "fgw_record_close": "tokens input_low cost_nano_usd fate attempt final events bytes_in",
+    "fgw_record_name": "hash space length text",
+    "fgw_record_refused": "rule code count",
+    "fgw_limit_trace": "identity rule used unit enforced",
+    "fgw_rule_trace": "action code value",
+}
+
+
+def header_layout(folder: Path) -> dict[str, int]:
+    """Sizes of structs and offsets of fields, as the compiler has them."""
     lines = [
         f'printf("{struct}.{field} %zu\\n", offsetof(struct {struct}, {field}));'
-        for struct, names in fields.items() for field in names
-    ] + [f'printf("{struct} %zu\\n", sizeof(struct {struct}));' for struct in fields]
-    source = tmp_path / "layout.c"
+        for struct, names in FIELDS.items()
+        for field in names.split()
+    ] + [f'printf("{struct} %zu\\n", sizeof(struct {struct}));' for struct in FIELDS]
+    source, program = folder / "layout.c", folder / "layout"
     source.write_text(
         '#include <stddef.h>\n#include <stdio.h>\n#include "fgw_record.h"\n'
         "int main(void)\n{\n" + "\n".join(lines) + "\nreturn 0;\n}\n"
     )
-    subprocess.run(
-        ["gcc", "-std=c11", "-I", ROOT / "csrc", "-o", tmp_path / "layout", source], check=True
-    )
-    printed = subprocess.run([tmp_path / "layout"], check=True, capture_output=True, text=True).stdout
-    layout = {name: int(value) for name, value in (line.split() for line in printed.splitlines())}
+    subprocess.run(["gcc", "-std=c11", "-I", ROOT / "csrc", "-o", program, source], check=True)
+    printed = subprocess.run([program], check=True, capture_output=True, text=True).stdout
+    return {name: int(value) for name, value in map(str.split, printed.splitlines())}
 
+
+def test_the_layout_is_that_of_the_header(tmp_path):
+    layout = header_layout(tmp_path)
     body = records.BODY
     request, limit = body + records.REQUEST_BODY.size, records.LIMIT.size
     assert layout["fgw_record_request"] == request == 256
@@ -90,7 +132,9 @@ def test_the_layout_is_that_of_the_header(tmp_path):
     assert raw[layout["fgw_record_request.sampled"]] == 1
     assert raw[layout["fgw_record_request.status"]] == 6
     raw = ALL[2].pack()
-    assert raw[layout["fgw_record_close.fate"]] == 3 and raw[layout["fgw_record_close.attempt"]] == 2
+    assert (
+        raw[layout["fgw_record_close.fate"]] == 3 and raw[layout["fgw_record_close.attempt"]] == 2
+    )
     assert raw[layout["fgw_record_close.events"]] == 17
     assert raw[layout["fgw_record_close.cost_nano_usd"]] == 13
 

@@ -124,7 +124,12 @@ def test_a_closed_ring_says_so(tmp_path):
     ring = Ring.create(tmp_path / "ring-00-main", SIZE, slot=0)
     ring.close()
 
-    for use in (lambda: ring.post_bytes(name("a")), ring.look, lambda: ring.ring_id, ring.counters):
+    for use in (
+        lambda: ring.post_bytes(name("a")),
+        ring.look,
+        lambda: ring.ring_id,
+        ring.counters,
+    ):
         with pytest.raises(ShmError, match="closed"):
             use()
 

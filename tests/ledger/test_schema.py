@@ -16,7 +16,9 @@ def test_a_fresh_file_gets_wal_full_sync_and_its_version(tmp_path):
 
     assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
     assert connection.execute("PRAGMA synchronous").fetchone() == (2,)
-    assert connection.execute("SELECT value FROM meta WHERE key = 'schema'").fetchone() == (VERSION,)
+    assert connection.execute("SELECT value FROM meta WHERE key = 'schema'").fetchone() == (
+        VERSION,
+    )
     connection.close()
     open_writer(tmp_path).close()
 
@@ -27,7 +29,9 @@ def test_a_newer_schema_is_refused_by_writer_and_reader(tmp_path):
     connection.close()
 
     for opened in (open_writer, open_reader):
-        with pytest.raises(LedgerError, match=f"schema {VERSION + 1}; this fastgw knows {VERSION}"):
+        with pytest.raises(
+            LedgerError, match=f"schema {VERSION + 1}; this fastgw knows {VERSION}"
+        ):
             opened(tmp_path)
 
 

@@ -1,7 +1,8 @@
-"""Spill log: what was appended survives; what was torn off is cut; after a failed sync a file is dead.
+"""Spill log: what was appended survives; what was torn off is cut; after a failed sync a file is
+dead.
 
-Method: a file is cut at every byte offset; single bytes are flipped; the disk is filled for real; a failing
-fdatasync is put in place of the kernel's.
+Method: a file is cut at every byte offset; single bytes are flipped; the disk is filled for real;
+a failing fdatasync is put in place of the kernel's.
 """
 
 import errno

@@ -1,7 +1,7 @@
 """Store: one transaction, exactly once, sums equal to what went in.
 
-Method: the books of `Traffic` are the oracle; the same spans are offered again in overlapping pieces;
-a commit is broken in its middle.
+Method: the books of `Traffic` are the oracle; the same spans are offered again in overlapping
+pieces; a commit is broken in its middle.
 """
 
 import sqlite3
@@ -73,6 +73,7 @@ def test_a_commit_that_breaks_leaves_nothing_and_can_be_repeated(tmp_path, monke
     store.commit([span(records[:50])])
 
     with monkeypatch.context() as patch:
+
         def breaks(self):
             raise sqlite3.OperationalError("disk I/O error")
 
@@ -102,10 +103,15 @@ def test_rings_are_acknowledged_apart(tmp_path):
 def test_open_attempts_are_kept_until_their_close(tmp_path):
     store = Store(tmp_path)
     a, b = RequestId(1, 0, 1), RequestId(1, 0, 2)
-    records = placed([
-        request(a).pack(), Open(a, T0, dims=dims()).pack(), Open(b, T0, dims=dims()).pack(),
-        close(a).pack(), close(b).pack(),
-    ])
+    records = placed(
+        [
+            request(a).pack(),
+            Open(a, T0, dims=dims()).pack(),
+            Open(b, T0, dims=dims()).pack(),
+            close(a).pack(),
+            close(b).pack(),
+        ]
+    )
     store.commit([span(records[:3])])
     with Ledger(tmp_path) as ledger:
         assert [one["request_id"] for one in ledger.open_attempts()] == [str(a), str(b)]
@@ -151,10 +157,12 @@ def test_pruning_forgets_old_batches_and_keeps_the_sums(tmp_path):
 
 def test_two_thousand_users_in_one_batch_are_summed_apart(tmp_path):
     store = Store(tmp_path)
-    records = placed([
-        Close(RequestId(1, 0, n), T0, dims=dims(user=n % 2000 + 1), input_low=1).pack()
-        for n in range(1, 6001)
-    ])
+    records = placed(
+        [
+            Close(RequestId(1, 0, n), T0, dims=dims(user=n % 2000 + 1), input_low=1).pack()
+            for n in range(1, 6001)
+        ]
+    )
     store.commit([span(records)])
 
     with Ledger(tmp_path) as ledger:

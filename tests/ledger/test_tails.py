@@ -1,7 +1,7 @@
 """Tails: what the supervisor's sweep says is never seen before what the dead worker wrote.
 
-Method: the recorder's reading is stopped between its looks and its reads, where a record of the worker
-and then one of the sweep are posted.
+Method: the recorder's reading is stopped between its looks and its reads, where a record of the
+worker and then one of the sweep are posted.
 """
 
 from fastgw.ledger.lost import ended_mark

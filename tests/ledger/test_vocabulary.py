@@ -25,16 +25,19 @@ def enum(text: str, name: str) -> dict[int, str]:
     return found
 
 
-@pytest.mark.parametrize("source, name, prefix, words", [
-    ("csrc/fgw_record.h", "fgw_fate", "FGW_FATE_", vocabulary.FATES),
-    ("csrc/fgw_record.h", "fgw_provenance", "FGW_PROVENANCE_", vocabulary.PROVENANCES),
-    ("csrc/fgw_record.h", "fgw_limit_verdict", "FGW_LIMIT_", vocabulary.LIMIT_VERDICTS),
-    ("csrc/fgw_policy.h", "fgw_action", "FGW_ACTION_", vocabulary.ACTIONS),
-    ("csrc/fgw_record.h", "fgw_unit", "FGW_UNIT_", vocabulary.UNITS),
-    ("fastgw/exchange.pxd", "Phase", "", vocabulary.PHASES),
-    ("csrc/fgw_dialect*.h", "fgw_dialect", "FGW_DIALECT_", DIALECTS),
-    ("csrc/fgw_dialect*.h", "fgw_operation", "FGW_OPERATION_", OPERATIONS),
-])
+@pytest.mark.parametrize(
+    "source, name, prefix, words",
+    [
+        ("csrc/fgw_record.h", "fgw_fate", "FGW_FATE_", vocabulary.FATES),
+        ("csrc/fgw_record.h", "fgw_provenance", "FGW_PROVENANCE_", vocabulary.PROVENANCES),
+        ("csrc/fgw_record.h", "fgw_limit_verdict", "FGW_LIMIT_", vocabulary.LIMIT_VERDICTS),
+        ("csrc/fgw_policy.h", "fgw_action", "FGW_ACTION_", vocabulary.ACTIONS),
+        ("csrc/fgw_record.h", "fgw_unit", "FGW_UNIT_", vocabulary.UNITS),
+        ("fastgw/exchange.pxd", "Phase", "", vocabulary.PHASES),
+        ("csrc/fgw_dialect*.h", "fgw_dialect", "FGW_DIALECT_", DIALECTS),
+        ("csrc/fgw_dialect*.h", "fgw_operation", "FGW_OPERATION_", OPERATIONS),
+    ],
+)
 def test_words_are_those_of_the_header(source, name, prefix, words):
     found = enum("\n".join(path.read_text() for path in sorted(ROOT.glob(source))), name)
     found = {at: word.removeprefix(prefix) for at, word in found.items() if word != "FGW_UNITS"}
@@ -42,8 +45,10 @@ def test_words_are_those_of_the_header(source, name, prefix, words):
     assert len(found) >= len(words) - 1
     for number, word in found.items():
         shown = vocabulary.word(words, number)
-        assert shown in ("", "none") or shown == word.lower().replace("_", " ") or (
-            shown == word.lower().replace("_", "-") or shown == word.lower()
+        assert (
+            shown in ("", "none")
+            or shown == word.lower().replace("_", " ")
+            or (shown == word.lower().replace("_", "-") or shown == word.lower())
         )
 
 

@@ -1,0 +1,40 @@
+Row = tuple[int | bytes, ...]
+Key = tuple[int, int, int, int]
+
+class Tally:
+    """Counts of one span."""
+
+    records: int
+    requests: int
+    denied: int
+    opens: int
+    closes: int
+    counted: int
+    wall_first: int
+    wall_last: int
+    pages: set[tuple[int, int, int]]
+    names: list[tuple[int, int, int, bytes]]
+
+class Fold:
+    """Sums over the spans given to `add`, until `clear`."""
+
+    def add(self, records: bytes) -> Tally:
+        """Sum up one span of whole records. Raises ValueError: not whole records."""
+    def clear(self) -> None: ...
+    def find(
+        self, generation: int, worker: int, sequence: int, attempt: int
+    ) -> tuple[bytes | None, bool] | None:
+        """What these spans know of an attempt: (its OPEN, closed?), or None."""
+    def attempts(self) -> tuple[list[tuple[int, int, int, int, bytes]], list[Key]]:
+        """(opened and not closed, with their OPEN; closed but opened earlier)."""
+    def rollups(self) -> list[tuple]:
+        """(dims as 80 bytes, minute, then fastgw.ledger.schema.SUMS)."""
+
+def tally_of(records: bytes) -> Tally:
+    """As `Fold.add` counts, without names and sums."""
+
+def pack(records: bytes) -> bytes:
+    """Whole records made small for the store (csrc/fgw_pack.h). Raises ValueError."""
+
+def unpack(packed: bytes) -> bytes:
+    """The records that `pack` was given. Raises LedgerError: damaged."""
