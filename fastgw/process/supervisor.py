@@ -102,6 +102,7 @@ class Supervisor:
             self._serve, self._drain_s, self._admin_main,
         )
         kernel.adopt_orphans()
+        kernel.raise_descriptor_limit()
         recorder.recover_all(self._shared, self._roles.paths, self.log)
         self._start_recorder()
         self._shared.forget_old_rings()

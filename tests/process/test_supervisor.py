@@ -86,7 +86,7 @@ def test_a_killed_worker_is_replaced_at_once_with_a_new_generation(start, tools)
     assert second["slot"] == first["slot"]
     assert second["pid"] != first["pid"]
     assert second["generation"] > first["generation"]
-    assert took_s < 1.0  # measured: about 20 ms; the promise of 100 ms is held by the bench
+    assert took_s < 1.0  # measured on an idle machine: 13 to 28 ms
     tools.wait_until(lambda: instance.state["workers"][0]["restarts"] == 1)
 
 
