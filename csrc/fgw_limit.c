@@ -224,6 +224,7 @@ static int take_all(struct taking *taking)
     for (uint32_t at = 0; at < taking->n; at++) {
         uint32_t i = taking->order[at];
         struct fgw_limit_trace *trace = &taking->traces[i];
+        trace->taken = 0; /* a first try may have left its own */
         if (trace->verdict != 0)
             continue; /* a shadow without room */
         trace->verdict = take_one(taking, i);

@@ -385,7 +385,7 @@ cdef class Attempts(Receiver):
         relay.flush(x)
         x.client.close_after = True
         if relay.framing == FRAMING_CLOSE:
-            x.client.abort()  # here a FIN would be a clean end
+            x.client.reset()  # here a FIN would be a clean end
         return self._settle(x, FGW_FATE_FAILED_IN_STREAM)
 
     # ------------------------------------------------------------------ the client's side of it

@@ -4,10 +4,14 @@ A log line carries names, numbers and ids. It never carries a credential, a head
 byte of a request: callers pass fields one by one, so there is nothing to redact afterwards.
 """
 
+import asyncio
 import json
+import logging
 import os
 import sys
 import time
+import traceback
+from typing import Any
 
 import orjson
 
@@ -42,6 +46,25 @@ class Log:
     def error(self, event: str, **fields: object) -> None:
         self._write("error", event, fields)
 
+    def capture(self, loop: asyncio.AbstractEventLoop | None = None) -> None:
+        """From now on every defect of this process is a line here, and no traceback of its own:
+        what nobody caught, in a callback of ``loop`` or where exceptions cannot be raised."""
+
+        def uncaught(kind: type, error: BaseException, trace: object) -> None:
+            self.error("exception", **describe(error))
+
+        def unraisable(what: Any) -> None:
+            self.error("exception where none can be raised", **describe(what.exc_value))
+
+        def in_loop(_: asyncio.AbstractEventLoop, said: dict[str, Any]) -> None:
+            self.error("exception in a callback", **describe(said.get("exception")))
+
+        sys.excepthook = uncaught
+        sys.unraisablehook = unraisable
+        logging.basicConfig(handlers=[_Relay(self)], level=logging.WARNING, force=True)
+        if loop is not None:
+            loop.set_exception_handler(in_loop)
+
     def _write(self, level: str, event: str, fields: dict[str, object]) -> None:
         if LEVELS[level] < self.threshold:
             return
@@ -62,6 +85,27 @@ class Log:
         rest = " ".join(f"{name}={value}" for name, value in fields.items())
         line = f"{_now()} {level:<7} {event} {rest}".rstrip().replace("\n", "\\n")
         return line.encode("utf-8", "replace") + b"\n"
+
+
+class _Relay(logging.Handler):
+    """What libraries log through `logging`, as lines of ours."""
+
+    def __init__(self, log: Log) -> None:
+        super().__init__(logging.WARNING)
+        self._log = log
+
+    def emit(self, record: logging.LogRecord) -> None:
+        error = record.exc_info[1] if record.exc_info else None
+        self._log.warning("library", logger=record.name, **describe(error))
+
+
+def describe(error: BaseException | None) -> dict[str, object]:
+    """A defect by kind and place. Its text is left out: it may quote what was being parsed."""
+    if error is None:
+        return {}
+    frames = traceback.extract_tb(error.__traceback__)[-4:]
+    where = " < ".join(f"{os.path.basename(at.filename)}:{at.lineno}" for at in reversed(frames))
+    return {"error": type(error).__name__, "where": where}
 
 
 def _now() -> str:

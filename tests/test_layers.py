@@ -32,6 +32,8 @@ def test_the_package_imports_downward_only():
     ("fastgw/process/worker.py", "import fastgw\n"),
     ("fastgw/process/worker.py", "from fastgw.admin import api\n"),
     ("fastgw/journey.pyx", "from fastgw.process.worker import Worker\n"),
+    ("fastgw/journey.pyx", "from fastgw.listener.downstream cimport Downstream\n"),
+    ("fastgw/attempts.pyx", "from fastgw.journey cimport Journey\n"),
 ])
 def test_an_upward_import_is_caught(path, text):
     assert violations(Path(path), text) != []

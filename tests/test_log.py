@@ -5,6 +5,8 @@ Method: lines are read back from the descriptor they were written to.
 
 import json
 import os
+import subprocess
+import sys
 
 import pytest
 
@@ -57,3 +59,33 @@ def test_writes_text_that_is_no_unicode(pipe):
     Log(fd=pipe[1]).note("odd", path=os.fsdecode(b"\xff"))
 
     assert os.read(pipe[0], 4096).endswith(b"\n")
+
+
+def test_captures_every_defect_as_a_line_without_its_text(pipe, tmp_path):
+    program = """
+import asyncio, logging, sys
+from fastgw.log import Log
+loop = asyncio.new_event_loop()
+Log().capture(loop)
+def fail(): raise ValueError("secret words")
+class Bad:
+    def __del__(self): fail()
+Bad()
+loop.call_soon(fail)
+loop.call_soon(loop.stop)
+loop.run_forever()
+logging.getLogger("library").warning("secret words")
+fail()
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program], env={**os.environ, "PYTHONPATH": "."},
+        capture_output=True, text=True,
+    )
+    lines = [json.loads(line) for line in done.stderr.splitlines()]
+
+    assert [line["event"] for line in lines] == [
+        "exception where none can be raised", "exception in a callback", "library", "exception"
+    ]
+    assert {line.get("error") for line in lines} == {"ValueError", None}
+    assert lines[1]["where"].startswith("<string>:6 < ")
+    assert "secret" not in done.stderr

@@ -47,7 +47,8 @@ def test_every_module_has_a_test_file():
 
 
 def test_no_file_is_dead():
-    against(DEAD, mirror.Tree(ROOT).dead(), "imported nowhere, tested nowhere (a stray .so: make clean)")
+    against(DEAD, mirror.Tree(ROOT).dead(),
+            "imported nowhere, tested nowhere (a stray .so: make clean)")
 
 
 def test_every_phase_room_has_its_package_its_tests_and_its_bench():

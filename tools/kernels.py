@@ -20,7 +20,8 @@ MORE = ("-Wstrict-prototypes", "-Wmissing-prototypes", "-Wvla", "-Wpointer-arith
 # what gcc itself calls.
 FROM_LIBC = frozenset({
     "memcpy", "memmove", "memset", "memcmp", "bcmp", "memchr", "memrchr", "memmem", "strlen",
-    "strnlen", "__stack_chk_fail", "_GLOBAL_OFFSET_TABLE_", "__popcountdi2", "__udivti3", "__umodti3",
+    "strnlen", "__stack_chk_fail", "_GLOBAL_OFFSET_TABLE_", "__popcountdi2", "__udivti3",
+    "__umodti3",
     "__divti3", "__modti3", "abort",
     "__atomic_compare_exchange_16", "__atomic_load_16", "__atomic_store_16",
 })
@@ -87,7 +88,7 @@ def faults(csrc: Path, into: Path, *more: str) -> list[str]:
 
 def source_faults(source: Path, into: Path, *more: str) -> list[str]:
     """What compilers say of one kernel, and what its symbols say."""
-    found = []
+    found: list[str] = []
     for compiler in compilers():
         built = into / f"{source.stem}.{compiler}.o"
         analyze = more if compiler == "gcc" else ()  # clang has no -fanalyzer

@@ -2,7 +2,7 @@
 
     6 __main__ cli gateway admin mock, and the package itself, off the request path
     5 process                                         Python: lifecycle
-    4 journey listener                                the only code that knows the order of phases
+    4 listener -> journey -> attempts                 the only code that knows the order of phases
     3 identity policy limit upstream stream usage ledger explain   (never each other)
     2 dialect
     1 exchange codes errors clock log config shm wire
@@ -32,9 +32,8 @@ BESIDE: dict[str, frozenset[str]] = {
     "config": frozenset({"errors"}),
     "shm": frozenset({"errors", "clock"}),
     "wire": frozenset({"errors", "clock"}),
-    # Two halves: connections open journeys, and a journey goes on through its attempts.
-    "listener": frozenset({"journey"}),
-    "journey": frozenset({"listener"}),
+    "listener": frozenset({"journey", "attempts"}),
+    "journey": frozenset({"attempts"}),
     "__main__": frozenset({"cli", "admin", "mock", ""}),
     "cli": frozenset({"gateway", "admin", "mock", ""}),
     "gateway": frozenset({"cli"}),

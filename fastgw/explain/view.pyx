@@ -25,7 +25,7 @@ cdef object view_of(Exchange x, int code):
         "dialect": x.route.dialect,
         "operation": x.route.operation,
         "request_id": x.id_text[:x.id_length].decode(),
-        "rule": x.effects.rule if code < 801 else 0,
+        "rule": x.effects.rule,
         "message": x.effects.message,
         "limits": limits,
         "close": x.client.close_after,

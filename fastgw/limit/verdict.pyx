@@ -1,4 +1,4 @@
-"""Phase LIMIT: which code a refusal by limits has. The worst one speaks: what waiting cannot cure."""
+"""Phase LIMIT: which code a refusal has. The worst one speaks: what waiting cannot cure."""
 
 from fastgw.codes cimport (
     CODE_LIMIT_CONCURRENCY,
@@ -26,15 +26,15 @@ cdef int limit_code(Exchange x) noexcept:
         if not x.traces[i].enforced:
             continue  # a shadow refuses nobody
         if x.traces[i].verdict == FGW_LIMIT_TABLE_FULL:
-            x.effects.rule = x.traces[i].rule
+            x.effects.rule = x.effects.demands[i].rule
             return CODE_LIMIT_TABLE_FULL
         if x.traces[i].verdict == FGW_LIMIT_NEVER:
-            x.effects.rule = x.traces[i].rule
+            x.effects.rule = x.effects.demands[i].rule
             return CODE_LIMIT_NEVER
         if x.traces[i].verdict != FGW_LIMIT_REFUSED or x.traces[i].wait_ns < longest:
             continue
         longest = x.traces[i].wait_ns
-        x.effects.rule = x.traces[i].rule
+        x.effects.rule = x.effects.demands[i].rule
         unit = x.traces[i].unit
         if unit == FGW_UNIT_REQUESTS:
             code = CODE_LIMIT_REQUESTS

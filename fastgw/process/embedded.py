@@ -13,7 +13,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fastgw import __version__
+from fastgw.clock import now_ns
 from fastgw.ledger.recorder import Paths
+from fastgw.limit.evict import Evictor
 from fastgw.log import Log
 from fastgw.process import worker
 from fastgw.process.directory import Directory
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from fastgw.config import Config
 
 SLOT = 0
+EVICT_EVERY_S = 0.25
 
 
 class Embedded:
@@ -81,16 +84,23 @@ class Embedded:
             self._generation = generation
             self._dir.write_document("policy.json", plan.describe())
             await self._life.begin(sock)
+            self._evictor = Evictor(shared.segment)
+            self._evict()
             self._publish("ready")
         except BaseException:
             await asyncio.to_thread(self._recorder.stop)
             raise
+
+    def _evict(self) -> None:
+        self._evictor.step(now_ns())
+        self._evicting = self._loop.call_later(EVICT_EVERY_S, self._evict)
 
     async def stop(self, drain_s: float) -> None:
         """Finish what runs (at most ``drain_s`` seconds), store all records, let go of it all."""
         self._life.drain_s = drain_s
         self._life.drain()
         await self._life.ended
+        self._evicting.cancel()
         self._shared.release(SLOT)
         self._shared.sweep(SLOT, self._log)
         await asyncio.to_thread(self._recorder.stop)

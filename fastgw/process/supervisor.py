@@ -24,7 +24,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fastgw import __version__
+from fastgw.clock import now_ns
 from fastgw.ledger.recorder import Paths
+from fastgw.limit.evict import Evictor
 from fastgw.log import Log
 from fastgw.process import kernel, recorder, worker, zygote
 from fastgw.process.directory import Directory
@@ -42,6 +44,7 @@ if TYPE_CHECKING:
 DRAIN_S = 30.0
 STOP_GRACE_S = 2.0  # from the deadline to INT, and from INT to KILL
 SWEEP_AGAIN_S = 0.1
+EVICT_EVERY_S = 0.25
 RECORDER_START_S = 60.0
 RECORDER_STOP_S = 30.0
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD)
@@ -106,6 +109,8 @@ class Supervisor:
         if self._admin_main:
             self._fill(self._admin)
         self._dir.write_document("policy.json", self._plan.describe())
+        self._evictor = Evictor(self._shared.segment)
+        self._evict()
         self._publish()
 
     def _open_lines(self) -> None:
@@ -193,6 +198,8 @@ class Supervisor:
                 policy=self.config.version,
                 data_dir=str(self._dir.path),
             )
+            if self.config.open:
+                self.log.warning("open: no access key is asked for", listen=self._listen_text)
         self._publish()
 
     # --- filling places --------------------------------------------------------------------
@@ -259,6 +266,7 @@ class Supervisor:
     def _be_recorder(self) -> None:
         kernel.name_process("fastgw-recorder")
         log = self._bare_log.bind(process="recorder", pid=os.getpid())
+        log.capture()
         first = self._recorder.births == 0
         recorder.main(self._paths(), self._lines, log, first=first)
 
@@ -268,6 +276,7 @@ class Supervisor:
     def _be_admin(self) -> None:
         kernel.name_process("fastgw-admin")
         log = self._bare_log.bind(process="admin", pid=os.getpid())
+        log.capture()
         assert self._admin_main and self._admin_socket
         self._admin_main(self.config, self._admin_socket, self._dir.path, self._lines, log)
 
@@ -366,6 +375,11 @@ class Supervisor:
         for place in self._slots:
             if place.state == "starting" and not place.pid:
                 self._sweep(place, 0.0)
+
+    def _evict(self) -> None:
+        """Makes room in the limit table, where it is crowded."""
+        self._evictor.step(now_ns())
+        self._timers.after(EVICT_EVERY_S, self._evict)
 
     # --- stop ------------------------------------------------------------------------------
 

@@ -56,6 +56,9 @@ class Listener(Protocol):
     def abort_all(self) -> None:
         """End every exchange now, recorded as ended by the drain deadline."""
 
+    def stop(self) -> None:
+        """The last call: close what is still open, leave no timer on the loop."""
+
 
 class Worker:
     """What ``serve`` is given: the plan, and this worker's place in the shared memory."""
@@ -109,6 +112,7 @@ def main(
     log = log.bind(process="worker", slot=slot, generation=generation, pid=os.getpid())
     loop = uvloop.new_event_loop()
     asyncio.set_event_loop(loop)
+    log.capture(loop)
     journal = shared.claim(slot, generation)
     worker = Worker(
         plan, slot, generation, segment=shared.segment, journal=journal, log=log, loop=loop
@@ -219,6 +223,8 @@ class Life:
         if self._beating:
             self._beating.cancel()
         if not self.ended.done():
+            if self._begun:
+                self.listener.stop()
             self.ended.set_result(None)
 
     def _orphaned(self, line: socket.socket) -> None:

@@ -18,6 +18,7 @@ import gc
 import os
 import signal
 import socket
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -111,12 +112,9 @@ def run_child(child: Callable[[], None]) -> None:
     except SystemExit as stop:
         status = stop.code if isinstance(stop.code, int) else 1
     except BaseException:
-        import sys
-        import traceback
+        from fastgw.log import Log, describe
 
-        from fastgw.log import Log
-
-        Log().error("process failed", error=traceback.format_exc())
-        sys.stderr.flush()
+        error = sys.exception()
+        Log().error("process failed", pid=os.getpid(), **describe(error), reason=str(error))
     finally:
         os._exit(status)

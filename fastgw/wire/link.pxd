@@ -47,6 +47,7 @@ cdef class Link:
     cdef int shut_write(self) except -1
     cdef int close(self) except -1
     cdef int abort(self) except -1
+    cdef int reset(self) except -1
 
     # What the owner of the link implements.
     cdef int on_open(self) except -1

@@ -7,6 +7,9 @@ thing in ``connection_lost``. With a high-water mark of 0, ``pause_writing`` and
 ``resume_writing`` are exactly the edges of that queue.
 """
 
+from socket import SO_LINGER, SOL_SOCKET
+from struct import pack
+
 cimport cython
 from cpython.buffer cimport PyBuffer_FillInfo
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
@@ -27,6 +30,9 @@ cdef extern from "<sys/socket.h>" nogil:
     ssize_t sendmsg(int fd, const msghdr *message, int flags)
     int MSG_NOSIGNAL
     int MSG_DONTWAIT
+
+
+cdef bytes RESET = pack("ii", 1, 0)   # struct linger: on, for no time
 
 
 @cython.final
@@ -209,12 +215,21 @@ cdef class Link:
         return 0
 
     cdef int abort(self) except -1:
-        """Close at once: the peer sees a reset or a cut, never a clean end of a message."""
+        """Close at once and drop what is queued. To the peer it is a FIN: a cut wherever the
+        message says how long it is."""
         self.fd = -1
         self.is_open = False
         if self.transport is not None:
             self.transport.abort()
         return 0
+
+    cdef int reset(self) except -1:
+        """Abort with a RST: a cut also where the end of the connection ends the message."""
+        if self.transport is not None:
+            peer = self.transport.get_extra_info("socket")
+            if peer is not None:
+                peer.setsockopt(SOL_SOCKET, SO_LINGER, RESET)
+        return self.abort()
 
     cdef int on_open(self) except -1:
         return 0

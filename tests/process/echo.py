@@ -69,6 +69,9 @@ class EchoPort:
             connection.running = 0
             connection.transport.abort()
 
+    def stop(self) -> None:
+        pass
+
 
 PROVIDER = Provider(
     "nobody", "openai", "http://127.0.0.1:9/v1", tls=False, host="127.0.0.1", port=9,

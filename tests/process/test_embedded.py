@@ -36,6 +36,9 @@ class Port:
     def active(self):
         return 0 if self.idle_closed > 3 else 1
 
+    def stop(self):
+        self.sock.close()
+
     def abort_all(self):
         raise AssertionError("aborted before the deadline")
 

@@ -38,6 +38,9 @@ class Noted:
         self.calls.append("abort_all")
         self.running = 0
 
+    def stop(self) -> None:
+        self.stops = getattr(self, "stops", 0) + 1
+
     def beat(self, slot: int) -> None:
         self.beats = getattr(self, "beats", 0) + 1
 
@@ -111,6 +114,7 @@ def test_drains_until_nothing_runs():
     noted = live(scenario)
 
     assert noted.calls == ["start", "ready", "draining", "stop_accepting", "close_idle"]
+    assert noted.stops == 1
     assert noted.took_s < 5
 
 

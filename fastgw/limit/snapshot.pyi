@@ -1,0 +1,11 @@
+from os import PathLike
+from struct import Struct
+
+from fastgw.shm.segment import Segment
+
+MAGIC: bytes
+ROW: Struct
+WORTH_NS: int
+
+def save(segment: Segment, path: str | PathLike[str], now_ns: int, wall_ns: int) -> int: ...
+def load(segment: Segment, path: str | PathLike[str], now_ns: int, wall_ns: int) -> int: ...

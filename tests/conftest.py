@@ -1,0 +1,9 @@
+import pytest
+
+from tests.worker import Worker
+
+
+@pytest.fixture
+def worker(tmp_path_factory):
+    """Makes workers: `worker()`, or `worker(policy=…, models=…)`."""
+    return lambda **config: Worker(tmp_path_factory.mktemp("worker"), **config)

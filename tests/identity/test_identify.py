@@ -1,0 +1,106 @@
+"""Goal: what a request is, whose it is and what it may cost is read as DESIGN section 5 says.
+
+Method: whole requests through a worker; what was read shows in the refusal or in the records.
+"""
+
+import pytest
+
+from fastgw.ledger.records import Open, Request
+from tests.worker import chat, provider, request, response
+
+MESSAGES = b'{"model":"claude-x","max_tokens":9,"messages":[{"role":"user","content":"hi"}]}'
+
+
+@pytest.mark.parametrize("path, provider_id", [
+    ("/v1/chat/completions", "openai"), ("/v1/messages", "anthropic"),
+    ("/providers/spare/v1/chat/completions", "spare")])
+def test_path_and_pin_name_the_api_and_the_provider(worker, path, provider_id):
+    one = worker(providers=[provider("openai"), provider("spare"),
+                            provider("anthropic", "anthropic", path="")])
+    body = MESSAGES if "messages" in path else chat()
+
+    got, answer = one.ask(request(body, path=path), response())
+
+    assert answer.fields["x-fastgw-provider"] == provider_id
+    target = path.removeprefix(f"/providers/{provider_id}")
+    assert got.startswith(f"POST {target} HTTP/1.1\r\n".encode())
+
+
+@pytest.mark.parametrize("method, path, status, code", [
+    ("POST", "/v1/nothing", 404, "FGW-201"), ("PUT", "/v1/chat/completions", 405, "FGW-202"),
+    ("POST", "/providers/none/v1/chat/completions", 404, "FGW-203"),
+    ("POST", "/providers/openai", 404, "FGW-203"),
+    ("POST", "/providers//v1/chat/completions", 404, "FGW-203")])
+def test_what_leads_nowhere_is_refused(worker, method, path, status, code):
+    _, answer = worker().ask(request(chat(), method=method, path=path))
+
+    assert (answer.status, answer.code) == (status, code)
+    assert answer.fields.get("allow") == ("POST" if status == 405 else None)
+
+
+@pytest.mark.parametrize("path, fields, code", [
+    ("/v1/chat/completions", ["Authorization: Bearer fgw-alice"], ""),
+    ("/v1/chat/completions", ["aUthorization: bEARER   fgw-alice"], ""),
+    ("/v1/messages", ["x-api-key: fgw-alice"], ""),
+    ("/v1/messages", ["Authorization: Bearer fgw-alice"], ""),
+    ("/v1/chat/completions", [], "FGW-301"),
+    ("/v1/chat/completions", ["Authorization: Basic fgw-alice"], "FGW-301"),
+    ("/v1/chat/completions", ["Authorization: Bearer "], "FGW-301"),
+    ("/v1/chat/completions", ["Authorization: Bearer fgw-alice2"], "FGW-302"),
+    ("/v1/chat/completions", ["Authorization: Bearer fgw-alic"], "FGW-302"),
+    ("/v1/messages", ["x-api-key: wrong", "Authorization: Bearer fgw-alice"], "FGW-302"),
+    ("/v1/chat/completions", ["Authorization: Bearer fgw-alice"] * 2, "FGW-305")])
+def test_a_credential_is_looked_for_where_the_dialect_has_it(worker, path, fields, code):
+    body = MESSAGES if "messages" in path else chat()
+    _, answer = worker().ask(request(body, *fields, path=path, key=""),
+                             *([] if code else [response()]))
+
+    assert (answer.status, answer.code) == ((401, code) if code else (200, ""))
+    assert answer.fields.get("www-authenticate") == ("bearer" if code else None)
+
+
+def test_an_open_gateway_serves_whoever_asks(worker):
+    one = worker(keys=[], auth="none")
+
+    for fields in ([], ["Authorization: Bearer anything"]):
+        assert one.ask(request(chat(), *fields, key=""), response())[1].status == 200
+    one.records()
+    assert '"id":"anonymous"' in " ".join(one.names.values())
+
+
+@pytest.mark.parametrize("body, code", [
+    (b"{", 501), (b"", 501), (b"[]", 502), (b'{"model":"a","model":"b"}', 503),
+    (b'{"messages":[]}', 504), (b'{"model":7}', 505), (b'{"model":"a","stream":1}', 506),
+    (b'{"model":"a","n":-1}', 507), (b'{"model":"a","max_tokens":"9"}', 508)])
+def test_a_body_that_cannot_be_read_is_refused(worker, body, code):
+    _, answer = worker().ask(request(body))
+
+    assert (answer.status, answer.code) == (400, f"FGW-{code}")
+
+
+def test_what_is_compressed_cannot_be_governed(worker):
+    _, answer = worker().ask(request(chat(), "Content-Encoding: gzip"))
+
+    assert (answer.status, answer.code) == (415, "FGW-407")
+
+
+@pytest.mark.parametrize("more, bound", [
+    ({"max_tokens": 40}, 40), ({"max_completion_tokens": 40, "n": 3}, 120),
+    ({}, 131072), ({"n": 2}, 262144)])
+def test_output_is_bounded_by_what_was_asked_for(worker, more, bound):
+    one = worker()
+    one.ask(request(chat(**more)), response())
+
+    assert one.one(Open).output_high == bound
+
+
+def test_input_is_estimated_from_text_and_bounded_by_bytes(worker):
+    one = worker()
+    for letters in (4000, 40000):
+        body = chat(messages=[{"role": "user", "content": "word " * (letters // 5)}])
+        one.ask(request(body), response())
+        asked, opened, _ = one.records()
+
+        assert isinstance(asked, Request)
+        assert letters / 5 <= asked.input_estimate <= letters / 2
+        assert len(body) <= opened.input_high <= len(body) + 8192
