@@ -16,9 +16,26 @@ PHASE_ROOMS = ("wire", "identity", "policy", "upstream", "limit", "stream", "usa
                "explain")
 
 # Ratchets: place -> why it is not yet so.
-UNTESTED: dict[str, str] = {}
+_WHOLE = "so far only through whole gateways, tests/journey"
+UNTESTED: dict[str, str] = dict.fromkeys((
+    "fastgw/explain/view.pyx",
+    "fastgw/ledger/entries.pyx",
+    "fastgw/limit/verdict.pyx",
+    "fastgw/listener/__init__.py",
+    "fastgw/listener/refusal.py",
+    "fastgw/stream/answer.pyx",
+    "fastgw/stream/batch.pyx",
+    "fastgw/stream/media.pyx",
+    "fastgw/stream/relay.pyx",
+    "fastgw/upstream/connection.pyx",
+    "fastgw/upstream/provider.pyx",
+    "fastgw/upstream/request.pyx",
+    "fastgw/upstream/route.pyx",
+    "fastgw/usage/account.pyx",
+    "fastgw/wire/link.pyx",
+), _WHOLE)
 DEAD: dict[str, str] = {}
-NO_TEST_FOLDER: dict[str, str] = {}
+NO_TEST_FOLDER: dict[str, str] = dict.fromkeys(("upstream", "stream"), _WHOLE)
 NO_BENCH: dict[str, str] = {}
 
 

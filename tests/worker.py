@@ -151,7 +151,8 @@ class End:
         """What the gateway sent, as one whole answer."""
         head, _, body = self.taken().partition(b"\r\n\r\n")
         first, *lines = head.decode().split("\r\n")
-        fields = dict(line.lower().split(": ", 1) for line in lines)
+        fields = {name.lower(): value for name, _, value in
+                  (line.partition(": ") for line in lines)}
         if fields.get("transfer-encoding") == "chunked":
             body = unchunked(body)
         return Answer(int(first.split()[1]), fields, body)
@@ -222,12 +223,13 @@ class Worker:
 
 
 def configuration(**more: Any) -> dict[str, Any]:
-    """Both dialects and one key; ``more`` replaces whole sections."""
-    return {
+    """Both dialects and one key; ``more`` replaces whole sections, None leaves one out."""
+    sections = {
         "providers": [provider("openai"), provider("anthropic", "anthropic", path="")],
         "keys": [{"id": "alice", "value": KEY, "owner": {"team": "a"}, "tags": {"tier": "free"}}],
         **more,
     }
+    return {name: section for name, section in sections.items() if section is not None}
 
 
 def provider(id: str, dialect: str = "openai", path: str = "/v1", **more: Any) -> dict[str, Any]:

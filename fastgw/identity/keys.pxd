@@ -25,6 +25,7 @@ cdef class KeyTable:
         list _principals      # keeps them alive; slots hold numbers
         KeySlot *_slots
         uint32_t _mask
+        bint _fast            # the processor computes SHA-256 itself
         readonly Principal anonymous  # who is served without a key, or None
 
     cdef uint32_t _start(self, const uint8_t *digest) noexcept

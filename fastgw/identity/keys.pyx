@@ -1,7 +1,7 @@
 """Phase AUTHENTICATE: from a credential to the principal whose key it is.
 
-Only hashes of keys are kept. The table is open-addressed by the first bytes of the digest, which an
-attacker cannot choose without choosing the whole digest; the comparison takes the same time
+Only hashes of keys are kept. The table is open-addressed by the first bytes of the digest, which
+an attacker cannot choose without choosing the whole digest; the comparison takes the same time
 wherever two digests differ.
 """
 
@@ -11,7 +11,13 @@ cimport cython
 from libc.stdlib cimport calloc, free
 from libc.string cimport memcpy
 
-from fastgw.native.hash cimport FGW_SHA256_BYTES, fgw_equal_constant_time, fgw_sha256
+from fastgw.native.hash cimport (
+    FGW_SHA256_BYTES,
+    fgw_equal_constant_time,
+    fgw_sha256,
+    fgw_sha256_fast,
+    fgw_sha256_is_fast,
+)
 
 
 @cython.final
@@ -54,6 +60,7 @@ cdef class KeyTable:
             raise MemoryError()
         self._mask = size - 1
         self._principals = []
+        self._fast = fgw_sha256_is_fast()
         self.anonymous = anonymous
         for digest, principal in entries:
             if len(digest) != FGW_SHA256_BYTES:
@@ -77,7 +84,10 @@ cdef class KeyTable:
         """The principal of this credential, or None."""
         cdef uint8_t digest[32]
         cdef uint32_t at
-        fgw_sha256(credential, length, digest)
+        if self._fast:
+            fgw_sha256_fast(credential, length, digest)
+        else:
+            fgw_sha256(credential, length, digest)
         at = self._start(digest)
         while self._slots[at].number:
             if fgw_equal_constant_time(self._slots[at].digest, digest, FGW_SHA256_BYTES):

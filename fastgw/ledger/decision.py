@@ -115,7 +115,7 @@ def _decided(request: Request, names: Names) -> dict[str, Any]:
         "reason": names.text(NAME_REASON, request.reason) or None,
         "rules": [_rule(rule, names) for rule in request.rules],
         "limits": [_limit(limit, names) for limit in request.limits],
-        "rule": names.text(NAME_RULE, request.rule) or None,
+        "rule": names.text(NAME_RULE, request.rule, or_space=NAME_LIMIT) or None,
         "rules_total": request.rules_total,
         "phase": word(PHASES, request.phase),
         "client_ip": _address(request.client_ip),

@@ -19,16 +19,20 @@ class Names:
         self._known: dict[tuple[int, int, int], str] = {}
         self._accounts: dict[int, dict[str, Any]] = {}
 
-    def text(self, space: int, hash0: int, hash1: int = 0) -> str:
-        """'' for 0; the hash itself in hexadecimal where its name was lost."""
+    def text(self, space: int, hash0: int, hash1: int = 0, *, or_space: int = 0) -> str:
+        """'' for 0; the hash itself in hexadecimal where its name was lost.
+
+        ``or_space``: a second place to look, since a text has one hash wherever it stands.
+        """
         if hash0 == 0 and hash1 == 0:
             return ""
         key = (space, hash0, hash1)
         known = self._known.get(key)
         if known is None:
             row = self._connection.execute(
-                "SELECT text FROM name WHERE (space, hash0, hash1) = (?, ?, ?)",
-                (space, signed(hash0), signed(hash1)),
+                "SELECT text FROM name WHERE space IN (?, ?) AND (hash0, hash1) = (?, ?) "
+                "ORDER BY space <> ?",
+                (space, or_space, signed(hash0), signed(hash1), space),
             ).fetchone()
             known = row[0].decode(errors="replace") if row else f"?{hash0:016x}"
             self._known[key] = known

@@ -5,6 +5,8 @@ cdef extern from "fgw_hash.h" nogil:
     const int FGW_SHA256_BYTES
 
     void fgw_sha256(const uint8_t *bytes, size_t length, uint8_t *digest) noexcept
+    int fgw_sha256_is_fast() noexcept
+    void fgw_sha256_fast(const uint8_t *bytes, size_t length, uint8_t *digest) noexcept
     uint64_t fgw_siphash64(const uint8_t *key, const uint8_t *bytes, size_t length) noexcept
     void fgw_siphash128(const uint8_t *key, const uint8_t *bytes, size_t length,
                         uint64_t *out) noexcept

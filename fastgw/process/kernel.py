@@ -2,6 +2,7 @@
 
 import ctypes
 import os
+import resource
 
 PR_SET_NAME = 15
 PR_SET_CHILD_SUBREAPER = 36
@@ -14,6 +15,13 @@ def adopt_orphans() -> None:
     if libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0:
         number = ctypes.get_errno()
         raise OSError(number, os.strerror(number), "PR_SET_CHILD_SUBREAPER")
+
+
+def raise_descriptor_limit() -> None:
+    """As many descriptors as the hard limit grants: the soft one is often 1,024, for select(2)."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != hard:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def name_process(name: str) -> None:

@@ -18,6 +18,8 @@ class Place:
         self.births = 0
         self.backoff = Backoff()
         self._born_s = 0.0
+        self._turns = -1
+        self._turned_s = 0.0
 
     @property
     def is_worker(self) -> bool:
@@ -39,6 +41,16 @@ class Place:
         self.pid = 0
         self.state = "down"
         return self.backoff.after(time.monotonic() - self._born_s, served)
+
+    def hangs(self, turns: int, after_s: float) -> bool:
+        """Has the worker's turn counter stood at ``turns`` for ``after_s`` seconds?
+
+        By this process's own clock, which stands still while the machine is suspended.
+        """
+        now_s = time.monotonic()
+        if turns != self._turns:
+            self._turns, self._turned_s = turns, now_s
+        return now_s - self._turned_s > after_s
 
     def kill(self, number: int) -> None:
         # Only the supervisor reaps, so the pid cannot have been given to anybody else yet.
@@ -71,5 +83,16 @@ def kill_strangers(known: set[int]) -> None:
 
 
 def _children() -> list[int]:
-    with open(f"/proc/self/task/{os.getpid()}/children") as listed:
-        return [int(pid) for pid in listed.read().split()]
+    try:
+        with open(f"/proc/self/task/{os.getpid()}/children") as listed:
+            return [int(pid) for pid in listed.read().split()]
+    except FileNotFoundError:  # a kernel without CONFIG_PROC_CHILDREN
+        return [int(name) for name in os.listdir("/proc") if name.isdigit() and _is_mine(name)]
+
+
+def _is_mine(pid: str) -> bool:
+    try:
+        with open(f"/proc/{pid}/stat") as stat:
+            return int(stat.read().rpartition(")")[2].split()[1]) == os.getpid()
+    except (FileNotFoundError, ProcessLookupError):
+        return False

@@ -7,6 +7,7 @@ service manager sends to the whole group: what workers post while they drain mus
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import threading
 from typing import Any
@@ -16,7 +17,7 @@ from fastgw.ledger.recorder import Paths, Recorder, drain
 from fastgw.log import Log
 from fastgw.process.lines import Lines
 from fastgw.process.refusal import StartError
-from fastgw.process.shared import Shared
+from fastgw.process.shared import Shared, previous_folder
 
 EVERY_GENERATION = range(1 << 32)
 
@@ -48,6 +49,12 @@ def recover(paths: Paths, log: Log) -> None:
 
 def recover_all(shared: Shared, paths: Paths, log: Log) -> None:
     """Sweep what the last instance left; full rings are drained for it. Raises StartError."""
+    elsewhere = previous_folder(paths.data_dir, paths.ring_dir)
+    if elsewhere is not None:
+        found = drain(Paths(paths.data_dir, elsewhere), EVERY_GENERATION, as_ledger_log(log))
+        log.note("records of an earlier place", records=found.records, folder=str(elsewhere))
+        if found.complete:
+            shutil.rmtree(elsewhere)
     if shared.recover(log):
         return
     # Nothing is closed as lost yet: the sweep, which knows more, has not told all.

@@ -30,6 +30,7 @@ from fastgw.ledger.ring import Ring
 from fastgw.ledger.tails import PREFIX
 from fastgw.limit.sweep import LostAttempt, carry_over, sweep
 from fastgw.log import Log
+from fastgw.process.directory import read_instance
 from fastgw.shm import segment as segments
 from fastgw.shm.place import segment_path, start_time
 from fastgw.shm.segment import Segment
@@ -46,16 +47,43 @@ SUPERVISOR_RING = 4 << 20  # a CLOSE for every hold of a worker
 
 
 def forget_abandoned(shm_dir: Path) -> None:
-    """Free the shared memory of instances whose data directory was deleted: nobody comes back."""
+    """Free the shared memory of instances whose data directory was deleted: nobody comes back.
+
+    Where records still wait, the directory may only have been moved: its next start wants them.
+    """
     for owner in shm_dir.glob("fastgw-*/owner"):
         try:
-            if owner.stat().st_uid == os.geteuid() and not os.path.exists(owner.read_bytes()):
-                segment = Segment.attach(owner.with_name("segment"), readonly=True)
-                slots = [segment.worker(slot) for slot in range(segment.workers)]
-                if not any(slot.pid and start_time(slot.pid) == slot.start_time for slot in slots):
-                    shutil.rmtree(owner.parent)
+            mine = owner.stat().st_uid == os.geteuid()
+            if mine and not os.path.exists(owner.read_bytes()) and not _in_use(owner.parent):
+                shutil.rmtree(owner.parent)
         except (OSError, ShmError):
             continue  # another start is at it, or it is none of ours: not our business
+
+
+def _in_use(folder: Path) -> bool:
+    segment = Segment.attach(folder / "segment", readonly=True)
+    slots = [segment.worker(slot) for slot in range(segment.workers)]
+    if any(slot.pid and start_time(slot.pid) == slot.start_time for slot in slots):
+        return True
+    rings = [Ring.attach(path, producer=False) for path in folder.glob(f"{PREFIX}*")]
+    waiting = any(ring.look() for ring in rings)
+    for ring in rings:
+        ring.close()
+    return waiting
+
+
+def previous_folder(data_dir: Path, folder: Path) -> Path | None:
+    """Where the last instance of ``data_dir`` had its rings, if that was not ``folder``.
+
+    So it is when shm_dir was set anew, or when the directory was moved. Not where it was copied:
+    the folder that it tells of is another's then.
+    """
+    told = (read_instance(data_dir) or {}).get("rings")
+    if told is None or Path(told) == folder or not Path(told, "owner").exists():
+        return None
+    owner = os.fsdecode(Path(told, "owner").read_bytes())
+    moved = not os.path.exists(owner)
+    return Path(told) if moved or owner == str(data_dir.resolve()) else None
 
 
 def ring_path(folder: Path, slot: int | str, lane: str = "main") -> Path:

@@ -19,13 +19,11 @@ import signal
 import socket
 import time
 import traceback
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fastgw import __version__
 from fastgw.clock import now_ns
-from fastgw.ledger.recorder import Paths
 from fastgw.limit.evict import Evictor
 from fastgw.log import Log
 from fastgw.process import kernel, recorder, worker, zygote
@@ -34,6 +32,7 @@ from fastgw.process.lines import Lines
 from fastgw.process.places import Place, kill_strangers
 from fastgw.process.plan import Plan
 from fastgw.process.refusal import StartError
+from fastgw.process.roles import AdminMain, Roles
 from fastgw.process.shared import Shared
 from fastgw.process.sockets import bind_slots, format_endpoint, listen_alone
 from fastgw.process.timers import Timers
@@ -42,15 +41,14 @@ if TYPE_CHECKING:
     from fastgw.config import Config
 
 DRAIN_S = 30.0
+WORKERS_MAX = 256
 STOP_GRACE_S = 2.0  # from the deadline to INT, and from INT to KILL
 SWEEP_AGAIN_S = 0.1
-EVICT_EVERY_S = 0.25
+HOUSEKEEPING_S = 0.25
+HANG_S = 10.0  # a loop that turns 10 times a second has not turned once
 RECORDER_START_S = 60.0
 RECORDER_STOP_S = 30.0
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD)
-
-# The admin process, given by the layer above: (config, listening socket, data_dir, lines, log).
-AdminMain = Callable[["Config", socket.socket, Path, Lines, Log], None]
 
 
 class Supervisor:
@@ -71,7 +69,7 @@ class Supervisor:
         self._admin_main = admin_main
         self._serve = serve
         self._drain_s = drain_s
-        self._workers = config.listen.workers or os.cpu_count() or 1
+        self._workers = config.listen.workers or count_cores()
         self._zygote = Place("zygote")
         self._recorder = Place("recorder")
         self._admin = Place("admin")
@@ -89,7 +87,7 @@ class Supervisor:
     def start(self) -> None:
         """Everything that can fail for a reason the operator can mend. Raises StartError."""
         config = self.config
-        self._plan = Plan(config)
+        plan = Plan(config)
         self._dir = Directory.open(Path(config.data_dir))
         self.listen = bind_slots(config.listen.address, config.listen.port, self._workers)
         self._admin_socket = None
@@ -99,8 +97,13 @@ class Supervisor:
         self._admin_text = self._admin_socket and format_endpoint(self._admin_socket)
         self._shared = Shared.open(config, self._dir.path, self._workers)
         self._open_lines()
+        self._roles = Roles(
+            config, plan, self._dir.path, self._shared, self._lines, self._bare_log,
+            self._serve, self._drain_s, self._admin_main,
+        )
         kernel.adopt_orphans()
-        recorder.recover_all(self._shared, self._paths(), self.log)
+        kernel.raise_descriptor_limit()
+        recorder.recover_all(self._shared, self._roles.paths, self.log)
         self._start_recorder()
         self._shared.forget_old_rings()
         self._fill(self._zygote)
@@ -108,9 +111,9 @@ class Supervisor:
             self._fill(place)
         if self._admin_main:
             self._fill(self._admin)
-        self._dir.write_document("policy.json", self._plan.describe())
+        self._dir.write_document("policy.json", plan.describe())
         self._evictor = Evictor(self._shared.segment)
-        self._evict()
+        self._keep_house()
         self._publish()
 
     def _open_lines(self) -> None:
@@ -169,14 +172,15 @@ class Supervisor:
 
     def _on_signals(self) -> None:
         numbers = self._lines["woken"].recv(4096)
-        if signal.SIGCHLD in numbers:
-            self._reap()
         if signal.SIGHUP in numbers:
             self.log.warning("reload is not supported yet: restart to change the configuration")
         if signal.SIGINT in numbers:
             self._stop(at_once=True)
         elif signal.SIGTERM in numbers:
             self._stop(at_once=self._stopping or numbers.count(signal.SIGTERM) > 1)
+        # Last: where the whole group was told to end, who has ended already is no surprise.
+        if signal.SIGCHLD in numbers:
+            self._reap()
 
     def _on_reports(self) -> None:
         while report := self._lines.read_report():
@@ -214,22 +218,19 @@ class Supervisor:
         elif place is self._zygote:
             self._fork_zygote()
         elif place is self._recorder:
-            kept = ("crew_end", "reports_end", "lock")
             place.asked(0)
-            place.born(self._lines.fork(self._be_recorder, kept))
+            place.born(self._roles.fork_recorder(first=place.births == 0))
         else:
-            kept = ("lifeline_end", "reports_end", "admin socket")
             place.asked(0)
-            place.born(self._lines.fork(self._be_admin, kept))
+            place.born(self._roles.fork_admin())
 
     def _fork_zygote(self) -> None:
         channel, far_end = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         channel.setblocking(False)  # a zygote that hangs must not hang us
         self._lines.hold("channel", channel)
         self._lines.hold("channel end", far_end)
-        kept = ("channel end", "lifeline_end", "crew", "reports_end", "lock")
         self._zygote.asked(0)
-        self._zygote.born(self._lines.fork(self._be_zygote, kept))
+        self._zygote.born(self._roles.fork_zygote())
         self._zygote.state = "ready"
         self._lines.close("channel end")
         self._selector.register(channel, selectors.EVENT_READ, self._on_births)
@@ -243,42 +244,6 @@ class Supervisor:
             zygote.request_worker(self._lines["channel"], place.slot, place.generation, sock)
         except OSError:
             place.state = "down"  # the zygote has just died: its successor is asked again
-
-    def _be_zygote(self) -> None:
-        kernel.name_process("fastgw-zygote")
-        zygote.run(self._lines["channel end"], self._be_worker)
-
-    def _be_worker(self, slot: int, generation: int, sock: socket.socket) -> None:
-        self._lines.close("channel end")
-        kernel.name_process(f"fastgw-worker{slot}")
-        worker.main(
-            self._plan,
-            slot,
-            generation,
-            sock,
-            shared=self._shared,
-            lines=self._lines,
-            log=self._bare_log,
-            serve=self._serve,
-            drain_s=self._drain_s,
-        )
-
-    def _be_recorder(self) -> None:
-        kernel.name_process("fastgw-recorder")
-        log = self._bare_log.bind(process="recorder", pid=os.getpid())
-        log.capture()
-        first = self._recorder.births == 0
-        recorder.main(self._paths(), self._lines, log, first=first)
-
-    def _paths(self) -> Paths:
-        return Paths(self._dir.path, self._shared.folder)
-
-    def _be_admin(self) -> None:
-        kernel.name_process("fastgw-admin")
-        log = self._bare_log.bind(process="admin", pid=os.getpid())
-        log.capture()
-        assert self._admin_main and self._admin_socket
-        self._admin_main(self.config, self._admin_socket, self._dir.path, self._lines, log)
 
     def _on_births(self) -> bool:
         """Takes one birth note; False: none waits, or none will come."""
@@ -376,10 +341,15 @@ class Supervisor:
             if place.state == "starting" and not place.pid:
                 self._sweep(place, 0.0)
 
-    def _evict(self) -> None:
-        """Makes room in the limit table, where it is crowded."""
+    def _keep_house(self) -> None:
+        """Makes room in the limit table; replaces workers whose loop hangs."""
         self._evictor.step(now_ns())
-        self._timers.after(EVICT_EVERY_S, self._evict)
+        for place in self._slots:
+            turns = self._shared.segment.worker(place.slot).turns
+            if place.state == "ready" and place.hangs(turns, HANG_S):
+                self.log.error("worker hangs: killed", slot=place.slot, of_pid=place.pid)
+                place.kill(signal.SIGKILL)
+        self._timers.after(HOUSEKEEPING_S, self._keep_house)
 
     # --- stop ------------------------------------------------------------------------------
 
@@ -464,6 +434,11 @@ class Supervisor:
             self._dir.write_document("instance.json", instance)
         except OSError as error:
             self.log.error("instance.json cannot be written", error=error.strerror)
+
+
+def count_cores() -> int:
+    """Cores that this process may run on: a container may have been given fewer than there are."""
+    return min(len(os.sched_getaffinity(0)), WORKERS_MAX)
 
 
 def describe_exit(status: int) -> dict[str, object]:

@@ -106,9 +106,7 @@ cdef class Connection(Link):
         self.activity_ns = self.receiver.look()
         self.state = IDLE
         if self.exchange is None:
-            # Whoever asked for it is gone: keep it for the next.
-            self.provider.idle.append(self)
-            return 0
+            return self.abort()  # whoever asked for it is gone
         return self.receiver.on_connected(self.exchange)
 
     cdef int begin(self, Exchange x, iovec *pieces, int count) except -1:
@@ -139,9 +137,11 @@ cdef class Connection(Link):
     cdef int discard(self) except -1:
         """Away with it, whatever it carries: nobody is told."""
         self.exchange = None
-        if self.task is not None:
+        if self.task is not None and self.transport is None:
+            # Only before connection_made: afterwards uvloop would close the descriptor under us,
+            # without connection_lost, and what we sent on it could reach who has its number then.
             self.task.cancel()
-            self.task = None
+        self.task = None
         return self.abort()
 
     cdef int on_bytes(self, uint8_t *bytes, size_t length) except -1:

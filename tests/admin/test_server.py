@@ -4,6 +4,7 @@ Method: `main` in a forked child with a line of its own; killed as a supervisor 
 """
 
 import http.client
+import json
 import os
 import signal
 import socket
@@ -16,6 +17,7 @@ from fastgw.config.model import Admin, Config
 from fastgw.log import Log
 from fastgw.process.lines import Lines
 from fastgw.process.sockets import listen_alone
+from tests.cli.live import Live
 
 
 @pytest.fixture
@@ -35,6 +37,19 @@ def admin(tmp_path):
     assert report == {"pid": pid, "kind": "ready"}
     yield lines, pid, port
     lines.keep_only()
+
+
+def test_a_killed_admin_process_is_replaced_on_its_port_and_drain_stops_it_all(tmp_path):
+    with Live(tmp_path) as live:
+        first = live.state["admin_process"]["pid"]
+        os.kill(first, signal.SIGKILL)
+        assert live.admin("/healthz")[0] == 200  # it waited in the port's queue
+        assert live.state["admin_process"]["pid"] != first
+
+        status, _, body = live.admin("/api/drain", "POST")
+
+        assert (status, json.loads(body)) == (202, {"status": "draining"})
+        assert live.process.wait(10) == 0
 
 
 def wait_end(pid: int) -> int:

@@ -79,7 +79,8 @@ static void race_insert(uint32_t worker, uint64_t n, uint32_t workers)
     }
 }
 
-enum { KEYS = 20, KEYS_PER_GROUP = 14 };
+enum { KEYS = 20, KEYS_PER_GROUP = 14, ROUNDS_MIN = 60 };
+static _Atomic uint64_t *rounds; /* of the supervisor */
 static _Atomic uint32_t *at_key; /* who is inside, by key */
 
 /* One slot per key, more keys than the table has places; the supervisor evicts all the while. */
@@ -93,7 +94,7 @@ static void race_evict(uint32_t worker, uint64_t n, struct fgw_limit_spec *specs
     struct fgw_demand one;
     uint64_t random = worker * 977 + 13;
     uint32_t inserted;
-    for (uint64_t at = 0; at < n; at++, fgw_worker_turn(slot, at)) {
+    for (uint64_t at = 0; at < n || *rounds < ROUNDS_MIN; at++, fgw_worker_turn(slot, at)) {
         uint64_t key = next_random(&random) % KEYS;
         demand(&one, 0, key + 1);
         fgw_hold_begin(hold, &ID, 1);
@@ -120,7 +121,7 @@ static void evict_all(uint32_t workers)
 {
     struct fgw_table table = fgw_segment_table(&segment);
     uint64_t before[8];
-    for (uint32_t done = 0; done < workers;) {
+    for (uint32_t done = 0; done < workers; atomic_fetch_add(rounds, 1)) {
         struct fgw_worker_seen seen;
         for (uint64_t entry = 0; entry < KEYS_PER_GROUP; entry++)
             (void)fgw_table_bury(&table, fgw_segment_dones(&segment), entry, NOW);
@@ -201,6 +202,7 @@ int main(int argc, char **argv)
         spec_of(FGW_UNIT_TOKENS, FGW_ALGORITHM_TOKEN_BUCKET, n < 10 ? 1 : n * 7 / 10)};
     segment = make_segment(workers, 1, insert ? (uint32_t)n : evict ? 1 : 64);
     at_key = shared(KEYS * sizeof *at_key);
+    rounds = shared(sizeof *rounds);
     tallies = shared(workers * sizeof *tallies);
     inside = shared(sizeof *inside);
     struct gate gate = make_gate();

@@ -61,10 +61,10 @@ def fault_of_evict(said):
 
 
 def test_eviction_takes_no_place_from_under_a_worker():
-    said = [race("evict", 300_000, workers=3) for _ in range(4)]
+    said = [race("evict", 100_000, workers=3) for _ in range(3)]
 
     assert not any(map(fault_of_evict, said)), said
-    assert sum(one["inserted"] for one in said) > 14, "too few were evicted to show anything"
+    assert all(one["inserted"] > 100 for one in said), "too few were evicted to show anything"
 
 
 def test_the_race_catches_a_supervisor_that_does_not_wait_for_the_workers():

@@ -56,11 +56,11 @@ def test_a_credential_is_looked_for_where_the_dialect_has_it(worker, path, field
                              *([] if code else [response()]))
 
     assert (answer.status, answer.code) == ((401, code) if code else (200, ""))
-    assert answer.fields.get("www-authenticate") == ("bearer" if code else None)
+    assert answer.fields.get("www-authenticate") == ("Bearer" if code else None)
 
 
 def test_an_open_gateway_serves_whoever_asks(worker):
-    one = worker(keys=[], auth="none")
+    one = worker(keys=None)
 
     for fields in ([], ["Authorization: Bearer anything"]):
         assert one.ask(request(chat(), *fields, key=""), response())[1].status == 200

@@ -117,6 +117,7 @@ class Heard:
     body: bytes = b""
     whole: bool = False
     closed: bool = False  # the connection ended
+    error: str = ""
 
 
 def hear(sock: socket.socket, method: str = "GET", seconds: float = 10.0) -> Heard:
@@ -129,7 +130,8 @@ def hear(sock: socket.socket, method: str = "GET", seconds: float = 10.0) -> Hea
     while True:
         try:
             event = reader.next_event()
-        except h11.RemoteProtocolError:
+        except h11.RemoteProtocolError as error:
+            heard.error = f"{error}: {reader.trailing_data[0][-300:]!r}"
             return heard
         if isinstance(event, h11.Response):
             heard.status = event.status_code

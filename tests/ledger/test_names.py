@@ -22,6 +22,7 @@ def test_a_name_is_found_by_space_and_hash(tmp_path):
     assert names.text(NAME_MODEL, 2**64 - 2) == "größer"
     assert names.text(NAME_MODEL, 0) == ""
     assert names.text(NAME_MODEL, 5) == "?0000000000000005"
+    assert names.text(9, 2**64 - 2, or_space=NAME_MODEL) == "größer"
     assert names.account(5) == {"id": "not json", "owner": {}, "tags": {}}
 
 

@@ -13,7 +13,7 @@ from types import SimpleNamespace
 from fastgw.config.model import Admin, Config, Listen, Provider
 from fastgw.errors import FastgwError
 from fastgw.log import Log, complain
-from fastgw.process.supervisor import Supervisor
+from fastgw.process import supervisor as module
 
 
 class Connection(asyncio.Protocol):
@@ -94,7 +94,8 @@ def main(arguments: dict) -> int:
         shm_dir=wanted.shm_dir,
         open=True,
     )
-    supervisor = Supervisor(
+    module.HANG_S = arguments.get("hang_s", module.HANG_S)
+    supervisor = module.Supervisor(
         config,
         admin_main=None,
         log=Log(),

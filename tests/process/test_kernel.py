@@ -4,6 +4,7 @@ Method: a grandchild whose parent has gone tells who its parent is now; the name
 """
 
 import os
+import resource
 from pathlib import Path
 
 from fastgw.process import kernel
@@ -35,3 +36,14 @@ def test_names_are_shown_and_cut():
         assert Path("/proc/self/comm").read_text() == "fastgw-worker-n\n"
     finally:
         kernel.name_process(before)
+
+
+def test_the_soft_limit_of_descriptors_becomes_the_hard_one():
+    child = os.fork()
+    if child == 0:
+        _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (min(256, hard), hard))
+        kernel.raise_descriptor_limit()
+        os._exit(resource.getrlimit(resource.RLIMIT_NOFILE) != (hard, hard))
+
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0

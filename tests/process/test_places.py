@@ -9,6 +9,7 @@ import time
 
 import pytest
 
+from fastgw.process import places
 from fastgw.process.places import Place, kill_strangers
 
 
@@ -47,6 +48,37 @@ def test_signals_only_who_is_there():
     place.kill(signal.SIGTERM)
 
     assert os.waitstatus_to_exitcode(os.waitpid(place.pid, 0)[1]) == -signal.SIGTERM
+
+
+def test_a_counter_that_stands_still_is_a_worker_that_hangs(monkeypatch):
+    now = [100.0]
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    place = Place("worker 0", 0)
+
+    seen = []
+    for turns, later in ((5, 0), (5, 9), (6, 1), (6, 10), (6, 0.5), (7, 0)):
+        now[0] += later
+        seen.append(place.hangs(turns, 10.0))
+
+    assert seen == [False, False, False, False, True, False]
+
+
+def test_children_are_found_on_kernels_that_do_not_list_them(monkeypatch):
+    child = sleeper()
+    listed = places._children()
+    real_open = open
+
+    def without_list(path, *rest):
+        if str(path).endswith("/children"):
+            raise FileNotFoundError(path)
+        return real_open(path, *rest)
+
+    monkeypatch.setattr("builtins.open", without_list)
+
+    assert child in listed
+    assert sorted(places._children()) == sorted(listed)
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
 
 
 def test_strangers_are_killed_and_reaped_and_known_children_live():

@@ -8,6 +8,7 @@ import os
 import signal
 import time
 
+import orjson
 import pytest
 
 from fastgw.config.model import Config
@@ -119,6 +120,19 @@ def test_full_rings_of_the_last_instance_are_drained_before_the_sweep(shared, pa
     recorder.recover_all(shared, paths, LOG)
 
     assert shared.recover(LOG)
+
+
+def test_records_in_an_earlier_shm_dir_are_stored_first(shared, paths, tmp_path):
+    post_attempt(shared, 1)
+    (paths.data_dir / "instance.json").write_bytes(orjson.dumps(shared.describe()))
+    (tmp_path / "other").mkdir()
+    config = Config(file="", providers=(), shm_dir=str(tmp_path / "other"))
+    moved = Shared.open(config, paths.data_dir, 1)
+
+    recorder.recover_all(moved, Paths(paths.data_dir, moved.folder), LOG)
+
+    assert attempts(paths) == 1
+    assert not shared.folder.exists()
 
 
 def test_gives_up_where_rings_cannot_be_drained(shared, paths, monkeypatch):

@@ -7,6 +7,7 @@ the supervisor's ring holds is read as a recorder would.
 import dataclasses
 import os
 
+import orjson
 import pytest
 
 from fastgw.clock import now_ns
@@ -19,7 +20,7 @@ from fastgw.limit.limits import Holds, Limits
 from fastgw.limit.trial import Trial
 from fastgw.log import Log
 from fastgw.process import shared as module
-from fastgw.process.shared import Shared, open_ring, ring_path
+from fastgw.process.shared import Shared, open_ring, previous_folder, ring_path
 
 BUCKET = (7, 9)
 SPEC = {
@@ -176,11 +177,35 @@ def test_memory_of_a_deleted_instance_is_freed_but_not_while_it_runs(
 
     Shared.open(other, tmp_path / "other", 1)
     assert opened.folder.exists()
-    opened.sweep(0, LOG)
     opened.segment.claim(0, 1 << 22, 1, 1)  # a process that never was
     Shared.open(other, tmp_path / "other", 1)
 
     assert not opened.folder.exists()
+
+
+def test_memory_of_a_deleted_instance_is_kept_while_records_wait_in_it(opened, config, tmp_path):
+    leave_attempt(opened, 1, 33)
+    opened.sweep(1, LOG)
+    os.rmdir(tmp_path / "data")
+    (tmp_path / "other").mkdir()
+
+    Shared.open(config, tmp_path / "other", 1)
+
+    assert len(posted(opened)) == 2
+
+
+def test_the_earlier_place_is_known_but_never_that_of_a_copy(opened, config, tmp_path):
+    told = orjson.dumps(opened.describe())
+    (tmp_path / "data" / "instance.json").write_bytes(told)
+    assert previous_folder(tmp_path / "data", opened.folder) is None
+    assert previous_folder(tmp_path / "data", tmp_path / "new") == opened.folder  # another shm_dir
+
+    (tmp_path / "copy").mkdir()
+    (tmp_path / "copy" / "instance.json").write_bytes(told)
+    assert previous_folder(tmp_path / "copy", tmp_path / "new") is None
+
+    os.rename(tmp_path / "data", tmp_path / "moved")
+    assert previous_folder(tmp_path / "moved", tmp_path / "new") == opened.folder
 
 
 def test_no_room_is_one_clear_error(config, tmp_path, monkeypatch):

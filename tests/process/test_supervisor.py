@@ -86,7 +86,7 @@ def test_a_killed_worker_is_replaced_at_once_with_a_new_generation(start, tools)
     assert second["slot"] == first["slot"]
     assert second["pid"] != first["pid"]
     assert second["generation"] > first["generation"]
-    assert took_s < 1.0  # measured: about 20 ms; the promise of 100 ms is held by the bench
+    assert took_s < 1.0  # measured on an idle machine: 13 to 28 ms
     tools.wait_until(lambda: instance.state["workers"][0]["restarts"] == 1)
 
 
@@ -130,6 +130,17 @@ def test_workers_that_cannot_start_are_tried_again_later_and_later(start, tools)
 
     assert instance.wait_exit() == 0
     assert 3 <= births <= 6, instance.log  # at 0, 0, 0.1, 0.3, 0.7, 1.5 s
+
+
+def test_a_worker_whose_loop_hangs_is_replaced(start, tools):
+    instance = start(workers=1, hang_s=0.5).wait_ready()
+    stuck = instance.ask()
+    time.sleep(1.0)
+    assert instance.ask()["pid"] == stuck["pid"]  # idle is not hanging
+    os.kill(stuck["pid"], signal.SIGSTOP)
+
+    assert instance.ask()["pid"] != stuck["pid"]
+    assert "worker hangs: killed" in instance.log
 
 
 def test_zygote_and_recorder_are_replaced_and_workers_live_on(start, tools):
