@@ -61,7 +61,7 @@ from fastgw.native.hold cimport (
     fgw_hold_closed,
     fgw_hold_closing,
     fgw_hold_first_byte,
-    fgw_hold_open,
+    fgw_hold_opening,
     fgw_hold_sent,
 )
 from fastgw.native.http1 cimport FGW_FRAMING_CHUNKED, FGW_FRAMING_LENGTH, FGW_FRAMING_NONE
@@ -142,17 +142,22 @@ cdef class Attempts(Receiver):
         if x.body_length and x.ask.body_bytes:
             fgw_edits_plan(&x.edits, &x.ask, &want)
         x.attempt_wall_ns = self.now_ns + self.wall_offset_ns
-        opened = post_open(x, self.journal, key.name_hash if key is not None else 0, x.room)
+        x.hold.dims = x.dims
+        x.hold.provider_key = key.name_hash if key is not None else 0
+        x.hold.input_high = x.input_bound
+        x.hold.output_high = x.output_bound
+        x.hold.input_estimate = x.input_estimate
+        # The hold knows of the OPEN before it is posted: a death in between closes it all the same.
+        fgw_hold_opening(
+            x.hold, <uint8_t>x.attempt, x.attempt_wall_ns, self.journal.main._ring.head
+        )
+        opened = post_open(x, self.journal, x.hold.provider_key, x.room)
         if opened == JOURNAL_FULL:
+            fgw_hold_closed(x.hold)
             x.attempt -= 1
             return self._give_up(x, CODE_LEDGER_FULL)
         x.room = opened
         x.attempt_open = True
-        x.hold.dims = x.dims
-        x.hold.input_high = x.input_bound
-        x.hold.output_high = x.output_bound
-        x.hold.input_estimate = x.input_estimate
-        fgw_hold_open(x.hold, <uint8_t>x.attempt, x.attempt_wall_ns)
         fgw_count(self.counters, FGW_COUNT_ATTEMPTS, 1)
         while provider.idle and not x.fresh:
             connection = <Connection>provider.idle.pop()
@@ -523,6 +528,7 @@ cdef class Attempts(Receiver):
             self._begin(x)
         x.refused = True
         x.code = <uint16_t>code
+        memset(&close, 0, sizeof(close))
         x.client.will_refuse(x)
         answer = self.refusals.render(view_of(x, code))
         x.status = <uint16_t>self.refusals.status

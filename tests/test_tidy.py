@@ -18,6 +18,7 @@ PHASE_ROOMS = ("wire", "identity", "policy", "upstream", "limit", "stream", "usa
 # Ratchets: place -> why it is not yet so.
 _WHOLE = "so far only through whole gateways, tests/journey"
 UNTESTED: dict[str, str] = dict.fromkeys((
+    "fastgw/attempts.pyx",
     "fastgw/explain/view.pyx",
     "fastgw/ledger/entries.pyx",
     "fastgw/limit/verdict.pyx",
@@ -33,7 +34,7 @@ UNTESTED: dict[str, str] = dict.fromkeys((
     "fastgw/upstream/route.pyx",
     "fastgw/usage/account.pyx",
     "fastgw/wire/link.pyx",
-), _WHOLE)
+), _WHOLE) | {"fastgw/config/build.py": "through config.load, tests/config"}
 DEAD: dict[str, str] = {}
 NO_TEST_FOLDER: dict[str, str] = dict.fromkeys(("upstream", "stream"), _WHOLE)
 NO_BENCH: dict[str, str] = {}

@@ -6,6 +6,8 @@ from pathlib import Path
 
 from tools.imports import dotted, imports
 
+# These name files of the tree without testing them.
+HOUSE_TESTS = frozenset({"test_tidy.py", "test_layers.py", "test_build.py"})
 ENTRY_POINTS = frozenset({"fastgw.__main__", "fastgw"})
 
 
@@ -55,7 +57,8 @@ class Tree:
         others). csrc/fgw_x.c and its parts fgw_x_*.c have tests/csrc/test_x*, or a test that
         says `fgw_x`.
         """
-        tests = [path for path in self.texts if path.parts[0] == "tests"]
+        tests = [path for path in self.texts
+                 if path.parts[0] == "tests" and path.name not in HOUSE_TESTS]
         if module.parts[0] == "csrc":
             names = _prefixes(module.stem.removeprefix("fgw_"))
             folder, said = Path("tests/csrc"), r"\bfgw_(" + "|".join(names) + r")\b"

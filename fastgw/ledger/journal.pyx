@@ -5,7 +5,7 @@ from cpython.bytearray cimport PyByteArray_AS_STRING
 from libc.stddef cimport size_t
 from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free
-from libc.string cimport memcpy, memset
+from libc.string cimport memcpy
 
 from fastgw.ledger.ring cimport Ring
 from fastgw.native.clock cimport fgw_clock_wall_ns
@@ -13,7 +13,7 @@ from fastgw.native.hash cimport fgw_siphash64
 from fastgw.native.record cimport (
     FGW_LIMITS_MAX, FGW_NAME_BUCKET, FGW_NAME_KEY0, FGW_NAME_KEY1, FGW_NAME_REQUEST,
     FGW_RECORD_CLOSE, FGW_RECORD_OPEN, FGW_RECORD_REQUEST, FGW_RECORD_VERSION, FGW_RULES_MAX,
-    fgw_held, fgw_limit_trace, fgw_record, fgw_record_close, fgw_record_open,
+    fgw_limit_trace, fgw_record, fgw_record_close, fgw_record_open,
     fgw_record_request, fgw_request_id, fgw_rule_trace,
 )
 from fastgw.native.refusals cimport (
@@ -226,7 +226,6 @@ cdef class Journal:
         return JOURNAL_ROOM
 
     cdef int close(self, fgw_record_close *record, int opened) noexcept nogil:
-        cdef fgw_record *claim
         if opened == JOURNAL_ROOM:
             self.main.post_close(record)
             return JOURNAL_ROOM

@@ -16,7 +16,7 @@ from fastgw.native.record cimport (
 )
 from fastgw.native.ring cimport (
     FGW_RING_DROPPED_CLOSE, FGW_RING_DROPPED_NAME, FGW_RING_DROPPED_OPEN,
-    FGW_RING_DROPPED_REQUEST, FGW_RING_HEADER, FGW_RING_MAIN, FGW_RING_RECORD_MAX,
+    FGW_RING_DROPPED_REQUEST, FGW_RING_HEADER, FGW_RING_MAIN,
     FGW_RING_REFUSALS, FGW_RING_REFUSALS_MERGED, FGW_RING_REFUSALS_SEEN, FGW_RING_REFUSED_OPEN,
     FGW_RING_SIZE_MIN, FGW_RING_SUPERVISOR, fgw_record_check, fgw_ring_claim, fgw_ring_copy,
     fgw_ring_count, fgw_ring_counter, fgw_ring_facts, fgw_ring_format, fgw_ring_look,

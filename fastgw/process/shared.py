@@ -199,7 +199,7 @@ class Shared:
         head = self._head_of(slot)
 
         def close_attempt(lost: LostAttempt) -> None:
-            if 0 < lost.close_sequence < head:
+            if not lost.needs_close(head):
                 return  # the worker had just posted it itself
             self._post(lost.record())
 

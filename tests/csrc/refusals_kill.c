@@ -1,5 +1,5 @@
-/* Counts refusals and flushes them, again and again, until it is killed. After each count it stores,
- * in the page given, how many it counted; a successor first recovers. A full ring makes it wait. */
+/* Counts refusals and flushes them, again and again, until it is killed. Around each count it
+ * stores, in the page given, how many it began and ended; a successor first recovers. */
 #include <fcntl.h>
 #include <string.h>
 #include <sys/mman.h>

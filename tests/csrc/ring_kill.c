@@ -1,5 +1,5 @@
-/* A producer that posts until it is killed: NAME records of 64..304 bytes whose text is made of
- * their number, so that a torn, lost or doubled record shows. Continues where its predecessor was. */
+/* A producer that posts until it is killed: NAME records of 64 to 304 bytes whose text is made of
+ * their position, so that a torn, lost or doubled one shows. Goes on where its predecessor was. */
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
@@ -20,7 +20,8 @@ int main(int argc, char **argv)
         return 1;
     }
     memory = mmap(NULL, (size_t)there.st_size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-    if (memory == MAP_FAILED || fgw_ring_open_producer(&ring, memory, (size_t)there.st_size) != 0) {
+    if (memory == MAP_FAILED ||
+        fgw_ring_open_producer(&ring, memory, (size_t)there.st_size) != 0) {
         return 2;
     }
     for (;;) {

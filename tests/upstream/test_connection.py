@@ -72,17 +72,13 @@ def test_interim_answers_are_the_gateways_own_business(worker):
     assert answer.status == 200 and answer.body == BODY and "link" not in answer.fields
 
 
-@pytest.mark.parametrize("method, answer", [
-    ("HEAD", b"HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\n"),
-    ("GET", b"HTTP/1.1 204 No Content\r\n\r\n"), ("GET", b"HTTP/1.1 304 Not Modified\r\n\r\n"),
-    ("GET", response(b""))])
-def test_an_answer_without_a_body_is_over_with_its_head(worker, method, answer):
+@pytest.mark.parametrize("answer", [
+    b"HTTP/1.1 204 No Content\r\n\r\n", b"HTTP/1.1 304 Not Modified\r\n\r\n", response(b"")])
+def test_an_answer_without_a_body_is_over_with_its_head(worker, answer):
     one = worker()
     client = one.connect()
     for _ in range(2):
-        client.feed(request(path="/v1/models/x", method=method))
-        if not one.loop.opened:
-            pytest.skip(f"{method} is no route")
+        client.feed(request(path="/v1/models/x", method="GET"))
         one.upstream.feed(answer)
         assert client.taken().startswith(answer[:12])
     assert len(one.loop.opened) == 1
@@ -130,12 +126,11 @@ def test_a_cut_answer_is_never_ended_cleanly(worker, answer):
 
 
 @pytest.mark.parametrize("fault, code", [
-    (ConnectionRefusedError(), "FGW-901"), (OSError("unreachable"), "FGW-901"),
-    (ssl.SSLCertVerificationError("self-signed"), "FGW-902"),
-    (socket.gaierror(-2, "unknown"), "FGW-903")])
+    (ConnectionRefusedError, "FGW-901"), (OSError, "FGW-901"),
+    (ssl.SSLCertVerificationError, "FGW-902"), (socket.gaierror, "FGW-903")])
 def test_a_provider_that_cannot_be_reached_has_its_code(worker, fault, code):
     one = worker(providers=[provider("openai", retries={"max": 0})])
-    one.loop.fault = [fault]
+    one.loop.fault = [fault("as seen here")]
     _, answer = one.ask(request(chat()))
 
     assert (answer.status, answer.code) == (502, code)

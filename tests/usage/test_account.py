@@ -1,0 +1,125 @@
+"""Goal: an attempt costs what its provider said, or an interval that the provider's number lies in.
+
+Method: answers, whole and broken off, through a worker; the CLOSE record has the count.
+"""
+
+import orjson
+import pytest
+
+from fastgw.ledger.records import (
+    FATE_CUT_BY_CLIENT,
+    PROVENANCE_ESTIMATED,
+    PROVENANCE_NONE,
+    PROVENANCE_PROVIDER,
+    Close,
+    Tokens,
+)
+from tests.worker import chat, chunked, delta, event, provider, request, response, stream_head
+
+def closed(one, body: bytes, *reads: bytes, path: str = "/v1/chat/completions", leave=False):
+    client = one.connect()
+    client.feed(request(body, path=path))
+    if reads:
+        one.upstream.feed(*reads)
+    if leave:
+        client.end()
+    return one.one(Close)
+
+
+def test_openais_classes_are_made_disjoint(worker):
+    usage = {"prompt_tokens": 100, "completion_tokens": 50, "total_tokens": 150,
+             "prompt_tokens_details": {"cached_tokens": 64, "audio_tokens": 6},
+             "completion_tokens_details": {"reasoning_tokens": 20, "audio_tokens": 5}}
+    close = closed(worker(), chat(), response(orjson.dumps({"choices": [], "usage": usage})))
+
+    assert close.tokens == Tokens(input=30, cached_input=64, audio_input=6, output=25,
+                                  reasoning=20, audio_output=5)
+    assert (close.input_low, close.input_high, close.output_low, close.output_high) == (
+        100, 100, 50, 50)
+    assert close.provenance == PROVENANCE_PROVIDER
+
+
+def test_anthropics_classes_are_disjoint_already(worker):
+    usage = {"input_tokens": 5, "cache_creation_input_tokens": 7, "cache_read_input_tokens": 11,
+             "output_tokens": 13}
+    close = closed(worker(), chat(max_tokens=99), response(orjson.dumps(
+        {"type": "message", "content": [], "usage": usage})), path="/v1/messages")
+
+    assert close.tokens == Tokens(input=5, cache_write=7, cached_input=11, output=13)
+
+
+@pytest.mark.parametrize("status", [301, 400, 429, 500])
+def test_what_the_provider_refused_costs_nothing(worker, status):
+    one = worker(providers=[provider("openai", retries={"max": 0})])
+    close = closed(one, chat(), response(b"{}", status=status))
+
+    assert close.tokens == Tokens() and close.provenance == PROVENANCE_NONE
+    assert (close.input_high, close.output_high) == (0, 0)
+
+
+def test_what_generates_nothing_costs_nothing(worker):
+    one = worker()
+    client = one.connect()
+    client.feed(request(path="/v1/models", method="GET"))
+    one.upstream.feed(response(b'{"data":[]}'))
+
+    assert one.one(Close).provenance == PROVENANCE_NONE
+
+
+def test_a_stream_that_the_client_left_is_an_interval(worker):
+    close = closed(worker(), chat(stream=True, max_tokens=40), stream_head(),
+                   chunked(*[delta("words of text ") for _ in range(3)]), leave=True)
+
+    assert close.fate == FATE_CUT_BY_CLIENT
+    assert close.provenance == close.output_provenance == PROVENANCE_ESTIMATED
+    assert (close.output_low, close.output_high) == (3, 40)
+    assert 3 <= close.tokens.output <= 40
+    assert 0 == close.input_low < close.tokens.input < close.input_high
+
+
+def test_more_events_than_the_limit_allows_still_count(worker):
+    close = closed(worker(), chat(stream=True, max_tokens=2), stream_head(),
+                   chunked(*[delta("w") for _ in range(5)]), leave=True)
+
+    assert close.output_low == close.output_high == close.tokens.output == 5
+
+
+def test_a_client_that_left_before_the_answer_may_owe_everything(worker):
+    close = closed(worker(), chat(max_tokens=40), leave=True)
+
+    assert (close.output_low, close.output_high, close.tokens.output) == (0, 40, 0)
+    assert close.input_low == 0 < close.tokens.input <= close.input_high
+
+
+def test_anthropics_first_word_on_input_stands_where_the_stream_broke(worker):
+    start = {"type": "message_start", "message": {"model": "m", "usage": {
+        "input_tokens": 21, "cache_read_input_tokens": 4, "output_tokens": 1}}}
+    close = closed(worker(), chat(stream=True, max_tokens=40), stream_head(),
+                   chunked(b"event: message_start\n" + event(start)), leave=True,
+                   path="/v1/messages")
+
+    assert close.input_provenance == PROVENANCE_PROVIDER
+    assert (close.tokens.input, close.tokens.cached_input) == (21, 4)
+    assert close.input_low == 25 <= close.input_high
+    assert close.output_high == 40 and close.output_provenance == PROVENANCE_ESTIMATED
+
+
+def test_a_provider_that_reports_no_usage_is_estimated_from_the_text(worker):
+    text = {"choices": [{"message": {"content": "word " * 80}}]}
+    close = closed(worker(), chat(max_tokens=500), response(orjson.dumps(text)))
+
+    assert close.provenance == PROVENANCE_ESTIMATED
+    assert 80 <= close.tokens.output <= 130
+    assert close.output_low <= close.tokens.output <= close.output_high == 500
+
+
+def test_a_retried_attempt_and_its_successor_are_counted_apart(worker):
+    one = worker()
+    client = one.connect()
+    one.loop.fault = [ConnectionRefusedError()]
+    client.feed(request(chat()))
+    one.upstream.feed(response())
+
+    first, second = [record for record in one.records() if isinstance(record, Close)]
+    assert (first.final, first.tokens, first.output_high) == (0, Tokens(), 0)
+    assert (second.final, second.tokens.output) == (1, 19)
