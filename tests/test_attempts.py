@@ -1,4 +1,4 @@
-"""Goal: an admitted request is tried as its provider's settings say, and ends once, whatever fails.
+"""Goal: an admitted request is tried as its provider's settings say, and ends once in any case.
 
 Method: providers that refuse, fail, fall silent or vanish, played to a worker; time-outs are short
 and waited for, never raced.

@@ -4,6 +4,7 @@ Method: one worker reuses its exchange after a request with everything in it; an
 """
 
 from fastgw.exchange import Phase
+
 from fastgw.explain.catalogue import entries
 from fastgw.ledger.records import Request
 from tests.worker import chat, policy, request, response

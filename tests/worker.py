@@ -13,13 +13,13 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import orjson
+from fastgw.journey import Journey
+from fastgw.listener.downstream import Downstream
 
 from fastgw.config import examine_text
-from fastgw.journey import Journey
 from fastgw.ledger.journal import Journal
 from fastgw.ledger.records import Close, Name, Open, Record, Refused, Request, split, unpack_record
 from fastgw.ledger.ring import REFUSALS, Ring
-from fastgw.listener.downstream import Downstream
 from fastgw.listener.listener import Listener
 from fastgw.log import Log
 from fastgw.process.plan import Plan
