@@ -142,7 +142,8 @@ cdef class Link:
                     break
             if sent < 0:
                 if errno != EAGAIN:
-                    # The peer is gone. uvloop learns it from its own read; here nothing more goes out.
+                    # The peer is gone. uvloop learns it from its own read; here nothing more
+                    # goes out.
                     self.abort()
                     return SENT_CLOSED
                 sent = 0
