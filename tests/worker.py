@@ -1,4 +1,4 @@
-"""One worker in this process: a real Journey between transports that are ours, no loop, no network.
+"""One worker in this process: a real Journey, transports of ours, neither loop nor network.
 
 Everything between a client's bytes and a provider's is real: plan, segment, rings, policy, limits.
 Bytes are handed over as uvloop does; what the gateway sends is kept by the transport. Nothing
@@ -7,18 +7,19 @@ happens by itself: each `feed` runs until all is quiet, so a test decides every 
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import orjson
+from fastgw.journey import Journey
+from fastgw.listener.downstream import Downstream
 
 from fastgw.config import examine_text
-from fastgw.journey import Journey
 from fastgw.ledger.journal import Journal
 from fastgw.ledger.records import Close, Name, Open, Record, Refused, Request, split, unpack_record
 from fastgw.ledger.ring import REFUSALS, Ring
-from fastgw.listener.downstream import Downstream
 from fastgw.listener.listener import Listener
 from fastgw.log import Log
 from fastgw.process.plan import Plan
@@ -84,12 +85,11 @@ class Task:
         self.cancelled = True
 
     def step(self) -> None:
-        if self.cancelled:
-            self.coroutine.close()
-            return
         try:
+            if self.cancelled:
+                self.coroutine.throw(asyncio.CancelledError())
             self.coroutine.send(None)
-        except StopIteration:
+        except (StopIteration, asyncio.CancelledError):
             return
         raise AssertionError("the gateway waits for something other than a connection")
 
@@ -124,8 +124,8 @@ class Loop:
 class End:
     """The far end of one connection of the gateway."""
 
-    def __init__(self, loop: Loop, link: Any) -> None:
-        self.loop, self.link, self.transport = loop, link, Transport(loop.soon)
+    def __init__(self, loop: Loop, link: Any, kind: type[Transport] = Transport) -> None:
+        self.loop, self.link, self.transport = loop, link, kind(loop.soon)
         self.transport.link = link
         link.connection_made(self.transport)
 
@@ -183,13 +183,18 @@ class Worker:
         self.names: dict[int, str] = {}
         self.segment = Segment.create(folder / "segment", workers=1)
         self.plan = Plan(made)
-        self.journey = Journey(
-            self.plan, segment=self.segment, slot=0, loop=self.loop, log=Log(level="error"),
-            journal=Journal(main, refusals, generation=1, worker=0))
+        self.journal = Journal(main, refusals, generation=1, worker=0)
+        self.journey = Journey(self.plan, segment=self.segment, slot=0, loop=self.loop,
+                               log=Log(level="error"), journal=self.journal)
         self.listener = Listener(self.journey, connections_max=100)
 
-    def connect(self) -> End:
-        return End(self.loop, Downstream(self.journey, self.listener))
+    def connect(self, kind: type[Transport] = Transport) -> End:
+        return End(self.loop, Downstream(self.journey, self.listener), kind)
+
+    def tick(self) -> None:
+        """What happens every 100 ms: time-outs."""
+        self.journey.tick()
+        self.loop.run()
 
     @property
     def upstream(self) -> End:

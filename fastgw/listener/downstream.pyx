@@ -1,7 +1,7 @@
 """A client's connection: cuts the bytes into requests and hands each, whole, to the journey.
 
-An idle connection holds no buffer. While an answer is pending the client is still read (else its FIN
-would go unseen), into a bounded buffer: pipelined requests wait there in order.
+An idle connection holds no buffer. While an answer is pending the client is still read (else its
+FIN would go unseen), into a bounded buffer: pipelined requests wait there in order.
 
           bytes ┌ head ─────┬ body ──────────┬ pipelined ──┐
                 0         body_at          taken          used

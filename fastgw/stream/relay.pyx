@@ -7,8 +7,8 @@ Three ways, cheapest first:
   events  where the gateway asked for a usage chunk that the client did not ask for, an unfinished
           event is held back until it is known not to be that one (law 8: bounded by HELD_MAX).
 
-Whatever passes is metered before it is sent, so no event reaches a client before its tokens stand in
-the hold's progress words (promise 6).
+Whatever passes is metered before it is sent, so no event reaches a client before its tokens stand
+in the hold's progress words (promise 6).
 """
 
 import zlib
@@ -122,7 +122,7 @@ cdef class Relay:
         )
 
     cdef int append(self, Exchange x, const uint8_t *bytes, size_t length) except -1:
-        """Put an event of the gateway's own behind what was sent; what was held back is dropped."""
+        """Put an event of the gateway's own behind what was sent; drop what was held back."""
         self.held_length = 0
         return self._emit(x, bytes, length)
 

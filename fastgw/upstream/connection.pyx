@@ -1,8 +1,8 @@
 """Phase UPSTREAM: one connection to a provider, from connect to the end of an answer.
 
 The answer's framing is decided here and nowhere else; the receiver gets the decoded body as slices
-of the read buffer, and beside them the raw bytes they came in, which a relay may pass on as they are
-when they parsed strictly.
+of the read buffer, and beside them the raw bytes they came in, which a relay may pass on as they
+are when they parsed strictly.
 """
 
 import asyncio
@@ -149,7 +149,8 @@ cdef class Connection(Link):
         cdef Exchange x = self.exchange
         self.activity_ns = self.receiver.look()
         if self.state == IDLE or self.state == FINISHED or x is None:
-            # Bytes that nobody asked for: a second answer, or garbage. Never into the next exchange.
+            # Bytes that nobody asked for: a second answer, or garbage. Never into the next
+            # exchange.
             self.keep = False
             if self.state == IDLE:
                 self._forget()

@@ -1,8 +1,8 @@
 """Phase ROUTE: which providers may serve this request, in which order.
 
-Candidates share requests by weight (smooth weighted round robin, so that 9:1 is nine and one in any
-ten, not on average); the fallbacks follow in the order written. A candidate that speaks another
-dialect than the request is passed over.
+Candidates share requests by weight (smooth weighted round robin, so that 9:1 is nine and one in
+any ten, not on average); the fallbacks follow in the order written. A candidate that speaks
+another dialect than the request is passed over.
 """
 
 cimport cython
@@ -71,8 +71,8 @@ cdef class Route:
 cdef class Routes:
     """All routes of a policy version.
 
-    ``models`` maps a model's name to its Route. Unless ``strict``, a model that stands nowhere goes
-    under its own name to the first provider of the request's dialect.
+    ``models`` maps a model's name to its Route. Unless ``strict``, a model that stands nowhere
+    goes under its own name to the first provider of the request's dialect.
     """
 
     def __cinit__(self, list providers, dict models, bint strict=False):

@@ -8,8 +8,8 @@ import time
 
 import orjson
 import pytest
-
 from fastgw.identity.keys import KeyTable, Principal
+
 from tests.worker import KEY, chat, request, response
 
 

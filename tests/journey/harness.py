@@ -185,13 +185,13 @@ class Gateway:
 
 def read_answer(sock: socket.socket) -> tuple[int, dict[str, str], bytes]:
     """One answer with content-length or chunks, off a raw socket."""
-    data = b""
-    while b"\r\n\r\n" not in data:
+    raw = b""
+    while b"\r\n\r\n" not in raw:
         got = sock.recv(65536)
         if not got:
-            raise ConnectionError(f"closed inside the head: {data!r}")
-        data += got
-    head, _, body = data.partition(b"\r\n\r\n")
+            raise ConnectionError(f"closed inside the head: {raw!r}")
+        raw += got
+    head, _, body = raw.partition(b"\r\n\r\n")
     lines = head.decode("latin-1").split("\r\n")
     status = int(re.match(r"HTTP/1\.[01] (\d{3})", lines[0])[1])
     fields = {}
@@ -214,7 +214,8 @@ def read_answer(sock: socket.socket) -> tuple[int, dict[str, str], bytes]:
 
 
 def chat(model: str = "gpt-4o", **more: Any) -> bytes:
-    return orjson.dumps({"model": model, "messages": [{"role": "user", "content": "hello"}], **more})
+    messages = [{"role": "user", "content": "hello"}]
+    return orjson.dumps({"model": model, "messages": messages, **more})
 
 
 def post(path: str, body: bytes, *fields: str, key: str = KEY) -> bytes:

@@ -95,10 +95,10 @@ class Upstream:
         self.server.close()
 
 
-def trickle(sock: socket.socket, data: bytes, step: int = 1) -> None:
+def trickle(sock: socket.socket, raw: bytes, step: int = 1) -> None:
     """Send in pieces that arrive as pieces."""
-    for at in range(0, len(data), step):
-        sock.sendall(data[at : at + step])
+    for at in range(0, len(raw), step):
+        sock.sendall(raw[at : at + step])
         time.sleep(0.0003)
 
 

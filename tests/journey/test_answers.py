@@ -1,9 +1,9 @@
 """Answers of a provider that breaks the protocol, or bends it as far as it goes.
 
 Method: a raw upstream sends the bytes of ../shared/vectors/responses.jsonl (and cases of our own),
-whole and byte by byte; h11 reads what the client gets. What is refused ends as a 502 or as an abort,
-what is cut is never a clean end, what is valid arrives once; no connection with a byte too many on it
-carries another exchange.
+whole and byte by byte; h11 reads what the client gets. What is refused ends as a 502 or as an
+abort, what is cut is never a clean end, what is valid arrives once; no connection with a byte too
+many on it carries another exchange.
 """
 
 import base64
@@ -205,12 +205,12 @@ def test_frames_for_a_client_of_http_1_0(stage, gateway, raw, body, keep):
     text = post("/v1/chat/completions", chat(), *(["connection: keep-alive"] if keep else []))
     with gateway.connect() as sock:
         sock.sendall(text.replace(b"HTTP/1.1", b"HTTP/1.0"))
-        data = b""
+        raw = b""
         while got := sock.recv(65536):
-            data += got
-            if keep and b"connection: keep-alive" in data and data.endswith(b"\r\n\r\n" + body):
+            raw += got
+            if keep and b"connection: keep-alive" in raw and raw.endswith(b"\r\n\r\n" + body):
                 break
-        head, _, rest = data.partition(b"\r\n\r\n")
+        head, _, rest = raw.partition(b"\r\n\r\n")
         assert rest == body and b"transfer-encoding" not in head.lower()
         if b"connection: keep-alive" in head:
             assert keep

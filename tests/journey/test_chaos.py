@@ -1,9 +1,9 @@
 """Chaos: workers killed with -9 under load, clients leaving at random; the books decide.
 
 Method: tools/chaos.py drives the gateway while a random worker is killed every 300 ms, 50 times.
-Then the ledger is laid beside the mock's books, call by call (the gateway names each attempt to the
-provider): one CLOSE for every call billed, equal to the token where the provider's number was read,
-else an interval with the books inside; nothing is held 1 s after the load has ended.
+Then the ledger is laid beside the mock's books, call by call (the gateway names each attempt to
+the provider): one CLOSE for every call billed, equal to the token where the provider's number was
+read, else an interval with the books inside; nothing is held 1 s after the load has ended.
 """
 
 import os

@@ -1,8 +1,8 @@
 """Time-outs, retries and fallbacks: who is asked next, what the client sees, what the books say.
 
-Method: raw upstreams that refuse, stall or answer with errors; a listening socket with a full queue
-stands for a provider that cannot be reached. Each attempt must have one CLOSE with the right fate, and
-after the first byte to the client nothing is asked twice.
+Method: raw upstreams that refuse, stall or answer with errors; a listening socket with a full
+queue stands for a provider that cannot be reached. Each attempt must have one CLOSE with the right
+fate, and after the first byte to the client nothing is asked twice.
 """
 
 import contextlib
@@ -48,7 +48,7 @@ def unreachable():
 
 
 class House:
-    """Providers a, b, c on raw upstreams, `dead` where nobody listens, `hung` where nobody accepts."""
+    """Providers a, b, c on raw upstreams, `dead`: nobody listens, `hung`: nobody accepts."""
 
     def __init__(self, hung):
         self.plays = {}
@@ -264,5 +264,5 @@ def test_survives_connects_that_failed_and_closes_every_attempt_once(house):
     time.sleep(0.2)
     closed, opened = records(house.gateway)
     assert set(closed) == opened and len(opened) > 150
-    assert house.gateway.log().count('"ready"') == 1 and "exchange failed" not in house.gateway.log()
-    assert KEY not in house.gateway.log()
+    log = house.gateway.log()
+    assert log.count('"ready"') == 1 and "exchange failed" not in log and KEY not in log

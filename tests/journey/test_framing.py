@@ -1,8 +1,8 @@
 """Framing through the whole gateway: nothing ambiguous is answered and kept, or forwarded.
 
-Method: raw sockets send what others' parsers were broken with (../shared/vectors/requests.jsonl, and a
-few of our own where that is absent), cut at chosen places; a recording upstream shows every byte
-that left. Invariants I1 to I3 of THREATS.md section 2.
+Method: raw sockets send what others' parsers were broken with (../shared/vectors/requests.jsonl,
+and a few of our own where that is absent), cut at chosen places; a recording upstream shows every
+byte that left. Invariants I1 to I3 of THREATS.md section 2.
 """
 
 import base64
@@ -17,7 +17,8 @@ from tests.journey.harness import KEY, VECTORS, Gateway, configuration, post, re
 OWN = [
     ("te and cl", b"POST /v1/chat/completions HTTP/1.1\r\nHost: a\r\nContent-Length: 6\r\n"
                   b"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\nX"),
-    ("two lengths", b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab"),
+    ("two lengths", b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n"
+                    b"ab"),
     ("space before colon", b"GET / HTTP/1.1\r\nHost : a\r\n\r\n"),
     ("bare LF", b"GET / HTTP/1.1\nHost: a\n\n"),
     ("no host", b"GET / HTTP/1.1\r\n\r\n"),
@@ -92,7 +93,8 @@ class Recorder:
                     event = reader.next_event()
                     if isinstance(event, h11.EndOfMessage):
                         sock.sendall(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}")
-                        reader.send(h11.Response(status_code=200, headers=[("content-length", "0")]))
+                        reader.send(h11.Response(
+                            status_code=200, headers=[("content-length", "0")]))
                         reader.send(h11.EndOfMessage())
                         reader.start_next_cycle()
                     elif event in (h11.NEED_DATA, h11.PAUSED) or isinstance(
@@ -186,8 +188,9 @@ def test_answers_before_the_body_is_read_when_the_key_is_unknown(gateway):
     """Law 9: a plain close would lose the answer."""
     for _ in range(20):
         with gateway.connect() as sock:
-            sock.sendall(b"POST /v1/chat/completions HTTP/1.1\r\nhost: g\r\ncontent-length: 900000\r\n"
-                         b"authorization: Bearer nobody\r\n\r\n" + b"x" * 200_000)
+            sock.sendall(b"POST /v1/chat/completions HTTP/1.1\r\nhost: g\r\n"
+                         b"content-length: 900000\r\nauthorization: Bearer nobody\r\n\r\n"
+                         + b"x" * 200_000)
             status, _, _ = read_answer(sock)
             assert status == 401
 

@@ -1,7 +1,7 @@
-"""Clients that leave, at each phase: cancelled at the provider, settled, booked once, nothing mixed up.
+"""Clients that leave, at each phase: cancelled at the provider, settled, booked once, never mixed.
 
-Method: raw clients close (FIN or RST) at chosen instants; a raw upstream or the mock tells what it saw
-of it. A token bucket that refills once in 24 h shows what is still held.
+Method: raw clients close (FIN or RST) at chosen instants; a raw upstream or the mock tells what it
+saw of it. A token bucket that refills once in 24 h shows what is still held.
 """
 
 import random
@@ -81,7 +81,8 @@ def test_forgets_a_client_that_leaves_inside_its_request(stage, gateway, part, h
     body = chat()
     whole = post("/v1/chat/completions", body)
     if part == "chunk":
-        whole = whole.replace(f"content-length: {len(body)}".encode(), b"transfer-encoding: chunked")
+        length = f"content-length: {len(body)}".encode()
+        whole = whole.replace(length, b"transfer-encoding: chunked")
         text = whole[: -len(body)] + b"ff\r\n" + body
     else:
         text = whole[: {"line": 9, "head": 60, "body": len(whole) - 5}[part]]
@@ -140,13 +141,14 @@ def test_is_settled_when_the_client_leaves_while_the_gateway_connects():
 @pytest.mark.parametrize("last", [b"", b"0\r\n\r\n"])
 def test_counts_as_delivered_when_the_client_leaves_behind_the_last_event(stage, gateway, last):
     """The SDKs close as soon as they have read [DONE]."""
-    usage = b'data: {"choices":[],"usage":{"prompt_tokens":3,"completion_tokens":2,"total_tokens":5}}\n\n'
+    usage = (b'data: {"choices":[],"usage":{"prompt_tokens":3,"completion_tokens":2,'
+             b'"total_tokens":5}}\n\n')
     stage.watch(event_stream(CHUNK, CHUNK, usage + b"data: [DONE]\n\n", end=False) + last)
     sock = gateway.connect()
     sock.sendall(post("/v1/chat/completions", chat(stream=True)))
-    data = b""
-    while b"[DONE]" not in data:
-        data += sock.recv(4096)
+    raw = b""
+    while b"[DONE]" not in raw:
+        raw += sock.recv(4096)
     sock.close()
     [attempt] = attempts_of(gateway, stage.upstream.calls[0])
     assert attempt["fate"] == "delivered" and attempt["usage"]["provenance"] == "provider"
@@ -246,10 +248,10 @@ def test_answers_behind_a_fin_where_half_close_is_allowed(stage):
         with gateway.connect() as sock:
             sock.sendall(post("/v1/chat/completions", chat()) * 3)
             sock.shutdown(socket.SHUT_WR)
-            data = b""
+            raw = b""
             while got := sock.recv(65536):
-                data += got
-        assert data.count(b"HTTP/1.1 200 OK") == 3
+                raw += got
+        assert raw.count(b"HTTP/1.1 200 OK") == 3
         assert ask(gateway).status == 200
         settled(gateway)
     finally:

@@ -1,4 +1,4 @@
-"""Limits through the whole gateway: exact across workers, explained, and without cost when refused.
+"""Limits through the whole gateway: exact across workers, explained, free of cost when refused.
 
 Method: several client processes keep raw connections open and fire together from a starting gate;
 the bucket refills once in 24 h, so time gives nothing back while a test runs.

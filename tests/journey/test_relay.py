@@ -36,8 +36,9 @@ def event(text, **more):
 FINISH = b'data: {"id":"a","choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}\n\n'
 DONE = b"data: [DONE]\n\n"
 # What only looks like usage, or like the end.
-ODD = (event('\\"usage\\":{\\"prompt_tokens\\":9}') + b": a comment\n\n" + b"event: ping\ndata: {}\n\n"
-       + event("data: [DONE]") + event("\\u2028\\ud83d\\ude00é€", usage="null"))
+ODD = (event('\\"usage\\":{\\"prompt_tokens\\":9}') + b": a comment\n\n"
+       + b"event: ping\ndata: {}\n\n" + event("data: [DONE]")
+       + event("\\u2028\\ud83d\\ude00é€", usage="null"))
 VISIBLE = event("a") + ODD + b"".join(event(f"w{i} ") for i in range(30)) + FINISH
 WHOLE = VISIBLE + HIDDEN + DONE
 SEEN = VISIBLE + DONE
@@ -112,7 +113,8 @@ def test_gives_the_provider_s_bytes_without_the_hidden_chunk(stage, gateway, kin
 
 @pytest.mark.parametrize("asked", [False, True])
 def test_gives_the_same_whatever_byte_a_read_ends_at(stage, gateway, asked):
-    body = event("a") + b": c\r\n\r\n" + event("b").replace(b"\n", b"\r\n") + FINISH + HIDDEN + DONE
+    body = (event("a") + b": c\r\n\r\n" + event("b").replace(b"\n", b"\r\n")
+            + FINISH + HIDDEN + DONE)
     expected = body if asked else body.replace(HIDDEN, b"")
     raw = STREAM_HEAD + b"transfer-encoding: chunked\r\n\r\n" + chunked(body[:200], body[200:])
     more = {"stream_options": {"include_usage": True}} if asked else {}
@@ -174,8 +176,8 @@ def test_meters_and_hides_in_what_the_provider_compressed_unasked(
 
 
 def test_meters_a_compressed_document_and_leaves_it_as_it_is(stage, gateway):
-    document = (b'{"id":"a","choices":[{"message":{"content":"' + b"word " * 5000 + b'"}}],"usage":'
-                + USAGE + b"}")
+    document = (b'{"id":"a","choices":[{"message":{"content":"' + b"word " * 5000
+                + b'"}}],"usage":' + USAGE + b"}")
     packed = gzip.compress(document)
     stage.write = send(answer(packed, "content-type: application/json", "content-encoding: gzip"))
     heard = ask(gateway)
@@ -183,9 +185,11 @@ def test_meters_a_compressed_document_and_leaves_it_as_it_is(stage, gateway):
     assert booked(stage, gateway) == TRUE
 
 
-@pytest.mark.parametrize("coding,body", [("gzip", b"\x1f\x8b\x08garbage" * 9), ("br", b"\x1b\x03abc")])
+@pytest.mark.parametrize("coding,body", [
+    ("gzip", b"\x1f\x8b\x08garbage" * 9), ("br", b"\x1b\x03abc")])
 def test_counts_an_interval_when_a_coding_cannot_be_read(stage, gateway, coding, body):
-    stage.write = send(answer(body, "content-type: application/json", f"content-encoding: {coding}"))
+    coded = f"content-encoding: {coding}"
+    stage.write = send(answer(body, "content-type: application/json", coded))
     heard = ask(gateway, max_tokens=50)
     assert heard.whole and heard.body == body
     attempt = attempts_of(gateway, stage.upstream.calls[-1])[-1]
@@ -196,7 +200,7 @@ def test_counts_an_interval_when_a_coding_cannot_be_read(stage, gateway, coding,
 
 @pytest.mark.parametrize("cut", ["inside", "end"])
 def test_ends_with_a_cut_when_a_compressed_stream_breaks_off(stage, gateway, cut):
-    """The HTTP around it is whole; what the client reads (inflated, for the hidden chunk) is not."""
+    """The HTTP around it is whole; what the client reads (inflated: a chunk is hidden) is not."""
     packed = gzip.compress(WHOLE)
     packed = packed[:-200] if cut == "inside" else packed[:-9]
     raw = (STREAM_HEAD + b"content-encoding: gzip\r\ntransfer-encoding: chunked\r\n\r\n"
@@ -207,8 +211,9 @@ def test_ends_with_a_cut_when_a_compressed_stream_breaks_off(stage, gateway, cut
 
 @pytest.mark.parametrize("bad", [
     b"data: {broken\n\n", b"data: [1,2\n\n", b"data: \xff\xfe\x00\n\n", b"no field at all\n\n",
-    b"\xef\xbb\xbfdata: {}\n\n", b"data: {\"usage\":\"none\"}\n\n", b"data: {\"usage\":{\"a\":[]}}\n\n",
-    b"data: " + b"[" * 5000 + b"\n\n", b"data:{}\ndata:{}\ndata\n\n", b"\n\n\n\n\n",
+    b"\xef\xbb\xbfdata: {}\n\n", b"data: {\"usage\":\"none\"}\n\n",
+    b"data: {\"usage\":{\"a\":[]}}\n\n", b"data: " + b"[" * 5000 + b"\n\n",
+    b"data:{}\ndata:{}\ndata\n\n", b"\n\n\n\n\n",
 ])
 def test_passes_malformed_events_on_and_stays_in_step(stage, gateway, bad):
     body = event("a") + bad + event("b") + FINISH + HIDDEN + DONE

@@ -58,7 +58,8 @@ def test_a_refused_request_says_what_refused_it(worker):
     assert isinstance(refused, Request)
     assert (refused.status, refused.code) == (429, 801)
     (limit,) = refused.limits
-    assert limit.wait_ns > 3500 * 10**9 and one.names[refused.rule] == "pace"
+    assert limit.wait_ns > 3500 * 10**9 and one.names[limit.rule] == "pace"
+    assert one.names[refused.rule] == "steady"
     assert one.names[refused.dims.account].startswith('{"id":"alice"')
 
 

@@ -1,5 +1,5 @@
-"""Goal: an answer's head is the provider's, without what is hop-by-hop or only seems ours, and with
-what the gateway has to say.
+"""Goal: an answer's head is the provider's, less what is hop-by-hop or only seems ours, and what
+the gateway has to say is in it.
 
 Method: answers through a worker; the head that the client reads is taken apart.
 """

@@ -1,4 +1,4 @@
-"""Goal: what one read brought leaves in one piece: as it came where it was plain, else framed anew.
+"""Goal: what one read brought leaves in one piece: as it came if it was plain, else framed anew.
 
 Method: chunked streams through a worker, for a client that gets all of it; the very bytes of the
 framing are compared.

@@ -1,6 +1,6 @@
 """Goal: what kind of body an answer has is read from its head as people write it.
 
-Method: a worker hides the usage event of what it takes for a stream, and meters what it can inflate.
+Method: a worker hides the usage event of what it takes for a stream, and meters what it inflates.
 """
 
 import gzip

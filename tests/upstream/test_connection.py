@@ -1,6 +1,6 @@
 """Goal: an answer is read the same however it is cut, and ends only where its framing ends it.
 
-Method: answers handed to a worker cut at every place; broken ones, each with the code it must have.
+Method: answers handed to a worker cut at every place; broken ones, each with its own code.
 """
 
 import socket

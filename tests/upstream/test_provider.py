@@ -1,4 +1,4 @@
-"""Goal: a request goes where the operator's base_url says, with the operator's keys in their shares.
+"""Goal: a request goes where the operator's base_url says, with the operator's keys in turn.
 
 Method: whole requests through a worker; the first bytes that reach the provider tell.
 """
@@ -6,8 +6,8 @@ Method: whole requests through a worker; the first bytes that reach the provider
 from collections import Counter
 
 import pytest
-
 from fastgw.upstream.provider import DIALECTS, ProviderKey
+
 from tests.worker import chat, provider, request, response
 
 

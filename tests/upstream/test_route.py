@@ -7,8 +7,8 @@ from collections import Counter
 
 import orjson
 import pytest
-
 from fastgw.upstream.route import Candidate, Route
+
 from tests.worker import chat, provider, request, response
 
 PROVIDERS = [provider("one"), provider("two"), provider("three"),

@@ -1,4 +1,4 @@
-"""Goal: an attempt costs what its provider said, or an interval that the provider's number lies in.
+"""Goal: an attempt costs what its provider said, or an interval that the true number lies in.
 
 Method: answers, whole and broken off, through a worker; the CLOSE record has the count.
 """
@@ -15,6 +15,7 @@ from fastgw.ledger.records import (
     Tokens,
 )
 from tests.worker import chat, chunked, delta, event, provider, request, response, stream_head
+
 
 def closed(one, body: bytes, *reads: bytes, path: str = "/v1/chat/completions", leave=False):
     client = one.connect()

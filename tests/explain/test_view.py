@@ -1,0 +1,58 @@
+"""Goal: what a refusal says is what happened to that very exchange.
+
+Method: exchanges refused in one phase after another through a worker; the answers are compared.
+"""
+
+import orjson
+
+from tests.worker import chat, policy, provider, request, response
+
+DENY = {"name": "no one", "expressions": ["ai.model == 'gpt-4o'"], "actions": [
+    {"type": "deny", "config": {"status_code": 451, "message": "not this model"}}]}
+PACE = {"actions": [{"type": "rate-limit", "config": {
+    "name": "pace", "unit": "requests", "capacity": 2, "per": "1h",
+    "bucket_key": ["key.id", "ai.model"]}}]}
+
+
+def test_a_rules_own_status_message_and_name(worker):
+    _, answer = worker(policy=policy(DENY)).ask(request(chat()))
+
+    assert (answer.status, answer.fields["x-fastgw-rule"]) == (451, "no one")
+    error = orjson.loads(answer.body)["error"]
+    assert "not this model" in error["message"] and error["fastgw"]["rule"] == "no one"
+    assert error["fastgw"]["request_id"] == answer.fields["x-fastgw-request-id"]
+
+
+def test_the_limit_that_was_hit_with_its_key_and_its_numbers(worker):
+    one = worker(policy=policy(PACE))
+    for _ in range(2):
+        one.ask(request(chat()), response())
+    _, answer = one.ask(request(chat()))
+
+    assert answer.fields["ratelimit-policy"] == '"pace";q=2;w=3600'
+    assert answer.fields["ratelimit"].startswith('"pace";r=0;t=1')
+    message = orjson.loads(answer.body)["error"]["message"]
+    assert "alice, gpt-4o" in message and "2 used" in message and "of 2 requests" in message
+
+
+def test_attempts_that_were_made_are_told(worker):
+    one = worker(providers=[provider("openai", retries={"max": 1})])
+    one.loop.fault = [ConnectionRefusedError(), ConnectionRefusedError()]
+    _, answer = one.ask(request(chat()))
+
+    assert (answer.code, answer.fields["x-fastgw-attempts"]) == ("FGW-901", "2")
+
+
+def test_nothing_of_the_exchange_before_is_told(worker):
+    one = worker(policy=policy(DENY))
+    one.ask(request(chat()))
+    _, answer = one.ask(request(chat(), key=""))
+
+    assert (answer.status, answer.code) == (401, "FGW-301")
+    assert "x-fastgw-rule" not in answer.fields and b"not this model" not in answer.body
+
+
+def test_a_parameter_at_fault_is_named(worker):
+    _, answer = worker().ask(request(b'{"messages":[]}'))
+
+    assert orjson.loads(answer.body)["error"]["param"] == "model"

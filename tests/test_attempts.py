@@ -1,0 +1,135 @@
+"""Goal: an admitted request is tried as its provider's settings say, and ends once in any case.
+
+Method: providers that refuse, fail, fall silent or vanish, played to a worker; time-outs are short
+and waited for, never raced.
+"""
+
+import time
+
+import pytest
+
+from fastgw.ledger.records import (
+    FATE_CUT_BY_CLIENT,
+    FATE_DELIVERED,
+    FATE_FAILED_BEFORE_FIRST_BYTE,
+    FATE_FAILED_IN_STREAM,
+    FATE_RETRIED_AWAY,
+    Close,
+)
+from tests.worker import Loop, chat, provider, request, response
+
+TWO = [{"id": "gpt-4o", "candidates": [{"provider": "one", "model": "m"}],
+        "fallback": [{"provider": "two", "model": "m"}]}]
+BOTH = [provider("one"), provider("two")]
+
+
+def fates(one):
+    return [close.fate for close in one.records() if isinstance(close, Close)]
+
+
+def test_a_status_worth_a_retry_goes_to_the_next_candidate(worker):
+    one = worker(providers=BOTH, models=TWO)
+    client = one.connect()
+    client.feed(request(chat()))
+    one.upstream.feed(response(b"{}", status=503))
+    assert client.taken() == b"" and len(one.loop.opened) == 2
+    one.upstream.feed(response())
+
+    answer = client.answer()
+    assert (answer.fields["x-fastgw-provider"], answer.fields["x-fastgw-attempts"]) == ("two", "2")
+    assert fates(one) == [FATE_RETRIED_AWAY, FATE_DELIVERED]
+
+
+def test_the_last_candidates_refusal_is_the_clients_answer(worker):
+    one = worker(providers=BOTH, models=TWO)
+    client = one.connect()
+    client.feed(request(chat()))
+    one.upstream.feed(response(b"{}", status=503))
+    one.upstream.feed(response(b'{"busy":2}', status=503))
+
+    answer = client.answer()
+    assert (answer.status, answer.body, answer.code) == (503, b'{"busy":2}', "")
+
+
+def test_a_status_that_is_the_clients_fault_is_not_retried(worker):
+    one = worker(providers=BOTH, models=TWO)
+    _, answer = one.ask(request(chat()), response(b"{}", status=400))
+
+    assert answer.status == 400 and len(one.loop.opened) == 1
+
+
+def test_an_answer_that_was_begun_is_never_begun_again(worker):
+    one = worker(providers=BOTH, models=TWO)
+    client = one.connect()
+    client.feed(request(chat()))
+    one.upstream.feed(response()[:-5])
+    one.upstream.lose()
+
+    assert len(one.loop.opened) == 1 and client.transport.closed
+    assert fates(one) == [FATE_FAILED_IN_STREAM]
+
+
+def test_a_dead_idle_connection_costs_an_attempt_but_no_retry(worker):
+    one = worker(providers=[provider("openai", retries={"max": 0})])
+    client = one.connect()
+    client.feed(request(chat()))
+    one.upstream.feed(response())
+    client.answer()
+    client.feed(request(chat()))
+    assert len(one.loop.opened) == 1
+    one.upstream.lose()
+    one.upstream.feed(response())
+
+    assert client.answer().fields["x-fastgw-attempts"] == "2"
+
+
+@pytest.mark.parametrize("kind, code", [
+    ("connect", 904), ("first_byte", 905), ("idle", 906), ("total", 907)])
+def test_a_provider_that_falls_silent_has_its_code(worker, monkeypatch, kind, code):
+    one = worker(providers=[provider("openai", timeouts={kind: "50ms"}, retries={"max": 0})])
+    if kind == "connect":
+        monkeypatch.setattr(Loop, "run", lambda self: None)
+    client = one.connect()
+    client.feed(request(chat()))
+    if kind == "idle":
+        one.upstream.feed(response()[:-5])
+    for _ in range(20):
+        time.sleep(0.1)
+        one.tick()
+        if one.journey.active == 0:
+            break
+
+    monkeypatch.undo()
+    one.loop.run()
+    close = one.one(Close)
+    assert close.code == code
+    assert close.fate == (FATE_FAILED_IN_STREAM if kind == "idle"
+                          else FATE_FAILED_BEFORE_FIRST_BYTE)
+    if kind != "idle":
+        assert (client.answer().status, client.transport.closed) == (504, False)
+
+
+def test_a_client_that_leaves_while_we_connect_leaves_nothing_behind(worker, monkeypatch):
+    one = worker()
+    with monkeypatch.context() as still:
+        still.setattr(Loop, "run", lambda self: None)
+        client = one.connect()
+        client.feed(request(chat()))
+        client.lose()
+    one.loop.run()
+
+    assert one.loop.opened == [] and one.journey.active == 0
+    assert fates(one) == [FATE_CUT_BY_CLIENT] and one.segment.live_holds(0)[0] == 0
+
+
+def test_a_defect_of_ours_fails_one_exchange_and_not_the_worker(worker, monkeypatch):
+    one = worker()
+    with monkeypatch.context() as broken:
+        broken.setattr(Loop, "create_task", lambda self, coroutine: coroutine.close() or 1 / 0)
+        client = one.connect()
+        client.feed(request(chat()))
+    answer = client.answer()
+    assert (answer.status, answer.code, answer.fields["connection"]) == (500, "FGW-991", "close")
+    assert one.journey.active == 0 and one.segment.live_holds(0)[0] == 0
+
+    assert one.ask(request(chat()), response())[1].status == 200
