@@ -389,9 +389,9 @@ cdef class Downstream(Client):
         if self.state == READ_BODY:
             return self._refuse(CODE_BODY_TIMEOUT)
         if self.state == IN_JOURNEY and self.blocked:
-            waits = self.transport.get_write_buffer_size()
+            waits = self.untaken()
             if waits < self.stalled_at:
-                # Slow, but it reads: the deadline is between two of its reads.
+                # Slow, but it reads: what ends a client is a whole deadline without a byte taken.
                 self.stalled_at = waits
                 return self.journey.arm(self, now_ns + STALL_NS)
             if self.exchange is not None:

@@ -1,4 +1,4 @@
-# What one callback sends to one client, gathered for a single sendmsg.
+# What one callback sends to one client, gathered for a single writev.
 from libc.stdint cimport uint8_t, uint64_t
 
 from fastgw.wire.link cimport Link, iovec

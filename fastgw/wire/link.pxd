@@ -48,6 +48,7 @@ cdef class Link:
     cdef int close(self) except -1
     cdef int abort(self) except -1
     cdef int reset(self) except -1
+    cdef size_t untaken(self) except? 0
 
     # What the owner of the link implements.
     cdef int on_open(self) except -1

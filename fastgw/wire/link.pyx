@@ -1,14 +1,16 @@
 """A connection as a buffered protocol of uvloop that sends on its own socket.
 
-uvloop's ``transport.write`` costs about 2 us and an object a call; ``sendmsg`` on the descriptor
+uvloop's ``transport.write`` costs about 2 us and an object a call; ``writev`` on the descriptor
 costs the system call alone. A descriptor is used only where there is no TLS, only while the
 transport's own queue is empty (so that bytes cannot overtake each other), and is forgotten first
 thing in ``connection_lost``. With a high-water mark of 0, ``pause_writing`` and
 ``resume_writing`` are exactly the edges of that queue.
 """
 
+from fcntl import ioctl
 from socket import SO_LINGER, SOL_SOCKET
 from struct import pack
+from termios import TIOCOUTQ
 
 cimport cython
 from cpython.buffer cimport PyBuffer_FillInfo
@@ -18,18 +20,8 @@ from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy
 
 
-cdef extern from "<sys/socket.h>" nogil:
-    struct msghdr:
-        void *msg_name
-        unsigned int msg_namelen
-        iovec *msg_iov
-        size_t msg_iovlen
-        void *msg_control
-        size_t msg_controllen
-        int msg_flags
-    ssize_t sendmsg(int fd, const msghdr *message, int flags)
-    int MSG_NOSIGNAL
-    int MSG_DONTWAIT
+cdef extern from "<sys/uio.h>" nogil:
+    ssize_t writev(int fd, const iovec *pieces, int count)
 
 
 cdef bytes RESET = pack("ii", 1, 0)   # struct linger: on, for no time
@@ -129,7 +121,6 @@ cdef class Link:
     cdef int send(self, iovec *pieces, int count) except -1:
         """Send all pieces, in order. Returns a value of ``Sent``."""
         cdef:
-            msghdr message
             size_t total = 0
             size_t taken = 0
             ssize_t sent
@@ -143,15 +134,10 @@ cdef class Link:
         if total == 0:
             return SENT_QUEUED if self.blocked else SENT_ALL
         if self.fd >= 0 and not self.blocked:
-            message.msg_name = NULL
-            message.msg_namelen = 0
-            message.msg_iov = pieces
-            message.msg_iovlen = <size_t>count
-            message.msg_control = NULL
-            message.msg_controllen = 0
-            message.msg_flags = 0
             while True:
-                sent = sendmsg(self.fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT)
+                # Cheaper than sendmsg by some 100 ns; Python ignores SIGPIPE, uvloop's sockets
+                # never block.
+                sent = writev(self.fd, pieces, count)
                 if sent >= 0 or errno != EINTR:
                     break
             if sent < 0:
@@ -231,6 +217,19 @@ cdef class Link:
             if peer is not None:
                 peer.setsockopt(SOL_SOCKET, SO_LINGER, RESET)
         return self.abort()
+
+    cdef size_t untaken(self) except? 0:
+        """Bytes that the peer has not acknowledged yet, those in the kernel included: it wakes
+        us for room only when a third of its buffer is free, which a slow reader takes minutes for.
+        """
+        cdef size_t waits
+        if self.transport is None:
+            return 0
+        waits = self.transport.get_write_buffer_size()
+        peer = self.transport.get_extra_info("socket")
+        if peer is not None:
+            waits += <size_t>int.from_bytes(ioctl(peer.fileno(), TIOCOUTQ, bytes(4)), "little")
+        return waits
 
     cdef int on_open(self) except -1:
         return 0

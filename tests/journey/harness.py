@@ -95,10 +95,18 @@ def configuration(mock_port: int, **more: Any) -> dict[str, Any]:
     return config
 
 
+def _program(before: str) -> list[str]:
+    if not before:
+        return ["-m", "fastgw"]
+    return ["-c", f"{before}\nimport runpy\nrunpy.run_module('fastgw', run_name='__main__')"]
+
+
 class Gateway:
     """`fastgw serve` with its own data_dir; `log` has its stderr."""
 
-    def __init__(self, config: dict[str, Any], *, workers: int = 1, data_dir: Path | None = None):
+    def __init__(self, config: dict[str, Any], *, workers: int = 1, data_dir: Path | None = None,
+                 before: str = "", env: dict[str, str] | None = None):
+        """``before``: Python that runs in the supervisor before anything is forked."""
         self.folder = Path(tempfile.mkdtemp(prefix="fgw-"))
         self.data_dir = data_dir or self.folder / "data"
         self.port, self.admin = free_port(), free_port()
@@ -106,10 +114,11 @@ class Gateway:
         path.write_bytes(orjson.dumps(config))
         self.log_path = self.folder / "log"
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "fastgw", "serve", "-c", str(path),
+            [sys.executable, *_program(before), "serve", "-c", str(path),
              "--listen", f"127.0.0.1:{self.port}", "--admin", f"127.0.0.1:{self.admin}",
              "--workers", str(workers), "--data-dir", str(self.data_dir)],
-            env=ENV, stdout=subprocess.DEVNULL, stderr=self.log_path.open("wb"),
+            env={**ENV, **(env or {})}, stdout=subprocess.DEVNULL,
+            stderr=self.log_path.open("wb"),
         )
         try:
             wait_until(self._ready)

@@ -121,8 +121,15 @@ class Heard:
 
 
 def hear(sock: socket.socket, method: str = "GET", seconds: float = 10.0) -> Heard:
-    """Read one answer, however it ends; AssertionError if nothing ends it in time."""
-    heard = Heard()
+    """Read one answer, however it ends; TimeoutError if nothing ends it in time."""
+    heard, pieces = Heard(), []
+    _read_answer(sock, method, seconds, heard, pieces)
+    heard.body = b"".join(pieces)
+    return heard
+
+
+def _read_answer(sock: socket.socket, method: str, seconds: float, heard: Heard,
+                 pieces: list[bytes]) -> None:
     reader = h11.Connection(h11.CLIENT, max_incomplete_event_size=1 << 20)
     reader.send(h11.Request(method=method, target="/", headers=[("host", "g")]))
     reader.send(h11.EndOfMessage())
@@ -132,23 +139,23 @@ def hear(sock: socket.socket, method: str = "GET", seconds: float = 10.0) -> Hea
             event = reader.next_event()
         except h11.RemoteProtocolError as error:
             heard.error = f"{error}: {reader.trailing_data[0][-300:]!r}"
-            return heard
+            return
         if isinstance(event, h11.Response):
             heard.status = event.status_code
             heard.fields = {k.decode(): v.decode("latin-1") for k, v in event.headers}
         elif isinstance(event, h11.Data):
-            heard.body += event.data
+            pieces.append(bytes(event.data))
         elif isinstance(event, h11.EndOfMessage):
             heard.whole = True
-            return heard
+            return
         elif isinstance(event, h11.ConnectionClosed):
-            return heard
+            return
         elif event is h11.NEED_DATA:
             try:
                 got = sock.recv(1 << 18)
             except ConnectionResetError:
                 heard.closed = True
-                return heard
+                return
             if not got:
                 heard.closed = True
             reader.receive_data(got)
@@ -162,13 +169,14 @@ def ask(gateway: Gateway, *fields: str, body: bytes | None = None, **more: objec
 
 
 def in_front_of(port: int, *, timeouts: dict[str, str] | None = None,
-                retries: dict[str, object] | None = None, **more: object) -> Gateway:
+                retries: dict[str, object] | None = None, before: str = "",
+                **more: object) -> Gateway:
     """A gateway whose providers all live at ``port``."""
     config = configuration(port, **more)
     for provider in config["providers"]:
         provider["timeouts"] = timeouts or {}
         provider["retries"] = retries or {}
-    return Gateway(config)
+    return Gateway(config, before=before)
 
 
 def answer(body: bytes, *fields: str, status: str = "200 OK") -> bytes:
