@@ -52,6 +52,20 @@ def test_nothing_of_the_exchange_before_is_told(worker):
     assert "x-fastgw-rule" not in answer.fields and b"not this model" not in answer.body
 
 
+def test_nothing_of_the_limits_before_is_told(worker):
+    one = worker(policy=policy(PACE))
+    client = one.connect()
+    client.feed(request(chat()))
+    one.upstream.feed(response())
+    assert "ratelimit" in client.answer().fields
+    one.records()
+    client.feed(request(chat(), key=""))
+
+    assert "ratelimit" not in client.answer().fields
+    (refused,) = one.records()
+    assert refused.limits == [] and refused.code == 301
+
+
 def test_a_parameter_at_fault_is_named(worker):
     _, answer = worker().ask(request(b'{"messages":[]}'))
 

@@ -49,3 +49,13 @@ def test_nothing_is_left_of_the_request_before(worker):
     assert one.ask(request(BODY, "x-one: a", "x-one: b"))[1].code == "FGW-601"
     assert one.ask(request(BODY, "x-one: a"), response())[1].status == 200
     assert one.ask(request(BODY), response())[1].status == 200
+
+
+def test_nothing_is_left_of_the_key_before(worker):
+    keys = [{"id": name, "value": f"fgw-{name}", "tags": tags}
+            for name, tags in (("alice", {"tier": "free"}), ("bob", {}))]
+    one = worker(keys=keys, policy=denying("key.tags.tier == 'free'"))
+
+    for _ in range(2):
+        assert one.ask(request(BODY))[1].code == "FGW-601"
+        assert one.ask(request(BODY, key="fgw-bob"), response())[1].status == 200

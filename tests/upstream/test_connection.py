@@ -85,11 +85,12 @@ def test_an_answer_without_a_body_is_over_with_its_head(worker, answer):
 
 
 @pytest.mark.parametrize("more", [b"x", response(BODY)])
-def test_bytes_behind_an_answer_end_the_connection(worker, more):
+@pytest.mark.parametrize("answer", [response(BODY), CHUNKED], ids=["length", "chunked"])
+def test_bytes_behind_an_answer_end_the_connection(worker, answer, more):
     one = worker()
     client = one.connect()
     client.feed(request(chat()))
-    one.upstream.feed(response(BODY) + more)
+    one.upstream.feed(answer + more)
 
     assert client.answer().body == BODY and one.upstream.transport.closed
     client.feed(request(chat()))

@@ -31,18 +31,23 @@ def served(one, client, **more):
     return client.answer().fields["x-fastgw-provider"], asked["model"]
 
 
-def test_nine_to_one_is_nine_and_one_in_any_ten(worker):
-    one = worker(providers=PROVIDERS, models=models(at("one", "a", weight=9), at("two", "b")))
-    client, seen = one.connect(), []
-    for _ in range(40):
+@pytest.mark.parametrize("weights", [(9, 1), (5, 3, 2), (1, 1, 1), (1, 4, 2)])
+def test_shares_are_exact_in_any_row_of_requests(worker, weights):
+    """Nine to one is nine and one in any ten, not on average."""
+    shares = dict(zip(("one", "two", "three"), weights, strict=False))
+    one = worker(providers=PROVIDERS, models=models(
+        *(at(name, f"model-{name}", weight=weight) for name, weight in shares.items())))
+    client, seen, row = one.connect(), [], sum(weights)
+    for _ in range(4 * row):
         client.feed(request(chat(model="house")))
         (busy,) = [end for end in one.loop.opened if end.transport.sent]
         asked = orjson.loads(busy.taken().partition(b"\r\n\r\n")[2])["model"]
         busy.feed(response())
-        seen.append((client.answer().fields["x-fastgw-provider"], asked))
+        seen.append(client.answer().fields["x-fastgw-provider"])
+        assert asked == f"model-{seen[-1]}"
 
-    for first in range(31):
-        assert Counter(seen[first:first + 10]) == {("one", "a"): 9, ("two", "b"): 1}
+    for first in range(3 * row):
+        assert Counter(seen[first:first + row]) == shares
 
 
 def test_candidates_of_another_dialect_are_none(worker):

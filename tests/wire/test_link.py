@@ -8,7 +8,7 @@ import socket
 import pytest
 
 from fastgw.ledger.records import FATE_CUT_BY_CLIENT, FATE_DELIVERED, Close
-from tests.worker import Transport, chat, request, response
+from tests.worker import Transport, chat, request, response, unchunked
 
 BODY = bytes(range(256)) * 8192  # 2 MiB
 
@@ -69,9 +69,18 @@ def test_what_the_socket_takes_leaves_without_the_transport(connected):
     assert one.one(Close).fate == FATE_DELIVERED
 
 
-def test_a_slow_client_gets_every_byte_in_order_and_stops_the_provider(connected):
+def in_pieces(body, size):
+    """Chunks that must be framed anew: each is a piece of its own in a send."""
+    head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+    pieces = [body[at:at + size] for at in range(0, len(body), size)] + [b""]
+    return head + b"".join(b"%x;a=b\r\n%s\r\n" % (len(piece), piece) for piece in pieces)
+
+
+@pytest.mark.parametrize("answer", [response(BODY), in_pieces(BODY, 999), in_pieces(BODY, 9999)],
+                         ids=["length", "small chunks", "chunks"])
+def test_a_slow_client_gets_every_byte_in_order_and_stops_the_provider(connected, answer):
     one, client = connected
-    upstream, answer, got, pauses = one.upstream, response(BODY), b"", 0
+    upstream, got, pauses = one.upstream, b"", 0
     for at in range(0, len(answer), 65_536):
         upstream.feed(answer[at:at + 65_536])
         assert len(client.transport.sent) <= 65_536 + 1024  # what may wait for one client
@@ -81,8 +90,8 @@ def test_a_slow_client_gets_every_byte_in_order_and_stops_the_provider(connected
             got += client.transport.read()
             assert upstream.transport.reading or at + 65_536 >= len(answer)
 
-    got += client.transport.read()
-    assert pauses > 10 and got.partition(b"\r\n\r\n")[2] == BODY
+    head, _, body = (got + client.transport.read()).partition(b"\r\n\r\n")
+    assert pauses > 10 and (unchunked(body) if b"chunked" in head else body) == BODY
     assert one.one(Close).fate == FATE_DELIVERED
 
 
