@@ -12,6 +12,7 @@ from fastgw.native.wheel cimport fgw_wheel
 from fastgw.policy.policy cimport Policy
 from fastgw.stream.answer cimport AnswerTexts
 from fastgw.stream.batch cimport Batch
+from fastgw.upstream.provider cimport Provider
 from fastgw.upstream.route cimport Candidate, Routes
 
 
@@ -44,6 +45,8 @@ cdef class Attempts(Receiver):
 
     cdef int _begin(self, Exchange x) except -1
     cdef int _attempt(self, Exchange x) except -1
+    cdef int _name_model(self, Exchange x, Candidate candidate) except -1
+    cdef int _reach(self, Exchange x, Provider provider) except -1
     cdef int _send(self, Exchange x) except -1
     cdef int _again(self, Exchange x, int code, bint same) except -1
     cdef int _give_up(self, Exchange x, int code) except -1

@@ -4,8 +4,7 @@
 and whatever happens on either side ends in ``_settle`` or ``refuse``, once.
 """
 
-cimport cython
-from libc.stdint cimport int64_t, uint16_t, uint64_t, uint8_t
+from libc.stdint cimport uint16_t, uint64_t, uint8_t
 from libc.string cimport memset
 
 from fastgw.codes cimport (
@@ -49,13 +48,7 @@ from fastgw.native.counters cimport (
     fgw_count_code,
     fgw_count_time,
 )
-from fastgw.native.dialect cimport (
-    FGW_ROUTE_METERED,
-    fgw_edits_plan,
-    fgw_edits_slices,
-    fgw_slice,
-    fgw_want,
-)
+from fastgw.native.dialect cimport FGW_ROUTE_METERED
 from fastgw.native.dialect_meter cimport FGW_EVENT_DONE, fgw_meter_init
 from fastgw.native.hold cimport (
     fgw_hold_closed,
@@ -86,7 +79,7 @@ from fastgw.stream.relay cimport (
     Relay,
 )
 from fastgw.upstream.provider cimport Provider, ProviderKey
-from fastgw.upstream.request cimport write_head, write_id
+from fastgw.upstream.request cimport PIECES_MAX, plan_edits, write_id, write_request
 from fastgw.usage.account cimport account, amounts
 from fastgw.wire.link cimport Link, SENT_CLOSED, SENT_QUEUED, iovec
 from fastgw.native.http1 cimport fgw_head
@@ -110,8 +103,6 @@ cdef class Attempts(Receiver):
         cdef Candidate candidate = <Candidate>x.candidate
         cdef Provider provider = candidate.provider
         cdef ProviderKey key = provider.choose_key()
-        cdef Connection connection
-        cdef fgw_want want
         cdef int opened
         x.phase = UPSTREAM
         x.attempt += 1
@@ -124,30 +115,15 @@ cdef class Attempts(Receiver):
         x.dims.provider = provider.name_hash
         x.provider_line = provider.answer_line
         x.model_line = candidate.answer_line
-        memset(&want, 0, sizeof(want))
-        want.include_usage = 1
-        if x.effects.output_max > 0:
-            want.output_limit = <int64_t>x.output_max
-        x.dims.upstream_model = x.dims.model
-        if candidate.model:
-            want.model = candidate.model
-            want.model_bytes = <uint16_t>len(candidate.model)
-            x.dims.upstream_model = candidate.model_hash
-        elif x.split_model:
-            want.model = x.ask.model + x.split_model
-            want.model_bytes = x.ask.model_bytes - x.split_model
-            x.dims.upstream_model = self.journal.name(
-                FGW_NAME_MODEL, <const uint8_t *>want.model, want.model_bytes
-            )
-        if x.body_length and x.ask.body_bytes:
-            fgw_edits_plan(&x.edits, &x.ask, &want)
+        self._name_model(x, candidate)
+        plan_edits(x)
         x.attempt_wall_ns = self.now_ns + self.wall_offset_ns
         x.hold.dims = x.dims
         x.hold.provider_key = key.name_hash if key is not None else 0
         x.hold.input_high = x.input_bound
         x.hold.output_high = x.output_bound
         x.hold.input_estimate = x.input_estimate
-        # The hold knows of the OPEN before it is posted: a death in between closes it all the same.
+        # The hold knows of the OPEN before it is posted: a death in between closes it too.
         fgw_hold_opening(
             x.hold, <uint8_t>x.attempt, x.attempt_wall_ns, self.journal.main._ring.head
         )
@@ -159,6 +135,22 @@ cdef class Attempts(Receiver):
         x.room = opened
         x.attempt_open = True
         fgw_count(self.counters, FGW_COUNT_ATTEMPTS, 1)
+        return self._reach(x, provider)
+
+    cdef int _name_model(self, Exchange x, Candidate candidate) except -1:
+        x.dims.upstream_model = x.dims.model
+        if candidate.model:
+            x.dims.upstream_model = candidate.model_hash
+        elif x.split_model:
+            x.dims.upstream_model = self.journal.name(
+                FGW_NAME_MODEL, <const uint8_t *>x.ask.model + x.split_model,
+                x.ask.model_bytes - x.split_model,
+            )
+        return 0
+
+    cdef int _reach(self, Exchange x, Provider provider) except -1:
+        """An idle connection of this provider, else a new one."""
+        cdef Connection connection
         while provider.idle and not x.fresh:
             connection = <Connection>provider.idle.pop()
             if connection.is_open:
@@ -176,33 +168,17 @@ cdef class Attempts(Receiver):
     cdef int _send(self, Exchange x) except -1:
         """Write the request anew and send it on x.connection."""
         cdef Connection connection = <Connection>x.connection
-        cdef fgw_slice slices[16]
-        cdef iovec pieces[17]
-        cdef int count = 0, i
-        cdef uint64_t body = x.body_length
-        cdef Py_ssize_t length
-        if body:
-            if x.edits.count:
-                count = fgw_edits_slices(&x.edits, x.bytes + x.body_at, x.body_length, slices)
-                body = <uint64_t>(<int64_t>body + x.edits.length_change)
-            else:
-                slices[0].bytes = x.bytes + x.body_at
-                slices[0].length = x.body_length
-                count = 1
-        length = write_head(x, self.batch.head, BATCH_HEAD_BYTES, body)
-        if length < 0:
+        cdef iovec pieces[PIECES_MAX]
+        cdef uint64_t body = 0
+        cdef int count = write_request(x, self.batch.head, BATCH_HEAD_BYTES, pieces, &body)
+        if count < 0:
             self._drop_connection(x)
             return self._give_up(x, CODE_INTERNAL)
-        pieces[0].iov_base = self.batch.head
-        pieces[0].iov_len = <size_t>length
-        for i in range(count):
-            pieces[i + 1].iov_base = <void *>slices[i].bytes
-            pieces[i + 1].iov_len = slices[i].length
         x.asked = True
         x.sent_bytes = body
         fgw_hold_sent(x.hold, body)
         x.sent_ns = x.decided_ns
-        if connection.begin(x, pieces, count + 1) == SENT_CLOSED:
+        if connection.begin(x, pieces, count) == SENT_CLOSED:
             connection.exchange = None  # what it may still report is nobody's
             return self.on_lost(x, CODE_UPSTREAM_CUT, None)
         return self.arm(connection, earlier(

@@ -52,7 +52,11 @@ from fastgw.native.counters cimport (
     fgw_count,
     fgw_count_time,
 )
-from fastgw.native.dialect cimport FGW_ASK_MORE_MODELS, FGW_OPERATION_COUNT_TOKENS, FGW_ROUTE_METERED
+from fastgw.native.dialect cimport (
+    FGW_ASK_MORE_MODELS,
+    FGW_OPERATION_COUNT_TOKENS,
+    FGW_ROUTE_METERED,
+)
 from fastgw.native.http1 cimport FGW_H_X_REQUEST_ID
 from fastgw.native.record cimport (
     FGW_NAME_ACCOUNT,

@@ -11,6 +11,8 @@ from fastgw.codes cimport (
     CODE_KEY_EXPIRED,
     CODE_KEY_MISSING,
     CODE_KEY_UNKNOWN,
+    CODE_LENGTH_REQUIRED,
+    CODE_MEDIA_TYPE,
     CODE_METHOD_NOT_ALLOWED,
     CODE_MODEL_INVALID,
     CODE_MODEL_MISSING,
@@ -40,9 +42,11 @@ from fastgw.native.dialect cimport (
     fgw_route_find,
 )
 from fastgw.native.http1 cimport (
+    FGW_FRAMING_NONE,
     FGW_H_ANTHROPIC_VERSION,
     FGW_H_AUTHORIZATION,
     FGW_H_CONTENT_ENCODING,
+    FGW_H_CONTENT_TYPE,
     FGW_H_X_API_KEY,
     fgw_http1_find,
 )
@@ -180,6 +184,10 @@ cdef int identify(Exchange x, fgw_json *scan) noexcept:
     if field(x, FGW_H_CONTENT_ENCODING, &coding):
         # What cannot be read cannot be governed: the client is told to send it plain.
         return CODE_CONTENT_CODING
+    if x.head.framing == FGW_FRAMING_NONE and x.head.content_length < 0:
+        return CODE_LENGTH_REQUIRED
+    if is_form(x):
+        return CODE_MEDIA_TYPE
     if fgw_ask_scan(&x.ask, scan, &x.route, x.bytes + x.body_at, x.body_length) < 0:
         return ask_code(x.ask.error)
     x.input_estimate = fgw_ask_input_estimate(&x.ask)
@@ -195,6 +203,23 @@ cdef int identify(Exchange x, fgw_json *scan) noexcept:
             x.output_bound = OUTPUT_CEILING * <uint64_t>x.ask.n
             x.output_expected = OUTPUT_UNKNOWN * <uint64_t>x.ask.n
     return 0
+
+
+cdef bint is_form(Exchange x) noexcept:
+    """The body calls itself a form: a provider could read other members in it than we do."""
+    cdef const uint8_t *value = NULL
+    cdef size_t length = field(x, FGW_H_CONTENT_TYPE, &value)
+    return (length >= 10 and same_word(value, b"multipart/", 10)) or (
+        length >= 33 and same_word(value, b"application/x-www-form-urlencoded", 33)
+    )
+
+
+cdef bint same_word(const uint8_t *text, const char *lower, size_t length) noexcept:
+    cdef size_t i
+    for i in range(length):
+        if text[i] != <uint8_t>lower[i] and text[i] | 0x20 != <uint8_t>lower[i]:
+            return False
+    return True
 
 
 cdef int ask_code(int error) noexcept:

@@ -2,9 +2,18 @@
 from libc.stdint cimport uint8_t, uint64_t
 
 from fastgw.exchange cimport Exchange
+from fastgw.wire.link cimport iovec
 
-# Writes the head to `out`; its length, or -1 if there is no room.
-cdef Py_ssize_t write_head(Exchange x, uint8_t *out, size_t room, uint64_t body_length) noexcept
+cdef enum:
+    PIECES_MAX = 10    # the head, and FGW_SLICES_MAX slices of an edited body
+
+# Plans what is changed in the body for x.candidate: model, output limit, usage chunk.
+cdef void plan_edits(Exchange x) noexcept
+
+# The whole request as pieces, the head written to `out`; *body: bytes of the body. The number of
+# pieces, or -1 where there is no room for the head.
+cdef int write_request(Exchange x, uint8_t *out, size_t room, iovec *pieces,
+                       uint64_t *body) noexcept
 
 # Request ids as text: "%08x-%02x-%010x", 22 bytes or more.
 cdef size_t write_id(Exchange x, uint8_t *out) noexcept

@@ -4,9 +4,16 @@ Nothing of the client's head goes on by itself: fields are copied one by one, wi
 fields, those that the client's Connection names, its credentials, and ours.
 """
 
-from libc.string cimport memcpy
+from libc.stdint cimport int64_t, uint16_t
+from libc.string cimport memcpy, memset
 
-from fastgw.native.dialect cimport FGW_DIALECT_ANTHROPIC
+from fastgw.native.dialect cimport (
+    FGW_DIALECT_ANTHROPIC,
+    fgw_edits_plan,
+    fgw_edits_slices,
+    fgw_slice,
+    fgw_want,
+)
 from fastgw.native.http1 cimport (
     FGW_FRAMING_NONE,
     FGW_H_ANTHROPIC_VERSION,
@@ -102,3 +109,45 @@ cdef Py_ssize_t write_head(Exchange x, uint8_t *out, size_t room, uint64_t body_
     at[0] = c"\r"
     at[1] = c"\n"
     return at + 2 - out
+
+
+cdef void plan_edits(Exchange x) noexcept:
+    cdef Candidate candidate = <Candidate>x.candidate
+    cdef fgw_want want
+    if x.body_length == 0 or x.ask.body_bytes == 0:
+        return
+    memset(&want, 0, sizeof(want))
+    want.include_usage = 1
+    if x.effects.output_max > 0:
+        want.output_limit = <int64_t>x.output_max
+    if candidate.model:
+        want.model = candidate.model
+        want.model_bytes = <uint16_t>len(candidate.model)
+    elif x.split_model:
+        want.model = x.ask.model + x.split_model
+        want.model_bytes = x.ask.model_bytes - x.split_model
+    fgw_edits_plan(&x.edits, &x.ask, &want)
+
+
+cdef int write_request(Exchange x, uint8_t *out, size_t room, iovec *pieces,
+                       uint64_t *body) noexcept:
+    cdef fgw_slice slices[PIECES_MAX]
+    cdef int count = 0, i
+    cdef Py_ssize_t length
+    body[0] = x.body_length
+    if x.edits.count:
+        count = fgw_edits_slices(&x.edits, x.bytes + x.body_at, x.body_length, slices)
+        body[0] = <uint64_t>(<int64_t>x.body_length + x.edits.length_change)
+    elif x.body_length:
+        slices[0].bytes = x.bytes + x.body_at
+        slices[0].length = x.body_length
+        count = 1
+    length = write_head(x, out, room, body[0])
+    if length < 0:
+        return -1
+    pieces[0].iov_base = out
+    pieces[0].iov_len = <size_t>length
+    for i in range(count):
+        pieces[i + 1].iov_base = <void *>slices[i].bytes
+        pieces[i + 1].iov_len = slices[i].length
+    return count + 1

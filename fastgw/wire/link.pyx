@@ -61,6 +61,8 @@ cdef class Link:
             self.on_failure(exception)
 
     def get_buffer(self, size_hint):
+        if self.fd < 0:
+            return memoryview(self)  # uvloop's TLS slices it; plain TCP wants the buffer alone
         return self
 
     def __getbuffer__(self, Py_buffer *view, int flags):
