@@ -1,7 +1,7 @@
 """Slow readers: they stop their upstream and nobody else, and no memory grows.
 
-Method: an upstream that sends as fast as its socket takes, clients with small receive buffers that do
-not read; RssAnon of the worker, and how much the upstream could send before it was stopped.
+Method: an upstream that sends as fast as its socket takes, clients with small receive buffers that
+do not read; RssAnon of the worker, and how much the upstream could send before it was stopped.
 """
 
 import socket
@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
+
 from tests.journey.harness import chat, post, wait_until
 from tests.journey.peers import (
     Upstream,
@@ -149,9 +150,9 @@ def test_keeps_a_client_that_reads_slowly_but_reads(faucet, gateway):
         end = time.monotonic() + 3.8
         got = 0
         while time.monotonic() < end:
-            data = sock.recv(3000)
-            assert data, got
-            got += len(data)
+            piece = sock.recv(3000)
+            assert piece, got
+            got += len(piece)
             time.sleep(0.05)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
         heard = hear_rest(sock)

@@ -1,8 +1,9 @@
 """A credential goes where it belongs and nowhere else.
 
-Method: a canary in every place where a credential can stand, sent in requests that pass, are refused,
-fail and break; then everything that the gateway wrote or sent is searched: logs, ledger, metrics,
-answers, explain, command lines, environments of child processes' titles, and what the provider got.
+Method: a canary in every place where a credential can stand, sent in requests that pass, are
+refused, fail and break; then everything that the gateway wrote or sent is searched: logs, ledger,
+metrics, answers, explain, command lines, environments of child processes' titles, and what the
+provider got.
 """
 
 import subprocess
@@ -12,6 +13,7 @@ import urllib.request
 from pathlib import Path
 
 import pytest
+
 from fastgw.ledger.query import Ledger
 from fastgw.process.directory import read_instance
 from tests.journey.harness import ENV, Gateway, chat, configuration, wait_until
@@ -209,7 +211,8 @@ def test_a_wrong_configuration_names_none(run, tmp_path):
     config = tmp_path / "bad.yaml"
     config.write_text(f"""
 providers:
-  - {{id: a, dialect: openai, base_url: "http://u:{WRONG}@h/v1", keys: [{{value: {PROVIDER}, wieght: 1}}]}}
+  - {{id: a, dialect: openai, base_url: "http://u:{WRONG}@h/v1",
+      keys: [{{value: {PROVIDER}, wieght: 1}}]}}
 keys: [{{id: k, value: {CLIENT}, hash: "sha256:{ADMIN}"}}]
 admin: {{token: [{ADMIN}]}}
 """)

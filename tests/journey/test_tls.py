@@ -1,7 +1,7 @@
 """TLS to the provider: verified, by name, and streamed; and what the client hears when it is not.
 
-Method: a certificate authority made here with the openssl command, `SSL_CERT_FILE` for the gateway,
-and raw TLS servers: the right name, a wrong one, an unknown authority, one that speaks no TLS.
+Method: a certificate authority made here with the openssl command, `SSL_CERT_FILE` for the
+gateway, and raw TLS servers: the right name, a wrong one, an unknown authority, one that speaks no TLS.
 """
 
 import socket
@@ -11,6 +11,7 @@ import threading
 import time
 
 import pytest
+
 from tests.journey.harness import Gateway, chat, configuration, post
 from tests.journey.peers import (
     Upstream,
@@ -25,7 +26,8 @@ from tests.journey.peers import (
 
 EVENT = b'data: {"id":"a","choices":[{"index":0,"delta":{"content":"x"}}]}\n\n'
 FINISH = b'data: {"id":"a","choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}\n\n'
-USAGE = b'data: {"choices":[],"usage":{"prompt_tokens":3,"completion_tokens":9,"total_tokens":12}}\n\n'
+USAGE = (b'data: {"choices":[],"usage":'
+         b'{"prompt_tokens":3,"completion_tokens":9,"total_tokens":12}}\n\n')
 
 
 def openssl(folder, *arguments):
