@@ -411,7 +411,7 @@ cdef class Attempts(Receiver):
         """The connection's time-out: find out which, and whether it is really over."""
         cdef Connection connection = <Connection>link
         cdef Provider provider = connection.provider
-        cdef uint64_t deadline, wait
+        cdef uint64_t deadline
         cdef int code
         if not connection.is_open:
             deadline, code = 0, CODE_UPSTREAM_TIMEOUT_CONNECT

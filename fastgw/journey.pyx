@@ -28,14 +28,10 @@ from fastgw.exchange cimport (
     Client,
     DIALECT,
     Exchange,
-    HEAD,
     IDENTIFY,
     LIMIT,
     POLICY,
     ROUTE,
-    SETTLE,
-    STREAM,
-    UPSTREAM,
 )
 from fastgw.identity.facts cimport Facts
 from fastgw.identity.identify cimport authenticate, field, find_route, identify
@@ -82,7 +78,6 @@ from fastgw.policy.policy cimport PrincipalPart
 from fastgw.shm.segment cimport Segment
 from fastgw.stream.batch cimport Batch
 from fastgw.stream.relay cimport Relay
-from fastgw.usage.account cimport account
 from fastgw.upstream.route cimport Candidate, Route
 from fastgw.wire.link cimport Link, Scratch
 
@@ -267,7 +262,6 @@ cdef class Journey(Attempts):
     cdef int _dims(self, Exchange x) except -1:
         """What usage is summed by, as hashes; each name is posted once."""
         cdef uint8_t text[64]
-        cdef const uint8_t *value = NULL
         cdef uint32_t i, length
         cdef Principal principal
         principal = <Principal>x.principal

@@ -1,7 +1,7 @@
 """The chunked coding as tests and cold code see it; the hot path uses fgw_chunk itself."""
 
 import cython
-from libc.stdint cimport int32_t, uint8_t, uint32_t
+from libc.stdint cimport int32_t, uint32_t
 
 from fastgw.native.chunk cimport (
     FGW_CHUNK_DATA,

@@ -10,6 +10,7 @@ import time
 import anthropic
 import openai
 import pytest
+
 from tests.journey.harness import KEY, Gateway, chat, configuration, post, read_answer
 
 

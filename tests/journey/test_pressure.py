@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
+
 from tests.journey.harness import chat, post, wait_until
 from tests.journey.peers import (
     Upstream,
