@@ -188,7 +188,8 @@ def test_asks_for_a_length_where_a_body_must_come(gateway):
 @pytest.mark.parametrize("method,path,status", [
     ("PUT", "/v1/chat/completions", 405), ("BREW", "/v1/chat/completions", 501),
     ("TRACE", "/", 405), ("CONNECT", "a:1", 405), ("GET", "/", 404),
-    ("GET", "/v1/../v1/models", 404), ("GET", "/v1/%2e%2e/models", 404), ("GET", "//v1/models", 404), ("GET", "/providers/", 404),
+    ("GET", "/v1/../v1/models", 404), ("GET", "/v1/%2e%2e/models", 404),
+    ("GET", "//v1/models", 404), ("GET", "/providers/", 404),
     ("GET", "/providers/none/v1/models", 404), ("OPTIONS", "*", 404),
 ])
 def test_knows_its_paths_and_methods(gateway, upstream, method, path, status):

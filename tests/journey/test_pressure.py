@@ -150,9 +150,9 @@ def test_keeps_a_client_that_reads_slowly_but_reads(faucet, gateway):
         end = time.monotonic() + 3.8
         got = 0
         while time.monotonic() < end:
-            piece = sock.recv(3000)
-            assert piece, got
-            got += len(piece)
+            read = sock.recv(3000)
+            assert read, got
+            got += len(read)
             time.sleep(0.05)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
         heard = hear_rest(sock)

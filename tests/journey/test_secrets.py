@@ -212,7 +212,7 @@ def test_a_wrong_configuration_names_none(run, tmp_path):
     config.write_text(f"""
 providers:
   - {{id: a, dialect: openai, base_url: "http://u:{WRONG}@h/v1",
-      keys: [{{value: {PROVIDER}, wieght: 1}}]}}
+     keys: [{{value: {PROVIDER}, wieght: 1}}]}}
 keys: [{{id: k, value: {CLIENT}, hash: "sha256:{ADMIN}"}}]
 admin: {{token: [{ADMIN}]}}
 """)

@@ -1,7 +1,8 @@
 """TLS to the provider: verified, by name, and streamed; and what the client hears when it is not.
 
 Method: a certificate authority made here with the openssl command, `SSL_CERT_FILE` for the
-gateway, and raw TLS servers: the right name, a wrong one, an unknown authority, one that speaks no TLS.
+gateway, and raw TLS servers: the right name, a wrong one, an unknown authority, one that speaks
+no TLS.
 """
 
 import socket
