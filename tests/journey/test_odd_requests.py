@@ -246,10 +246,10 @@ def test_answers_a_pipeline_that_grows_while_its_first_answer_is_pending(gateway
             for body in bodies:
                 sock.sendall(post("/v1/chat/completions", body))
                 time.sleep(0.02)
-            sent = b""
-            while sent.count(b"HTTP/1.1 200") < 5 or not sent.endswith(bodies[-1][-40:]):
-                sent += sock.recv(65536)
-        places = [sent.index(body[-40:]) for body in bodies]
+            raw = b""
+            while raw.count(b"HTTP/1.1 200") < 5 or not raw.endswith(bodies[-1][-40:]):
+                raw += sock.recv(65536)
+        places = [raw.index(body[-40:]) for body in bodies]
         assert places == sorted(places)
     finally:
         upstream.script = script

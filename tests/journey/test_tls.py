@@ -1,8 +1,7 @@
 """TLS to the provider: verified, by name, and streamed; and what the client hears when it is not.
 
 Method: a certificate authority made here with the openssl command, `SSL_CERT_FILE` for the
-gateway, and raw TLS servers: the right name, a wrong one, an unknown authority, one that speaks
-no TLS.
+gateway, and raw TLS servers: the right name, a wrong one, an unknown authority, one without TLS.
 """
 
 import socket
@@ -27,8 +26,8 @@ from tests.journey.peers import (
 
 EVENT = b'data: {"id":"a","choices":[{"index":0,"delta":{"content":"x"}}]}\n\n'
 FINISH = b'data: {"id":"a","choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}\n\n'
-USAGE = (b'data: {"choices":[],"usage":'
-         b'{"prompt_tokens":3,"completion_tokens":9,"total_tokens":12}}\n\n')
+USAGE = (b'data: {"choices":[],"usage":{"prompt_tokens":3,"completion_tokens":9,'
+         b'"total_tokens":12}}\n\n')
 
 
 def openssl(folder, *arguments):
