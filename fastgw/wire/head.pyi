@@ -1,4 +1,4 @@
-from typing import Final, final
+from typing import Final, Self, final
 
 _Buffer = bytes | bytearray | memoryview
 
@@ -9,9 +9,9 @@ METHODS: Final[dict[str, int]]
 
 @final
 class Head:
-    def __init__(
-        self, *, head_max: int = 32768, target_max: int = 8192, headers_max: int = 100
-    ) -> None: ...
+    def __new__(
+        cls, *, head_max: int = 32768, target_max: int = 8192, headers_max: int = 100
+    ) -> Self: ...
     def begin(self) -> None: ...
     def request(self, buffer: _Buffer) -> int: ...
     def response(self, buffer: _Buffer, method: str = "GET") -> int: ...
