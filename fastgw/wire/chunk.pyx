@@ -26,7 +26,7 @@ cdef class Chunks:
         fgw_chunk chunk
         fgw_chunk marked
 
-    def __init__(self):
+    def __cinit__(self):
         fgw_chunk_begin(&self.chunk)
 
     def feed(self, bytes read not None):
