@@ -16,7 +16,6 @@ from fastgw.upstream.provider cimport Provider
 from fastgw.upstream.route cimport Candidate, Routes
 
 
-
 cdef class Attempts(Receiver):
     cdef:
         Policy policy

@@ -10,6 +10,7 @@ from libc.string cimport memset
 from fastgw.codes cimport (
     CODE_CLIENT_GONE,
     CODE_CUT_BY_DRAIN,
+    CODE_DRAINING,
     CODE_INTERNAL,
     CODE_LEDGER_FULL,
     CODE_UPSTREAM_CUT,
@@ -19,18 +20,22 @@ from fastgw.codes cimport (
     CODE_UPSTREAM_TIMEOUT_IDLE,
     CODE_UPSTREAM_TIMEOUT_TOTAL,
 )
-from fastgw.exchange cimport Client, Exchange, SETTLE, STREAM, UPSTREAM
+from fastgw.exchange cimport BODY, Client, Exchange, SETTLE, STREAM, UPSTREAM
 from fastgw.identity.keys cimport Principal
 from fastgw.explain.view cimport view_of
 from fastgw.ledger.entries cimport fill_close, post_open, post_refusal
 from fastgw.ledger.journal cimport JOURNAL_DROPPED, JOURNAL_FULL
 from fastgw.native.counters cimport (
     FGW_COUNT_ATTEMPTS,
+    FGW_COUNT_BYTES_TO_CLIENT,
+    FGW_COUNT_BYTES_TO_UPSTREAM,
     FGW_COUNT_CLIENT_ABORTS,
     FGW_COUNT_DENIED,
     FGW_COUNT_EVENTS,
     FGW_COUNT_EXCEPTIONS,
     FGW_COUNT_FATE,
+    FGW_COUNT_INTERVALS,
+    FGW_COUNT_INTERVAL_WIDTH,
     FGW_COUNT_PAUSES_UPSTREAM,
     FGW_COUNT_REQUESTS,
     FGW_COUNT_RETRIES,
@@ -66,6 +71,7 @@ from fastgw.native.record cimport (
     FGW_FATE_FAILED_IN_STREAM,
     FGW_FATE_RETRIED_AWAY,
     FGW_NAME_MODEL,
+    FGW_PROVENANCE_PROVIDER,
 )
 from fastgw.stream.answer cimport write_answer_head
 from fastgw.stream.batch cimport BATCH_HEAD_BYTES
@@ -405,7 +411,7 @@ cdef class Attempts(Receiver):
         """The connection's time-out: find out which, and whether it is really over."""
         cdef Connection connection = <Connection>link
         cdef Provider provider = connection.provider
-        cdef uint64_t deadline, wait
+        cdef uint64_t deadline
         cdef int code
         if not connection.is_open:
             deadline, code = 0, CODE_UPSTREAM_TIMEOUT_CONNECT
@@ -451,6 +457,14 @@ cdef class Attempts(Receiver):
                 fgw_count(self.counters, FGW_COUNT_TOKENS + i, tokens[i])
         if x.metered and x.meter.events:
             fgw_count(self.counters, FGW_COUNT_EVENTS, x.meter.events)
+        fgw_count(self.counters, FGW_COUNT_BYTES_TO_UPSTREAM, x.sent_bytes)
+        fgw_count(self.counters, FGW_COUNT_BYTES_TO_CLIENT, x.body_sent)
+        if close.provenance > FGW_PROVENANCE_PROVIDER:
+            fgw_count(self.counters, FGW_COUNT_INTERVALS, 1)
+            fgw_count(
+                self.counters, FGW_COUNT_INTERVAL_WIDTH,
+                close.input_high - close.input_low + close.output_high - close.output_low,
+            )
         return 0
 
     cdef int _settle(self, Exchange x, int fate) except -1:
@@ -569,10 +583,14 @@ cdef class Attempts(Receiver):
         self.draining = True
 
     def abort_all(self):
-        """The drain deadline has passed: end every exchange, recorded as ended by it."""
+        """The drain deadline has passed: end every exchange, as a cut, recorded with its code."""
         cdef Exchange x
         for x in list(self.running):
             if not x.live:
                 continue
-            x.code = CODE_CUT_BY_DRAIN
-            self.client_gone(x)
+            self._drop_connection(x)
+            if x.head_sent:
+                self._break(x, CODE_CUT_BY_DRAIN)
+            elif x.phase >= BODY:
+                x.client.close_after = True
+                self.refuse(x, CODE_DRAINING)

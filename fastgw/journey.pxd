@@ -7,6 +7,7 @@ from fastgw.attempts cimport Attempts
 
 cdef class Journey(Attempts):
     cdef int _policy(self, Exchange x) except -1
+    cdef int _find_route(self, Exchange x) except -1
     cdef int _route(self, Exchange x) except -1
     cdef int _limit(self, Exchange x) except -1
     cdef int _admit(self, Exchange x) except -1

@@ -28,14 +28,10 @@ from fastgw.exchange cimport (
     Client,
     DIALECT,
     Exchange,
-    HEAD,
     IDENTIFY,
     LIMIT,
     POLICY,
     ROUTE,
-    SETTLE,
-    STREAM,
-    UPSTREAM,
 )
 from fastgw.identity.facts cimport Facts
 from fastgw.identity.identify cimport authenticate, field, find_route, identify
@@ -48,6 +44,8 @@ from fastgw.native.clock cimport fgw_clock_wall_ns
 from fastgw.native.counters cimport (
     FGW_COUNT_ALLOWED,
     FGW_COUNT_HOLDS_FULL,
+    FGW_COUNT_LIMITS_REFUSED,
+    FGW_COUNT_LIMITS_TAKEN,
     FGW_HISTOGRAM_OVERHEAD,
     fgw_count,
     fgw_count_time,
@@ -80,7 +78,6 @@ from fastgw.policy.policy cimport PrincipalPart
 from fastgw.shm.segment cimport Segment
 from fastgw.stream.batch cimport Batch
 from fastgw.stream.relay cimport Relay
-from fastgw.usage.account cimport account
 from fastgw.upstream.route cimport Candidate, Route
 from fastgw.wire.link cimport Link, Scratch
 
@@ -229,6 +226,7 @@ cdef class Journey(Attempts):
         x.phase = IDENTIFY
         code = identify(x, &self.scan)
         if code == 0:
+            self._find_route(x)
             x.phase = POLICY
             code = self._policy(x)
         if code == 0:
@@ -264,7 +262,6 @@ cdef class Journey(Attempts):
     cdef int _dims(self, Exchange x) except -1:
         """What usage is summed by, as hashes; each name is posted once."""
         cdef uint8_t text[64]
-        cdef const uint8_t *value = NULL
         cdef uint32_t i, length
         cdef Principal principal
         principal = <Principal>x.principal
@@ -288,41 +285,47 @@ cdef class Journey(Attempts):
             x.dims.label[i] = self.journal.name(FGW_NAME_LABEL, text, length)
         return 0
 
-    cdef int _route(self, Exchange x) except -1:
-        """Reads ask, pinned. Writes path, candidate. Explains 404, 503."""
-        cdef Route route = None
+    cdef int _find_route(self, Exchange x) except -1:
+        """Which route the request names, before rules look at it: in `provider/model` only what
+        follows is the model, or every pattern for models could be passed by writing it so."""
         cdef size_t i
         cdef const uint8_t *model = <const uint8_t *>x.ask.model
-        cdef PrincipalPart part = <PrincipalPart>(<Principal>x.principal).part
-        cdef Candidate candidate
+        cdef Route route
         x.split_model = 0
         if x.pinned_length:
-            route = self.routes.pinned(x.bytes + x.pinned_at, x.pinned_length)
-            if route is None:
-                return CODE_PROVIDER_UNKNOWN
-        elif x.ask.model_bytes:
-            route = self.routes.find(model, x.ask.model_bytes)
-            if route is None:
-                for i in range(x.ask.model_bytes):
-                    if model[i] == c"/":
-                        route = self.routes.pinned(model, i)
-                        if route is not None:
-                            x.split_model = <uint16_t>(i + 1)
-                        break
-            if route is None:
-                route = self.routes.default(x.route.dialect)
-                if route is None and self.routes.strict:
-                    return CODE_MODEL_UNKNOWN
-        else:
-            route = self.routes.any_of(x.route.dialect)
+            x.path = self.routes.pinned(x.bytes + x.pinned_at, x.pinned_length)
+            return 0
+        if x.ask.model_bytes == 0:
+            x.path = self.routes.any_of(x.route.dialect)
+            return 0
+        x.path = self.routes.find(model, x.ask.model_bytes)
+        if x.path is not None:
+            return 0
+        for i in range(x.ask.model_bytes):
+            if model[i] == c"/":
+                route = self.routes.pinned(model, i)
+                if route is not None:
+                    x.path = route
+                    x.split_model = <uint16_t>(i + 1)
+                break
+        if x.path is None:
+            x.path = self.routes.default(x.route.dialect)
+        return 0
+
+    cdef int _route(self, Exchange x) except -1:
+        """Reads path. Writes candidate. Explains 404, 503."""
+        cdef Route route = <Route>x.path
+        cdef PrincipalPart part = <PrincipalPart>(<Principal>x.principal).part
+        cdef Candidate candidate
         if route is None:
-            return CODE_NO_CANDIDATE
+            if x.pinned_length:
+                return CODE_PROVIDER_UNKNOWN
+            return CODE_MODEL_UNKNOWN if self.routes.strict else CODE_NO_CANDIDATE
         if part is not None:
             x.passed = closed_to(part, route.candidates, route.fallback)
         candidate = route.choose(x.route.dialect, &x.passed)
         if candidate is None:
             return CODE_KEY_SCOPE if x.passed else CODE_NO_CANDIDATE
-        x.path = route
         x.candidate = candidate
         return 0
 
@@ -345,6 +348,10 @@ cdef class Journey(Attempts):
             &x.effects, &x.expected, now, x.hold, x.traces, &inserted
         )
         x.n_traces = x.effects.n_demands
+        fgw_count(
+            self.counters, FGW_COUNT_LIMITS_REFUSED if refused else FGW_COUNT_LIMITS_TAKEN,
+            x.n_traces,
+        )
         if inserted:
             self._name_buckets(x, inserted)
         if refused:

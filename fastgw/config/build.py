@@ -236,7 +236,8 @@ def _build_keys(items: list[dict[str, Any]], providers: tuple[Provider, ...],
 def _key_hash(item: dict[str, Any], path: str, reading: Reading) -> bytes:
     if ("hash" in item) == ("value" in item):
         message = "both hash and value" if "hash" in item else "a key needs its hash, or value"
-        reading.fail(path, message, 'hash: "sha256:…", made by `fastgw keys create`')
+        remedy = 'hash: "sha256:…", as `printf %s SECRET | sha256sum` prints it'
+        reading.fail(path, message, remedy)
         return path.encode()
     if "hash" in item:
         return bytes.fromhex(item["hash"].removeprefix("sha256:"))
@@ -314,7 +315,7 @@ def _check_open(config: Config, values: dict[str, Any], reading: Reading) -> Non
         reading.fail("auth", "auth: none, and yet there are keys", "remove one of the two")
     elif config.open and "auth" not in values and not is_loopback(config.listen.address):
         message = f"without keys the gateway is open, and {config.listen.address} is not loopback"
-        reading.fail("listen.address", message, "add keys (`fastgw keys create`), bind 127.0.0.1, "
+        reading.fail("listen.address", message, "add keys, bind 127.0.0.1, "
                      "or say auth: none")
     if config.admin.token is None and not is_loopback(config.admin.address):
         message = f"an admin port without token on {config.admin.address}"

@@ -151,7 +151,7 @@ class ActionShape(Shape):
 class Hash(Text):
     def __init__(self) -> None:
         super().__init__("sha256: and 64 hex digits", r"sha256:[0-9a-f]{64}",
-                         "make one with `fastgw keys create`", 71, shown=False)
+                         "make one with `printf %s SECRET | sha256sum`", 71, shown=False)
 
 
 LISTEN = Object({

@@ -21,7 +21,7 @@ providers:
   #   keys: [{id: primary, value: "${env:ANTHROPIC_API_KEY}"}]
 
 # Who may ask. Without this section the gateway is open and stays on loopback.
-# `fastgw keys create --owner team=a` prints a key once and shows the hash to put here.
+# Only the hash of a key stands here: `printf %s SECRET | sha256sum` prints it.
 # keys:
 #   - id: team-a
 #     hash: "sha256:…"

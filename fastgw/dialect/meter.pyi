@@ -1,5 +1,11 @@
 from typing import final
 
+from fastgw.dialect.names import DIALECTS as DIALECTS
+from fastgw.dialect.names import EVENT_FLAGS as EVENT_FLAGS
+from fastgw.dialect.names import OPERATIONS as OPERATIONS
+from fastgw.dialect.names import REPORT_FIELDS as REPORT_FIELDS
+from fastgw.dialect.names import USAGE_FLAGS as USAGE_FLAGS
+
 @final
 class Meter:
     def __init__(

@@ -1,6 +1,10 @@
 from typing import Literal, final
 
-Size = Literal["text", "tools", "binary", "binaries", "remotes"]
+from fastgw.dialect.names import ASK_ERRORS as ASK_ERRORS
+from fastgw.dialect.names import DIALECTS as DIALECTS
+from fastgw.dialect.names import OPERATIONS as OPERATIONS
+
+_Size = Literal["text", "tools", "binary", "binaries", "remotes"]
 
 @final
 class Route:
@@ -46,7 +50,7 @@ class Ask:
     @property
     def messages(self) -> int: ...
     @property
-    def sizes(self) -> dict[Size, int]: ...
+    def sizes(self) -> dict[_Size, int]: ...
     @property
     def input_estimate(self) -> int: ...
     @property

@@ -94,8 +94,16 @@ cdef class Facts:
             self._text(FGW_FACT_AI_DIALECT, b"openai", 6)
         text = <bytes>_OPERATIONS[x.route.operation]
         self._text(FGW_FACT_AI_OPERATION, text, <size_t>len(text))
-        self._text(FGW_FACT_AI_PROVIDER, x.bytes + x.pinned_at, x.pinned_length)
-        self._text(FGW_FACT_AI_MODEL, <const uint8_t *>x.ask.model, x.ask.model_bytes)
+        if x.split_model:
+            self._text(
+                FGW_FACT_AI_PROVIDER, <const uint8_t *>x.ask.model, <size_t>(x.split_model - 1)
+            )
+        else:
+            self._text(FGW_FACT_AI_PROVIDER, x.bytes + x.pinned_at, x.pinned_length)
+        self._text(
+            FGW_FACT_AI_MODEL, <const uint8_t *>x.ask.model + x.split_model,
+            <size_t>(x.ask.model_bytes - x.split_model),
+        )
         self._text(FGW_FACT_AI_USER, <const uint8_t *>x.ask.user, x.ask.user_bytes)
         self._number(FGW_FACT_AI_STREAM, FGW_VALUE_BOOL, (x.ask.flags & FGW_ASK_STREAM) != 0)
         self._number(FGW_FACT_AI_TOOLS, FGW_VALUE_BOOL, (x.ask.flags & FGW_ASK_TOOLS) != 0)

@@ -1,6 +1,8 @@
-Row = tuple[int | bytes, ...]
-Key = tuple[int, int, int, int]
+from typing import final
 
+_Key = tuple[int, int, int, int]
+
+@final
 class Tally:
     """Counts of one span."""
 
@@ -15,6 +17,7 @@ class Tally:
     pages: set[tuple[int, int, int]]
     names: list[tuple[int, int, int, bytes]]
 
+@final
 class Fold:
     """Sums over the spans given to `add`, until `clear`."""
 
@@ -25,7 +28,7 @@ class Fold:
         self, generation: int, worker: int, sequence: int, attempt: int
     ) -> tuple[bytes | None, bool] | None:
         """What these spans know of an attempt: (its OPEN, closed?), or None."""
-    def attempts(self) -> tuple[list[tuple[int, int, int, int, bytes]], list[Key]]:
+    def attempts(self) -> tuple[list[tuple[int, int, int, int, bytes]], list[_Key]]:
         """(opened and not closed, with their OPEN; closed but opened earlier)."""
     def rollups(self) -> list[tuple]:
         """(dims as 80 bytes, minute, then fastgw.ledger.schema.SUMS)."""

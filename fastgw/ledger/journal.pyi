@@ -1,5 +1,8 @@
+from typing import Self, final
+
 from fastgw.ledger.ring import Ring
 
+@final
 class Journal:
     """A worker's two rings. Hot methods are for Cython: see `journal.pxd`."""
 
@@ -9,9 +12,9 @@ class Journal:
     worker: int
     requests: int
 
-    def __init__(
-        self, main: Ring, refusals: Ring, *, generation: int, worker: int, on_full: str = "reject"
-    ) -> None:
+    def __new__(
+        cls, main: Ring, refusals: Ring, *, generation: int, worker: int, on_full: str = "reject"
+    ) -> Self:
         """``on_full``: "reject" or "drop", as `on_ledger_full` in the configuration."""
     def post_name(self, space: int, text: str, hash0: int = 0) -> int:
         """Post a NAME at start (rules, providers, policies); returns its hash."""

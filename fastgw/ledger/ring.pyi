@@ -1,9 +1,14 @@
 from os import PathLike
+from typing import final
 
 MAIN: int
 REFUSALS: int
 SUPERVISOR: int
 
+def boot_id() -> bytes:
+    """The 16 bytes by which the kernel names this boot."""
+
+@final
 class Ring:
     """A ring file, mapped. Made by `create` and `attach`, not by calling the class."""
 

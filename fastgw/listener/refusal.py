@@ -113,7 +113,8 @@ class Refusals:
 
     def own(self, path: bytes, method: bytes, request_id: bytes, close: bool) -> bytes:
         """The gateway's own paths. Health needs no key, and says nothing about anybody."""
-        status, document = 404, {"error": {"message": "the gateway has no such path"}}
+        status = 404
+        document: dict[str, object] = {"error": {"message": "the gateway has no such path"}}
         if path == b"/fastgw/health":
             status, document = 200, {"status": "ok"}
             if method not in (b"GET", b"HEAD"):

@@ -1,12 +1,15 @@
 from collections.abc import Mapping
 from typing import Any, final
 
-from fastgw.config.model import AccessKey, Config
+from fastgw.config.model import AccessKey, Config, Rule
 from fastgw.errors import ConfigError
 from fastgw.policy.limits import LimitSpec
 
 SCALARS: tuple[str, ...]
 LIMITS_HINT: str
+
+def limit_identities(rule: Rule) -> frozenset[tuple[object, ...]]:
+    """The limits of a rule, each once: those with the same name, unit and keys are one."""
 
 @final
 class PrincipalPart:

@@ -1,6 +1,6 @@
 """Phase POLICY: rules in order, effects of the matching ones, limits collected."""
 cimport cython
-from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
 
 import orjson
 
@@ -20,7 +20,7 @@ from fastgw.native.policy cimport (
     fgw_value,
 )
 from fastgw.native.record cimport FGW_LIMITS_MAX, FGW_NAME_LIMIT, FGW_NAME_RULE
-from fastgw.native.rule cimport fgw_program, fgw_rule_eval
+from fastgw.native.rule cimport fgw_rule_eval
 from fastgw.policy.actions cimport apply_part, apply_rule, clear_effects, matches_any
 from fastgw.policy.plan cimport Plan, plan_action, plan_part, plan_rule
 from fastgw.policy.program cimport Program, set_value
@@ -195,7 +195,6 @@ cdef class Policy:
         cdef PrincipalPart part = PrincipalPart.__new__(PrincipalPart)
         cdef plan_part *plan
         cdef fgw_demand *demand
-        cdef Py_ssize_t i
         cdef bytes text = orjson.dumps([key.id])
         cdef bytes prefix
         cdef list texts = []

@@ -1,5 +1,7 @@
 from collections.abc import Sequence
-from typing import final
+from typing import Self, final
+
+__pyx_capi__: dict[str, object]  # set_value, for other Cython modules
 
 class EvaluationError(Exception):
     """An expression has no value: an absent fact, an overflow, a division by zero."""
@@ -13,9 +15,9 @@ class Program:
 
     type: str
     reads: int
-    def __init__(
-        self, code: bytes, constants: tuple[object, ...], n_facts: int, type: str
-    ) -> None: ...
+    def __new__(
+        cls, code: bytes, constants: tuple[object, ...], n_facts: int, type: str
+    ) -> Self: ...
     def evaluate(self, facts: Sequence[object]) -> object:
         """The value over ``facts`` (None: absent). Raises EvaluationError. For tests and tools."""
 

@@ -10,7 +10,7 @@ from fastgw.native.policy cimport (
     FGW_VALUE_STRING, fgw_value,
 )
 from fastgw.native.rule cimport (
-    FGW_RULE_CODE_MAX, FGW_RULE_CONSTANT, FGW_RULE_ERROR, FGW_RULE_ERROR_ABSENT,
+    FGW_RULE_CODE_MAX, FGW_RULE_CONSTANT, FGW_RULE_ERROR_ABSENT,
     FGW_RULE_ERROR_DIVIDE, FGW_RULE_ERROR_OVERFLOW, FGW_RULE_FACT_NE, FGW_RULE_NULL,
     fgw_glob_match, fgw_instruction, fgw_rule_eval, fgw_rule_verify,
 )

@@ -50,7 +50,6 @@ cdef Py_ssize_t write_rate_limits(
     Exchange x, AnswerTexts texts, uint8_t *out, size_t room
 ) noexcept:
     cdef uint8_t *at = out
-    cdef bytes text
     cdef uint64_t left
     cdef int i, limit
     cdef size_t need = 64

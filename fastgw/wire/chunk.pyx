@@ -1,7 +1,7 @@
 """The chunked coding as tests and cold code see it; the hot path uses fgw_chunk itself."""
 
 import cython
-from libc.stdint cimport int32_t, uint8_t, uint32_t
+from libc.stdint cimport int32_t, uint32_t
 
 from fastgw.native.chunk cimport (
     FGW_CHUNK_DATA,
@@ -26,7 +26,7 @@ cdef class Chunks:
         fgw_chunk chunk
         fgw_chunk marked
 
-    def __init__(self):
+    def __cinit__(self):
         fgw_chunk_begin(&self.chunk)
 
     def feed(self, bytes read not None):

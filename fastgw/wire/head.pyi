@@ -1,6 +1,6 @@
-from typing import Final, final
+from typing import Final, Self, final
 
-Buffer = bytes | bytearray | memoryview
+_Buffer = bytes | bytearray | memoryview
 
 DROP_REQUEST: Final[int]
 DROP_RESPONSE: Final[int]
@@ -9,12 +9,12 @@ METHODS: Final[dict[str, int]]
 
 @final
 class Head:
-    def __init__(
-        self, *, head_max: int = 32768, target_max: int = 8192, headers_max: int = 100
-    ) -> None: ...
+    def __new__(
+        cls, *, head_max: int = 32768, target_max: int = 8192, headers_max: int = 100
+    ) -> Self: ...
     def begin(self) -> None: ...
-    def request(self, buffer: Buffer) -> int: ...
-    def response(self, buffer: Buffer, method: str = "GET") -> int: ...
+    def request(self, buffer: _Buffer) -> int: ...
+    def response(self, buffer: _Buffer, method: str = "GET") -> int: ...
     @property
     def method(self) -> str: ...
     @property

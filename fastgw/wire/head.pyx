@@ -45,7 +45,7 @@ METHODS = {
 cdef class Head:
     """One head. Feed it the whole buffer again each time the buffer has grown."""
 
-    def __init__(
+    def __cinit__(
         self,
         *,
         uint32_t head_max=FGW_HEAD_BYTES,

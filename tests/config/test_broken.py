@@ -242,7 +242,7 @@ CASES = {
         PROVIDERS + 'keys: [{id: a, hash: §"sha256:12"}]\n',
         "keys[0].hash",
         "64 hex digits",
-        "keys create",
+        "sha256sum",
     ),
     "key without secret": (
         PROVIDERS + "keys: [§{id: a}]\n",

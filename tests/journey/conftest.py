@@ -1,4 +1,5 @@
 import pytest
+
 from tests.journey.harness import Gateway, Mock, configuration
 
 

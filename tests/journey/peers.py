@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import h11
+
 from fastgw.ledger.query import Ledger
 from fastgw.ledger.records import Close, Open, unpack_record
 from tests.journey.harness import Gateway, chat, configuration, post, wait_until

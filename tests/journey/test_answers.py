@@ -11,6 +11,7 @@ import json
 
 import h11
 import pytest
+
 from tests.journey.harness import VECTORS, chat, post, wait_until
 from tests.journey.peers import (
     Upstream,

@@ -12,6 +12,7 @@ import signal
 import time
 
 import pytest
+
 from fastgw.ledger.query import Ledger
 from fastgw.ledger.records import Close, Open, unpack_record
 from tests.journey.harness import Gateway, configuration, wait_until

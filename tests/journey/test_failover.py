@@ -10,6 +10,7 @@ import socket
 import time
 
 import pytest
+
 from tests.journey.harness import KEY, Gateway, chat, configuration, free_port, post
 from tests.journey.peers import (
     Upstream,

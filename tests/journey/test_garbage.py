@@ -21,8 +21,8 @@ REQUESTS = [
     post("/v1/messages", chat("claude", max_tokens=5), "anthropic-version: 2023-06-01"),
     b"POST /v1/chat/completions HTTP/1.1\r\nhost: g\r\n" + AUTH + b"transfer-encoding: chunked\r\n"
     b"\r\n" + chunked(chat()[:20], chat()[20:]),
-    b"GET http://g/v1/models?a=b&key=c HTTP/1.0\r\nhost: g\r\n" + AUTH + b"expect: 100-continue\r\n"
-    b"connection: keep-alive, x\r\nx: y\r\n\r\n",
+    b"GET http://g/v1/models?a=b&key=c HTTP/1.0\r\nhost: g\r\n" + AUTH
+    + b"expect: 100-continue\r\nconnection: keep-alive, x\r\nx: y\r\n\r\n",
 ]
 ANSWERS = [
     answer(b'{"id":"a","choices":[],"usage":{"prompt_tokens":3,"completion_tokens":4}}'),

@@ -9,6 +9,7 @@ import socket
 import time
 
 import pytest
+
 from tests.journey.harness import KEY, Gateway, chat, configuration, post, read_answer, wait_until
 from tests.journey.peers import (
     Upstream,

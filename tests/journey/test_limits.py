@@ -10,6 +10,7 @@ import time
 import anthropic
 import openai
 import pytest
+
 from tests.journey.harness import KEY, Gateway, chat, configuration, post, read_answer
 
 
@@ -165,5 +166,21 @@ def test_frees_what_a_killed_worker_held(mock):
             again.sendall(post("/v1/chat/completions", chat(max_tokens=500), "x-mock: events=5"))
             status, fields, _ = read_answer(again)
         assert status == 200, fields
+    finally:
+        gateway.remove()
+
+
+def test_a_model_behind_its_provider_s_name_is_no_way_round_the_rules(mock):
+    rules = {"on_http_request": [{"name": "no large models", "actions": [
+        {"type": "restrict-models", "config": {"deny": ["gpt-4*"]}}]}]}
+    gateway = Gateway(configuration(mock.port, policy=rules))
+    try:
+        seen = {}
+        for model in ("gpt-4o", "openai/gpt-4o", "openai/gpt-3.5", "gpt-3.5"):
+            with gateway.connect() as sock:
+                sock.sendall(post("/v1/chat/completions", chat(model)))
+                seen[model] = read_answer(sock)[0]
+        assert seen == {
+            "gpt-4o": 403, "openai/gpt-4o": 403, "openai/gpt-3.5": 200, "gpt-3.5": 200}
     finally:
         gateway.remove()

@@ -10,6 +10,7 @@ import socket
 import time
 
 import pytest
+
 from tests.journey.harness import KEY, chat, post, read_answer, wait_until
 from tests.journey.peers import Upstream, answer, ask, gauge, hear, in_front_of, settled
 

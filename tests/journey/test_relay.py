@@ -10,6 +10,7 @@ import time
 import zlib
 
 import pytest
+
 from tests.journey.peers import (
     Upstream,
     answer,

@@ -13,6 +13,7 @@ import urllib.request
 from pathlib import Path
 
 import pytest
+
 from fastgw.ledger.query import Ledger
 from fastgw.process.directory import read_instance
 from tests.journey.harness import ENV, Gateway, chat, configuration, wait_until

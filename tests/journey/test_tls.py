@@ -12,6 +12,7 @@ import threading
 import time
 
 import pytest
+
 from tests.journey.harness import Gateway, chat, configuration, post
 from tests.journey.peers import (
     Upstream,

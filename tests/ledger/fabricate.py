@@ -10,6 +10,7 @@ import random
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import orjson
 
@@ -45,7 +46,7 @@ def account(key: str, team: str = "a", tier: str = "free") -> str:
     return orjson.dumps({"id": key, "owner": {"team": team}, "tags": {"tier": tier}}).decode()
 
 
-def dims(key: str = "k1", model: str = "gpt-4o", provider: str = "openai", **more: int) -> Dims:
+def dims(key: str = "k1", model: str = "gpt-4o", provider: str = "openai", **more: Any) -> Dims:
     return Dims(
         account=name_hash(account(key)) if key else 0,
         model=name_hash(model),
