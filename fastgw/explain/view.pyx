@@ -1,7 +1,15 @@
 """Phase EXPLAIN: what a refusal's text is made of, taken out of an exchange. Off the hot path."""
 
+from libc.stdint cimport uint64_t
+
 from fastgw.exchange cimport HEAD
 from fastgw.native.http1 cimport FGW_M_HEAD
+
+
+cdef uint64_t needed(Exchange x, int limit) noexcept:
+    """What a limit that refused was asked for; pace never holds more than its capacity."""
+    cdef uint64_t asked = x.expected.by_unit[x.traces[limit].unit]
+    return asked if asked < x.traces[limit].limit else x.traces[limit].limit
 
 
 cdef object view_of(Exchange x, int code):
@@ -16,7 +24,7 @@ cdef object view_of(Exchange x, int code):
                 x.effects.demands[i].text_offset + x.effects.demands[i].text_length
             ],
             x.traces[i].used, x.traces[i].limit,
-            x.traces[i].taken, x.traces[i].wait_ns, x.traces[i].reset_ns,
+            x.traces[i].taken or needed(x, i), x.traces[i].wait_ns, x.traces[i].reset_ns,
             x.traces[i].verdict, x.traces[i].enforced,
         ))
     return {

@@ -14,6 +14,7 @@ from typing import NamedTuple
 cimport cython
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
 from posix.mman cimport MAP_FAILED, MAP_SHARED, PROT_READ, PROT_WRITE, mmap, munmap
+from posix.unistd cimport close
 
 from fastgw.native.clock cimport fgw_clock_wall_ns
 from fastgw.native.counters cimport fgw_counters, fgw_counters_reset_gauges
@@ -73,10 +74,7 @@ cdef class Segment:
             munmap(self.map.base, self.map.size)
             self.map.base = NULL
         if self.fd >= 0:
-            try:
-                os.close(self.fd)
-            except OSError:
-                pass
+            close(self.fd)  # libc's: at the interpreter's end `os` may be gone
 
     @staticmethod
     def create(path, *, int workers, entries=16384, holds_per_worker=4096, boot=None):

@@ -35,7 +35,6 @@ cdef class Connection(Link):
         bint reused              # it has carried an exchange before
         bint keep                # it may carry another after this one
         bint sent                # the whole request left
-        bint counted             # in provider.connections
         bint answered            # a byte of the answer came
 
     cdef int connect(self, object loop) except -1
@@ -47,7 +46,6 @@ cdef class Connection(Link):
     cdef int _read_body(self, uint8_t *bytes, size_t length) except -1
     cdef int _read_chunks(self, uint8_t *bytes, size_t length) except -1
     cdef int _finish(self) except -1
-    cdef int _uncount(self) except -1
     cdef int _refused(self, int code, object why) except -1
     cdef int _forget(self) except -1
     cdef int _lost(self, int code, object why) except -1

@@ -5,7 +5,6 @@ of the read buffer, and beside them the raw bytes they came in, which a relay ma
 are when they parsed strictly.
 """
 
-import asyncio
 import socket
 import ssl
 
@@ -60,8 +59,6 @@ cdef class Connection(Link):
         self.exchange = exchange
         self.scratch = scratch
         self.state = CONNECTING
-        provider.connections += 1
-        self.counted = True
 
     def __dealloc__(self):
         free(self.partial)
@@ -80,20 +77,10 @@ cdef class Connection(Link):
                 lambda: self, provider.host, provider.port, ssl=provider.tls,
                 server_hostname=provider.host if provider.tls is not None else None,
             )
-        except asyncio.CancelledError:
-            self._uncount()
-            raise
         except Exception as error:  # OSError mostly; UnicodeError of a name that is none
-            self._uncount()
             self._refused(connect_code(error), error)
         finally:
             self.task = None
-
-    cdef int _uncount(self) except -1:
-        if self.counted:
-            self.counted = False
-            self.provider.connections -= 1
-        return 0
 
     cdef int _refused(self, int code, object why) except -1:
         cdef Exchange x = self.exchange
@@ -316,7 +303,6 @@ cdef class Connection(Link):
     cdef int on_closed(self, object why) except -1:
         cdef Exchange x = self.exchange
         self._forget()
-        self._uncount()
         if x is None:
             return self.abort()
         if self.state == BODY_CLOSE and why is None:

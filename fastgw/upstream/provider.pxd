@@ -34,7 +34,6 @@ cdef class Provider:
         readonly frozenset retry_statuses
         readonly bint retry_connect
         list idle                    # connections to reuse, the youngest last
-        int connections              # open or opening, per worker
 
     cdef ProviderKey choose_key(self)
     cdef Py_ssize_t write_target(self, uint8_t *out, size_t room, const uint8_t *path,

@@ -63,7 +63,7 @@ def faucet():
 
 @pytest.fixture(scope="module")
 def gateway(faucet):
-    instance = in_front_of(faucet.upstream.port, before=DEADLINES.format("stall_s=1.5"))
+    instance = in_front_of(faucet.upstream.port, before=DEADLINES.format("stall_s=4"))
     yield instance
     instance.remove()
 
