@@ -10,6 +10,7 @@ is taken within a round; shown are the median over rounds and its range. On a no
 the ratios mean anything.
 
 `--gate` fails where the ratio to nginx passes its budget in *every* round: noise does not do that.
+Budgets hold what is reached; `targets` are the promises, and how far off each is gets printed.
 """
 
 import argparse
@@ -137,6 +138,17 @@ def passed(found: dict[str, list[float]], budgets: dict[str, float]) -> list[str
             for name, budget in budgets.items() if found.get(name) and min(found[name]) > budget]
 
 
+def distances(found: dict[str, list[float]], targets: dict[str, float]) -> list[str]:
+    """How the median of each scene stands to what is promised."""
+    lines = []
+    for name, target in targets.items():
+        if found.get(name):
+            middle = statistics.median(found[name])
+            verdict = "reached" if middle <= target else f"missed by {middle / target - 1:.0%}"
+            lines.append(f"{name}: fastgw / nginx {middle:.2f}, promised {target}: {verdict}")
+    return lines
+
+
 def compare(scenes: list[Scene], count: int, seconds: float) -> dict:
     """Starts everything, measures, prints; the figures as they go to build/bench.json."""
     with tempfile.TemporaryDirectory() as name, ExitStack() as stack:
@@ -173,8 +185,9 @@ def main(words: list[str]) -> int:
         return 1
     (ROOT / "build").mkdir(exist_ok=True)
     (ROOT / "build" / "bench.json").write_text(json.dumps(found, indent=1) + "\n")
-    budgets = json.loads((ROOT / "benchmarks" / "budgets.json").read_text()).get("ratios", {})
-    above = passed(found["ratios"], budgets)
+    held = json.loads((ROOT / "benchmarks" / "budgets.json").read_text())
+    above = passed(found["ratios"], held.get("ratios", {}))
+    print("\n" + "\n".join(distances(found["ratios"], held.get("targets", {}))))
     print("".join(f"\nABOVE BUDGET {line}" for line in above) or "\nratios: within budget"
           if found["ratios"] and any(found["ratios"].values()) else "\nno nginx to compare with")
     return 1 if above and asked.gate else 0

@@ -216,8 +216,10 @@ cdef class Relay:
             raise OverflowError("an answer that inflates beyond 256 MiB")
         if not self.inflating:
             return self._tap(x, piece, <size_t>len(piece))
+        self._events(x, piece, <size_t>len(piece))
+        # Behind it: a flush within lets go of all that is kept, and the batch may point here.
         self.batch.keep.append(piece)
-        return self._events(x, piece, <size_t>len(piece))
+        return 0
 
     cdef int _end_inflating(self, Exchange x) except -1:
         """The compressed body has ended; the client's must not, where it is short of its end."""

@@ -38,6 +38,14 @@ def test_only_a_ratio_above_its_budget_in_every_round_fails(found, failed):
     assert bool(compare.passed({"json": found}, {"json": 1.05})) is failed
 
 
+def test_the_distance_to_a_promise_is_told():
+    lines = compare.distances({"json": [1.2, 1.0, 1.3], "paced": [0.9]},
+                              {"json": 1.05, "paced": 1.05, "burst": 0.95})
+
+    assert lines == ["json: fastgw / nginx 1.20, promised 1.05: missed by 14%",
+                     "paced: fastgw / nginx 0.90, promised 1.05: reached"]
+
+
 def test_cpu_and_memory_of_every_process_of_a_peer_are_counted_and_all_are_ended(tmp_path):
     port = free_port()
     code = ("import os, socket, time\n"

@@ -49,6 +49,7 @@ class Upstream:
     gone: int = 0
 
     def __post_init__(self) -> None:
+        self.counting = threading.Lock()
         self.server = socket.create_server(("127.0.0.1", 0), backlog=512)
         self.port = self.server.getsockname()[1]
         threading.Thread(target=self._accept, daemon=True).start()
@@ -75,7 +76,7 @@ class Upstream:
                         return
                     rest += got
                 head, _, rest = rest.partition(b"\r\n\r\n")
-                call = Call(connection, sock, head + b"\r\n\r\n", number=len(self.calls))
+                call = Call(connection, sock, head + b"\r\n\r\n")
                 length = int(call.field("content-length") or 0)
                 while len(rest) < length:
                     got = sock.recv(1 << 20)
@@ -84,7 +85,9 @@ class Upstream:
                         return
                     rest += got
                 call.body, rest = rest[:length], rest[length:]
-                self.calls.append(call)
+                with self.counting:
+                    call.number = len(self.calls)
+                    self.calls.append(call)
                 if not self.script(call):
                     return
         except OSError:

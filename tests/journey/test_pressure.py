@@ -10,7 +10,6 @@ import time
 from pathlib import Path
 
 import pytest
-
 from tests.journey.harness import chat, post, wait_until
 from tests.journey.peers import (
     Upstream,
@@ -23,7 +22,7 @@ from tests.journey.peers import (
     settled,
 )
 
-EVENT = b'data: {"id":"a","choices":[{"index":0,"delta":{"content":"' + b"x" * 900 + b'"}}]}\n\n'
+EVENT = b'back: {"id":"a","choices":[{"index":0,"delta":{"content":"' + b"x" * 900 + b'"}}]}\n\n'
 BLOCK = EVENT * 60
 EVENTS_MIB = 40
 DEADLINES = "from fastgw.listener.downstream import set_deadlines; set_deadlines({})"
@@ -63,7 +62,14 @@ def faucet():
 
 @pytest.fixture(scope="module")
 def gateway(faucet):
-    instance = in_front_of(faucet.upstream.port, before=DEADLINES.format("stall_s=4"))
+    instance = in_front_of(faucet.upstream.port)
+    yield instance
+    instance.remove()
+
+
+@pytest.fixture(scope="module")
+def impatient(faucet):
+    instance = in_front_of(faucet.upstream.port, before=DEADLINES.format("stall_s=1.5"))
     yield instance
     instance.remove()
 
@@ -95,7 +101,7 @@ def stands_still(faucet, number, seconds=0.25):
     return wait_until(still)
 
 
-@pytest.mark.parametrize("kind", ["hidden", "plain", "json"])
+@pytest.mark.parametrize("kind", ["json", "hidden", "plain"])
 def test_stops_the_upstream_of_a_client_that_does_not_read(faucet, gateway, kind):
     faucet.json = kind == "json"
     more = {"stream_options": {"include_usage": True}} if kind == "plain" else {}
@@ -110,7 +116,6 @@ def test_stops_the_upstream_of_a_client_that_does_not_read(faucet, gateway, kind
         heard = hear(sock)
     assert heard.whole and heard.body == BLOCK * faucet.blocks
     assert rss_kib(gateway) - before <= 2048
-    faucet.json = False
 
 
 def test_serves_others_and_stays_small_beside_200_slow_readers(faucet, gateway):
@@ -131,22 +136,23 @@ def test_serves_others_and_stays_small_beside_200_slow_readers(faucet, gateway):
     assert ask(gateway, stream=True).whole
 
 
-def test_drops_a_client_that_takes_nothing_until_the_deadline(faucet, gateway):
+def test_drops_a_client_that_takes_nothing_until_the_deadline(faucet, impatient):
+    gateway = impatient
     number = len(faucet.upstream.calls)
     gone = faucet.upstream.gone
     with slow_client(gateway) as sock:
         began = time.monotonic()
-        wait_until(lambda: faucet.upstream.gone > gone, 6)
-        assert 1.0 < time.monotonic() - began < 5
+        wait_until(lambda: faucet.upstream.gone > gone, 12)
+        assert 1.2 < time.monotonic() - began < 10
         attempts = attempts_of(gateway, faucet.upstream.calls[number])
         assert attempts[-1]["fate"] == "cut by client"
         wait_until(lambda: gauge(gateway, "connections_open_now") == 0, 3)
         assert not hear(sock).whole
 
 
-def test_keeps_a_client_that_reads_slowly_but_reads(faucet, gateway):
+def test_keeps_a_client_that_reads_slowly_but_reads(faucet, impatient):
     """The deadline is between two reads, not for a queue to become empty."""
-    with slow_client(gateway) as sock:
+    with slow_client(impatient) as sock:
         end = time.monotonic() + 3.8
         got = 0
         while time.monotonic() < end:
