@@ -185,6 +185,10 @@ cdef class Attempts(Receiver):
         fgw_hold_sent(x.hold, body)
         x.sent_ns = x.decided_ns
         if connection.begin(x, pieces, count) == SENT_CLOSED:
+            if not connection.reused:
+                connection.last_words()
+            if x.connection is not connection:
+                return 0  # it had answered
             connection.exchange = None  # what it may still report is nobody's
             return self.on_lost(x, CODE_UPSTREAM_CUT, None)
         return self.arm(connection, earlier(

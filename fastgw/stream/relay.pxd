@@ -48,4 +48,5 @@ cdef class Relay:
     cdef int _end_inflating(self, Exchange x) except -1
     cdef int _inflate(self, Exchange x, const uint8_t *bytes, size_t length) except -1
     cdef int _events(self, Exchange x, const uint8_t *bytes, size_t length) except -1
+    cdef void _let_go(self) noexcept
     cdef int _hold(self, const uint8_t *bytes, size_t length) except -1

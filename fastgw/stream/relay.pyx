@@ -27,6 +27,7 @@ from fastgw.native.hold cimport fgw_hold_progress
 
 cdef enum:
     HELD_MAX = 65536           # a usage chunk has some 400 bytes
+    HELD_KEPT = 8192           # room that stays with the relay
     INFLATED_READ_MAX = 1 << 20
     INFLATED_MAX = 1 << 28     # 256 MiB of one answer; a bomb is larger
 
@@ -158,7 +159,7 @@ cdef class Relay:
                     self._emit(x, self.held, self.held_length)
                     self._emit(x, bytes + start, at - start)
                     self.flush(x)  # `held` is about to be filled again
-                    self.held_length = 0
+                    self._let_go()
                 else:
                     self._emit(x, bytes + start, at - start)
             self.letting = False
@@ -171,10 +172,18 @@ cdef class Relay:
             self._emit(x, bytes + start, length - start)
             if self.held_length:
                 self.flush(x)
-                self.held_length = 0
+                self._let_go()
             self.letting = True
             return 0
         return self._hold(bytes + start, length - start)
+
+    cdef void _let_go(self) noexcept:
+        """What was held has left. A large room is given back: exchanges live on, 256 a worker."""
+        self.held_length = 0
+        if self.held_room > HELD_KEPT:
+            free(self.held)
+            self.held = NULL
+            self.held_room = 0
 
     cdef int _hold(self, const uint8_t *bytes, size_t length) except -1:
         cdef uint8_t *grown

@@ -39,6 +39,7 @@ cdef class Connection(Link):
 
     cdef int connect(self, object loop) except -1
     cdef int begin(self, Exchange x, iovec *pieces, int count) except -1
+    cdef int last_words(self) except -1
     cdef int release(self) except -1
     cdef int discard(self) except -1
     cdef int _read_head(self, const uint8_t *bytes, size_t length, size_t *used) except -1

@@ -36,6 +36,11 @@ from fastgw.native.http1 cimport (
     fgw_span,
 )
 
+cdef extern from "<sys/socket.h>" nogil:
+    ssize_t recv(int fd, void *into, size_t length, int flags)
+    int MSG_DONTWAIT
+
+
 # Of an answer's head: nginx gives 4-8 KiB, providers send 1-3.
 cdef fgw_http1_limits LIMITS
 LIMITS.head_max = 65535
@@ -109,6 +114,25 @@ cdef class Connection(Link):
         sent = self.send(pieces, count)
         self.sent = sent == 0
         return sent
+
+    cdef int last_words(self) except -1:
+        """Sending broke off: the provider may have answered before it closed on us.
+
+        A refusal from the head alone (413, 401) is followed by a RST, for our body was not read.
+        What had come before that is still in the kernel, but uvloop reports the error alone.
+        """
+        cdef Exchange x = self.exchange
+        cdef ssize_t got
+        cdef int fd
+        if x is None or self.sent or self.transport is None or self.provider.secure:
+            return 0
+        fd = self.transport.get_extra_info("socket").fileno()
+        while fd >= 0 and self.exchange is x:
+            got = recv(fd, self.scratch.bytes, self.scratch.size, MSG_DONTWAIT)
+            if got <= 0:
+                break
+            self.on_bytes(self.scratch.bytes, <size_t>got)
+        return 0
 
     cdef int release(self) except -1:
         """The exchange is over: back to the pool if the connection is clean, else away with it."""
@@ -301,7 +325,9 @@ cdef class Connection(Link):
         return self.on_closed(None)
 
     cdef int on_closed(self, object why) except -1:
-        cdef Exchange x = self.exchange
+        cdef Exchange x
+        self.last_words()
+        x = self.exchange
         self._forget()
         if x is None:
             return self.abort()

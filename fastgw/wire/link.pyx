@@ -164,6 +164,10 @@ cdef class Link:
             taken = 0
         self.bytes_queued += <uint64_t>len(rest)
         self.transport.write(rest)
+        if self.transport.is_closing():
+            # It failed within write(): connection_lost will say why.
+            self.abort()
+            return SENT_CLOSED
         if self.blocked:
             return SENT_QUEUED
         # uvloop sent it within write(), or (TLS) its queue is still below the mark.

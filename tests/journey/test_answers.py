@@ -8,6 +8,8 @@ many on it carries another exchange.
 
 import base64
 import json
+import socket
+import threading
 
 import h11
 import pytest
@@ -232,16 +234,35 @@ def test_ends_with_an_abort_when_a_close_delimited_answer_breaks_for_http_1_0(st
 
 def test_delivers_an_answer_that_comes_before_the_body_was_read(stage, gateway):
     """The provider says 413 from the head alone and closes with our bytes unread."""
-    def early(call_head):
-        call_head.sock.sendall(answer(b'{"error":{}}', status="413 Payload Too Large"))
-        return False
+    server = socket.create_server(("127.0.0.1", 0))
 
-    stage.upstream.script, play = early, stage.upstream.script
+    def refuse_early():
+        for _ in range(8):
+            sock, _ = server.accept()
+            sock.recv(2000)
+            sock.sendall(answer(b'{"error":{}}', status="413 Payload Too Large"))
+            sock.close()
+
+    threading.Thread(target=refuse_early, daemon=True).start()
+    other = in_front_of(server.getsockname()[1])
     try:
-        heard = ask(gateway, body=chat(pad="x" * 100_000))
-        assert (heard.status, heard.body) == (413, b'{"error":{}}')
+        for size in (1000, 100_000, 3_000_000, 12_000_000) * 2:
+            heard = ask(other, body=chat(pad="x" * size))
+            assert (heard.status, heard.body) == (413, b'{"error":{}}'), size
     finally:
-        stage.upstream.script = play
+        other.remove()
+        server.close()
+
+
+def test_carries_a_head_of_60_kib_and_refuses_what_it_cannot(stage, gateway):
+    stage.bytewise, stage.stay = False, False
+    for size, status in ((20_000, 200), (60_000, 200), (64_800, 502), (65_600, 502)):
+        head = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n"
+        for number in range(40):
+            head += b"x-%d: " % number + b"y" * (size // 40 - 8 - len(str(number))) + b"\r\n"
+        heard = stage.ask(gateway, head + b"\r\n{}")
+        assert heard.status == status, size
+        assert heard.whole
 
 
 def test_answers_502_when_the_provider_s_head_is_too_large(stage, gateway):

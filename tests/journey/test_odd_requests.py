@@ -295,6 +295,23 @@ def test_gives_a_head_one_deadline_not_one_a_byte(gateway):
     wait_until(lambda: gauge(gateway, "connections_open_now") == 0, 4)
 
 
+def test_says_503_to_one_connection_too_many(upstream):
+    crowded = in_front_of(upstream.port, limits={"connections": 3})
+    try:
+        socks = [crowded.connect() for _ in range(3)]
+        for sock in socks:
+            sock.sendall(post("/v1/chat/completions", chat()))
+            assert read_answer(sock)[0] == 200
+        heard = one(crowded, post("/v1/chat/completions", chat()))
+        assert heard.status == 503 and heard.fields["x-fastgw-code"] == "FGW-704"
+        for sock in socks:
+            sock.close()
+        wait_until(lambda: gauge(crowded, "connections_open_now") == 0, 3)
+        assert one(crowded, post("/v1/chat/completions", chat())).status == 200
+    finally:
+        crowded.remove()
+
+
 def test_closes_an_idle_connection_without_a_word(gateway):
     with gateway.connect() as sock:
         sock.sendall(post("/v1/chat/completions", chat()))
