@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from tests.cli.live import Live
+from fastgw.ledger.query import wait_for_decision
+from tests.cli.live import PATIENCE_S, Live
 
 TOKEN = "a-token-for-tests-only"
 
@@ -15,6 +16,9 @@ def live(tmp_path_factory):
     with Live(tmp_path_factory.mktemp("admin"), token=TOKEN) as running:
         running.calls = [running.chat("alice") for _ in range(2)]
         running.calls += [running.chat("bob") for _ in range(3)]
+        for _, request_id in running.calls:  # the recorder is a process with its own beat
+            found = wait_for_decision(running.data_dir, request_id, patience_s=PATIENCE_S)
+            assert found and found["complete"], request_id
         yield running
 
 

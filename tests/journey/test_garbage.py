@@ -8,6 +8,7 @@ import random
 import socket
 
 import pytest
+
 from tests.journey.harness import KEY, chat, post
 from tests.journey.peers import Upstream, answer, ask, chunked, event_stream, in_front_of, settled
 

@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
+
 from tests.journey.harness import chat, post, wait_until
 from tests.journey.peers import (
     Upstream,
@@ -22,7 +23,7 @@ from tests.journey.peers import (
     settled,
 )
 
-EVENT = b'back: {"id":"a","choices":[{"index":0,"delta":{"content":"' + b"x" * 900 + b'"}}]}\n\n'
+EVENT = b'data: {"id":"a","choices":[{"index":0,"delta":{"content":"' + b"x" * 900 + b'"}}]}\n\n'
 BLOCK = EVENT * 60
 EVENTS_MIB = 40
 DEADLINES = "from fastgw.listener.downstream import set_deadlines; set_deadlines({})"
