@@ -563,11 +563,18 @@ cdef class Attempts(Receiver):
         self._drop_connection(x)
         self.batch.forget()
         x.code = CODE_INTERNAL
+        x.effects.status = 0
         if x.head_sent:
-            x.client.abort()
+            x.client.reset()
             return self._settle(x, FGW_FATE_FAILED_IN_STREAM)
         x.client.close_after = True
-        return self.refuse(x, CODE_INTERNAL)
+        try:
+            return self.refuse(x, CODE_INTERNAL)
+        except Exception as further:
+            # Not even that can be said: it ends without an answer, but it ends, and is settled.
+            self.report(further)
+            x.client.reset()
+            return self._settle(x, FGW_FATE_FAILED_BEFORE_FIRST_BYTE)
 
     cdef int report(self, object exception) except -1:
         self.log.error(

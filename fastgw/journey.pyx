@@ -169,13 +169,18 @@ cdef class Journey(Attempts):
         """Every 100 ms: time-outs, counts of refusals."""
         cdef uint64_t now = self.look()
         cdef fgw_timer *timer
+        cdef Link link
         self.wall_offset_ns = fgw_clock_wall_ns() - now
         fgw_wheel_advance(&self.wheel, now)
         while True:
             timer = fgw_wheel_pop(&self.wheel)
             if timer == NULL:
                 break
-            (<Link>timer.owner).on_timer(now)
+            link = <Link>timer.owner
+            try:
+                link.on_timer(now)
+            except Exception as exception:
+                link.on_failure(exception)
         self.journal.flush(now)
 
     # ------------------------------------------------------------------ HEAD to BODY

@@ -17,6 +17,7 @@ cimport cython
 from libc.stdlib cimport free, realloc
 from libc.string cimport memcpy
 
+from fastgw.errors import UpstreamError
 from fastgw.native.dialect_meter cimport (
     FGW_EVENT_HIDE,
     FGW_METER_EVENT,
@@ -212,9 +213,9 @@ cdef class Relay:
                 piece = self.inflater.decompress(data, INFLATED_READ_MAX)
                 data = self.inflater.unused_data or self.inflater.unconsumed_tail
                 self._inflated(x, piece)
-        except (zlib.error, OverflowError):
+        except (zlib.error, UpstreamError) as error:
             if self.inflating:
-                raise
+                raise UpstreamError(str(error)) from None
             # The client's copy is untouched: it goes on, and the count becomes an estimate.
             self.unreadable = True
         return 0
@@ -222,7 +223,7 @@ cdef class Relay:
     cdef int _inflated(self, Exchange x, bytes piece) except -1:
         self.inflated += <uint64_t>len(piece)
         if self.inflated > INFLATED_MAX:
-            raise OverflowError("an answer that inflates beyond 256 MiB")
+            raise UpstreamError("an answer that inflates beyond 256 MiB")
         if not self.inflating:
             return self._tap(x, piece, <size_t>len(piece))
         self._events(x, piece, <size_t>len(piece))
@@ -237,6 +238,6 @@ cdef class Relay:
         self._inflated(x, self.inflater.flush())
         if not self.inflater.eof:
             if self.inflating:
-                raise EOFError("a compressed answer that breaks off")
+                raise UpstreamError("a compressed answer that breaks off")
             self.unreadable = True
         return 0

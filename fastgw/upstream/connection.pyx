@@ -19,6 +19,7 @@ from fastgw.codes cimport (
     CODE_UPSTREAM_NAME,
     CODE_UPSTREAM_TLS,
 )
+from fastgw.errors import UpstreamError
 from fastgw.native.chunk cimport (
     FGW_CHUNK_DATA,
     FGW_CHUNK_END,
@@ -91,7 +92,10 @@ cdef class Connection(Link):
         cdef Exchange x = self.exchange
         self.exchange = None
         if x is not None:
-            self.receiver.on_connect_failed(x, code, why)
+            try:
+                self.receiver.on_connect_failed(x, code, why)
+            except Exception as exception:
+                self.receiver.failed(x, exception)
         return 0
 
     cdef int on_open(self) except -1:
@@ -314,7 +318,10 @@ cdef class Connection(Link):
         self.keep = False
         self.abort()
         if x is not None:
-            self.receiver.on_lost(x, code, why)
+            try:
+                self.receiver.on_lost(x, code, why)
+            except Exception as exception:  # (on_failure would not know whose it is any more)
+                self.receiver.failed(x, exception)
         return 0
 
     cdef int on_writable(self) except -1:
@@ -341,8 +348,12 @@ cdef class Connection(Link):
         return self._lost(CODE_UPSTREAM_CUT, why)
 
     cdef int on_timer(self, uint64_t now_ns) except -1:
-        if self.exchange is not None:
-            return self.receiver.on_wait(self.exchange, self, now_ns)
+        cdef Exchange x = self.exchange
+        if x is not None:
+            try:
+                return self.receiver.on_wait(x, self, now_ns)
+            except Exception as exception:
+                return self.receiver.failed(x, exception)
         self._forget()
         return self.abort()
 
@@ -353,4 +364,11 @@ cdef class Connection(Link):
         return 0
 
     cdef int on_failure(self, object exception) except -1:
-        return self._lost(CODE_UPSTREAM_MALFORMED, exception)
+        cdef Exchange x = self.exchange
+        if isinstance(exception, UpstreamError):
+            return self._lost(CODE_UPSTREAM_MALFORMED, exception)
+        self.exchange = None
+        if x is not None:
+            return self.receiver.failed(x, exception)
+        self.receiver.report(exception)
+        return self.abort()
