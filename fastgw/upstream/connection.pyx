@@ -322,6 +322,8 @@ cdef class Connection(Link):
         return 0
 
     cdef int on_eof(self) except -1:
+        # uvloop's TLS says so of a close_notify alone: a FIN below it could be anybody's.
+        self.took_leave = True
         return self.on_closed(None)
 
     cdef int on_closed(self, object why) except -1:
@@ -331,7 +333,7 @@ cdef class Connection(Link):
         self._forget()
         if x is None:
             return self.abort()
-        if self.state == BODY_CLOSE and why is None:
+        if self.state == BODY_CLOSE and self.took_leave:
             self.state = FINISHED
             self.keep = False
             self.receiver.on_end(x)

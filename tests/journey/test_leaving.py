@@ -157,6 +157,7 @@ def test_counts_as_delivered_when_the_client_leaves_behind_the_last_event(stage,
 
 
 def test_gives_back_what_was_held_for_clients_that_left(mock):
+    mock.reset()
     gateway = Gateway(configuration(mock.port, policy=POLICY))
     try:
         for number in range(60):
@@ -169,6 +170,13 @@ def test_gives_back_what_was_held_for_clients_that_left(mock):
         with gateway.connect() as sock:
             sock.sendall(post("/v1/chat/completions", chat(max_tokens=1), "x-mock: events=1"))
             left = int(read_answer(sock)[1]["ratelimit"].split(";r=")[1].split(";")[0])
+        closed = wait_until(lambda: len(records(gateway)[0]) == 61 and records(gateway)[0], 3)
+        calls = [line for line in mock.lines() if line["billed"]]
+        assert len(calls) > 20
+        for line in calls:
+            close = closed[(line["request_id"], int(line["attempt"]))]
+            assert close.output_low <= line["output_tokens"] <= close.output_high
+            assert close.input_low <= line["input_tokens"] <= close.input_high
         # 60 x 9,000 were held; at most some tens of events each were delivered.
         assert CAPACITY - left < 60 * 200
         assert gauge(gateway, "holds_live") == 0

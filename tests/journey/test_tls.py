@@ -167,6 +167,23 @@ def test_shows_a_cut_over_tls(house, clean):
     assert not heard.whole and b"FGW-909" in heard.body
 
 
+@pytest.mark.parametrize("clean", [True, False])
+def test_takes_the_end_of_tls_alone_for_the_end_of_a_body_without_length(house, clean):
+    """A FIN below TLS can be anybody's; only the provider can say close_notify."""
+    def script(call):
+        call.sock.sendall(b"HTTP/1.1 200 OK\r\n\r\n{}")
+        time.sleep(0.02)
+        if clean:
+            call.sock.unwrap()
+        else:
+            call.sock.shutdown(socket.SHUT_RDWR)
+        return False
+
+    house.script = script
+    heard = house.ask("right")
+    assert heard.body == b"{}" and heard.whole == clean
+
+
 def test_retries_unseen_when_an_idle_tls_connection_was_closed(house):
     house.script = lambda call: call.sock.sendall(answer(b"{}")) and False
     with house.gateway.connect() as sock:
