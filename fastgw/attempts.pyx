@@ -92,10 +92,6 @@ from fastgw.native.http1 cimport fgw_head
 from fastgw.upstream.connection cimport Connection
 from fastgw.upstream.route cimport Candidate, Route
 
-cdef enum:
-    RETRY_CREDIT_MAX = 10    # retries that a burst of failures may use at once
-
-
 cdef inline uint64_t earlier(uint64_t one, uint64_t other) noexcept:
     return one if one < other else other
 
@@ -222,8 +218,8 @@ cdef class Attempts(Receiver):
         if x.head_sent:
             return self._break(x, code)
         if stale and not x.client_gone:
-            # It was closed while idle, just as we took it: nobody has failed, so neither the
-            # number of retries nor their budget has a say. A new connection cannot be stale.
+            # Closed while idle, just as we took it: nobody has failed, so neither the number of
+            # retries nor their budget has a say. A new connection cannot be stale.
             x.fresh = True
             return self._retry(x, <Candidate>x.candidate, code)
         return self._again(x, code, False)
@@ -248,8 +244,7 @@ cdef class Attempts(Receiver):
         if candidate is None and same:
             candidate = failed
         if candidate is not None and candidate.provider is failed.provider:
-            # The budget is there so that a provider in trouble does not get more requests
-            # than without retries; another provider gets none of its trouble.
+            # The budget keeps retries from adding to a provider's trouble; others have none.
             if self.retry_credit < 1:
                 return None
             self.retry_credit -= 1
@@ -433,8 +428,7 @@ cdef class Attempts(Receiver):
         if deadline > now_ns:
             return self.arm(connection, deadline)
         fgw_count(self.counters, FGW_COUNT_TIMEOUTS, 1)
-        connection.discard()
-        x.connection = None
+        self._drop_connection(x)
         if x.head_sent:
             return self._break(x, code)
         return self._again(x, code, False)
@@ -487,9 +481,7 @@ cdef class Attempts(Receiver):
             x.hold = NULL
         if x.status:
             fgw_count(self.counters, FGW_COUNT_STATUS_1XX + x.status // 100 - 1, 1)
-        fgw_count_time(
-            self.counters, FGW_HISTOGRAM_TOTAL, self.now_ns - x.began_ns
-        )
+        fgw_count_time(self.counters, FGW_HISTOGRAM_TOTAL, self.now_ns - x.began_ns)
         self._leave(x)
         x.client.finished(x, x.head.keep_alive)
         return 0

@@ -66,7 +66,8 @@ def gateway():
 
 
 @pytest.mark.parametrize("model,status", [
-    ("denied", 500), ("nonsense", 500), ("silent", 500), ("cut", 200), ("worse", 0), ("denied", 500),
+    ("denied", 500), ("nonsense", 500), ("silent", 500), ("cut", 200), ("worse", 0),
+    ("denied", 500),
 ])
 def test_fails_one_exchange_and_goes_on(gateway, model, status):
     workers = gateway.pids("worker")
