@@ -59,6 +59,9 @@ class Transport:
         assert not self.closed
         self.sent += rest
 
+    def is_closing(self) -> bool:
+        return self.closed
+
     def can_write_eof(self) -> bool:
         return True
 
