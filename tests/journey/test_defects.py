@@ -7,6 +7,7 @@ exchange must end visibly, be settled and recorded once, and the worker go on.
 import time
 
 import pytest
+
 from tests.journey.harness import chat, post
 from tests.journey.peers import (
     Upstream,
