@@ -1,59 +1,17 @@
-# From an admitted request to its end: attempts, the answer on its way, books.
+# From an admitted request to its answer: attempts, and the answer on its way.
 
-from fastgw.exchange cimport Exchange, Receiver
-from fastgw.identity.facts cimport Facts
-from fastgw.identity.keys cimport KeyTable
-from fastgw.ledger.journal cimport Journal
-from fastgw.limit.limits cimport Limits
-from fastgw.native.counters cimport fgw_counters
-from fastgw.native.json cimport fgw_json
-from fastgw.native.record cimport fgw_record_close
-from fastgw.native.wheel cimport fgw_wheel
-from fastgw.policy.policy cimport Policy
-from fastgw.stream.answer cimport AnswerTexts
-from fastgw.stream.batch cimport Batch
+from fastgw.ending cimport Endings
+from fastgw.exchange cimport Exchange
 from fastgw.upstream.provider cimport Provider
-from fastgw.upstream.route cimport Candidate, Routes
+from fastgw.upstream.route cimport Candidate
 
 
-cdef class Attempts(Receiver):
-    cdef:
-        Policy policy
-        KeyTable keys
-        Routes routes
-        Limits limits
-        Journal journal
-        Facts facts
-        AnswerTexts texts
-        Batch batch
-        object loop
-        object log
-        object refusals          # listener.refusal.Refusals: renders refusals, off the hot path
-        list names               # texts of the limits, for the names of new buckets
-        fgw_counters *counters
-        object _segment          # keeps the counters mapped
-        fgw_wheel wheel
-        fgw_json scan
-        list spare               # exchanges to use again
-        readonly int active      # exchanges between head and settlement
-        double retry_credit      # retries that the budget allows now
-        double retry_share
-        bint restricts_models    # some rule or key says which models may be asked
-        readonly bint draining
-        set running              # exchanges in the hands of the journey
-
-    cdef int _begin(self, Exchange x) except -1
+cdef class Attempts(Endings):
     cdef int _attempt(self, Exchange x) except -1
     cdef int _name_model(self, Exchange x, Candidate candidate) except -1
     cdef int _reach(self, Exchange x, Provider provider) except -1
     cdef int _send(self, Exchange x) except -1
     cdef int _again(self, Exchange x, int code, bint same) except -1
     cdef int _give_up(self, Exchange x, int code) except -1
-    cdef int _break(self, Exchange x, int code) except -1
     cdef Candidate _next(self, Exchange x, bint same)
     cdef int _retry(self, Exchange x, Candidate candidate, int code) except -1
-    cdef int _drop_connection(self, Exchange x) except -1
-    cdef int _settle(self, Exchange x, int fate) except -1
-    cdef int _leave(self, Exchange x) except -1
-    cdef int _close_attempt(
-        self, Exchange x, int fate, bint final, fgw_record_close *close) except -1

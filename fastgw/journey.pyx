@@ -3,9 +3,9 @@
     HEAD DIALECT AUTHENTICATE BODY IDENTIFY POLICY ROUTE LIMIT | UPSTREAM STREAM USAGE SETTLE
 
 ``arrive`` goes from DIALECT to BODY, ``decide`` from IDENTIFY to the request's first byte to the
-provider; both run to completion inside one callback. What follows is in ``listener.attempts``:
-``on_head`` and ``on_body`` are STREAM, ``_settle`` is USAGE and SETTLE. Each phase is a room's
-function; here is only what happens next.
+provider; both run to completion inside one callback. What follows is in ``fastgw.attempts``:
+``on_head`` and ``on_body`` are STREAM; in ``fastgw.ending``, ``_settle`` is USAGE and SETTLE. Each
+phase is a room's function; here is only what happens next.
 """
 
 cimport cython

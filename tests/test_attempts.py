@@ -1,4 +1,4 @@
-"""Goal: an admitted request is tried as its provider's settings say, and ends once in any case.
+"""Goal: an admitted request is tried as its provider's settings say, and no more than that.
 
 Method: providers that refuse, fail, fall silent or vanish, played to a worker; time-outs are short
 and waited for, never raced.
@@ -9,7 +9,6 @@ import time
 import pytest
 
 from fastgw.ledger.records import (
-    FATE_CUT_BY_CLIENT,
     FATE_DELIVERED,
     FATE_FAILED_BEFORE_FIRST_BYTE,
     FATE_FAILED_IN_STREAM,
@@ -107,29 +106,3 @@ def test_a_provider_that_falls_silent_has_its_code(worker, monkeypatch, kind, co
                           else FATE_FAILED_BEFORE_FIRST_BYTE)
     if kind != "idle":
         assert (client.answer().status, client.transport.closed) == (504, False)
-
-
-def test_a_client_that_leaves_while_we_connect_leaves_nothing_behind(worker, monkeypatch):
-    one = worker()
-    with monkeypatch.context() as still:
-        still.setattr(Loop, "run", lambda self: None)
-        client = one.connect()
-        client.feed(request(chat()))
-        client.lose()
-    one.loop.run()
-
-    assert one.loop.opened == [] and one.journey.active == 0
-    assert fates(one) == [FATE_CUT_BY_CLIENT] and one.segment.live_holds(0)[0] == 0
-
-
-def test_a_defect_of_ours_fails_one_exchange_and_not_the_worker(worker, monkeypatch):
-    one = worker()
-    with monkeypatch.context() as broken:
-        broken.setattr(Loop, "create_task", lambda self, coroutine: coroutine.close() or 1 / 0)
-        client = one.connect()
-        client.feed(request(chat()))
-    answer = client.answer()
-    assert (answer.status, answer.code, answer.fields["connection"]) == (500, "FGW-991", "close")
-    assert one.journey.active == 0 and one.segment.live_holds(0)[0] == 0
-
-    assert one.ask(request(chat()), response())[1].status == 200

@@ -231,6 +231,8 @@ def attempts_of(gateway: Gateway, call: Call) -> list[dict]:
 
 
 def settled(gateway: Gateway) -> None:
-    """Wait until nothing runs and nothing is held."""
+    """Wait until nothing runs, nothing is held, and the ledger has every close of its opens."""
     wait_until(lambda: gauge(gateway, "requests_running_now") == 0
                and gauge(gateway, "attempts_open") == 0, 5)
+    with Ledger(gateway.data_dir) as ledger:  # it follows by a commit, which may fall between them
+        wait_until(lambda: not ledger.open_attempts(), 5)

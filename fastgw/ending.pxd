@@ -1,0 +1,50 @@
+# How every exchange ends: the answer cut or refused, books closed, limits settled.
+
+from fastgw.exchange cimport Exchange, Receiver
+from fastgw.identity.facts cimport Facts
+from fastgw.identity.keys cimport KeyTable
+from fastgw.ledger.journal cimport Journal
+from fastgw.limit.limits cimport Limits
+from fastgw.native.counters cimport fgw_counters
+from fastgw.native.json cimport fgw_json
+from fastgw.native.record cimport fgw_record_close
+from fastgw.native.wheel cimport fgw_wheel
+from fastgw.policy.policy cimport Policy
+from fastgw.stream.answer cimport AnswerTexts
+from fastgw.stream.batch cimport Batch
+from fastgw.upstream.route cimport Routes
+
+
+cdef class Endings(Receiver):
+    cdef:
+        Policy policy
+        KeyTable keys
+        Routes routes
+        Limits limits
+        Journal journal
+        Facts facts
+        AnswerTexts texts
+        Batch batch
+        object loop
+        object log
+        object refusals          # listener.refusal.Refusals: renders refusals, off the hot path
+        list names               # texts of the limits, for the names of new buckets
+        fgw_counters *counters
+        object _segment          # keeps the counters mapped
+        fgw_wheel wheel
+        fgw_json scan
+        list spare               # exchanges to use again
+        readonly int active      # exchanges between head and settlement
+        double retry_credit      # retries that the budget allows now
+        double retry_share
+        bint restricts_models    # some rule or key says which models may be asked
+        readonly bint draining
+        set running              # exchanges in the hands of the journey
+
+    cdef int _begin(self, Exchange x) except -1
+    cdef int _leave(self, Exchange x) except -1
+    cdef int _settle(self, Exchange x, int fate) except -1
+    cdef int _drop_connection(self, Exchange x) except -1
+    cdef int _break(self, Exchange x, int code) except -1
+    cdef int _close_attempt(
+        self, Exchange x, int fate, bint final, fgw_record_close *close) except -1

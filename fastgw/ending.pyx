@@ -1,0 +1,241 @@
+"""Phases USAGE, SETTLE and EXPLAIN: how every exchange ends, whatever happened before.
+
+An exchange that reached a provider ends in ``_settle``, any other in ``refuse``; each of its
+attempts in ``_close_attempt``. All three may be called from any phase.
+"""
+
+from libc.stdint cimport uint16_t, uint64_t
+from libc.string cimport memset
+
+from fastgw.codes cimport CODE_CUT_BY_DRAIN, CODE_DRAINING, CODE_INTERNAL
+from fastgw.exchange cimport BODY, Exchange, SETTLE
+from fastgw.identity.keys cimport Principal
+from fastgw.explain.view cimport view_of
+from fastgw.ledger.entries cimport fill_close, post_refusal
+from fastgw.native.counters cimport (
+    FGW_COUNT_BYTES_TO_CLIENT,
+    FGW_COUNT_BYTES_TO_UPSTREAM,
+    FGW_COUNT_DENIED,
+    FGW_COUNT_EVENTS,
+    FGW_COUNT_EXCEPTIONS,
+    FGW_COUNT_FATE,
+    FGW_COUNT_INTERVALS,
+    FGW_COUNT_INTERVAL_WIDTH,
+    FGW_COUNT_REQUESTS,
+    FGW_COUNT_STATUS_1XX,
+    FGW_COUNT_TOKENS,
+    FGW_GAUGE_CONNECTIONS,
+    FGW_GAUGE_REQUESTS,
+    FGW_HISTOGRAM_REFUSAL,
+    FGW_HISTOGRAM_TOTAL,
+    fgw_count,
+    fgw_count_code,
+    fgw_count_time,
+)
+from fastgw.native.hold cimport fgw_hold_closed, fgw_hold_closing
+from fastgw.native.policy cimport fgw_amounts
+from fastgw.native.record cimport (
+    FGW_FATE_DELIVERED,
+    FGW_FATE_FAILED_BEFORE_FIRST_BYTE,
+    FGW_FATE_FAILED_IN_STREAM,
+    FGW_PROVENANCE_PROVIDER,
+)
+from fastgw.stream.relay cimport FRAMING_CLOSE, Relay
+from fastgw.upstream.request cimport write_id
+from fastgw.usage.account cimport account, amounts
+from fastgw.upstream.connection cimport Connection
+
+
+cdef class Endings(Receiver):
+    """What every exchange ends in, once. Fields are set by Journey.__init__."""
+
+    cdef int _drop_connection(self, Exchange x) except -1:
+        """This exchange is done with its connection, and the connection with everything."""
+        cdef Connection connection = <Connection>x.connection
+        x.connection = None
+        if connection is not None:
+            self.disarm(connection)
+            connection.discard()
+        return 0
+
+    cdef int _break(self, Exchange x, int code) except -1:
+        """The answer cannot be finished: a cut must look like a cut (never a clean end)."""
+        cdef Relay relay = <Relay>x.relay
+        cdef bytes event
+        x.code = <uint16_t>code
+        if x.metered and relay.at_boundary(x):
+            event = self.refusals.stream_error(
+                x.route.dialect, x.route.operation, code, x.id_text[:x.id_length].decode()
+            )
+            self.batch.keep.append(event)
+            relay.append(x, event, <size_t>len(event))
+        relay.flush(x)
+        x.client.close_after = True
+        if relay.framing == FRAMING_CLOSE:
+            x.client.reset()  # here a FIN would be a clean end
+        return self._settle(x, FGW_FATE_FAILED_IN_STREAM)
+
+    # ------------------------------------------------------------------ USAGE, SETTLE
+    cdef int _close_attempt(
+        self, Exchange x, int fate, bint final, fgw_record_close *close
+    ) except -1:
+        cdef uint64_t *tokens
+        cdef int i
+        memset(close, 0, sizeof(fgw_record_close))
+        x.body_sent = (<Relay>x.relay).sent_bytes if x.head_sent else 0
+        fill_close(x, close, fate, final, self.now_ns, self.now_ns + self.wall_offset_ns)
+        account(x, close, x.asked, fate == FGW_FATE_DELIVERED)
+        if x.attempt_open:
+            x.attempt_open = False
+            fgw_hold_closing(x.hold, self.journal.main._ring.head)
+            self.journal.close(close, x.room)
+            fgw_hold_closed(x.hold)
+        fgw_count(self.counters, FGW_COUNT_FATE + fate, 1)
+        tokens = <uint64_t *>&close.tokens
+        for i in range(8):
+            if tokens[i]:
+                fgw_count(self.counters, FGW_COUNT_TOKENS + i, tokens[i])
+        if x.metered and x.meter.events:
+            fgw_count(self.counters, FGW_COUNT_EVENTS, x.meter.events)
+        fgw_count(self.counters, FGW_COUNT_BYTES_TO_UPSTREAM, x.sent_bytes)
+        fgw_count(self.counters, FGW_COUNT_BYTES_TO_CLIENT, x.body_sent)
+        if close.provenance > FGW_PROVENANCE_PROVIDER:
+            fgw_count(self.counters, FGW_COUNT_INTERVALS, 1)
+            fgw_count(
+                self.counters, FGW_COUNT_INTERVAL_WIDTH,
+                close.input_high - close.input_low + close.output_high - close.output_low,
+            )
+        return 0
+
+    cdef int _settle(self, Exchange x, int fate) except -1:
+        """The exchange is over, whichever way: books, limits, then the next request."""
+        cdef fgw_record_close close
+        cdef fgw_amounts used
+        if not x.live:
+            return 0
+        x.phase = SETTLE
+        self.look()
+        if x.hold != NULL:
+            self._close_attempt(x, fate, True, &close)
+            amounts(&close, &used)
+            self.limits.settle(x.hold, &used, self.now_ns)
+            self.limits.hold_release(x.hold)
+            x.hold = NULL
+        if x.status:
+            fgw_count(self.counters, FGW_COUNT_STATUS_1XX + x.status // 100 - 1, 1)
+        fgw_count_time(self.counters, FGW_HISTOGRAM_TOTAL, self.now_ns - x.began_ns)
+        self._leave(x)
+        x.client.finished(x, x.head.keep_alive)
+        return 0
+
+    cdef int _begin(self, Exchange x) except -1:
+        self.journal.next_id(&x.id)
+        x.id_length = write_id(x, x.id_text)
+        x.live = True
+        self.active += 1
+        self.running.add(x)
+        fgw_count(self.counters, FGW_COUNT_REQUESTS, 1)
+        fgw_count(self.counters, FGW_GAUGE_REQUESTS, 1)
+        return 0
+
+    cdef int _leave(self, Exchange x) except -1:
+        x.live = False
+        self.active -= 1
+        self.running.discard(x)
+        fgw_count(self.counters, FGW_GAUGE_REQUESTS, <uint64_t>-1)
+        return 0
+
+    # ------------------------------------------------------------------ refusals
+    cdef int refuse(self, Exchange x, int code) except -1:
+        """Answer in the dialect's own shape, record it, give back what was taken (law 5)."""
+        cdef fgw_record_close close
+        cdef fgw_amounts nothing
+        cdef bytes answer
+        cdef uint64_t now = self.look()
+        if not x.live:
+            self._begin(x)
+        x.refused = True
+        x.code = <uint16_t>code
+        memset(&close, 0, sizeof(close))
+        x.client.will_refuse(x)
+        answer = self.refusals.render(view_of(x, code))
+        x.status = <uint16_t>self.refusals.status
+        if x.attempt_open:
+            self._close_attempt(x, FGW_FATE_FAILED_BEFORE_FIRST_BYTE, True, &close)
+        elif x.attempt == 0:
+            if x.principal is not None:
+                x.dims.account = (<Principal>x.principal).account_hash
+            x.dims.dialect = x.route.dialect
+            x.dims.operation = x.route.operation
+            post_refusal(
+                x, self.journal, self.policy.version_hash, x.client.address,
+                0, now,
+            )
+        if x.hold != NULL:
+            memset(&nothing, 0, sizeof(nothing))
+            if x.asked:
+                amounts(&close, &nothing)
+            self.limits.settle(x.hold, &nothing, now)
+            self.limits.hold_release(x.hold)
+            x.hold = NULL
+        if x.attempt == 0:
+            fgw_count(self.counters, FGW_COUNT_DENIED, 1)
+        fgw_count_code(self.counters, x.code)
+        fgw_count(self.counters, FGW_COUNT_STATUS_1XX + x.status // 100 - 1, 1)
+        fgw_count_time(self.counters, FGW_HISTOGRAM_REFUSAL, now - x.began_ns)
+        self.batch.forget()
+        x.client.send_bytes(answer, <size_t>len(answer))
+        self._leave(x)
+        return x.client.refused(x)
+
+    cdef int failed(self, Exchange x, object exception) except -1:
+        """Law 11: a defect of ours fails one exchange, not the worker."""
+        self.report(exception)
+        fgw_count(self.counters, FGW_COUNT_EXCEPTIONS, 1)
+        if not x.live:
+            return x.client.abort()
+        self._drop_connection(x)
+        self.batch.forget()
+        x.code = CODE_INTERNAL
+        x.effects.status = 0
+        if x.head_sent:
+            x.client.reset()
+            return self._settle(x, FGW_FATE_FAILED_IN_STREAM)
+        x.client.close_after = True
+        try:
+            return self.refuse(x, CODE_INTERNAL)
+        except Exception as further:
+            # Not even that can be said: it ends without an answer, but it ends, and is settled.
+            self.report(further)
+            x.client.reset()
+            return self._settle(x, FGW_FATE_FAILED_BEFORE_FIRST_BYTE)
+
+    cdef int report(self, object exception) except -1:
+        self.log.error(
+            "exchange failed", error=type(exception).__name__,
+            where=self.refusals.where(exception),
+        )
+        return 0
+
+    def count_connections(self, int open_now):
+        fgw_count(
+            self.counters, FGW_GAUGE_CONNECTIONS,
+            <uint64_t>open_now - self.counters.value[<int>FGW_GAUGE_CONNECTIONS],
+        )
+
+    def drain(self):
+        """From now on every answer closes its connection."""
+        self.draining = True
+
+    def abort_all(self):
+        """The drain deadline has passed: end every exchange, as a cut, recorded with its code."""
+        cdef Exchange x
+        for x in list(self.running):
+            if not x.live:
+                continue
+            self._drop_connection(x)
+            if x.head_sent:
+                self._break(x, CODE_CUT_BY_DRAIN)
+            elif x.phase >= BODY:
+                x.client.close_after = True
+                self.refuse(x, CODE_DRAINING)

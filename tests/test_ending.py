@@ -1,0 +1,37 @@
+"""Goal: every exchange ends once, settled and recorded, whatever ended it.
+
+Method: clients that leave and defects of our own, played to a worker.
+"""
+
+from fastgw.ledger.records import FATE_CUT_BY_CLIENT, Close
+from tests.worker import Loop, chat, request, response
+
+
+def fates(one):
+    return [close.fate for close in one.records() if isinstance(close, Close)]
+
+
+def test_a_client_that_leaves_while_we_connect_leaves_nothing_behind(worker, monkeypatch):
+    one = worker()
+    with monkeypatch.context() as still:
+        still.setattr(Loop, "run", lambda self: None)
+        client = one.connect()
+        client.feed(request(chat()))
+        client.lose()
+    one.loop.run()
+
+    assert one.loop.opened == [] and one.journey.active == 0
+    assert fates(one) == [FATE_CUT_BY_CLIENT] and one.segment.live_holds(0)[0] == 0
+
+
+def test_a_defect_of_ours_fails_one_exchange_and_not_the_worker(worker, monkeypatch):
+    one = worker()
+    with monkeypatch.context() as broken:
+        broken.setattr(Loop, "create_task", lambda self, coroutine: coroutine.close() or 1 / 0)
+        client = one.connect()
+        client.feed(request(chat()))
+    answer = client.answer()
+    assert (answer.status, answer.code, answer.fields["connection"]) == (500, "FGW-991", "close")
+    assert one.journey.active == 0 and one.segment.live_holds(0)[0] == 0
+
+    assert one.ask(request(chat()), response())[1].status == 200
