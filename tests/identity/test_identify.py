@@ -107,7 +107,7 @@ def test_input_is_estimated_from_text_and_bounded_by_bytes(worker):
 
 
 def test_each_request_of_a_connection_is_judged_by_its_own_credential(worker):
-    one = worker(keys=[{"id": "alice", "value": "fgw-alice"}, {"id": "clive", "value": "fgw-clive"}])
+    one = worker(keys=[{"id": name, "value": f"fgw-{name}"} for name in ("alice", "clive")])
     client = one.connect()
 
     def asks(key: str) -> tuple[int, list[str]]:
