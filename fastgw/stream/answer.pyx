@@ -20,6 +20,8 @@ from fastgw.native.http1 cimport (
 )
 from fastgw.stream.relay cimport FRAMING_CHUNKED, FRAMING_LENGTH, FRAMING_NONE
 
+from fastgw.wire.ratelimit import item, policy_item
+
 cdef enum:
     OWN_BYTES = 2048
     SECOND = 1000000000
@@ -33,12 +35,8 @@ cdef class AnswerTexts:
         self.limit_names = []
         self.limit_policies = []
         for name, capacity, period_ns in limits:
-            # A structured-field string has visible ASCII only (RFC 8941 section 3.3.3).
-            quoted = "".join(c if " " <= c <= "~" else "?" for c in name)
-            quoted = '"' + quoted.replace("\\", "\\\\").replace('"', '\\"') + '"'
-            self.limit_names.append(quoted.encode())
-            window = max(1, -(-period_ns // SECOND))
-            self.limit_policies.append(f"{quoted};q={capacity};w={window}".encode())
+            self.limit_names.append(item(name).encode())
+            self.limit_policies.append(policy_item(name, capacity, period_ns).encode())
 
 
 cdef inline uint8_t *put(uint8_t *out, bytes text) noexcept:
