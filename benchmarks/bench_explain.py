@@ -6,8 +6,9 @@ import pytest
 from fastgw.explain.refusal import Explainer
 from fastgw.explain.trial import refuse
 
-TOKENS = SimpleNamespace(name="tokens", unit="tokens", algorithm="token_bucket",
-                         capacity=100_000, period_ns=60_000_000_000)
+from fastgw.policy.limits import LimitSpec
+
+TOKENS = LimitSpec("tokens", "tokens", "token_bucket", 100_000, 60_000_000_000, True)
 STATE = {"index": 0, "used": 99_000, "held": 0, "limit": 100_000, "taken": 0, "needed": 5_000,
          "wait_ns": 2_400_000_000, "reset_ns": 60_000_000_000, "unit": 1, "verdict": 2,
          "enforced": True, "key_text": b'["alice"]'}

@@ -473,7 +473,7 @@ static void put_rate_limits(struct out *out, const struct fgw_refusal *refusal)
         put_text(out, refusal->limits[i].known->item);
         PUT(out, ";r=");
         put_number(out, left);
-        if (wait != FGW_EXPLAIN_FOREVER) {
+        if (wait > 0 && wait != FGW_EXPLAIN_FOREVER) { /* 0: of slots, nobody knows */
             PUT(out, ";t=");
             put_number(out, ceil_of(wait, SECOND));
         }

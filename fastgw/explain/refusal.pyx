@@ -37,7 +37,7 @@ from fastgw.native.record cimport (
 )
 
 from fastgw.explain.catalogue import entries, entry, url
-from fastgw.wire.ratelimit import field_text, item, policy_item
+from fastgw.wire.ratelimit import field_text
 
 cdef enum:
     DIALECTS = 3             # enum fgw_dialect; 0, none, is answered as OpenAI would
@@ -130,10 +130,9 @@ cdef class Explainer:
             limit = &self._limits[<int>at]
             self._keep(&limit.name, escaped(spec.name))
             self._keep(&limit.spoken, escaped(f"Limit {spec.name!r}"))
-            self._keep(
-                &limit.policy, policy_item(spec.name, spec.capacity, spec.period_ns).encode()
-            )
-            self._keep(&limit.item, item(spec.name).encode())
+            own, policy = spec.header_items()
+            self._keep(&limit.policy, policy.encode())
+            self._keep(&limit.item, own.encode())
             limit.ceiling = spec.algorithm == "cap"
         return 0
 

@@ -51,12 +51,7 @@ class Refusals:
 
     def bucket_name(self, limit: int, key: bytes, enforced: int) -> bytes:
         """What a word of the shared table stands for, as the ledger keeps it."""
-        spec = self.policy.limits[limit]
-        return orjson.dumps({
-            "name": spec.name, "unit": spec.unit, "algorithm": spec.algorithm,
-            "key": orjson.loads(key or b"[]"), "limit": spec.capacity,
-            "period_ns": spec.period_ns, "enforced": bool(enforced),
-        })
+        return self.policy.limits[limit].bucket_text(key, bool(enforced))
 
     def own(self, path: bytes, method: bytes, request_id: bytes, close: bool) -> bytes:
         """The gateway's own paths. Health needs no key, and says nothing about anybody."""

@@ -197,13 +197,16 @@ def fields(one: Refusal) -> dict[str, str]:
 
 def policy_item(one: Limit) -> str:
     window = f";w={-(-one.period_ns // 10**9)}" if one.period_ns else ""
-    return f"{quoted(one.name)};q={one.limit}{window}"
+    unit = {"input_tokens": "input-tokens", "output_tokens": "output-tokens",
+            "cost": "micro-dollars", "slots": "concurrent-requests"}.get(one.unit, one.unit)
+    quota_unit = "" if unit == "requests" else f';qu="{unit}"'
+    return f"{quoted(one.name)};q={one.limit}{quota_unit}{window}"
 
 
 def item(one: Limit) -> str:
     wait_ns = one.wait_ns if one.verdict == REFUSED else one.reset_ns
     text = f"{quoted(one.name)};r={0 if one.blocked else one.free}"
-    return text if wait_ns == FOREVER else text + f";t={-(-wait_ns // 10**9)}"
+    return text if wait_ns in (0, FOREVER) else text + f";t={-(-wait_ns // 10**9)}"
 
 
 def body(one: Refusal, dialect: int) -> dict[str, Any]:

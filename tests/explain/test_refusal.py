@@ -18,6 +18,7 @@ from fastgw.explain.trial import refuse
 from fastgw.errors import Code
 from fastgw.explain.catalogue import entry
 from fastgw.ledger.journal import name_hash
+from fastgw.policy.limits import LimitSpec
 from tests.explain import reference
 from tests.explain.reference import FOREVER, NEVER, REFUSED, TABLE_FULL, UNDONE, Limit, Refusal
 
@@ -56,9 +57,9 @@ def rendered(one: Refusal, dialect: int = OPENAI, head_only: bool = False) -> by
     policy = SimpleNamespace(
         version=one.version, messages=(one.reason.encode(),),
         names=lambda: [(4, name_hash(one.rule), one.rule)] if one.rule else [],
-        limits=[SimpleNamespace(
-            name=limit.name, unit=limit.unit, capacity=limit.limit, period_ns=limit.period_ns,
-            enforced=limit.enforced, algorithm="cap" if limit.cap else "token_bucket")
+        limits=[LimitSpec(
+            limit.name, limit.unit, "cap" if limit.cap else "token_bucket", limit.limit,
+            limit.period_ns, limit.enforced)
             for limit in one.limits])
     limits = [{
         **{name: getattr(limit, name) for name in (
@@ -200,7 +201,7 @@ def test_shadow_limits_refuse_nothing_and_are_not_shown():
 def test_header_fields_of_a_rate_limit():
     fields, _ = told(refusal(limits=[pace(wait_ns=11 * S + 1), tokens(used=300, verdict=UNDONE)]))
 
-    assert fields["ratelimit-policy"] == '"pace";q=60;w=60, "tokens";q=1000;w=60'
+    assert fields["ratelimit-policy"] == '"pace";q=60;w=60, "tokens";q=1000;qu="tokens";w=60'
     assert fields["ratelimit"] == '"pace";r=0;t=12, "tokens";r=700;t=60'
     assert (fields["retry-after"], fields["retry-after-ms"]) == ("12", "11001")
     assert "x-should-retry" not in fields
