@@ -81,7 +81,7 @@ def render(story: Story, names: Names) -> dict[str, Any]:
     code = ended.code if ended is not None else 0
     decision = {
         "request_id": str(some.id),
-        "time": _time(some.wall_ns),
+        "time": instant(some.wall_ns),
         "verdict": "deny" if denied else "allow",
         "status": (ended.status if ended is not None else 0) or None,
         "dialect": word(DIALECTS, some.dims.dialect),
@@ -178,7 +178,7 @@ def _attempt(number: int, story: Story, names: Names) -> dict[str, Any]:
     if close is not None:
         shown |= {
             "code": f"FGW-{close.code:03d}" if close.code else None,
-            "started": _time(close.started_ns or close.wall_ns),
+            "started": instant(close.started_ns or close.wall_ns),
             "duration_ms": max(0, close.wall_ns - (close.started_ns or close.wall_ns)) / 1e6,
             "events": close.events,
             "bytes_in": close.bytes_in,
@@ -245,7 +245,8 @@ def _phases(request: Request | None, last: Close | None) -> dict[str, int]:
     return {name: us for name, us in zip(PHASES, spent, strict=False) if us}
 
 
-def _time(wall_ns: int) -> str:
+def instant(wall_ns: int) -> str:
+    """As people read it: UTC, to the millisecond."""
     moment = datetime.fromtimestamp(wall_ns // 1_000_000_000, UTC)
     return moment.strftime("%Y-%m-%dT%H:%M:%S") + f".{wall_ns // 1_000_000 % 1000:03d}Z"
 
