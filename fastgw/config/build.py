@@ -223,7 +223,7 @@ def _build_keys(items: list[dict[str, Any]], providers: tuple[Provider, ...],
         limits = []
         for unit, (capacity, period_ns) in item.get("limits", {}).items():
             _check_rate(capacity, period_ns, f"{path}.limits.{unit}", reading)
-            limits.append(Rate(unit, capacity, period_ns))
+            limits.append(RateLimit(f"key {unit}", Rate(unit, capacity, period_ns)))
         if item.get("expires") is not None and item["expires"] <= time.time():
             reading.warn(f"{path}.expires", f"the key '{item['id']}' has expired", "remove it")
         keys.append(AccessKey(
@@ -287,7 +287,8 @@ def _build_action(kind: str, config: dict[str, Any], enforce: bool, path: str,
     _check_rate(capacity, period_ns, f"{path}.config.capacity", reading)
     return RateLimit(
         config["name"], Rate(config.get("unit", "requests"), capacity, period_ns),
-        tuple(config.get("bucket_key", ())), config.get("algorithm", "token_bucket"), enforce,
+        tuple(config.get("bucket_key", ())), config.get("algorithm", "token_bucket"),
+        enforce=enforce,
     )
 
 

@@ -9,7 +9,7 @@ from fastgw.errors import ConfigError
 from fastgw.policy.bound import constraints, most_limits, unguarded
 from fastgw.policy.compiler import compile_expression
 from fastgw.policy.evaluate import facts_in_order
-from fastgw.policy.limits import LimitSpec
+from fastgw.policy.limits import spec_of
 from fastgw.policy.scope import Scope
 
 from fastgw.native.demand cimport fgw_demand_key, fgw_name_hash, fgw_value_text
@@ -153,14 +153,12 @@ cdef class Policy:
 
     cdef int _build_rate_limit(self, plan_action *action, object source) except -1:
         cdef Py_ssize_t i
-        rate = source.rate
-        spec = LimitSpec(source.name, rate.unit, source.algorithm, rate.capacity, rate.period_ns,
-                         bool(action.enforced))
+        spec = spec_of(source, bool(action.enforced))
         prefix = spec.prefix()
         compiled = [self._compile(expression, SCALARS) for expression in source.bucket_key]
         action.type = FGW_ACTION_RATE_LIMIT
         action.limit = <uint16_t>self._limit(spec)
-        action.value = rate.capacity
+        action.value = spec.capacity
         action.prefix = self._plan.text(prefix)
         action.prefix_length = <uint32_t>len(prefix)
         action.keys = self._plan.programs([program for program, _ in compiled])
@@ -216,15 +214,14 @@ cdef class Policy:
         plan.text = part._plan.text(text)
         plan.text_length = <uint32_t>len(text)
         set_value(&value, key.id, texts)
-        for rate in key.limits:
-            spec = LimitSpec(f"key {rate.unit}", rate.unit, "token_bucket", rate.capacity,
-                             rate.period_ns, True)
+        for limit in key.limits:
+            spec = spec_of(limit, True)
             prefix = spec.prefix()
             demand = &plan.demands[plan.n_demands]
             plan.n_demands += 1
             demand.limit = <uint16_t>self._limit(spec)
             demand.enforced = 1
-            demand.rule = self._name(FGW_NAME_RULE, f"key {key.id}: limits.{rate.unit}")
+            demand.rule = self._name(FGW_NAME_RULE, f"key {key.id}: limits.{spec.unit}")
             fgw_demand_key(<const uint8_t *><const char *>prefix, len(prefix), &value, 1, 0,
                            demand.identity, unused, 8)
         return part
