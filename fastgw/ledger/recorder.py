@@ -52,6 +52,7 @@ class Paths:
     interval_ms: int = 50
     retention_days: float | None = None  # batches older than this are deleted; None: kept
     rules: tuple[CapRule, ...] = ()  # caps with alerts, or with a rule for lost workers
+    alerts_wanted: bool = False  # somebody is to be told of alerts, by an Outbox
 
 
 class Outbox(Protocol):
@@ -255,7 +256,7 @@ class Recorder:
             self._store = Store(
                 self._paths.data_dir,
                 self._paths.rules,
-                alerts_wanted=self._outbox is not None,
+                alerts_wanted=self._paths.alerts_wanted,
             )
         except LedgerError:
             if first:

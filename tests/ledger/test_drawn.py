@@ -276,7 +276,8 @@ def test_alerts_wait_in_the_store_until_somebody_was_told(tmp_path):
     store.close()
     (tmp_path / "rings").mkdir()
     outbox, lines = Outbox(room=1), []
-    recorder = Recorder(Paths(tmp_path, tmp_path / "rings", rules=tuple(ALERTS)),
+    recorder = Recorder(Paths(tmp_path, tmp_path / "rings", rules=tuple(ALERTS),
+                              alerts_wanted=True),
                         lambda event, fields: lines.append(event), outbox)
 
     recorder.step()
