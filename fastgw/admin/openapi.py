@@ -126,7 +126,8 @@ def _schemas() -> dict[str, Any]:
             "interval": _object({"input_tokens": interval, "output_tokens": interval}),
         }),
         "LimitRow": _object({
-            "name": _text(), "key": _text(), "unit": _text(), "enforced": {"type": "boolean"},
+            "id": _text(), "name": _text(), "key": _text(), "unit": _text(),
+            "enforced": {"type": "boolean"}, "granted": _whole(),
             **{name: _or_null(_whole()) for name in ("used", "held", "limit", "reset_ms")},
         }),
         "Changed": _object({

@@ -114,7 +114,7 @@ def _decided(request: Request, names: Names) -> dict[str, Any]:
         "policy_version": names.text(NAME_POLICY, request.policy_version).removeprefix("?"),
         "reason": names.text(NAME_REASON, request.reason) or None,
         "rules": [_rule(rule, names) for rule in request.rules],
-        "limits": [_limit(limit, names) for limit in request.limits],
+        "limits": [_limit(limit, names, request.wall_ns) for limit in request.limits],
         "rule": names.text(NAME_RULE, request.rule, or_space=NAME_LIMIT) or None,
         "rules_total": request.rules_total,
         "phase": word(PHASES, request.phase),
@@ -144,8 +144,9 @@ def _rule(rule: RuleTrace, names: Names) -> dict[str, Any]:
     }
 
 
-def _limit(limit: LimitTrace, names: Names) -> dict[str, Any]:
+def _limit(limit: LimitTrace, names: Names, wall_ns: int) -> dict[str, Any]:
     bucket = names.bucket(limit.identity)
+    granted = names.granted(limit.identity, wall_ns)
     key = bucket.get("key", "")
     return {
         "name": names.text(NAME_LIMIT, limit.rule) or bucket.get("name", ""),
@@ -160,6 +161,7 @@ def _limit(limit: LimitTrace, names: Names) -> dict[str, Any]:
         "wait_ms": -(-limit.wait_ns // 1_000_000) if limit.wait_ns else None,
         "enforced": bool(limit.enforced),
         **{part: bucket.get(part, default) for part, default in BUCKET_PARTS.items()},
+        **({"granted": granted} if granted else {}),
     }
 
 

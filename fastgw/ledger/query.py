@@ -210,6 +210,13 @@ class Ledger:
             for identity, unit, used, limit, end in rows
         ]
 
+    def cap_ends(self) -> dict[tuple[int, int], int]:
+        """When the window of each cap's word is over; 0: never."""
+        if not self._has("cap"):
+            return {}
+        rows = self._rows("SELECT identity, window_end FROM cap")
+        return {_words(identity): end for identity, end in rows}
+
     def grants(self, identity: tuple[int, int] | None = None) -> list[dict[str, Any]]:
         """Changes of limits from outside, the oldest first; of one word, or of all."""
         if not self._has("given"):
@@ -235,6 +242,13 @@ class Ledger:
             }
             for row in rows
         ]
+
+    def granted(self) -> dict[tuple[int, int], int]:
+        """How much of what each word had used was forgiven from outside, ever."""
+        if not self._has("given"):
+            return {}
+        rows = self._rows("SELECT identity, sum(before - after) FROM given GROUP BY identity")
+        return {_words(identity): amount for identity, amount in rows}
 
     def alerts(self) -> list[tuple[str, float, int, int]]:
         """(limit's name, fraction, state of fastgw.ledger.drawn, how many alerts)."""
