@@ -67,12 +67,15 @@ def _shown(key: str) -> str:
 def parse_amount(value: object, unit: str) -> int:
     """A whole number of the unit; of cost: dollars, to micro-dollars. Raises ValueError."""
     try:
-        number = Decimal(str(value))
+        # bool is an int, and no amount.
+        number = Decimal("" if isinstance(value, bool) else str(value))
     except InvalidOperation:
         raise ValueError(f"amount: {value!r} is no number") from None
+    if not number.is_finite():
+        raise ValueError(f"amount: {value!r} is no number")
     if unit == "cost":
         number *= 1_000_000
-    if not number.is_finite() or number != int(number) or not 0 < number < AMOUNT_MAX:
+    if number != int(number) or not 0 < number < AMOUNT_MAX:
         raise ValueError(f"amount: {value!r} is no positive amount of {unit}")
     return int(number)
 

@@ -11,8 +11,7 @@ from libc.stdint cimport uint64_t
 from fastgw.native.bucket cimport fgw_bucket_refund, fgw_quota, fgw_quota_init
 from fastgw.native.segment cimport fgw_segment_table
 from fastgw.native.table cimport fgw_cell, fgw_table, fgw_table_cell_of
-from fastgw.native.window cimport (
-    fgw_window_check, fgw_window_peek, fgw_window_refund, fgw_window_rule)
+from fastgw.native.window cimport fgw_window_check, fgw_window_refund, fgw_window_rule
 from fastgw.shm.segment cimport Segment
 
 from fastgw.errors import ShmError
@@ -95,7 +94,6 @@ cdef int _window(Segment segment, entry, uint64_t units, uint64_t capacity, uint
                  bint sliding, uint64_t wall_ns) except -1:
     """From the window that runs; what an earlier one left in sight goes by itself."""
     cdef fgw_window_rule rule
-    cdef uint64_t used, reset_ns
     cdef fgw_cell *cell = _cell(segment, entry)
     if cell == NULL or fgw_window_check(capacity, period_ns):
         return 0

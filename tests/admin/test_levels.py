@@ -8,15 +8,18 @@ import orjson
 import pytest
 
 from fastgw.admin.levels import live_limits
-from fastgw.clock import now_ns
+from fastgw.clock import now_ns, wall_ns
 from fastgw.config.model import Config
 from fastgw.errors import ShmError
 from fastgw.ledger.recorder import Paths, drain
 from fastgw.ledger.records import NAME_BUCKET, Name
+from fastgw.ledger.schema import open_writer, signed
 from fastgw.limit.limits import Holds, Limits
 from fastgw.limit.trial import Trial
-from fastgw.process.directory import Directory
+from fastgw.limit.windows import bounds
+from fastgw.process.directory import Directory, read_instance
 from fastgw.process.shared import Shared
+from fastgw.shm.segment import Segment
 
 DAY_NS = 86_400 * 10**9
 NAMED, EDITED, LOST = (11, 1), (2**64 - 5, 2**63 + 7), (33, 3)
@@ -75,3 +78,48 @@ def test_finds_by_name_and_by_a_part_of_the_key(place):
 def test_says_where_nothing_ever_ran(tmp_path):
     with pytest.raises(ShmError, match="no instance ever ran"):
         live_limits(tmp_path)
+
+
+CAP, SLOT, OVER = (44, 4), (55, 5), (66, 6)
+
+
+def cap_spec(**more) -> dict:
+    return {"name": "team", "unit": "cost", "algorithm": "cap", "capacity": 1000, "period_ns": 0,
+            "enforced": True, "window": "day", "time_zone": "Europe/Berlin", **more}
+
+
+def test_caps_and_slots_tell_what_is_held_and_when_their_window_ends(place):
+    shared_segment = Segment.attach(read_instance(place)["segment"])
+    slots = {"name": "slots", "unit": "slots", "algorithm": "concurrency", "capacity": 5,
+             "period_ns": 0, "enforced": True}
+    limits = Limits([{**cap_spec(), "window": "", "rule": 1}, {**slots, "rule": 2}],
+                    Holds(shared_segment, 0))
+    done = Trial(limits, (1, 0, 2), 1)
+    assert done.take([(0, CAP, True), (0, OVER, True)], {"cost": 300}, now_ns())
+    done.settle({"cost": 120}, now_ns())
+    done.release()
+    running = Trial(limits, (1, 0, 3), 1)
+    assert running.take([(0, CAP, True), (1, SLOT, True)], {"cost": 50}, now_ns())
+    start, end = bounds("day", "Europe/Berlin", wall_ns())
+    store_names(place, [(CAP, cap_spec(), ["a"]), (OVER, cap_spec(), ["b"]),
+                        (SLOT, slots, ["alice"])], over=start)
+
+    rows = {row["name"]: row for row in live_limits(place) if row["name"] in ("team", "slots")}
+
+    left_ms = (end - wall_ns()) // 1_000_000
+    assert rows["team"]["key"] == "a"  # the other's window is over
+    assert (rows["team"]["used"], rows["team"]["held"], rows["team"]["limit"]) == (170, 50, 1000)
+    assert left_ms <= rows["team"]["reset_ms"] < left_ms + 5000
+    assert (rows["slots"]["used"], rows["slots"]["held"], rows["slots"]["limit"]) == (1, 1, 5)
+    assert rows["slots"]["reset_ms"] == 0
+
+
+def store_names(place, words, over: int) -> None:
+    connection = open_writer(place)
+    for identity, spec, key in words:
+        text = orjson.dumps({**spec, "key": key, "limit": spec["capacity"]})
+        connection.execute("INSERT INTO name VALUES (?, ?, ?, ?)",
+                           (NAME_BUCKET, *map(signed, identity), text))
+    packed = b"".join(word.to_bytes(8, "little") for word in OVER)
+    connection.execute("INSERT INTO cap VALUES (?, 1, 4, 120, 1000, ?)", (packed, over))
+    connection.close()

@@ -1,7 +1,7 @@
 """Caps and slow buckets outlive shared memory; room is given; alerts come once.
 
-Method: whole gateways in front of the mock, whose usage is chosen by `x-mock`. Between two runs the
-segment's folder is removed, as a boot would; a killed gateway is killed with all its processes.
+Method: whole gateways in front of the mock, whose usage is chosen by `x-mock`. Between two runs
+the segment's folder is removed, as a boot would; who is killed is killed with all its processes.
 """
 
 import http.server
@@ -192,7 +192,8 @@ class Receiver(http.server.BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         content = self.rfile.read(int(self.headers["content-length"]))
-        type(self).got.append({**json.loads(content), "signed": self.headers["x-fastgw-signature"]})
+        signed = self.headers["x-fastgw-signature"]
+        type(self).got.append({**json.loads(content), "signed": signed})
         self.send_response(500 if len(type(self).got) == 1 else 200)
         self.send_header("content-length", "0")
         self.end_headers()

@@ -35,7 +35,7 @@ class Receiver:
         self.hold.set()
         hold = self.hold
 
-        class Handler(BaseHTTPRequestHandler):
+        class Call(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
                 content = self.rfile.read(int(self.headers["content-length"]))
                 calls.append((self.path, dict(self.headers), content))
@@ -50,7 +50,7 @@ class Receiver:
             def log_message(self, *_: object) -> None:
                 pass
 
-        self.server = HTTPServer(("127.0.0.1", 0), Handler)
+        self.server = HTTPServer(("127.0.0.1", 0), Call)
         self.thread = threading.Thread(target=self.server.serve_forever, daemon=True)
         self.thread.start()
         self.url = f"http://127.0.0.1:{self.server.server_port}/hooks/canary-path?x=1"
