@@ -19,6 +19,8 @@ from prometheus_client.core import (
 )
 
 from fastgw import __version__
+from fastgw.admin.gauges import limit_gauges
+from fastgw.admin.levels import live_limits
 from fastgw.clock import now_ns
 from fastgw.errors import FastgwError
 from fastgw.ledger.drawn import GIVEN_UP, SENT, UNSENT, UNWANTED
@@ -52,6 +54,7 @@ class Metrics:
         self._home = data_dir
         self._segment: Segment | None = None
         self._sums = Rarely(lambda: _read_ledger(data_dir))
+        self._levels = Rarely(lambda: live_limits(data_dir))
         self._registry = CollectorRegistry()
         self._registry.register(self)
 
@@ -69,6 +72,7 @@ class Metrics:
         yield from _traffic(counters.total(segment))
         yield from _tree(state, segment)
         yield from _limits(segment)
+        yield from limit_gauges(self._levels.read() or [])
         yield from _rings(Path(state["rings"]))
         yield from _recorder(self._home)
         yield from _ledger(self._sums.read())

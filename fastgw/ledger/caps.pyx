@@ -201,6 +201,8 @@ cdef class Caps:
             cap = entry[0]
             if close.fate == FGW_FATE_WORKER_LOST and not cap.progress:
                 amount = entry[1]
+            elif cap.unit == FGW_UNIT_COST and close.cost_nano_usd < 0:
+                amount = entry[1]  # what has no price is charged as it was held
             else:
                 amount = used_of(cap.unit, close)
             if amount:
@@ -242,5 +244,5 @@ cdef uint64_t used_of(uint8_t unit, const fgw_record_close *close) noexcept:
     if unit == FGW_UNIT_TOKENS:
         return input + output
     if unit == FGW_UNIT_COST and close.cost_nano_usd > 0:
-        return (<uint64_t>close.cost_nano_usd + 999) // 1000
+        return (<uint64_t>close.cost_nano_usd + 999) // 1000  # as csrc/fgw_price.h rounds
     return 0

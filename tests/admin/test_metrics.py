@@ -64,6 +64,10 @@ def test_tells_how_the_tree_is(samples):
 def test_tells_how_limits_rings_and_ledger_are(samples):
     assert samples["fastgw_holds_live", ()] == samples["fastgw_attempts_open", ()] == 0
     assert samples["fastgw_table_entries", ()] == 1
+    of = (("enforced", "true"), ("limit", "free"), ("unit", "requests"))
+    assert samples["fastgw_limit_keys_full", of] == 1
+    of_bob = (of[0], ("key", "bob"), *of[1:])
+    assert samples["fastgw_limit_key_used", of_bob] == 2
     for ring in ("00-main", "01-main", "00-refusals", "supervisor"):
         assert 0 <= samples["fastgw_ring_fill_ratio", (("ring", ring),)] < 1
     assert samples["fastgw_spill_bytes", ()] == samples["fastgw_ledger_failing", ()] == 0

@@ -51,7 +51,9 @@ def trace(number: int, unit: str, wall_ns: int = T0, *, taken: int = 1, limit: i
     )
 
 
-def used(unit: str, closed: Close) -> int:
+def used(unit: str, closed: Close, held: int) -> int:
+    if unit == "cost" and closed.cost_nano_usd is None:
+        return held
     tokens = closed.tokens
     input = (tokens.input + tokens.cached_input + tokens.cache_write + tokens.cache_write_1h
              + tokens.audio_input)
@@ -114,13 +116,13 @@ class Capped:
             tokens = [0] * 8
         closed = close(
             id, tokens=Tokens(*tokens), attempt=attempt, final=int(not again),
-            cost_nano_usd=draw.choice((None, 0, 999, 1001, 123_456)) if asked else None,
+            cost_nano_usd=draw.choice((None, 0, 999, 1001, 123_456)) if asked else 0,
             fate=FATE_RETRIED_AWAY if again else
             FATE_DELIVERED if asked else FATE_FAILED_BEFORE_FIRST_BYTE,
             flags=CLOSE_ASKED if asked else 0,
         )
-        for cap in caps:
-            self.settled[cap] += used(self.UNITS[cap], closed)
+        for cap, held in caps.items():
+            self.settled[cap] += used(self.UNITS[cap], closed, held)
         return [closed.pack(), *([self._open(id, attempt + 1, caps)] if again else [])]
 
     def grant(self, cap: int, amount: int) -> bytes:
