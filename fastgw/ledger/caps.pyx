@@ -16,10 +16,10 @@ from libc.string cimport memcpy
 
 from fastgw.native.limit cimport FGW_ALGORITHM_CAP
 from fastgw.native.record cimport (
-    FGW_CLOSE_ASKED, FGW_FATE_WORKER_LOST, FGW_LIMIT_TAKEN, FGW_LIMITS_MAX, FGW_RECORD_CLOSE,
-    FGW_RECORD_GRANT, FGW_RECORD_OPEN, FGW_RECORD_REQUEST, FGW_UNIT_COST,
-    FGW_UNIT_INPUT_TOKENS, FGW_UNIT_OUTPUT_TOKENS, FGW_UNIT_REQUESTS, FGW_UNIT_TOKENS,
-    fgw_limit_trace, fgw_record, fgw_record_close, fgw_record_grant, fgw_record_open,
+    FGW_CLOSE_ASKED, FGW_FATE_FAILED_BEFORE_FIRST_BYTE, FGW_FATE_WORKER_LOST, FGW_LIMIT_TAKEN,
+    FGW_LIMITS_MAX, FGW_RECORD_CLOSE, FGW_RECORD_GRANT, FGW_RECORD_OPEN, FGW_RECORD_REQUEST,
+    FGW_UNIT_COST, FGW_UNIT_INPUT_TOKENS, FGW_UNIT_OUTPUT_TOKENS, FGW_UNIT_REQUESTS,
+    FGW_UNIT_TOKENS, fgw_limit_trace, fgw_record, fgw_record_close, fgw_record_grant, fgw_record_open,
     fgw_record_request, fgw_request_id, fgw_rule_trace, fgw_tokens)
 
 cdef enum:
@@ -235,7 +235,9 @@ cdef uint64_t used_of(uint8_t unit, const fgw_record_close *close) noexcept:
                            + tokens.cache_write_1h + tokens.audio_input)
     cdef uint64_t output = tokens.output + tokens.reasoning + tokens.audio_output
     if unit == FGW_UNIT_REQUESTS:
-        asked = close.head.flags & FGW_CLOSE_ASKED or close.fate == FGW_FATE_WORKER_LOST
+        # Refused before any provider was asked: such a request has cost nothing.
+        asked = (close.head.flags & FGW_CLOSE_ASKED
+                 or close.fate != FGW_FATE_FAILED_BEFORE_FIRST_BYTE)
         return 1 if close.final and asked else 0
     if unit == FGW_UNIT_INPUT_TOKENS:
         return input

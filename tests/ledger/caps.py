@@ -8,6 +8,7 @@ from collections import Counter
 from fastgw.ledger.journal import name_hash
 from fastgw.ledger.records import (
     CLOSE_ASKED,
+    FATE_CUT_BY_CLIENT,
     FATE_DELIVERED,
     FATE_FAILED_BEFORE_FIRST_BYTE,
     FATE_RETRIED_AWAY,
@@ -59,7 +60,8 @@ def used(unit: str, closed: Close, held: int) -> int:
              + tokens.audio_input)
     output = tokens.output + tokens.reasoning + tokens.audio_output
     return {
-        "requests": int(bool(closed.final and closed.flags & CLOSE_ASKED)),
+        "requests": int(bool(closed.final and (
+            closed.flags & CLOSE_ASKED or closed.fate != FATE_FAILED_BEFORE_FIRST_BYTE))),
         "tokens": input + output,
         "input_tokens": input,
         "output_tokens": output,
@@ -118,7 +120,8 @@ class Capped:
             id, tokens=Tokens(*tokens), attempt=attempt, final=int(not again),
             cost_nano_usd=draw.choice((None, 0, 999, 1001, 123_456)) if asked else 0,
             fate=FATE_RETRIED_AWAY if again else
-            FATE_DELIVERED if asked else FATE_FAILED_BEFORE_FIRST_BYTE,
+            FATE_DELIVERED if asked else
+            draw.choice((FATE_FAILED_BEFORE_FIRST_BYTE, FATE_CUT_BY_CLIENT)),
             flags=CLOSE_ASKED if asked else 0,
         )
         for cap, held in caps.items():
