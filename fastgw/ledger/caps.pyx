@@ -19,8 +19,8 @@ from fastgw.native.record cimport (
     FGW_CLOSE_ASKED, FGW_FATE_FAILED_BEFORE_FIRST_BYTE, FGW_FATE_WORKER_LOST, FGW_LIMIT_TAKEN,
     FGW_LIMITS_MAX, FGW_RECORD_CLOSE, FGW_RECORD_GRANT, FGW_RECORD_OPEN, FGW_RECORD_REQUEST,
     FGW_UNIT_COST, FGW_UNIT_INPUT_TOKENS, FGW_UNIT_OUTPUT_TOKENS, FGW_UNIT_REQUESTS,
-    FGW_UNIT_TOKENS, fgw_limit_trace, fgw_record, fgw_record_close, fgw_record_grant, fgw_record_open,
-    fgw_record_request, fgw_request_id, fgw_rule_trace, fgw_tokens)
+    FGW_UNIT_TOKENS, fgw_limit_trace, fgw_record, fgw_record_close, fgw_record_grant,
+    fgw_record_open, fgw_record_request, fgw_request_id, fgw_rule_trace, fgw_tokens)
 
 cdef enum:
     KEY_BYTES = sizeof(fgw_request_id) + 1  # and the attempt
