@@ -15,7 +15,6 @@ from fastgw.ledger.records import NAME_BUCKET
 from fastgw.ledger.schema import unsigned
 from fastgw.limit import peek
 from fastgw.limit.limits import UNITS
-from fastgw.limit.windows import bounds
 from fastgw.process.directory import read_document, read_instance
 from fastgw.shm.segment import Segment
 
@@ -33,73 +32,66 @@ def live_limits(
     if instance is None:
         raise ShmError(f"{data_dir}: no instance ever ran here")
     segment = Segment.attach(instance["segment"], readonly=True)
-    known = _Known(data_dir, segment)
-    entries = peek.entries(segment)
-    # What a cluster granted is no bucket of its own: it stands beside one.
-    grants = {peek.granted(entry.identity) for entry in entries}
-    rows = [known.row(entry) for entry in entries if entry.identity not in grants]
-    found = [
-        row
-        for row in rows
-        if row is not None
-        and (name is None or row["name"] == name)
-        and (key is None or key == row["key"] or key in row["key"].split(", "))
-    ]
+    names, granted = _read_ledger(data_dir)
+    capacities = _capacities(data_dir)
+    held = peek.held(segment)
+    now, wall = now_ns(), wall_ns()
+    found = []
+    for entry in peek.entries(segment):
+        named = names.get(entry.identity, {})
+        if not named and peek.granted(entry.identity) in names:
+            continue  # what the cluster granted of another row's limit
+        row = _row(segment, entry, named, capacities, held.get(entry.identity, 0), now, wall)
+        if row is not None:
+            row["granted"] = granted.get(entry.identity, 0)
+        if (
+            row is not None
+            and (name is None or row["name"] == name)
+            and (key is None or key == row["key"] or key in row["key"].split(", "))
+        ):
+            found.append(row)
     return sorted(found, key=lambda row: (row["name"], row["key"]))
 
 
-class _Known:
-    """What has to be known of all words to say what one is worth."""
-
-    def __init__(self, data_dir: Path, segment: Segment) -> None:
-        self._segment = segment
-        self._names, self._ends, self._granted = _read_ledger(data_dir)
-        self._capacities = _capacities(data_dir)
-        self._held = peek.held(segment)
-        self._now_ns, self._wall_ns = now_ns(), wall_ns()
-
-    def row(self, entry: peek.Entry) -> dict[str, Any] | None:
-        """None: it has gone meanwhile, or its window is over."""
-        named = self._names.get(entry.identity, {})
-        end_ns = self._ends.get(entry.identity, 0)
-        if 0 < end_ns <= self._wall_ns:
-            return None
-        row: dict[str, Any] = {
-            "id": f"{entry.identity[0]:016x}{entry.identity[1]:016x}",
-            "name": named.get("name", f"?{entry.identity[0]:016x}"),
-            "key": ", ".join(map(str, named.get("key", ()))),
-            "unit": named.get("unit", _UNIT_NAMES.get(entry.unit, "?")),
-            "enforced": named.get("enforced", True),
-            "used": None, "held": None, "limit": None, "reset_ms": None,
-            "granted": self._granted.get(entry.identity, 0),
-            **{part: named.get(part, default) for part, default in BUCKET_PARTS.items()},
-        }
-        if not named:
-            return row  # its name was lost, and with it what the word is worth
-        # The capacity now in force, not that of when the bucket was first used.
-        capacity = self._capacities.get(_identity(named), named["limit"])
-        level = peek.level(
-            self._segment, entry, capacity, named["period_ns"], self._now_ns,
-            wall_ns=self._wall_ns, sliding=row["algorithm"] == "sliding_window",
-            holding=self._held.get(entry.identity),
-        )
-        if level is None:
-            return None  # evicted meanwhile: it was full
-        reset_ns = level.reset_ns
-        if row["window"]:
-            reset_ns = self._until_end(row, end_ns)
-        return row | {
-            "used": level.used,
-            "held": level.held,
-            "limit": capacity,
-            "reset_ms": -(-reset_ns // 1_000_000),
-        }
-
-    def _until_end(self, row: dict[str, Any], end_ns: int) -> int:
-        """Of a calendar window; 0: it has no end. The ledger may not know it yet."""
-        if end_ns == 0 and row["window"] != "total":
-            _, end_ns = bounds(row["window"], row["time_zone"], self._wall_ns)
-        return end_ns - self._wall_ns if end_ns else 0
+def _row(
+    segment: Segment,
+    entry: peek.Entry,
+    named: dict[str, Any],
+    capacities: dict[tuple[Any, ...], int],
+    held: int,
+    now: int,
+    wall: int,
+) -> dict[str, Any] | None:
+    row: dict[str, Any] = {
+        "id": f"{entry.identity[0]:016x}{entry.identity[1]:016x}",
+        "name": named.get("name", f"?{entry.identity[0]:016x}"),
+        "key": ", ".join(map(str, named.get("key", ()))),
+        "unit": named.get("unit", _UNIT_NAMES.get(entry.unit, "?")),
+        "enforced": named.get("enforced", True),
+        "used": None, "held": None, "limit": None, "reset_ms": None,
+        **{part: named.get(part, default) for part, default in BUCKET_PARTS.items()},
+    }
+    if not named:
+        return row  # its name was lost, and with it what the word is worth
+    # The capacity now in force, not that of when the bucket was first used.
+    capacity = capacities.get(_identity(named), named["limit"])
+    level = peek.level(
+        segment, entry, capacity, named["period_ns"], now, wall_ns=wall, holding=held,
+        sliding=named["algorithm"] == "sliding_window",
+    )
+    if level is None:
+        return None  # evicted meanwhile: it was full
+    reset_ns, ends_ns = level.reset_ns, named.get("window_end_ns", 0)
+    if ends_ns:
+        if ends_ns <= wall and not level.held:
+            return None  # its window is over, it waits for its eviction
+        reset_ns = max(0, ends_ns - wall)
+    return row | {
+        "used": level.used,
+        "held": level.held,
+        "limit": capacity,
+        "reset_ms": -(-reset_ns // 1_000_000),
+    }
 
 
 def _identity(limit: dict[str, Any]) -> tuple[Any, ...]:
@@ -112,20 +104,16 @@ def _capacities(data_dir: Path) -> dict[tuple[Any, ...], int]:
     return {_identity(limit): limit["capacity"] for limit in policy["limits"]}
 
 
-Identity = tuple[int, int]
-
-
 def _read_ledger(
     data_dir: Path,
-) -> tuple[dict[Identity, dict[str, Any]], dict[Identity, int], dict[Identity, int]]:
-    """By identity: what its name says; when a cap's window is over; what was granted."""
+) -> tuple[dict[tuple[int, int], dict[str, Any]], dict[tuple[int, int], int]]:
+    """By identity: what its name says, and how much was granted of it."""
     try:
         with Ledger(data_dir) as ledger:
-            rows, ends = ledger.names(NAME_BUCKET), ledger.cap_ends()
-            granted = ledger.granted()
+            rows, granted = ledger.names(NAME_BUCKET), ledger.granted()
     except LedgerError:
-        return {}, {}, {}  # nothing recorded yet
+        return {}, {}  # nothing recorded yet
     names = {
         (unsigned(hash0), unsigned(hash1)): orjson.loads(text) for _, hash0, hash1, text in rows
     }
-    return names, ends, granted
+    return names, granted

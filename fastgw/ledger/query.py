@@ -210,13 +210,6 @@ class Ledger:
             for identity, unit, used, limit, end in rows
         ]
 
-    def cap_ends(self) -> dict[tuple[int, int], int]:
-        """When the window of each cap's word is over; 0: never."""
-        if not self._has("cap"):
-            return {}
-        rows = self._rows("SELECT identity, window_end FROM cap")
-        return {_words(identity): end for identity, end in rows}
-
     def grants(self, identity: tuple[int, int] | None = None) -> list[dict[str, Any]]:
         """Changes of limits from outside, the oldest first; of one word, or of all."""
         if not self._has("given"):

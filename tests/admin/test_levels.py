@@ -4,22 +4,24 @@ Method: buckets are taken in a segment of the test; names are written into a led
 capacities into policy.json. One bucket has no name, one limit has been edited since.
 """
 
+import time
+
 import orjson
 import pytest
 
 from fastgw.admin.levels import live_limits
-from fastgw.clock import now_ns, wall_ns
+from fastgw.clock import now_ns
 from fastgw.config.model import Config
 from fastgw.errors import ShmError
 from fastgw.ledger.recorder import Paths, drain
 from fastgw.ledger.records import NAME_BUCKET, Name
-from fastgw.ledger.schema import open_writer, signed
+from fastgw.limit import peek
 from fastgw.limit.limits import Holds, Limits
 from fastgw.limit.trial import Trial
 from fastgw.limit.windows import bounds
-from fastgw.process.directory import Directory, read_instance
+from fastgw.policy.limits import LimitSpec
+from fastgw.process.directory import Directory
 from fastgw.process.shared import Shared
-from fastgw.shm.segment import Segment
 
 DAY_NS = 86_400 * 10**9
 NAMED, EDITED, LOST = (11, 1), (2**64 - 5, 2**63 + 7), (33, 3)
@@ -80,46 +82,66 @@ def test_says_where_nothing_ever_ran(tmp_path):
         live_limits(tmp_path)
 
 
-CAP, SLOT, OVER = (44, 4), (55, 5), (66, 6)
+KINDS = [
+    LimitSpec("month", "cost", "cap", 250_000_000, 0, True, "month", "Asia/Tokyo"),
+    LimitSpec("ever", "tokens", "cap", 1000, 0, True, "total"),
+    LimitSpec("fixed", "tokens", "fixed_window", 1000, 400 * DAY_NS, True),
+    LimitSpec("sliding", "requests", "sliding_window", 1000, 400 * DAY_NS, True),
+    LimitSpec("slots", "slots", "concurrency", 20, 0, True),
+]
 
 
-def cap_spec(**more) -> dict:
-    return {"name": "team", "unit": "cost", "algorithm": "cap", "capacity": 1000, "period_ns": 0,
-            "enforced": True, "window": "day", "time_zone": "Europe/Berlin", **more}
+@pytest.fixture
+def kinds(tmp_path):
+    """One running request draws from a limit of every kind; a month that is over lingers."""
+    (tmp_path / "shm").mkdir()
+    config = Config(
+        file="", providers=(), data_dir=str(tmp_path / "data"), shm_dir=str(tmp_path / "shm")
+    )
+    directory = Directory.open(tmp_path / "data")
+    shared = Shared.open(config, directory.path, 1)
+    wall = time.time_ns()
+    begins, ends = bounds("month", "Asia/Tokyo", wall)
+    amounts = {"requests": 1, "tokens": 30, "cost": 1_500_000, "slots": 1}
+
+    def take(at, numbers):
+        limits = Limits([spec.wish() for spec in KINDS], Holds(shared.segment, 0), at)
+        trial = Trial(limits, (1, 0, 1), 1)
+        assert trial.take([(i, (50 + i, 1), True) for i in numbers], amounts, now_ns(),
+                          wall_ns=at, ceiling=amounts)
+        return trial
+
+    def name(i, word, month_ends=0):
+        text = KINDS[i].bucket_text(b'["a"]', True, month_ends).decode()
+        shared.ring.post_bytes(Name(NAME_BUCKET, *word, text).pack())
+
+    past = take(begins - 1, [0])
+    past.settle(amounts, now_ns())
+    past.release()
+    name(0, peek.windowed((50, 1), bounds("month", "Asia/Tokyo", begins - 1)[0]), begins)
+    running = take(wall, range(5))
+    name(0, peek.windowed((50, 1), begins), ends)
+    for i in range(1, 5):
+        name(i, (50 + i, 1))
+    drain(Paths(directory.path, shared.folder))
+    directory.write_document("instance.json", shared.describe())
+    yield directory.path, ends - wall
+    del running
+    directory.close()
 
 
-def test_caps_and_slots_tell_what_is_held_and_when_their_window_ends(place):
-    shared_segment = Segment.attach(read_instance(place)["segment"])
-    slots = {"name": "slots", "unit": "slots", "algorithm": "concurrency", "capacity": 5,
-             "period_ns": 0, "enforced": True}
-    limits = Limits([{**cap_spec(), "window": "", "rule": 1}, {**slots, "rule": 2}],
-                    Holds(shared_segment, 0))
-    done = Trial(limits, (1, 0, 2), 1)
-    assert done.take([(0, CAP, True), (0, OVER, True)], {"cost": 300}, now_ns())
-    done.settle({"cost": 120}, now_ns())
-    done.release()
-    running = Trial(limits, (1, 0, 3), 1)
-    assert running.take([(0, CAP, True), (1, SLOT, True)], {"cost": 50}, now_ns())
-    start, end = bounds("day", "Europe/Berlin", wall_ns())
-    store_names(place, [(CAP, cap_spec(), ["a"]), (OVER, cap_spec(), ["b"]),
-                        (SLOT, slots, ["alice"])], over=start)
+def test_every_kind_of_limit_is_shown_as_what_it_is(kinds):
+    place, left_ns = kinds
+    rows = {row["name"]: row for row in live_limits(place)}
 
-    rows = {row["name"]: row for row in live_limits(place) if row["name"] in ("team", "slots")}
-
-    left_ms = (end - wall_ns()) // 1_000_000
-    assert rows["team"]["key"] == "a"  # the other's window is over
-    assert (rows["team"]["used"], rows["team"]["held"], rows["team"]["limit"]) == (170, 50, 1000)
-    assert left_ms <= rows["team"]["reset_ms"] < left_ms + 5000
-    assert (rows["slots"]["used"], rows["slots"]["held"], rows["slots"]["limit"]) == (1, 1, 5)
-    assert rows["slots"]["reset_ms"] == 0
-
-
-def store_names(place, words, over: int) -> None:
-    connection = open_writer(place)
-    for identity, spec, key in words:
-        text = orjson.dumps({**spec, "key": key, "limit": spec["capacity"]})
-        connection.execute("INSERT INTO name VALUES (?, ?, ?, ?)",
-                           (NAME_BUCKET, *map(signed, identity), text))
-    packed = b"".join(word.to_bytes(8, "little") for word in OVER)
-    connection.execute("INSERT INTO cap VALUES (?, 1, 4, 120, 1000, ?)", (packed, over))
-    connection.close()
+    assert {name: (row["used"], row["held"], row["limit"]) for name, row in rows.items()} == {
+        "month": (1_500_000, 1_500_000, 250_000_000),
+        "ever": (30, 30, 1000),
+        "fixed": (30, 30, 1000),
+        "sliding": (1, 1, 1000),
+        "slots": (1, 1, 20),
+    }
+    assert 0 <= left_ns // 10**6 - rows["month"]["reset_ms"] < 120_000
+    assert rows["fixed"]["reset_ms"] > 0 and rows["sliding"]["reset_ms"] > 0
+    assert rows["ever"]["reset_ms"] == rows["slots"]["reset_ms"] == 0
+    assert (rows["month"]["window"], rows["month"]["time_zone"]) == ("month", "Asia/Tokyo")

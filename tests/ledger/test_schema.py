@@ -67,7 +67,7 @@ def test_a_ledger_of_the_first_version_gets_the_tables_of_caps(tmp_path):
     connection.close()
     with Ledger(tmp_path) as ledger:  # readers may come before the writer
         assert ledger.caps(0) == ledger.grants() == ledger.alerts() == []
-        assert ledger.cap_ends() == ledger.granted() == {}
+        assert ledger.granted() == {}
 
     open_writer(tmp_path).close()
 
