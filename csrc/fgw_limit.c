@@ -81,6 +81,7 @@ static void describe(const struct taking *taking, uint32_t i, const struct fgw_d
         .limit = spec->quota.capacity,
         .unit = spec->unit,
         .enforced = limit->enforced,
+        .reserved = {spec->algorithm},
     };
 }
 

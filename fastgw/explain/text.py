@@ -124,6 +124,8 @@ def _limit_text(limit: dict[str, Any]) -> str:
         text += f" ({_in_unit(limit['held'], limit)} held by running requests)"
     if limit["taken"]:
         text += f", this request {_in_unit(limit['taken'], limit)}"
+    if limit.get("granted"):
+        text += f", {_in_unit(limit['granted'], limit)} forgiven before"
     if limit["reset_ms"]:
         text += f", {_ENDS.get(_algorithm(limit), 'free again')} in "
         text += duration(limit["reset_ms"] * 1_000_000)

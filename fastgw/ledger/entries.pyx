@@ -4,7 +4,7 @@ from libc.string cimport memcpy, memset
 
 from fastgw.exchange cimport LIMIT, STREAM, UPSTREAM
 from fastgw.native.dialect cimport FGW_ASK_TOOLS
-from fastgw.native.record cimport fgw_record_request
+from fastgw.native.record cimport FGW_CLOSE_ASKED, fgw_record_request
 
 
 cdef void fill_request(Exchange x, fgw_record_request *record, uint64_t policy,
@@ -68,6 +68,7 @@ cdef int post_open(Exchange x, Journal journal, uint64_t key_hash, int room) noe
 cdef void fill_close(Exchange x, fgw_record_close *close, int fate, bint final,
                      uint64_t now_ns, uint64_t wall_ns) noexcept:
     close.head.id = x.id
+    close.head.flags = FGW_CLOSE_ASKED if x.asked else 0
     close.head.wall_ns = wall_ns
     close.dims = x.dims
     close.cost_nano_usd = -1

@@ -107,8 +107,12 @@ cdef void _fill(fgw_record_close *close, LostAttempt lost, const fgw_hold *hold,
     close.dims = hold.dims
     close.input_low, close.input_high = lost.input_low, lost.input_high
     close.output_low, close.output_high = lost.output_low, lost.output_high
-    # The point: what was delivered, and the input as estimated if it cannot have been known.
-    close.tokens.input = lost.input_low if known else min(hold.input_estimate, lost.input_high)
+    # The point: what was delivered, and the input as estimated if it was sent, and no more is
+    # known of it: as the limits are settled (fgw_limits_used).
+    if known:
+        close.tokens.input = lost.input_low
+    elif hold.sent:
+        close.tokens.input = min(hold.input_estimate, lost.input_high)
     close.tokens.output = lost.output_low
     close.cost_nano_usd = -1
     close.code = Code.WORKER_LOST

@@ -12,6 +12,7 @@ cdef extern from "fgw_record.h" nogil:
         FGW_PHASES_MAX
     const uint64_t FGW_NAME_KEY0
     const uint64_t FGW_NAME_KEY1
+    const int FGW_CLOSE_ASKED
 
     enum fgw_record_kind:
         FGW_RECORD_REQUEST
@@ -19,6 +20,7 @@ cdef extern from "fgw_record.h" nogil:
         FGW_RECORD_CLOSE
         FGW_RECORD_NAME
         FGW_RECORD_REFUSED
+        FGW_RECORD_GRANT
 
     struct fgw_request_id:
         uint32_t generation
@@ -107,6 +109,7 @@ cdef extern from "fgw_record.h" nogil:
         uint8_t unit
         uint8_t verdict
         uint8_t enforced
+        uint8_t reserved[5]
 
     struct fgw_record_request:
         fgw_record head
@@ -188,6 +191,7 @@ cdef extern from "fgw_record.h" nogil:
         FGW_NAME_POLICY
         FGW_NAME_REQUEST
         FGW_NAME_PROVIDER_KEY
+        FGW_NAME_ADMIN
 
     struct fgw_record_refused:
         fgw_record head
@@ -196,3 +200,14 @@ cdef extern from "fgw_record.h" nogil:
         uint16_t code
         uint16_t status
         uint64_t count
+
+    struct fgw_record_grant:
+        fgw_record head
+        uint64_t identity[2]
+        uint64_t rule
+        uint64_t admin
+        uint64_t amount
+        uint64_t before
+        uint64_t after
+        uint8_t unit
+        uint8_t algorithm

@@ -43,7 +43,7 @@ class Roles:
 
     @property
     def paths(self) -> Paths:
-        return Paths(self.data_dir, self.shared.folder)
+        return recorder.paths_of(self.plan, self.data_dir, self.shared.folder)
 
     def fork_zygote(self) -> int:
         """The far end of its channel is held as "channel end"."""
@@ -76,7 +76,7 @@ class Roles:
 
     def _be_recorder(self, first: bool) -> None:
         log = self._begin("recorder")
-        recorder.main(self.paths, self.lines, log, first=first)
+        recorder.main(self.paths, self.config, self.lines, log, first=first)
 
     def _be_admin(self) -> None:
         assert self.admin_main
