@@ -52,10 +52,13 @@ from fastgw.native.counters cimport (
 )
 from fastgw.native.dialect cimport (
     FGW_ASK_MORE_MODELS,
+    FGW_ASK_UNBOUNDED,
     FGW_OPERATION_COUNT_TOKENS,
+    FGW_ROUTE_CAPPABLE,
     FGW_ROUTE_METERED,
 )
 from fastgw.native.http1 cimport FGW_H_X_REQUEST_ID
+from fastgw.native.policy cimport fgw_amounts
 from fastgw.native.record cimport (
     FGW_NAME_ACCOUNT,
     FGW_NAME_LABEL,
@@ -78,7 +81,9 @@ from fastgw.policy.policy cimport PrincipalPart
 from fastgw.shm.segment cimport Segment
 from fastgw.stream.batch cimport Batch
 from fastgw.stream.relay cimport Relay
+from fastgw.upstream.bounds cimport output_most
 from fastgw.upstream.route cimport Candidate, Route
+from fastgw.usage.expect cimport Expect
 from fastgw.wire.link cimport Link, Scratch
 
 
@@ -102,6 +107,14 @@ cdef uint64_t closed_to(PrincipalPart part, list candidates, list fallback):
     return closed
 
 
+cdef inline void fill_tokens(fgw_amounts *amounts, uint64_t input, uint64_t output) noexcept:
+    memset(amounts, 0, sizeof(fgw_amounts))
+    amounts.by_unit[<int>FGW_UNIT_REQUESTS] = 1
+    amounts.by_unit[<int>FGW_UNIT_INPUT_TOKENS] = input
+    amounts.by_unit[<int>FGW_UNIT_OUTPUT_TOKENS] = output
+    amounts.by_unit[<int>FGW_UNIT_TOKENS] = input + output
+
+
 @cython.final
 cdef class Journey(Attempts):
     """All phases of one worker's requests. ``fastgw.listener.build`` puts it together."""
@@ -115,6 +128,7 @@ cdef class Journey(Attempts):
         self.refusals = plan.refusals
         self.limits = Limits(plan.limit_specs, Holds(segment, slot))
         self.facts = Facts(self.policy.dynamic_facts, self.policy.facts_used)
+        self.expect = Expect()
         self.journal = journal
         self.loop = loop
         self.log = log
@@ -232,6 +246,7 @@ cdef class Journey(Attempts):
         code = identify(x, &self.scan)
         if code == 0:
             self._find_route(x)
+            self.expect.estimate(x)
             x.phase = POLICY
             code = self._policy(x)
         if code == 0:
@@ -259,6 +274,7 @@ cdef class Journey(Attempts):
             if x.output_max == 0 or <uint64_t>x.effects.output_max < x.output_max:
                 x.output_max = <uint64_t>x.effects.output_max
                 x.output_bound = x.output_max * x.ask.n
+                x.limit_written = True
                 x.rule_line = self.refusals.rule_line(x.effects.output_rule)
             if x.output_expected > x.output_bound:
                 x.output_expected = x.output_bound
@@ -278,9 +294,6 @@ cdef class Journey(Attempts):
         x.dims.dialect = x.route.dialect
         x.dims.operation = x.route.operation
         x.dims.stream = x.ask.flags & 1
-        x.dims.model = self.journal.name(
-            FGW_NAME_MODEL, <const uint8_t *>x.ask.model, x.ask.model_bytes
-        )
         if x.ask.user_bytes:
             x.dims.user = self.journal.name(
                 FGW_NAME_USER, <const uint8_t *>x.ask.user, x.ask.user_bytes
@@ -297,6 +310,7 @@ cdef class Journey(Attempts):
         cdef const uint8_t *model = <const uint8_t *>x.ask.model
         cdef Route route
         x.split_model = 0
+        x.dims.model = self.journal.name(FGW_NAME_MODEL, model, x.ask.model_bytes)
         if x.pinned_length:
             x.path = self.routes.pinned(x.bytes + x.pinned_at, x.pinned_length)
             return 0
@@ -344,11 +358,7 @@ cdef class Journey(Attempts):
         if x.hold == NULL:
             fgw_count(self.counters, FGW_COUNT_HOLDS_FULL, 1)
             return CODE_CONNECTIONS_FULL
-        memset(&x.expected, 0, sizeof(x.expected))
-        x.expected.by_unit[<int>FGW_UNIT_REQUESTS] = 1
-        x.expected.by_unit[<int>FGW_UNIT_INPUT_TOKENS] = x.input_estimate
-        x.expected.by_unit[<int>FGW_UNIT_OUTPUT_TOKENS] = x.output_expected
-        x.expected.by_unit[<int>FGW_UNIT_TOKENS] = x.input_estimate + x.output_expected
+        self._amounts(x)
         refused = self.limits.take(
             &x.effects, &x.expected, now, x.hold, x.traces, &inserted
         )
@@ -361,6 +371,17 @@ cdef class Journey(Attempts):
             self._name_buckets(x, inserted)
         if refused:
             return limit_code(x)
+        return 0
+
+    cdef int _amounts(self, Exchange x) except -1:
+        """What pace holds, and what caps hold: the request as it will probably be, and at most."""
+        if x.route.flags & FGW_ROUTE_CAPPABLE and x.output_max == 0:
+            x.output_bound = output_most(x, x.output_bound // x.ask.n) * x.ask.n
+        fill_tokens(&x.expected, x.input_estimate, x.output_expected)
+        fill_tokens(&x.ceiling, x.input_bound, x.output_bound)
+        x.bounded = (
+            x.route.flags & FGW_ROUTE_CAPPABLE and not x.ask.flags & FGW_ASK_UNBOUNDED
+        )
         return 0
 
     cdef int _name_buckets(self, Exchange x, uint32_t inserted) except -1:
