@@ -3,10 +3,10 @@
 #include <stddef.h>
 #include <string.h>
 
-#define PRIOR_TOKENS 256      /* the plain guess counts as much as one small prompt */
-#define BELIEVED 4            /* more than so many times the guess, or less, is not believed */
+#define PRIOR_TOKENS 256      /* the plain guess counts as one small prompt */
+#define BELIEVED 4            /* times the guess, or a part of it; what lies beyond is not */
 #define PRIOR_PICTURES 2
-#define FORGET_TOKENS 1048576 /* sums beyond this are halved: older prompts count for less */
+#define FORGET_TOKENS 1048576 /* sums beyond this are halved: older prompts count less */
 #define FORGET_PICTURES 256
 #define TOKENS_MAX (UINT64_C(1) << 32) /* more than any model reads or writes: a defect, or a lie */
 #define ONE 1024u                      /* the percentile's unit */

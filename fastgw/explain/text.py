@@ -155,7 +155,7 @@ def _attempt_lines(attempt: dict[str, Any]) -> Iterator[str]:
     if attempt.get("overrun_tokens"):
         spent = _cost(attempt.get("overrun_nano_usd") or None)
         yield (
-            f"     {attempt['overrun_tokens']} of these tokens lie beyond the ceiling that was held"
+            f"     {attempt['overrun_tokens']} of these tokens lie beyond the ceiling held for it"
             f" (cost {spent}): overrun"
         )
 

@@ -22,7 +22,7 @@ cdef const fgw_price *price_of(Exchange x, Candidate candidate) noexcept:
     if candidate.provider.prices is None or x.ask.model_bytes == 0:
         return NULL
     return candidate.provider.prices.find(
-        x.dims.model ^ x.split_model * <uint64_t>SPLIT_MARK,
+        x.model_hash ^ x.split_model * <uint64_t>SPLIT_MARK,
         <const uint8_t *>x.ask.model + x.split_model, x.ask.model_bytes - x.split_model,
     )
 

@@ -10,7 +10,7 @@ from fastgw.native.record cimport fgw_record_close
 cdef class Expect:
     cdef fgw_estimates *_table
 
-    # Reads dims.model, ask, input_guess, output_bound. Writes input_estimate, output_expected.
+    # Reads model_hash, ask, input_guess, output_bound. Writes input_estimate, output_expected.
     cdef void estimate(self, Exchange x) noexcept
 
     # A provider's own final numbers for a whole answer: to be learned from, and counted against

@@ -38,7 +38,7 @@ cdef class Expect:
         free(self._table)
 
     cdef void estimate(self, Exchange x) noexcept:
-        cdef const fgw_estimate *known = fgw_estimates_find(self._table, x.dims.model)
+        cdef const fgw_estimate *known = fgw_estimates_find(self._table, x.model_hash)
         cdef uint64_t output
         x.input_estimate = x.output_expected = 0
         if x.route.flags & FGW_ROUTE_BODY:
@@ -58,7 +58,7 @@ cdef class Expect:
             return
         if not x.route.flags & FGW_ROUTE_BODY or x.ask.flags & FGW_ASK_UNBOUNDED:
             return  # the body says too little of what the provider read
-        place = fgw_estimates_place(self._table, x.dims.model)
+        place = fgw_estimates_place(self._table, x.model_hash)
         if place == NULL:
             return
         tokens = input_of(&close.tokens)

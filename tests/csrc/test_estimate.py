@@ -25,7 +25,8 @@ def library():
     subprocess.run(
         ["gcc", "-std=c11", "-O2", "-Wall", "-Wextra", "-Wconversion", "-Wshadow", "-Werror",
          "-fsanitize=undefined", "-fsanitize-undefined-trap-on-error", "-shared", "-fPIC",
-         f"-I{ROOT / 'csrc'}", "-o", target, ROOT / "csrc/fgw_estimate.c"], check=True)  # fmt: skip
+         f"-I{ROOT / 'csrc'}", "-o", target, ROOT / "csrc/fgw_estimate.c"],
+        check=True)  # fmt: skip
     loaded = ctypes.CDLL(str(target))
     loaded.folder = folder
     for name in ("find", "place"):
