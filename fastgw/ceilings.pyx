@@ -10,7 +10,7 @@ cimport cython
 from libc.stdint cimport uint8_t
 from libc.string cimport memset
 
-from fastgw.codes cimport CODE_LIMIT_UNBOUNDED
+from fastgw.codes cimport CODE_LIMIT_PRICE_UNKNOWN, CODE_LIMIT_UNBOUNDED
 from fastgw.native.dialect cimport (
     FGW_ASK_MORE_MODELS,
     FGW_ASK_UNBOUNDED,
@@ -113,11 +113,14 @@ cdef class Ceilings:
             denied |= mark
             if mark & missing:
                 x.effects.rule = x.effects.demands[i].rule
-                return CODE_LIMIT_UNBOUNDED
+                return (
+                    CODE_LIMIT_UNBOUNDED if mark & missing & (BY_INPUT | BY_OUTPUT)
+                    else CODE_LIMIT_PRICE_UNKNOWN
+                )
         if wanted & BY_PRICE:
             missing |= self._price(x, denied)
             if x.candidate is None:
-                return CODE_LIMIT_UNBOUNDED
+                return CODE_LIMIT_PRICE_UNKNOWN
         x.unbounded = wanted & missing & (BY_INPUT | BY_OUTPUT | BY_PRICE) != 0
         x.bounded = x.bounded or wanted & BY_INPUT
         return 0

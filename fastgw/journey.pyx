@@ -116,6 +116,7 @@ cdef class Journey(Attempts):
         self.routes = plan.routes
         self.texts = plan.texts
         self.refusals = plan.refusals
+        self.explainer = plan.explainer
         self.limits = Limits(plan.limit_specs, Holds(segment, slot))
         self.facts = Facts(self.policy.dynamic_facts, self.policy.facts_used)
         self.ceilings = Ceilings(plan.limit_specs, self.limits)
@@ -266,7 +267,7 @@ cdef class Journey(Attempts):
                 x.output_max = <uint64_t>x.effects.output_max
                 x.output_bound = x.output_max * x.ask.n
                 x.limit_written = True
-                x.rule_line = self.refusals.rule_line(x.effects.output_rule)
+                x.rule_line = self.explainer.rule_line(x.effects.output_rule)
             if x.output_expected > x.output_bound:
                 x.output_expected = x.output_bound
         return 0

@@ -199,7 +199,7 @@ def test_a_model_without_a_price_is_refused_by_a_cap_in_money(worker):
 
     answer = one.ask(request(chat(model="unheard-of")))[1]
 
-    assert (answer.status, answer.code) == (403, "FGW-808") and one.loop.opened == []
+    assert (answer.status, answer.code) == (403, "FGW-812") and one.loop.opened == []
 
 
 def test_a_candidate_without_a_price_is_passed_over(worker):
@@ -230,7 +230,7 @@ SEARCH = {"web_search_options": {}}
 def test_inputs_that_the_provider_fetches_are_refused_or_recorded(worker):
     for unit in ("tokens", "input_tokens", "cost"):
         assert capped(worker, cap(1000, unit)).ask(
-            request(chat(**SEARCH)))[1].code == "FGW-808"
+            request(chat(**SEARCH)))[1].code == "FGW-810"
     one = capped(worker, cap(100_000, "tokens", unbounded="allow"))
     body = chat(max_tokens=50, **SEARCH)
 

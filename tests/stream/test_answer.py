@@ -52,6 +52,40 @@ def test_limits_are_told_in_structured_fields_and_go_down(worker):
         r'"the \"pace\"";r=59', r'"the \"pace\"";r=58']
 
 
+def test_each_kind_of_limit_says_its_unit_and_length(worker):
+    kinds = {"actions": [
+        {"type": "usage-cap", "config": {"name": "c", "unit": "cost", "limit": 2.5,
+                                         "window": "total"}},
+        {"type": "concurrency-limit", "config": {"name": "s", "limit": 20}}]}
+    _, answer = worker(policy=policy(kinds)).ask(request(chat()), response())
+
+    assert answer.fields["ratelimit-policy"] == (
+        '"c";q=2500000;qu="micro-dollars", "s";q=20;qu="concurrent-requests"')
+    assert answer.fields["ratelimit"].endswith('"s";r=19')
+
+
+@pytest.mark.parametrize("window, longest_s", [("hour", 3600), ("day", 90_000)])
+def test_a_cap_says_when_its_window_ends(worker, window, longest_s):
+    cap = {"actions": [{"type": "usage-cap", "config": {
+        "name": "c", "unit": "requests", "limit": 9, "window": window,
+        "time_zone": "Europe/Berlin"}}]}
+    _, answer = worker(policy=policy(cap)).ask(request(chat()), response())
+
+    assert answer.fields["ratelimit-policy"].startswith('"c";q=9;w=')
+    state, _, ends = answer.fields["ratelimit"].partition(";t=")
+    assert state == '"c";r=8' and 0 < int(ends) <= longest_s
+
+
+def test_shadows_are_not_told_to_clients(worker):
+    shadow, both = {"enforce": False, **LIMIT}, dict(LIMIT)
+    _, alone = worker(policy=policy(shadow)).ask(request(chat()), response(None, 'RateLimit: "x"'))
+    _, beside = worker(policy=policy(shadow, both)).ask(request(chat()), response())
+
+    assert alone.fields["ratelimit"] == '"x"' and "ratelimit-policy" not in alone.fields
+    assert beside.fields["ratelimit-policy"].count("q=60") == 1
+    assert beside.fields["ratelimit"].startswith(r'"the \"pace\"";r=59')
+
+
 def test_without_limits_the_providers_own_pass(worker):
     _, answer = worker().ask(request(chat()), response(None, 'RateLimit: "x";r=1'))
 
