@@ -159,6 +159,12 @@ struct fgw_limit_trace {
 };
 _Static_assert(sizeof(struct fgw_limit_trace) == 80, "stored in the ledger");
 
+/* In head.flags of a REQUEST. */
+enum fgw_request_flag {
+    FGW_REQUEST_FITTED = 1,    /* output_max is what a cap had left */
+    FGW_REQUEST_UNBOUNDED = 2, /* nothing bounds its use, but the caps let it pass */
+};
+
 /* REQUEST, followed by rules[n_rules], then limits[n_limits]. */
 struct fgw_record_request {
     struct fgw_record head;
@@ -217,10 +223,11 @@ struct fgw_record_close {
     uint8_t final; /* 1: no further attempt follows; the request is over */
     uint16_t reserved0;
     uint32_t events;
-    uint32_t reserved;
+    uint32_t overrun_tokens; /* that the provider billed beyond the ceiling; in tokens too */
     uint64_t bytes_in;  /* request body sent */
     uint64_t bytes_out; /* response body delivered */
     uint64_t started_ns; /* wall clock of the attempt's OPEN */
+    uint64_t overrun_nano_usd; /* what they cost, where the price is known; in the cost too */
     uint32_t phase_us[FGW_PHASES_MAX]; /* of the whole request, where final */
 };
 

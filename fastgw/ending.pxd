@@ -1,5 +1,6 @@
 # How every exchange ends: the answer cut or refused, books closed, limits settled.
 
+from fastgw.ceilings cimport Ceilings
 from fastgw.exchange cimport Exchange, Receiver
 from fastgw.explain.refusal cimport Explainer
 from fastgw.identity.facts cimport Facts
@@ -14,6 +15,7 @@ from fastgw.policy.policy cimport Policy
 from fastgw.stream.answer cimport AnswerTexts
 from fastgw.stream.batch cimport Batch
 from fastgw.upstream.route cimport Routes
+from fastgw.usage.expect cimport Expect
 
 
 cdef class Endings(Receiver):
@@ -22,6 +24,8 @@ cdef class Endings(Receiver):
         KeyTable keys
         Routes routes
         Limits limits
+        Ceilings ceilings        # what pace and caps take of a request
+        Expect expect            # what requests will use, as learned in this worker
         Journal journal
         Facts facts
         AnswerTexts texts

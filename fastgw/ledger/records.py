@@ -33,13 +33,14 @@ RULE = struct.Struct("<QBBHIq")
 LIMIT = struct.Struct("<2Q7Q4B4x")
 OPEN_BODY = struct.Struct("<QQQBB6x")
 HELD = struct.Struct("<3Q")
-CLOSE_BODY = struct.Struct("<4QqIHH6BHII3Q16I")
+CLOSE_BODY = struct.Struct("<4QqIHH6BHII4Q16I")
 NAME_BODY = struct.Struct("<2QBBHI")
 REFUSED_BODY = struct.Struct("<QQHHIQ")
 GRANT_BODY = struct.Struct("<2Q5Q2B6x")
 
 BODY = HEAD.size + DIMS.size
 _FLAGS_AT = 6
+_FITTED, _UNBOUNDED = 1, 2  # enum fgw_request_flag
 
 
 @dataclass(slots=True)
@@ -180,6 +181,8 @@ class Request:
     sampled: int = 0
     tools: int = 0
     phase_us: tuple[int, ...] = (0,) * 16
+    fitted: bool = False  # output_max is what a cap had left
+    unbounded: bool = False  # nothing bounds its use, but the caps let it pass
 
     def pack(self) -> bytes:
         body = REQUEST_BODY.pack(
@@ -222,13 +225,16 @@ class Request:
             )
             for one in self.limits
         )
-        return _head(REQUEST, BODY + len(body), self.id, self.wall_ns) + self.dims.pack() + body
+        flags = _FITTED * self.fitted | _UNBOUNDED * self.unbounded
+        first = _head(REQUEST, BODY + len(body), self.id, self.wall_ns, flags)
+        return first + self.dims.pack() + body
 
     @classmethod
     def unpack(cls, raw: bytes) -> Request:
         first = head(raw)
         words = REQUEST_BODY.unpack_from(raw, BODY)
         n_rules, n_limits = words[12], words[13]
+        flags = HEAD.unpack_from(raw)[3]
         at = BODY + REQUEST_BODY.size
         rules = []
         for _ in range(n_rules):
@@ -249,6 +255,8 @@ class Request:
             limits,
             *words[14:17],
             tuple(words[17:]),
+            bool(flags & _FITTED),
+            bool(flags & _UNBOUNDED),
         )
 
 
@@ -329,6 +337,8 @@ class Close:
     started_ns: int = 0
     phase_us: tuple[int, ...] = (0,) * 16
     flags: int = CLOSE_ASKED
+    overrun_tokens: int = 0
+    overrun_nano_usd: int = 0
 
     def pack(self) -> bytes:
         tokens = self.tokens
@@ -358,10 +368,11 @@ class Close:
             self.final,
             0,
             self.events,
-            0,
+            self.overrun_tokens,
             self.bytes_in,
             self.bytes_out,
             self.started_ns,
+            self.overrun_nano_usd,
             *self.phase_us,
         )
         first = _head(CLOSE, BODY + len(body), self.id, self.wall_ns, self.flags)
@@ -388,8 +399,10 @@ class Close:
             final,
             words[15],
             *words[17:20],
-            tuple(words[20:]),
+            tuple(words[21:]),
             int.from_bytes(raw[_FLAGS_AT : _FLAGS_AT + 2], "little"),
+            words[16],
+            words[20],
         )
 
 

@@ -74,6 +74,10 @@ cdef extern from "fgw_record.h" nogil:
         FGW_FATE_RETRIED_AWAY
         FGW_FATE_WORKER_LOST
 
+    enum fgw_request_flag:
+        FGW_REQUEST_FITTED
+        FGW_REQUEST_UNBOUNDED
+
     enum fgw_limit_verdict:
         FGW_LIMIT_TAKEN
         FGW_LIMIT_REFUSED
@@ -166,9 +170,11 @@ cdef extern from "fgw_record.h" nogil:
         uint8_t attempt
         uint8_t final
         uint32_t events
+        uint32_t overrun_tokens
         uint64_t bytes_in
         uint64_t bytes_out
         uint64_t started_ns
+        uint64_t overrun_nano_usd
         uint32_t phase_us[16]  # FGW_PHASES_MAX
 
     struct fgw_record_name:
