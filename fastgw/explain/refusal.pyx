@@ -31,6 +31,7 @@ from fastgw.native.http1 cimport FGW_M_HEAD
 from fastgw.native.policy cimport FGW_KEY_TEXT_MAX, fgw_demand
 from fastgw.native.record cimport (
     FGW_LIMITS_MAX,
+    FGW_UNIT_INPUT_TOKENS,
     FGW_UNIT_REQUESTS,
     FGW_UNIT_SLOTS,
     fgw_limit_trace,
@@ -200,9 +201,9 @@ cdef class Explainer:
         refusal.n_limits = 0
         for i in range(x.n_traces):
             if x.effects.demands[i].limit < self._n_limits:
-                _fill(&refusal.limits[refusal.n_limits], x, i)
-                refusal.limits[refusal.n_limits].known = (
-                    &self._limits[x.effects.demands[i].limit]
+                _fill(
+                    &refusal.limits[refusal.n_limits],
+                    &self._limits[x.effects.demands[i].limit], x, i,
                 )
                 refusal.n_limits += 1
         refusal.rule = self.rule_of(x.effects.rule)
@@ -214,8 +215,8 @@ cdef class Explainer:
         refusal.model.length = 0
         refusal.parameter = self._parameter[x.route.operation == FGW_OPERATION_RESPONSES]
         refusal.allow = self._allow[x.route.methods & 7]
-        refusal.input_expected = x.input_estimate
-        refusal.input_ceiling = x.input_bound
+        refusal.input_expected = x.expected.by_unit[<int>FGW_UNIT_INPUT_TOKENS]
+        refusal.input_ceiling = x.ceiling.by_unit[<int>FGW_UNIT_INPUT_TOKENS]
         refusal.answers = x.ask.n
         refusal.attempts = <uint32_t>x.attempt
         refusal.status = x.status if x.phase == HEAD else x.effects.status
@@ -239,11 +240,14 @@ cdef class Explainer:
         return length
 
 
-cdef void _fill(fgw_explain_state *state, Exchange x, int i) noexcept:
-    """Reads traces, demands and amounts. Writes all but what is known of the limit."""
+cdef void _fill(
+    fgw_explain_state *state, const fgw_explain_limit *known, Exchange x, int i
+) noexcept:
+    """Reads traces, demands and amounts: what caps hold, and what pace does."""
     cdef const fgw_limit_trace *trace = &x.traces[i]
     cdef const fgw_demand *demand = &x.effects.demands[i]
     state.trace = trace
+    state.known = known
     state.key.bytes = &x.effects.key_text[demand.text_offset]
     state.key.length = demand.text_length
     state.needed = trace.taken
@@ -251,6 +255,8 @@ cdef void _fill(fgw_explain_state *state, Exchange x, int i) noexcept:
         return
     if trace.unit == FGW_UNIT_REQUESTS or trace.unit == FGW_UNIT_SLOTS:
         state.needed = 1
+    elif known.ceiling:
+        state.needed = x.ceiling.by_unit[trace.unit]
     else:  # pace never asks for more than its capacity
         state.needed = min(x.expected.by_unit[trace.unit], trace.limit)
 
