@@ -36,6 +36,7 @@ from fastgw.exchange cimport (
 from fastgw.identity.facts cimport Facts
 from fastgw.identity.identify cimport authenticate, field, find_route, identify
 from fastgw.identity.keys cimport Principal
+from fastgw.instead cimport Instead
 from fastgw.ledger.entries cimport post_request
 from fastgw.ledger.journal cimport JOURNAL_FULL, Journal
 from fastgw.limit.limits cimport Holds, Limits
@@ -128,6 +129,7 @@ cdef class Journey(Attempts):
         self.texts = plan.texts
         self.refusals = plan.refusals
         self.explainer = plan.explainer
+        self.instead = Instead(self.policy, self.routes, plan.models_instead)
         self.limits = Limits(plan.limit_specs, Holds(segment, slot))
         self.facts = Facts(self.policy.dynamic_facts, self.policy.facts_used)
         self.expect = Expect()
@@ -378,6 +380,7 @@ cdef class Journey(Attempts):
         if inserted:
             self._name_buckets(x, inserted)
         if refused:
+            self.explainer.other_model = self.instead.find(x, self.facts, self.limits, now)
             return limit_code(x, self.limits)
         return 0
 

@@ -197,6 +197,7 @@ cdef class Explainer:
 
     cdef Py_ssize_t render(self, Exchange x, int code) except -1:
         cdef fgw_refusal refusal
+        cdef Py_ssize_t at
         cdef int i
         refusal.n_limits = 0
         for i in range(x.n_traces):
@@ -213,6 +214,9 @@ cdef class Explainer:
         refusal.request_id.bytes = x.id_text
         refusal.request_id.length = <uint32_t>x.id_length
         refusal.model.length = 0
+        if self.other_model is not None:
+            refusal.model.bytes = <const uint8_t *>self.other_model
+            refusal.model.length = <uint32_t>len(self.other_model)
         refusal.parameter = self._parameter[x.route.operation == FGW_OPERATION_RESPONSES]
         refusal.allow = self._allow[x.route.methods & 7]
         refusal.input_expected = x.expected.by_unit[<int>FGW_UNIT_INPUT_TOKENS]
@@ -222,7 +226,9 @@ cdef class Explainer:
         refusal.status = x.status if x.phase == HEAD else x.effects.status
         refusal.close = x.client.close_after
         refusal.head_only = x.head.method == FGW_M_HEAD
-        return self.write(&refusal, code, x.route.dialect)
+        at = self.write(&refusal, code, x.route.dialect)
+        self.other_model = None
+        return at
 
     cdef Py_ssize_t write(self, fgw_refusal *refusal, int code, int dialect) except -1:
         cdef int32_t length
