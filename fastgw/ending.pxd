@@ -5,6 +5,7 @@ from fastgw.exchange cimport Exchange, Receiver
 from fastgw.explain.refusal cimport Explainer
 from fastgw.identity.facts cimport Facts
 from fastgw.identity.keys cimport KeyTable
+from fastgw.instead cimport Instead
 from fastgw.ledger.journal cimport Journal
 from fastgw.limit.limits cimport Limits
 from fastgw.native.counters cimport fgw_counters
@@ -33,6 +34,7 @@ cdef class Endings(Receiver):
         object loop
         object log
         Explainer explainer      # renders refusals
+        Instead instead          # what else would pass
         object refusals          # listener.refusal.Refusals: the gateway's rarer words
         list names               # texts of the limits, for the names of new buckets
         fgw_counters *counters

@@ -37,6 +37,7 @@ from fastgw.exchange cimport (
 from fastgw.identity.facts cimport Facts
 from fastgw.identity.identify cimport authenticate, field, find_route, identify
 from fastgw.identity.keys cimport Principal
+from fastgw.instead cimport Instead
 from fastgw.ledger.entries cimport post_request
 from fastgw.ledger.journal cimport JOURNAL_FULL, Journal
 from fastgw.limit.limits cimport Holds, Limits
@@ -117,6 +118,7 @@ cdef class Journey(Attempts):
         self.texts = plan.texts
         self.refusals = plan.refusals
         self.explainer = plan.explainer
+        self.instead = Instead(self.policy, self.routes, plan.models_instead)
         self.limits = Limits(plan.limit_specs, Holds(segment, slot))
         self.facts = Facts(self.policy.dynamic_facts, self.policy.facts_used)
         self.ceilings = Ceilings(plan.limit_specs, self.limits)
@@ -367,6 +369,7 @@ cdef class Journey(Attempts):
             limits_refusing(x) if refused else x.n_traces,
         )
         if refused:
+            self.explainer.other_model = self.instead.find(x, self.facts, self.limits, now)
             return limit_code(x, self.limits)
         x.hold.cost_held = x.ceiling.by_unit[<int>FGW_UNIT_COST]
         if x.unbounded:

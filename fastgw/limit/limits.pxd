@@ -52,6 +52,11 @@ cdef class Limits:
         self, const fgw_effects *effects, uint64_t now_ns, uint64_t wall_ns,
         uint64_t *room) noexcept nogil
 
+    # Would a request with these effects be admitted now? Reads only.
+    cdef bint fit(
+        self, const fgw_effects *effects, const fgw_amounts *expected, const fgw_amounts *ceiling,
+        uint64_t now_ns, uint64_t wall_ns) noexcept nogil
+
     # Takes more for every cap of the hold, or nothing: 0 drawn, 1 refused.
     cdef int draw(self, fgw_hold *hold, const fgw_amounts *more, uint64_t now_ns) noexcept nogil
 

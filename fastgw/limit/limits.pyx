@@ -21,7 +21,7 @@ from fastgw.native.hold cimport fgw_hold, fgw_hold_begin, fgw_hold_end, fgw_hold
 from fastgw.native.limit cimport (
     FGW_ALGORITHM_CAP, FGW_ALGORITHM_CONCURRENCY, FGW_ALGORITHM_FIXED_WINDOW,
     FGW_ALGORITHM_SLIDING_WINDOW, FGW_ALGORITHM_TOKEN_BUCKET, fgw_limit_spec, fgw_limits_draw,
-    fgw_limits_room, fgw_limits_settle, fgw_limits_take)
+    fgw_limits_fit, fgw_limits_room, fgw_limits_settle, fgw_limits_take)
 from fastgw.native.policy cimport fgw_amounts, fgw_effects
 from fastgw.native.record cimport (
     FGW_UNIT_COST, FGW_UNIT_INPUT_TOKENS, FGW_UNIT_OUTPUT_TOKENS, FGW_UNIT_REQUESTS,
@@ -150,6 +150,12 @@ cdef class Limits:
 
     cdef int draw(self, fgw_hold *hold, const fgw_amounts *more, uint64_t now_ns) noexcept nogil:
         return fgw_limits_draw(&self._limits, hold, more, now_ns)
+
+    cdef bint fit(
+            self, const fgw_effects *effects, const fgw_amounts *expected,
+            const fgw_amounts *ceiling, uint64_t now_ns, uint64_t wall_ns) noexcept nogil:
+        return fgw_limits_fit(&self._limits, effects.demands, effects.n_demands, expected,
+                              ceiling, now_ns, wall_ns)
 
     cdef void settle(
             self, fgw_hold *hold, const fgw_amounts *actual, uint64_t now_ns) noexcept nogil:

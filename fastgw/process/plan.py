@@ -51,6 +51,7 @@ class Plan:
             isinstance(action, RestrictModels) and action.enforce and rule.enforce
             for rule in config.rules for action in rule.actions
         ) or any(key.access.models is not None for key in config.keys)
+        self.models_instead = [model.id for model in config.models] if _by_model(config) else []
         self.head_max = config.limits.head
         self.body_max = config.limits.body
         # Which worker a connection meets is chance, so each may take what is allowed in all.
@@ -82,6 +83,15 @@ class Plan:
             "labels": list(self.policy.labels),
             "limits": [{part: spec[part] for part in parts} for spec in self.limit_specs],
         }
+
+
+def _by_model(config: Config) -> bool:
+    """Does some limit look at the model: in its bucket key, or in an expression of its rule?"""
+    return any(
+        "ai.model" in expression.text
+        for rule in config.rules for action in rule.actions if hasattr(action, "bucket_key")
+        for expression in (*rule.expressions, *action.bucket_key)
+    )
 
 
 def _provider(provider, prices: PriceTable) -> Provider:

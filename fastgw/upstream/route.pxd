@@ -42,6 +42,7 @@ cdef class Routes:
         readonly bint strict
 
     cdef Route find(self, uint64_t hash, const uint8_t *model, size_t length)
+    cdef Route named(self, bytes model)
     cdef Route pinned(self, const uint8_t *provider, size_t length)
     cdef Route default(self, uint8_t dialect)
     cdef Route any_of(self, uint8_t dialect)

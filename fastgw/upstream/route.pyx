@@ -126,6 +126,13 @@ cdef class Routes:
             at = (at + 1) & self._mask
         return None
 
+    cdef Route named(self, bytes model):
+        """The route of a configured model, for who asks once; None: there is no such model."""
+        for name, route in self._routes:
+            if name == model:
+                return route
+        return None
+
     cdef Route pinned(self, const uint8_t *provider, size_t length):
         """The route to a provider by its id, or None."""
         return self.providers.get(provider[:length])
