@@ -27,6 +27,12 @@ enum fgw_bpe_class {
 extern const uint8_t fgw_bpe_class_blocks[];
 extern const uint64_t fgw_bpe_class_words[];
 
+/* For code < 128, whose block is the first. */
+static inline unsigned fgw_bpe_class_of_ascii(uint32_t code)
+{
+    return (unsigned)(fgw_bpe_class_words[code >> 4] >> 4 * (code & 15)) & 15u;
+}
+
 static inline unsigned fgw_bpe_class_of(uint32_t code)
 {
     if (code < FGW_BPE_CLASS_END) {

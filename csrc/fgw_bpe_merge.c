@@ -1,38 +1,50 @@
 /* fgw_bpe_merge.c - short pieces merged as written, long ones by their prefixes. */
 #include "fgw_bpe_merge.h"
 
+#define NEVER INT32_MAX
+
+/* A rank and its place in one number: the least of these is the next merge, the leftmost of
+ * equals. Signed, because that is what SSE2 compares. */
+static inline int32_t order(uint32_t rank, size_t at)
+{
+    return rank == FGW_BPE_NONE ? NEVER : (int32_t)(rank << 8 | (uint32_t)at);
+}
+
 size_t fgw_bpe_merge(const struct fgw_bpe_vocabulary *v, const uint8_t *bytes, size_t length,
                      uint32_t *tokens)
 {
     const uint32_t *duets = fgw_bpe_part(v, v->duets);
-    uint32_t ranks[FGW_BPE_SHORT]; /* of merging a token with the next */
-    size_t parts = length;
+    /* A part stays where its first byte is, so that finding the least is a loop without branches:
+     * for its place, the order of merging it with the next one, and where its neighbours are. */
+    int32_t orders[FGW_BPE_SHORT];
+    uint16_t next[FGW_BPE_SHORT], before[FGW_BPE_SHORT + 1];
 
-    for (size_t i = 0; i + 1 < parts; i++) {
+    for (size_t i = 0; i < length; i++) {
         tokens[i] = v->byte_token[bytes[i]];
-        ranks[i] = duets[bytes[i] << 8 | bytes[i + 1]];
+        orders[i] = i + 1 < length ? order(duets[bytes[i] << 8 | bytes[i + 1]], i) : NEVER;
+        next[i] = (uint16_t)(i + 1);
+        before[i + 1] = (uint16_t)i;
     }
-    tokens[parts - 1] = v->byte_token[bytes[parts - 1]];
-    while (parts > 1) {
-        uint32_t least = FGW_BPE_NONE;
-        size_t at = 0;
-        for (size_t i = 0; i + 1 < parts; i++)
-            if (ranks[i] < least) {
-                least = ranks[i];
-                at = i;
-            }
-        if (least == FGW_BPE_NONE)
+    for (;;) {
+        int32_t least = NEVER;
+        for (size_t i = 0; i < length; i++)
+            least = orders[i] < least ? orders[i] : least;
+        if (least == NEVER)
             break;
-        tokens[at] = least;
-        parts--;
-        memmove(tokens + at + 1, tokens + at + 2, (parts - at - 1) * sizeof *tokens);
-        if (at + 1 < parts) {
-            memmove(ranks + at + 1, ranks + at + 2, (parts - at - 2) * sizeof *ranks);
-            ranks[at] = fgw_bpe_pair(v, least, tokens[at + 1]);
-        }
+        size_t at = (size_t)least & 0xff, gone = next[at], after = next[gone];
+        tokens[at] = (uint32_t)least >> 8;
+        orders[gone] = orders[at] = NEVER;
+        next[at] = (uint16_t)after;
+        before[after] = (uint16_t)at;
+        if (after < length)
+            orders[at] = order(fgw_bpe_pair(v, tokens[at], tokens[after]), at);
         if (at > 0)
-            ranks[at - 1] = fgw_bpe_pair(v, tokens[at - 1], least);
+            orders[before[at]] = order(fgw_bpe_pair(v, tokens[before[at]], tokens[at]),
+                                       before[at]);
     }
+    size_t parts = 0;
+    for (size_t at = 0; at < length; at = next[at])
+        tokens[parts++] = tokens[at];
     return parts;
 }
 
@@ -95,6 +107,13 @@ static void step(struct fgw_bpe_run *run, const struct fgw_bpe_vocabulary *v, ui
     run->length++;
     const uint8_t *end = run->bytes + run->filled;
     size_t longest = run->length < FGW_BPE_TOKEN_MAX ? (size_t)run->length : FGW_BPE_TOKEN_MAX;
+    if (run->length > 1) { /* most often the last token has grown by this byte */
+        const uint32_t *starts = fgw_bpe_part(v, v->starts);
+        uint32_t last = run->last[(run->length - 1) % FGW_BPE_TOKEN_MAX];
+        size_t grown = starts[last + 1] - starts[last] + 1;
+        if (grown <= longest && ends_with(run, v, end, grown))
+            return;
+    }
     if (longest >= 3) {
         const uint64_t *endings = fgw_bpe_part(v, v->endings);
         uint64_t lengths = endings[fgw_bpe_ending(end - 3)];
@@ -137,7 +156,11 @@ uint32_t fgw_bpe_run_least(const struct fgw_bpe_run *run)
 uint64_t fgw_bpe_piece_tokens(const struct fgw_bpe_vocabulary *v, const uint8_t *bytes,
                               size_t length)
 {
-    if (length == 1 || fgw_bpe_find(v, bytes, length) != FGW_BPE_NONE)
+    if (length <= 2) {
+        const uint32_t *duets = fgw_bpe_part(v, v->duets);
+        return length == 1 || duets[bytes[0] << 8 | bytes[1]] != FGW_BPE_NONE ? 1 : 2;
+    }
+    if (fgw_bpe_find(v, bytes, length) != FGW_BPE_NONE)
         return 1;
     if (length <= FGW_BPE_SHORT) {
         uint32_t tokens[FGW_BPE_SHORT];

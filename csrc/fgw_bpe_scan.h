@@ -59,7 +59,7 @@ static inline struct fgw_bpe_rune fgw_bpe_rune_at(const uint8_t *p)
 {
     unsigned lead = p[0];
     if (lead < 0x80)
-        return (struct fgw_bpe_rune){ fgw_bpe_class_of(lead), 1 };
+        return (struct fgw_bpe_rune){ fgw_bpe_class_of_ascii(lead), 1 };
     if (lead < 0xe0)
         return (struct fgw_bpe_rune){ fgw_bpe_class_of((lead & 31u) << 6 | (p[1] & 63u)), 2 };
     if (lead < 0xf0)

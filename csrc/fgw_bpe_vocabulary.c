@@ -75,7 +75,8 @@ static void lay_out(struct fgw_bpe_vocabulary *v, uint64_t tokens, uint64_t byte
     v->tokens = (uint32_t)tokens;
     v->slots = (sizeof *v + 63) & ~UINT64_C(63);
     v->pairs = v->slots + 8 * slots;
-    v->splits = v->pairs + 8 * slots;
+    v->known = v->pairs + 8 * slots;
+    v->splits = v->known + slots / 2;
     v->starts = v->splits + 8 * tokens;
     v->endings = v->starts + (((tokens + 1) * 4 + 7) & ~UINT64_C(7));
     v->duets = v->endings + 8 * FGW_BPE_ENDINGS;
@@ -119,9 +120,10 @@ static int enter(struct fgw_bpe_vocabulary *v, uint32_t token, const uint8_t *by
 static int split(struct fgw_bpe_vocabulary *v, uint32_t token, const uint8_t *bytes, size_t length)
 {
     uint64_t *pairs = (uint64_t *)(void *)((char *)v + v->pairs);
+    uint64_t *known = (uint64_t *)(void *)((char *)v + v->known);
     uint32_t *splits = (uint32_t *)(void *)((char *)v + v->splits);
     uint32_t *duets = (uint32_t *)(void *)((char *)v + v->duets);
-    uint64_t mask = (UINT64_C(1) << (64 - v->slots_shift)) - 1, at, key;
+    uint64_t mask = (UINT64_C(1) << (64 - v->slots_shift)) - 1, at, key, bit;
     uint32_t parts[FGW_BPE_TOKEN_MAX];
     if (length == 1) {
         splits[2 * token] = splits[2 * token + 1] = token;
@@ -136,6 +138,8 @@ static int split(struct fgw_bpe_vocabulary *v, uint32_t token, const uint8_t *by
     for (at = fgw_bpe_pair_at(v, key); pairs[at]; at = (at + 1) & mask)
         ;
     pairs[at] = key << 28 | token;
+    bit = fgw_bpe_known_bit(v, key);
+    known[bit >> 6] |= UINT64_C(1) << (bit & 63);
     if (length == 2)
         duets[bytes[0] << 8 | bytes[1]] = token;
     return 0;
