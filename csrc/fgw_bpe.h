@@ -19,7 +19,7 @@
  * `whole` runs over the unfinished piece from its start; `rest` from where it may yet be cut (its
  * last line end, or its last caseless letter), and `split` keeps the tokens up to there.
  *
- * Time is linear in the text. Ordinary text takes some 7 to 12 ns a byte; the worst is about 0.5 us
+ * Time is linear in the text. Ordinary text takes some 7 to 12 ns a byte; the worst about 0.5 us
  * a byte (thousands of spaces in one run). No allocation, no clock; a counter is 2.9 KB of the
  * caller's memory, may be copied and moved, and needs nothing at its end. A vocabulary is only
  * read: threads and forks share it.
