@@ -5,6 +5,7 @@ from fastgw.identity.facts cimport Facts
 from fastgw.identity.keys cimport KeyTable
 from fastgw.ledger.journal cimport Journal
 from fastgw.limit.limits cimport Limits
+from fastgw.limit.queue cimport Queue
 from fastgw.native.counters cimport fgw_counters
 from fastgw.native.json cimport fgw_json
 from fastgw.native.record cimport fgw_record_close
@@ -21,6 +22,9 @@ cdef class Endings(Receiver):
         KeyTable keys
         Routes routes
         Limits limits
+        Queue queue              # None: no limit lets requests wait
+        readonly int waker       # eventfd by which other processes wake this queue; -1: none
+        bint serving             # the queue will be served behind this callback
         Journal journal
         Facts facts
         AnswerTexts texts
@@ -43,6 +47,7 @@ cdef class Endings(Receiver):
 
     cdef int _begin(self, Exchange x) except -1
     cdef int _leave(self, Exchange x) except -1
+    cdef int _leave_slots(self, Exchange x) except -1
     cdef int _settle(self, Exchange x, int fate) except -1
     cdef int _drop_connection(self, Exchange x) except -1
     cdef int _break(self, Exchange x, int code) except -1

@@ -127,6 +127,19 @@ cdef class Exchange:
         uint8_t n_traces
         fgw_hold *hold
 
+        # the queue for a slot (limit.queue)
+        Exchange queue_next
+        Exchange queue_before
+        fgw_hold *place              # in the queue: all that a waiting request holds
+        bint waits
+        uint64_t waits_key           # the bucket that it waits for
+        uint64_t waits_since_ns      # 0: it never waited
+        uint64_t waits_until_ns
+        uint64_t wanted_max          # output_max, output_bound and output_expected as before LIMIT
+        uint64_t wanted_bound
+        uint64_t wanted_expected
+        bytes reason                 # in place of the catalogue's title, or None
+
         # upstream
         object path                  # upstream.route.Route
         object candidate             # upstream.route.Candidate of this attempt

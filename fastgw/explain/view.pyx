@@ -35,6 +35,7 @@ cdef object view_of(Exchange x, int code):
         "request_id": x.id_text[:x.id_length].decode(),
         "rule": x.effects.rule,
         "message": x.effects.message,
+        "reason": x.reason,
         "limits": limits,
         "close": x.client.close_after,
         "head_only": x.head.method == FGW_M_HEAD,

@@ -6,6 +6,7 @@ Off the hot path: it runs once a refusal, with Python objects.
 from __future__ import annotations
 
 import traceback
+from dataclasses import replace
 from http import HTTPStatus
 from typing import Any
 
@@ -65,6 +66,12 @@ class Refusals:
         """What a word of the shared table stands for, as the ledger keeps it."""
         return self.policy.limits[limit].bucket_text(key, bool(enforced))
 
+    def queue_name(self, limit: int, key: bytes) -> bytes:
+        """The same of the word that counts the places in a limit's queue."""
+        spec = self.policy.limits[limit]
+        places = replace(spec, name=f"{spec.name} queue", capacity=spec.queue_max)
+        return places.bucket_text(key, True)
+
     def render(self, view: dict[str, Any]) -> bytes:
         """The whole answer. ``view`` is what ``Attempts._view`` makes of an exchange."""
         refused = self._refusal(view)
@@ -83,18 +90,23 @@ class Refusals:
         return _answer(self.status, fields, text, view["close"], view["head_only"])
 
     def _refusal(self, view: dict[str, Any]) -> Refusal:
-        messages = self.policy.messages
         return Refusal(
             code=view["code"],
             request_id=view["request_id"],
             rule=self._names.get(view["rule"], ""),
-            reason=messages[view["message"] - 1].decode() if view["message"] else "",
+            reason=self._reason(view),
             status=view["status"],
             limits=[self._limit(*limit) for limit in view["limits"]],
             input_estimate=view["input_estimate"],
             output_max=view["output_max"],
             param="model" if view["code"] in MODEL_CODES else None,
         )
+
+    def _reason(self, view: dict[str, Any]) -> str:
+        if view["reason"]:
+            return view["reason"].decode()
+        message = view["message"]
+        return self.policy.messages[message - 1].decode() if message else ""
 
     def _limit(self, index: int, key: bytes, used: int, limit: int, taken: int, wait_ns: int,
                reset_ns: int, verdict: int, enforced: int) -> LimitState:
