@@ -149,7 +149,9 @@ cdef class Queue:
         x.place = self._places.hold_acquire(&x.id, x.wall_ns)
         if x.place == NULL:
             return False
-        if self._places.take(&self._asked, &one, now_ns, x.place, &self.place, &inserted):
+        if self._places.take(
+            &self._asked, &one, &one, now_ns, x.wall_ns, x.place, &self.place, &inserted
+        ):
             self._places.hold_release(x.place)
             x.place = NULL
             return False

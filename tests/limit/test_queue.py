@@ -52,13 +52,16 @@ def test_claiming_a_slot_takes_the_old_queue_away(worker):
     assert one.segment.queue(0) == (0, 0)
 
 
-def test_a_waker_for_each_worker_or_none(tmp_path):
-    fd = os.eventfd(0)
-    first = Worker(tmp_path, policy=policy({"actions": [WAIT]}), wakers=(fd,))
-    assert first.journey.waker == fd
-    with pytest.raises(ValueError):
-        Worker(tmp_path, policy=policy({"actions": [WAIT]}), wakers=(fd,), beside=first)
-    os.close(fd)
+def test_a_waker_for_each_worker_or_none(tmp_path_factory):
+    fds = [os.eventfd(0), os.eventfd(0), os.eventfd(0)]
+    first = Worker(tmp_path_factory.mktemp("first"), policy=policy({"actions": [WAIT]}),
+                   wakers=fds[:2])
+    assert first.journey.waker == fds[0]
+    with pytest.raises(ValueError, match="a waker for each"):
+        Worker(tmp_path_factory.mktemp("more"), policy=policy({"actions": [WAIT]}), wakers=fds,
+               beside=first)
+    for fd in fds:
+        os.close(fd)
 
 
 def test_many_wait_in_order_whatever_they_wait_for(worker):
