@@ -1,4 +1,4 @@
-"""Goal: a request that only a full concurrency limit refuses waits for its turn, and holds nothing.
+"""Goal: a request that only a full concurrency limit refuses waits its turn, and holds nothing.
 
 Method: one worker between transports of ours, so that every order of arrivals, ends, departures
 and ticks is played out; two workers on one segment for what happens between them.

@@ -13,8 +13,8 @@ nothing of them: only its place in the queue. Places are a concurrency limit of 
 First come, first served in one worker: exchanges are linked in the order in which they came, and
 who arrives behind a waiting one for the same bucket does not try. Over workers approximately: each
 shows since when its oldest request waits, and for which buckets (64 bits, so sometimes too many);
-who frees a slot wakes the worker of the oldest. Should a wake-up be lost all the same, every worker
-looks at its queue each 100 ms.
+who frees a slot wakes the worker of the oldest. Should a wake-up be lost all the same, every
+worker looks at its queue each 100 ms.
 """
 
 cimport cython
@@ -31,10 +31,8 @@ from fastgw.native.record cimport (
     FGW_LIMIT_TABLE_FULL,
     FGW_LIMIT_TAKEN,
     FGW_UNIT_SLOTS,
-    fgw_limit_trace,
 )
 from fastgw.native.segment cimport fgw_segment_slot, fgw_worker_queue, fgw_worker_show_queue
-from fastgw.shm.segment cimport Segment
 
 
 cdef extern from "<unistd.h>" nogil:

@@ -7,8 +7,8 @@ workers show each other, and what a Queue refuses to be made of.
 import os
 
 import pytest
-
 from fastgw.limit.queue import queues
+
 from tests.worker import Worker, chat, policy, request, response
 
 WAIT = {"type": "concurrency-limit",
