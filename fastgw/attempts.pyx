@@ -64,8 +64,10 @@ from fastgw.upstream.provider cimport Provider, ProviderKey
 from fastgw.upstream.request cimport PIECES_MAX, plan_edits, write_request
 from fastgw.wire.link cimport Link, SENT_CLOSED, SENT_QUEUED, iovec
 from fastgw.native.http1 cimport fgw_head
+from fastgw.upstream.bounds cimport price_of
 from fastgw.upstream.connection cimport Connection
 from fastgw.upstream.route cimport Candidate, Route
+from fastgw.usage.account cimport add_earlier
 
 cdef inline uint64_t earlier(uint64_t one, uint64_t other) noexcept:
     return one if one < other else other
@@ -89,6 +91,7 @@ cdef class Attempts(Endings):
         x.upstream_status = 0
         x.first_byte_ns = 0
         x.metered = False
+        x.price = price_of(x, candidate)
         x.dims.provider = provider.name_hash
         x.provider_line = provider.answer_line
         x.model_line = candidate.answer_line
@@ -222,6 +225,7 @@ cdef class Attempts(Endings):
         x.code = <uint16_t>code
         x.status = x.upstream_status
         self._close_attempt(x, FGW_FATE_RETRIED_AWAY, False, &close)
+        add_earlier(x, &close)
         x.code = x.status = 0
         x.room = JOURNAL_DROPPED
         x.candidate = candidate

@@ -1,6 +1,7 @@
 # How every exchange ends: the answer cut or refused, books closed, limits settled.
 
 from fastgw.exchange cimport Exchange, Receiver
+from fastgw.explain.refusal cimport Explainer
 from fastgw.identity.facts cimport Facts
 from fastgw.identity.keys cimport KeyTable
 from fastgw.ledger.journal cimport Journal
@@ -14,6 +15,7 @@ from fastgw.policy.policy cimport Policy
 from fastgw.stream.answer cimport AnswerTexts
 from fastgw.stream.batch cimport Batch
 from fastgw.upstream.route cimport Routes
+from fastgw.usage.expect cimport Expect
 
 
 cdef class Endings(Receiver):
@@ -25,13 +27,15 @@ cdef class Endings(Receiver):
         Queue queue              # None: no limit lets requests wait
         readonly int waker       # eventfd by which other processes wake this queue; -1: none
         bint serving             # the queue will be served behind this callback
+        Expect expect            # what requests will use, as learned in this worker
         Journal journal
         Facts facts
         AnswerTexts texts
         Batch batch
         object loop
         object log
-        object refusals          # listener.refusal.Refusals: renders refusals, off the hot path
+        Explainer explainer      # renders refusals
+        object refusals          # listener.refusal.Refusals: the gateway's rarer words
         list names               # texts of the limits, for the names of new buckets
         fgw_counters *counters
         object _segment          # keeps the counters mapped

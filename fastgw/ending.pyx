@@ -10,17 +10,21 @@ from libc.string cimport memset
 from fastgw.codes cimport CODE_CUT_BY_DRAIN, CODE_DRAINING, CODE_INTERNAL
 from fastgw.exchange cimport BODY, Exchange, SETTLE
 from fastgw.identity.keys cimport Principal
-from fastgw.explain.view cimport view_of
 from fastgw.ledger.entries cimport fill_close, post_refusal
 from fastgw.native.counters cimport (
     FGW_COUNT_BYTES_TO_CLIENT,
     FGW_COUNT_BYTES_TO_UPSTREAM,
+    FGW_COUNT_COST_NANO_USD,
+    FGW_COUNT_COST_UNKNOWN,
     FGW_COUNT_DENIED,
     FGW_COUNT_EVENTS,
     FGW_COUNT_EXCEPTIONS,
     FGW_COUNT_FATE,
     FGW_COUNT_INTERVALS,
     FGW_COUNT_INTERVAL_WIDTH,
+    FGW_COUNT_OVERRUN_NANO_USD,
+    FGW_COUNT_OVERRUN_TOKENS,
+    FGW_COUNT_REFUSALS_SAMPLED_OUT,
     FGW_COUNT_REQUESTS,
     FGW_COUNT_STATUS_1XX,
     FGW_COUNT_TOKENS,
@@ -85,6 +89,7 @@ cdef class Endings(Receiver):
         x.body_sent = (<Relay>x.relay).sent_bytes if x.head_sent else 0
         fill_close(x, close, fate, final, self.now_ns, self.now_ns + self.wall_offset_ns)
         account(x, close, x.asked, fate == FGW_FATE_DELIVERED)
+        self.expect.learn(x, close, self.counters)
         if x.attempt_open:
             x.attempt_open = False
             fgw_hold_closing(x.hold, self.journal.main._ring.head)
@@ -95,6 +100,13 @@ cdef class Endings(Receiver):
         for i in range(8):
             if tokens[i]:
                 fgw_count(self.counters, FGW_COUNT_TOKENS + i, tokens[i])
+        if close.cost_nano_usd < 0:
+            fgw_count(self.counters, FGW_COUNT_COST_UNKNOWN, 1)
+        elif close.cost_nano_usd:
+            fgw_count(self.counters, FGW_COUNT_COST_NANO_USD, <uint64_t>close.cost_nano_usd)
+        if close.overrun_tokens:
+            fgw_count(self.counters, FGW_COUNT_OVERRUN_TOKENS, close.overrun_tokens)
+            fgw_count(self.counters, FGW_COUNT_OVERRUN_NANO_USD, close.overrun_nano_usd)
         if x.metered and x.meter.events:
             fgw_count(self.counters, FGW_COUNT_EVENTS, x.meter.events)
         fgw_count(self.counters, FGW_COUNT_BYTES_TO_UPSTREAM, x.sent_bytes)
@@ -117,7 +129,7 @@ cdef class Endings(Receiver):
         self.look()
         if x.hold != NULL:
             self._close_attempt(x, fate, True, &close)
-            amounts(&close, &used)
+            amounts(x, &close, &used)
             self.limits.settle(x.hold, &used, self.now_ns)
             self.limits.hold_release(x.hold)
             x.hold = NULL
@@ -160,7 +172,7 @@ cdef class Endings(Receiver):
         """Answer in the dialect's own shape, record it, give back what was taken (law 5)."""
         cdef fgw_record_close close
         cdef fgw_amounts nothing
-        cdef bytes answer
+        cdef Py_ssize_t length
         cdef uint64_t now = self.look()
         if not x.live:
             self._begin(x)
@@ -168,8 +180,8 @@ cdef class Endings(Receiver):
         x.code = <uint16_t>code
         memset(&close, 0, sizeof(close))
         x.client.will_refuse(x)
-        answer = self.refusals.render(view_of(x, code))
-        x.status = <uint16_t>self.refusals.status
+        length = self.explainer.render(x, code)
+        x.status = self.explainer.status
         if x.attempt_open:
             self._close_attempt(x, FGW_FATE_FAILED_BEFORE_FIRST_BYTE, True, &close)
         elif x.attempt == 0:
@@ -177,14 +189,14 @@ cdef class Endings(Receiver):
                 x.dims.account = (<Principal>x.principal).account_hash
             x.dims.dialect = x.route.dialect
             x.dims.operation = x.route.operation
-            post_refusal(
-                x, self.journal, self.policy.version_hash, x.client.address,
-                0, now,
-            )
+            if not post_refusal(
+                x, self.journal, self.policy.version_hash, x.client.address, 0, now
+            ):
+                fgw_count(self.counters, FGW_COUNT_REFUSALS_SAMPLED_OUT, 1)
         if x.hold != NULL:
             memset(&nothing, 0, sizeof(nothing))
             if x.asked:
-                amounts(&close, &nothing)
+                amounts(x, &close, &nothing)
             self.limits.settle(x.hold, &nothing, now)
             self.limits.hold_release(x.hold)
             x.hold = NULL
@@ -194,7 +206,7 @@ cdef class Endings(Receiver):
         fgw_count(self.counters, FGW_COUNT_STATUS_1XX + x.status // 100 - 1, 1)
         fgw_count_time(self.counters, FGW_HISTOGRAM_REFUSAL, now - x.began_ns)
         self.batch.forget()
-        x.client.send_bytes(answer, <size_t>len(answer))
+        x.client.send_bytes(self.explainer.bytes, <size_t>length)
         self._leave(x)
         return x.client.refused(x)
 

@@ -41,7 +41,7 @@ from fastgw.ledger.entries cimport post_request
 from fastgw.ledger.journal cimport JOURNAL_FULL, Journal
 from fastgw.limit.limits cimport Holds, Limits
 from fastgw.limit.queue cimport Queue
-from fastgw.limit.verdict cimport limit_code
+from fastgw.limit.verdict cimport limit_code, limits_refusing
 from fastgw.native.clock cimport fgw_clock_wall_ns
 from fastgw.native.counters cimport (
     FGW_COUNT_ALLOWED,
@@ -55,10 +55,13 @@ from fastgw.native.counters cimport (
 from fastgw.native.demand cimport fgw_name_hash
 from fastgw.native.dialect cimport (
     FGW_ASK_MORE_MODELS,
+    FGW_ASK_UNBOUNDED,
     FGW_OPERATION_COUNT_TOKENS,
+    FGW_ROUTE_CAPPABLE,
     FGW_ROUTE_METERED,
 )
 from fastgw.native.http1 cimport FGW_H_X_REQUEST_ID
+from fastgw.native.policy cimport fgw_amounts
 from fastgw.native.record cimport (
     FGW_NAME_ACCOUNT,
     FGW_NAME_LABEL,
@@ -81,7 +84,9 @@ from fastgw.policy.policy cimport PrincipalPart
 from fastgw.shm.segment cimport Segment
 from fastgw.stream.batch cimport Batch
 from fastgw.stream.relay cimport Relay
+from fastgw.upstream.bounds cimport output_most
 from fastgw.upstream.route cimport Candidate, Route
+from fastgw.usage.expect cimport Expect
 from fastgw.wire.link cimport Link, Scratch
 
 from fastgw.limit.queue import queues
@@ -107,6 +112,14 @@ cdef uint64_t closed_to(PrincipalPart part, list candidates, list fallback):
     return closed
 
 
+cdef inline void fill_tokens(fgw_amounts *amounts, uint64_t input, uint64_t output) noexcept:
+    memset(amounts, 0, sizeof(fgw_amounts))
+    amounts.by_unit[<int>FGW_UNIT_REQUESTS] = 1
+    amounts.by_unit[<int>FGW_UNIT_INPUT_TOKENS] = input
+    amounts.by_unit[<int>FGW_UNIT_OUTPUT_TOKENS] = output
+    amounts.by_unit[<int>FGW_UNIT_TOKENS] = input + output
+
+
 @cython.final
 cdef class Journey(Waiting):
     """All phases of one worker's requests. ``fastgw.listener.build`` puts it together."""
@@ -119,6 +132,7 @@ cdef class Journey(Waiting):
         self.routes = plan.routes
         self.texts = plan.texts
         self.refusals = plan.refusals
+        self.explainer = plan.explainer
         self.limits = Limits(plan.limit_specs, Holds(segment, slot))
         self.queue = None
         self.waker = -1
@@ -126,6 +140,7 @@ cdef class Journey(Waiting):
             self.queue = Queue(plan.limit_specs, self.limits.holds, wakers)
             self.waker = wakers[slot] if wakers else -1
         self.facts = Facts(self.policy.dynamic_facts, self.policy.facts_used)
+        self.expect = Expect()
         self.journal = journal
         self.loop = loop
         self.log = log
@@ -245,6 +260,7 @@ cdef class Journey(Waiting):
         code = identify(x, &self.scan)
         if code == 0:
             self._find_route(x)
+            self.expect.estimate(x)
             x.phase = POLICY
             code = self._policy(x)
         if code == 0:
@@ -274,7 +290,8 @@ cdef class Journey(Waiting):
             if x.output_max == 0 or <uint64_t>x.effects.output_max < x.output_max:
                 x.output_max = <uint64_t>x.effects.output_max
                 x.output_bound = x.output_max * x.ask.n
-                x.rule_line = self.refusals.rule_line(x.effects.output_rule)
+                x.limit_written = True
+                x.rule_line = self.explainer.rule_line(x.effects.output_rule)
             if x.output_expected > x.output_bound:
                 x.output_expected = x.output_bound
         return 0
@@ -363,23 +380,30 @@ cdef class Journey(Waiting):
         if x.hold == NULL:
             fgw_count(self.counters, FGW_COUNT_HOLDS_FULL, 1)
             return CODE_CONNECTIONS_FULL
-        memset(&x.expected, 0, sizeof(x.expected))
-        x.expected.by_unit[<int>FGW_UNIT_REQUESTS] = 1
-        x.expected.by_unit[<int>FGW_UNIT_INPUT_TOKENS] = x.input_estimate
-        x.expected.by_unit[<int>FGW_UNIT_OUTPUT_TOKENS] = x.output_expected
-        x.expected.by_unit[<int>FGW_UNIT_TOKENS] = x.input_estimate + x.output_expected
+        self._amounts(x)
         refused = self.limits.take(
             &x.effects, &x.expected, &x.expected, now, x.wall_ns, x.hold, x.traces, &inserted
         )
         x.n_traces = x.effects.n_demands
         fgw_count(
             self.counters, FGW_COUNT_LIMITS_REFUSED if refused else FGW_COUNT_LIMITS_TAKEN,
-            x.n_traces,
+            limits_refusing(x) if refused else x.n_traces,
         )
         if inserted:
             self._name_buckets(x, inserted)
         if refused:
-            return limit_code(x)
+            return limit_code(x, self.limits)
+        return 0
+
+    cdef int _amounts(self, Exchange x) except -1:
+        """What pace holds, and what caps hold: the request as it will probably be, and at most."""
+        if x.route.flags & FGW_ROUTE_CAPPABLE and x.output_max == 0:
+            x.output_bound = output_most(x, x.output_bound // x.ask.n) * x.ask.n
+        fill_tokens(&x.expected, x.input_estimate, x.output_expected)
+        fill_tokens(&x.ceiling, x.input_bound, x.output_bound)
+        x.bounded = (
+            x.route.flags & FGW_ROUTE_CAPPABLE and not x.ask.flags & FGW_ASK_UNBOUNDED
+        )
         return 0
 
     cdef int _name_buckets(self, Exchange x, uint32_t inserted) except -1:

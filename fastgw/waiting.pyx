@@ -33,6 +33,7 @@ cdef class Waiting(Attempts):
         x.wanted_max = x.output_max
         x.wanted_bound = x.output_bound
         x.wanted_expected = x.output_expected
+        x.wanted_written = x.limit_written
         if first or self.draining:
             code = self._limit(x)
             at = self.queue.blocked(x) if code else -1
@@ -54,6 +55,7 @@ cdef class Waiting(Attempts):
         x.output_max = x.wanted_max
         x.output_bound = x.wanted_bound
         x.output_expected = x.wanted_expected
+        x.limit_written = x.wanted_written
         code = self._limit(x)
         at = self.queue.blocked(x) if code else -1
         if at < 0:

@@ -20,7 +20,7 @@ from prometheus_client.core import (
 
 from fastgw import __version__
 from fastgw.clock import now_ns
-from fastgw.errors import FastgwError
+from fastgw.errors import Code, FastgwError
 from fastgw.ledger.query import Ledger
 from fastgw.ledger.ring import Ring
 from fastgw.ledger.tails import PREFIX
@@ -30,7 +30,7 @@ from fastgw.shm import counters
 from fastgw.shm.segment import Segment
 
 # What is told apart by a label elsewhere, or is no counter of its own.
-_LABELLED = {f"status_{digit}xx" for digit in range(1, 6)} | {"cost_nano_usd"}
+_LABELLED = {f"status_{digit}xx" for digit in range(1, 6)} | {"cost_nano_usd", "overrun_nano_usd"}
 _BOTH_SIDES = ("requests", "denied", "attempts")  # of the ledger's invariant
 _HELP = {
     "overhead": "In the gateway before the upstream is asked.",
@@ -82,6 +82,8 @@ def _traffic(total: counters.Totals) -> Iterator[Metric]:
             yield _counter(name, name.replace("_", " ").capitalize() + ".", value)
     cost = total.counters["cost_nano_usd"] / 1e9
     yield _counter("cost_usd", "Cost of attempts whose price is known.", cost)
+    overrun = total.counters["overrun_nano_usd"] / 1e9
+    yield _counter("overrun_cost_usd", "Cost of tokens billed beyond their ceiling.", overrun)
     yield _counters(
         "responses", "Answers by class.", "class",
         {f"{digit}xx": total.counters[f"status_{digit}xx"] for digit in range(1, 6)},
@@ -89,13 +91,24 @@ def _traffic(total: counters.Totals) -> Iterator[Metric]:
     fates = {fate: number for fate, number in total.fates.items() if fate != "open"}
     yield _counters("attempts_ended", "Attempts by fate.", "fate", fates)
     yield _counters("tokens", "Tokens by disjoint class.", "class", total.tokens)
-    codes = {f"FGW-{code:03d}": number for code, number in sorted(total.codes.items())}
-    yield _counters("refusals", "Refusals by code.", "code", codes)
+    yield _refusals(total.codes)
     for name, value in total.gauges.items():
         help = name.replace("_", " ").capitalize() + " at this moment."
         yield _gauge(f"{name}_now", help, value)
     for name, times in total.times.items():
         yield _histogram(name, times)
+    yield _ratios(total.ratios)
+
+
+def _refusals(codes: dict[int, int]) -> Metric:
+    """By code, with its name, which says more on a dashboard; '' for one of a newer worker."""
+    family = CounterMetricFamily(
+        "fastgw_refusals", "Refusals by code.", labels=["code", "name"]
+    )
+    names = {code.value: code.name.lower() for code in Code}
+    for code, number in sorted(codes.items()):
+        family.add_metric([f"FGW-{code:03d}", names.get(code, "")], number)
+    return family
 
 
 def _tree(state: dict[str, Any], segment: Segment) -> Iterator[Metric]:
@@ -220,4 +233,19 @@ def _histogram(name: str, times: counters.Times) -> Metric:
     buckets.append(("+Inf", sum(times.counts)))
     family = HistogramMetricFamily(f"fastgw_{name}_seconds", _HELP.get(name, name))
     family.add_metric([], buckets, sum_value=times.sum_us / 1e6)
+    return family
+
+
+def _ratios(ratios: dict[str, counters.Ratios]) -> Metric:
+    family = HistogramMetricFamily(
+        "fastgw_estimate_ratio", "Tokens that providers reported by those that were estimated.",
+        labels=["of"],
+    )
+    for name, ratio in ratios.items():
+        buckets, below = [], 0
+        for bound, number in zip(counters.BUCKETS_RATIO, ratio.counts, strict=False):
+            below += number
+            buckets.append((repr(bound / 100), below))
+        buckets.append(("+Inf", sum(ratio.counts)))
+        family.add_metric([name], buckets, sum_value=ratio.sum_hundredths / 100)
     return family

@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 
 from fastgw.config.model import ConcurrencyLimit, Limit, RateLimit, UsageCap
-from fastgw.wire.ratelimit import policy_item, quoted
+from fastgw.wire.ratelimit import item, policy_item
 
 # fgw_unit; every request takes one slot, and its own amount of the rest.
 UNIT_NUMBERS = {"requests": 0, "tokens": 1, "input_tokens": 2, "output_tokens": 3, "cost": 4,
@@ -49,8 +49,8 @@ class LimitSpec:
 
     def header_items(self) -> tuple[str, str]:
         """What the `RateLimit` and the `RateLimit-Policy` field begin its items with."""
-        item = policy_item(self.name, self.unit, self.capacity, self.period_ns, self.window)
-        return quoted(self.name), item
+        policy = policy_item(self.name, self.unit, self.capacity, self.period_ns, self.window)
+        return item(self.name), policy
 
     def bucket_text(self, key: bytes, enforced: bool) -> bytes:
         """What the ledger's NAME_BUCKET says of one word: ``key`` is its key as a JSON array."""
