@@ -207,7 +207,7 @@ cdef class Journey(Waiting):
                 link.on_timer(now)
             except Exception as exception:
                 link.on_failure(exception)
-        if self.queue is not None and self.queue.length:
+        if self.queue is not None:
             self._queue_tick(now)
         self.journal.flush(now)
 

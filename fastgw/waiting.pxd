@@ -20,6 +20,7 @@ cdef class Waiting(Attempts):
     cdef int _limit_again(self, Exchange x) except -1
     cdef int _queue_full(self, Exchange x, int at) except -1
     cdef int _name_place(self, Exchange x, int at) except -1
+    cdef int _try(self, Exchange x) except -1
     cdef int _go_on(self, Exchange x, int code) except -1
     cdef int _serve(self) except -1
     cdef int _time_out(self, Exchange x) except -1

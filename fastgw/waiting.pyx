@@ -9,6 +9,7 @@ from libc.stdint cimport uint64_t
 from fastgw.codes cimport CODE_DRAINING, CODE_LIMIT_QUEUE_FULL, CODE_LIMIT_QUEUE_TIMEOUT
 from fastgw.exchange cimport Exchange
 from fastgw.limit.queue cimport Keys, known, note
+from fastgw.native.counters cimport FGW_GAUGE_WAITING, fgw_count
 
 
 cdef extern from "<unistd.h>" nogil:
@@ -89,6 +90,19 @@ cdef class Waiting(Attempts):
         self.journal.name_bucket(self.queue.place.identity, text, <size_t>len(text))
         return 0
 
+    cdef int _try(self, Exchange x) except -1:
+        """A waiting request's next try, and what follows if it waits no more."""
+        cdef int code
+        try:
+            code = self._limit_again(x)
+        except Exception as exception:
+            self.queue.leave(x, self.now_ns)  # or it would fail at every try
+            self.failed(x, exception)
+            return 0
+        if code != WAITS:
+            self._go_on(x, code)
+        return code if code == WAITS else 0
+
     cdef int _go_on(self, Exchange x, int code) except -1:
         """What ``decide`` does behind LIMIT, for a request that has waited."""
         try:
@@ -114,12 +128,11 @@ cdef class Waiting(Attempts):
             next = x.queue_next
             key = x.waits_key
             if not known(&full, key):
-                code = self._limit_again(x)
+                code = self._try(x)
                 if code == WAITS:
                     note(&full, x.waits_key)
                 else:
                     note(&served, key)
-                    self._go_on(x, code)
             if next is not None and not next.waits:
                 next = self.queue.head  # it left while we were busy with the one before it
             x = next
@@ -141,16 +154,15 @@ cdef class Waiting(Attempts):
         self._serve()
 
     cdef int _time_out(self, Exchange x) except -1:
-        cdef int code = self._limit_again(x)
-        if code == WAITS:
-            x.reason = self.queue.reason(x, self.queue.blocked(x), self.now_ns, False)
-            code = CODE_LIMIT_QUEUE_TIMEOUT
-        return self._go_on(x, code)
+        x.reason = self.queue.reason(x, self.queue.blocked(x), self.now_ns, False)
+        self.queue.leave(x, self.now_ns)
+        return self._go_on(x, CODE_LIMIT_QUEUE_TIMEOUT)
 
     cdef int _queue_tick(self, uint64_t now_ns) except -1:
         """Every 100 ms: who has waited long enough; and a look in case a wake-up was lost."""
         cdef Exchange x
-        self._serve()
+        if self.queue.length:
+            self._serve()
         x = self.queue.head
         while x is not None:
             if now_ns < x.waits_until_ns:
@@ -158,6 +170,10 @@ cdef class Waiting(Attempts):
                 continue
             self._time_out(x)
             x = self.queue.head
+        fgw_count(
+            self.counters, FGW_GAUGE_WAITING,
+            self.queue.length - self.counters.value[<int>FGW_GAUGE_WAITING],
+        )
         return 0
 
     def drain(self):
