@@ -69,6 +69,7 @@ enum fgw_counter {
     FGW_GAUGE_UPSTREAM_IDLE = 116,
     FGW_GAUGE_BUFFERED_BYTES = 117,
     FGW_GAUGE_HOLDS = 118,
+    FGW_GAUGE_WAITING = 119, /* for a slot of a concurrency limit */
     FGW_COUNTERS = 128,
 };
 

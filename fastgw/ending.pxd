@@ -8,6 +8,7 @@ from fastgw.identity.keys cimport KeyTable
 from fastgw.instead cimport Instead
 from fastgw.ledger.journal cimport Journal
 from fastgw.limit.limits cimport Limits
+from fastgw.limit.queue cimport Queue
 from fastgw.native.counters cimport fgw_counters
 from fastgw.native.json cimport fgw_json
 from fastgw.native.record cimport fgw_record_close
@@ -26,6 +27,9 @@ cdef class Endings(Receiver):
         Routes routes
         Limits limits
         Ceilings ceilings        # what pace and caps take of a request
+        Queue queue              # None: no limit lets requests wait
+        readonly int waker       # eventfd by which other processes wake this queue; -1: none
+        bint serving             # the queue will be served behind this callback
         Expect expect            # what requests will use, as learned in this worker
         Journal journal
         Facts facts
@@ -51,6 +55,7 @@ cdef class Endings(Receiver):
 
     cdef int _begin(self, Exchange x) except -1
     cdef int _leave(self, Exchange x) except -1
+    cdef int _leave_slots(self, Exchange x) except -1
     cdef int _settle(self, Exchange x, int fate) except -1
     cdef int _drop_connection(self, Exchange x) except -1
     cdef int _break(self, Exchange x, int code) except -1

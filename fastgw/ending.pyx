@@ -155,6 +155,16 @@ cdef class Endings(Receiver):
         self.active -= 1
         self.running.discard(x)
         fgw_count(self.counters, FGW_GAUGE_REQUESTS, <uint64_t>-1)
+        if self.queue is not None:
+            self._leave_slots(x)
+        return 0
+
+    cdef int _leave_slots(self, Exchange x) except -1:
+        """Out of the queue; and who waits for what it held is served behind this callback."""
+        self.queue.leave(x, self.now_ns)
+        if self.queue.freed(x, self.now_ns) and not self.serving:
+            self.serving = True
+            self.loop.call_soon(self.serve_queue)
         return 0
 
     # ------------------------------------------------------------------ refusals

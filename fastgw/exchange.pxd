@@ -138,6 +138,20 @@ cdef class Exchange:
         uint8_t n_traces
         fgw_hold *hold
 
+        # the queue for a slot (limit.queue)
+        Exchange queue_next
+        Exchange queue_before
+        fgw_hold *place              # in the queue: all that a waiting request holds
+        bint waits
+        uint64_t waits_key           # the bucket that it waits for
+        uint64_t waits_since_ns      # 0: it never waited
+        uint64_t waits_until_ns
+        uint64_t wanted_max          # output_max, output_bound, output_expected and limit_written
+        uint64_t wanted_bound        # as they were before LIMIT
+        uint64_t wanted_expected
+        bint wanted_written
+        bytes reason                 # in place of the catalogue's title, or None
+
         # upstream
         object path                  # upstream.route.Route
         object candidate             # upstream.route.Candidate of this attempt

@@ -127,6 +127,9 @@ cdef class Exchange:
         self.effects.output_max = 0
         self.n_traces = 0
         self.hold = NULL
+        self.waits = False
+        self.waits_since_ns = 0
+        self.reason = None
         self.path = self.candidate = self.provider_key = self.connection = None
         self.edits.count = 0
         self.edits.hide_usage = 0

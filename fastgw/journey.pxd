@@ -2,10 +2,10 @@
 from libc.stdint cimport uint32_t, uint64_t
 
 from fastgw.exchange cimport Exchange
-from fastgw.attempts cimport Attempts
+from fastgw.waiting cimport WAITS, Waiting
 
 
-cdef class Journey(Attempts):
+cdef class Journey(Waiting):
     cdef int _policy(self, Exchange x) except -1
     cdef int _find_route(self, Exchange x) except -1
     cdef int _route(self, Exchange x) except -1

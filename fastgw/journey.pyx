@@ -3,7 +3,8 @@
     HEAD DIALECT AUTHENTICATE BODY IDENTIFY POLICY ROUTE LIMIT | UPSTREAM STREAM USAGE SETTLE
 
 ``arrive`` goes from DIALECT to BODY, ``decide`` from IDENTIFY to the request's first byte to the
-provider; both run to completion inside one callback. What follows is in ``fastgw.attempts``:
+provider; both run to completion inside one callback, unless LIMIT lets the request wait
+(``fastgw.waiting``). What follows is in ``fastgw.attempts``:
 ``on_head`` and ``on_body`` are STREAM; in ``fastgw.ending``, ``_settle`` is USAGE and SETTLE. Each
 phase is a room's function; here is only what happens next.
 """
@@ -41,6 +42,7 @@ from fastgw.instead cimport Instead
 from fastgw.ledger.entries cimport post_request
 from fastgw.ledger.journal cimport JOURNAL_FULL, Journal
 from fastgw.limit.limits cimport Holds, Limits
+from fastgw.limit.queue cimport Queue
 from fastgw.limit.verdict cimport limit_code, limits_refusing
 from fastgw.native.clock cimport fgw_clock_wall_ns
 from fastgw.native.counters cimport (
@@ -84,6 +86,8 @@ from fastgw.upstream.route cimport Candidate, Route
 from fastgw.usage.expect cimport Expect
 from fastgw.wire.link cimport Link, Scratch
 
+from fastgw.limit.queue import queues
+
 
 cdef enum:
     SPARE_MAX = 256          # exchanges kept for the next requests
@@ -107,11 +111,12 @@ cdef uint64_t closed_to(PrincipalPart part, list candidates, list fallback):
 
 
 @cython.final
-cdef class Journey(Attempts):
+cdef class Journey(Waiting):
     """All phases of one worker's requests. ``fastgw.listener.build`` puts it together."""
 
-    def __init__(self, plan, *, Segment segment, int slot, Journal journal, loop, log):
-        """``plan``: process.plan.Plan. The segment's counters and holds of ``slot`` are ours."""
+    def __init__(self, plan, *, Segment segment, int slot, Journal journal, loop, log, wakers=()):
+        """``plan``: process.plan.Plan. The segment's counters and holds of ``slot`` are ours.
+        ``wakers``: an eventfd for each worker, where there are several."""
         self.policy = plan.policy
         self.keys = plan.keys
         self.routes = plan.routes
@@ -120,6 +125,11 @@ cdef class Journey(Attempts):
         self.explainer = plan.explainer
         self.instead = Instead(self.policy, self.routes, plan.models_instead)
         self.limits = Limits(plan.limit_specs, Holds(segment, slot))
+        self.queue = None
+        self.waker = -1
+        if queues(plan.limit_specs):
+            self.queue = Queue(plan.limit_specs, self.limits.holds, wakers)
+            self.waker = wakers[slot] if wakers else -1
         self.facts = Facts(self.policy.dynamic_facts, self.policy.facts_used)
         self.ceilings = Ceilings(plan.limit_specs, self.limits)
         self.expect = Expect()
@@ -189,6 +199,8 @@ cdef class Journey(Attempts):
                 link.on_timer(now)
             except Exception as exception:
                 link.on_failure(exception)
+        if self.queue is not None:
+            self._queue_tick(now)
         self.journal.flush(now)
 
     # ------------------------------------------------------------------ HEAD to BODY
@@ -248,7 +260,9 @@ cdef class Journey(Attempts):
             code = self._route(x)
         if code == 0:
             x.phase = LIMIT
-            code = self._limit(x)
+            code = self._limit(x) if self.queue is None else self._limit_in_turn(x)
+            if code == WAITS:
+                return 0  # fastgw.waiting goes on with it
         if code:
             return self.refuse(x, code)
         return self._admit(x)

@@ -209,7 +209,10 @@ cdef class Explainer:
                 refusal.n_limits += 1
         refusal.rule = self.rule_of(x.effects.rule)
         refusal.reason.length = 0
-        if 0 < x.effects.message <= self._n_reasons:
+        if x.reason is not None:
+            refusal.reason.bytes = x.reason
+            refusal.reason.length = <uint32_t>len(x.reason)
+        elif 0 < x.effects.message <= self._n_reasons:
             refusal.reason = self._reasons[x.effects.message - 1]
         refusal.request_id.bytes = x.id_text
         refusal.request_id.length = <uint32_t>x.id_length

@@ -22,7 +22,7 @@ from fastgw.native.record cimport (
     FGW_RECORD_VERSION, fgw_record_close)
 from fastgw.native.segment cimport (
     FGW_WORKER_DEAD, FGW_WORKER_NONE, fgw_segment_dones, fgw_segment_hold, fgw_segment_slot,
-    fgw_segment_table)
+    fgw_segment_table, fgw_worker_show_queue)
 from fastgw.native.table cimport (
     FGW_CELL_CAP, FGW_CELL_PACE, FGW_CELL_WINDOW, FGW_TABLE_WAYS, fgw_cell, fgw_table,
     fgw_table_cell, fgw_table_insert, fgw_table_read)
@@ -165,6 +165,7 @@ def sweep(Segment segment not None, Py_ssize_t worker, uint64_t now_ns, callback
             fgw_hold_closed(hold)
         fgw_hold_end(hold)
     segment.reset_gauges(worker)
+    fgw_worker_show_queue(limits.slot, 0, 0)  # who waited in it is gone: nobody is to wake it
     segment.set_state(worker, FGW_WORKER_NONE)
     return Swept(holds, attempts)
 

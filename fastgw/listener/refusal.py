@@ -6,6 +6,7 @@ Off the hot path, with Python objects; refusals themselves are rendered by expla
 from __future__ import annotations
 
 import traceback
+from dataclasses import replace
 from http import HTTPStatus
 from typing import Any
 
@@ -58,6 +59,12 @@ class Refusals:
         if spec.window:
             ends_ns = bounds(spec.window, spec.time_zone or "UTC", wall_ns())[1]
         return spec.bucket_text(key, bool(enforced), ends_ns)
+
+    def queue_name(self, limit: int, key: bytes) -> bytes:
+        """The same of the word that counts the places in a limit's queue."""
+        spec = self.policy.limits[limit]
+        places = replace(spec, name=f"{spec.name} queue", capacity=spec.queue_max)
+        return places.bucket_text(key, True)
 
     def own(self, path: bytes, method: bytes, request_id: bytes, close: bool) -> bytes:
         """The gateway's own paths. Health needs no key, and says nothing about anybody."""

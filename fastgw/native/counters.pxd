@@ -58,6 +58,7 @@ cdef extern from "fgw_counters.h" nogil:
         FGW_GAUGE_UPSTREAM_IDLE
         FGW_GAUGE_BUFFERED_BYTES
         FGW_GAUGE_HOLDS
+        FGW_GAUGE_WAITING
         FGW_COUNTERS
 
     enum fgw_histogram:

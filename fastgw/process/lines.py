@@ -9,6 +9,7 @@
     crew_end          .                          x              nobody posts any more
     reports           x                                         (read by the supervisor)
     reports_end       .         x       x        x        x
+    wakers            x         x       x                       (process/wakers.py)
 
 The supervisor keeps the dotted ends too, to hand them to successors.
 """

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 # The admin process, given by the layer above: (config, listening socket, data_dir, lines, log).
 AdminMain = Callable[["Config", socket.socket, Path, Lines, Log], None]
 
-ZYGOTE_KEEPS = ("channel end", "lifeline_end", "crew", "reports_end", "lock")
+ZYGOTE_KEEPS = ("channel end", "lifeline_end", "crew", "reports_end", "lock", "wakers")
 RECORDER_KEEPS = ("crew_end", "reports_end", "lock")
 ADMIN_KEEPS = ("lifeline_end", "reports_end", "admin socket")
 

@@ -38,6 +38,7 @@ from fastgw.process.roles import AdminMain, Roles
 from fastgw.process.shared import Shared
 from fastgw.process.sockets import bind_slots, format_endpoint, listen_alone
 from fastgw.process.timers import Timers
+from fastgw.process.wakers import Wakers
 
 if TYPE_CHECKING:
     from fastgw.config import Config
@@ -135,6 +136,7 @@ class Supervisor:
         if self._admin_socket:
             self._lines.hold("admin socket", self._admin_socket)
         self._lines.hold("lock", self._dir)
+        self._lines.hold("wakers", Wakers(self._workers))
         signal.set_wakeup_fd(waker.fileno(), warn_on_full_buffer=False)
         for number in SIGNALS:
             signal.signal(number, lambda *_: None)
@@ -319,6 +321,7 @@ class Supervisor:
             place.state = "sweeping"
             self._timers.after(SWEEP_AGAIN_S, lambda: self._sweep(place, delay_s))
             return
+        self._lines["wakers"].wake_all()
         self._vacate(place, delay_s)
 
     def _vacate(self, place: Place, delay_s: float) -> None:
