@@ -4,10 +4,11 @@
 and whatever happens on either side ends in ``fastgw.ending``.
 """
 
-from libc.stdint cimport uint16_t, uint64_t, uint8_t
+from libc.stdint cimport UINT64_MAX, uint16_t, uint64_t, uint8_t
 
 from fastgw.codes cimport (
     CODE_CLIENT_GONE,
+    CODE_CUT_BY_CAP,
     CODE_INTERNAL,
     CODE_LEDGER_FULL,
     CODE_UPSTREAM_CUT,
@@ -34,7 +35,7 @@ from fastgw.native.counters cimport (
     fgw_count_time,
 )
 from fastgw.native.dialect cimport FGW_ROUTE_METERED
-from fastgw.native.dialect_meter cimport FGW_EVENT_DONE, fgw_meter_init
+from fastgw.native.dialect_meter cimport FGW_EVENT_DONE, fgw_meter_init, fgw_meter_track
 from fastgw.native.hold cimport (
     fgw_hold_closed,
     fgw_hold_first_byte,
@@ -43,6 +44,7 @@ from fastgw.native.hold cimport (
 )
 from fastgw.native.http1 cimport FGW_FRAMING_CHUNKED, FGW_FRAMING_LENGTH, FGW_FRAMING_NONE
 from fastgw.native.record cimport (
+    FGW_FATE_CUT_BY_CAP,
     FGW_FATE_CUT_BY_CLIENT,
     FGW_FATE_DELIVERED,
     FGW_FATE_RETRIED_AWAY,
@@ -67,8 +69,20 @@ from fastgw.native.http1 cimport fgw_head
 from fastgw.upstream.connection cimport Connection
 from fastgw.upstream.route cimport Candidate, Route
 
+cdef enum:
+    CODING_UNKNOWN = 2       # of coding_of
+
 cdef inline uint64_t earlier(uint64_t one, uint64_t other) noexcept:
     return one if one < other else other
+
+
+cdef inline Framing framing_of(Exchange x, const fgw_head *head, bint resized) noexcept:
+    """How the client is told where the body ends. ``resized``: not where the provider says."""
+    if head.framing == FGW_FRAMING_NONE:
+        return FRAMING_LENGTH if head.content_length == 0 else FRAMING_NONE
+    if head.framing == FGW_FRAMING_LENGTH and not resized:
+        return FRAMING_LENGTH
+    return FRAMING_CHUNKED if x.head.minor == 1 else FRAMING_CLOSE
 
 
 cdef class Attempts(Endings):
@@ -239,7 +253,7 @@ cdef class Attempts(Endings):
         cdef Candidate candidate
         cdef Relay relay = <Relay>x.relay
         cdef Framing framing
-        cdef bint events, hide, close
+        cdef bint events, hide, close, capped = False
         cdef int coding
         cdef Py_ssize_t length
         x.upstream_status = head.status
@@ -260,20 +274,23 @@ cdef class Attempts(Endings):
         coding = coding_of(head, bytes)
         hide = x.edits.hide_usage and events and head.status < 300
         x.metered = x.route.flags & FGW_ROUTE_METERED and head.status < 300
-        if head.framing == FGW_FRAMING_NONE:
-            framing = FRAMING_LENGTH if head.content_length == 0 else FRAMING_NONE
-        elif head.framing == FGW_FRAMING_LENGTH and not (hide and events):
-            framing = FRAMING_LENGTH
-        elif x.head.minor == 1:
-            framing = FRAMING_CHUNKED
-        else:
-            framing = FRAMING_CLOSE
+        if x.metered and events:
+            x.edge_output = self.limits.edge(x.hold, x.input_bound, x.output_bound)
+            capped = x.edge_output != UINT64_MAX
+            if capped and coding == CODING_UNKNOWN:
+                # What cannot be read cannot be kept below a cap. (Identity was asked for.)
+                self._drop_connection(x)
+                return self._give_up(x, CODE_UPSTREAM_MALFORMED)
+        framing = framing_of(x, head, hide or capped)
+        if framing == FRAMING_CLOSE:
             client.close_after = True
         if x.metered:
             fgw_meter_init(&x.meter, x.route.dialect, x.route.operation, events)
             x.meter.hide_usage = hide
+            if capped:
+                fgw_meter_track(&x.meter)
         relay.begin(
-            x, framing, head.framing == FGW_FRAMING_CHUNKED, x.metered, hide, coding
+            x, framing, head.framing == FGW_FRAMING_CHUNKED, x.metered, hide, capped, coding
         )
         close = client.close_after or self.draining
         client.close_after = close
@@ -289,7 +306,12 @@ cdef class Attempts(Endings):
         return 0
 
     cdef int on_body(self, Exchange x, const uint8_t *bytes, size_t length) except -1:
-        return (<Relay>x.relay).body(x, bytes, length)
+        cdef Relay relay = <Relay>x.relay
+        relay.body(x, bytes, length)
+        return self._cut(x) if relay.cut else 0
+
+    cdef int on_edge(self, Exchange x, uint64_t count) except -1:
+        return 0
 
     cdef int on_raw(self, Exchange x, const uint8_t *raw, size_t plain_to, bint ends) except -1:
         return (<Relay>x.relay).end_of_read(x, raw, plain_to, ends)
@@ -312,6 +334,8 @@ cdef class Attempts(Endings):
         cdef Connection connection = <Connection>x.connection
         cdef int sent
         relay.finish(x)
+        if relay.cut:
+            return self._cut(x)
         sent = relay.flush(x)
         self.disarm(connection)
         x.connection = None
@@ -331,7 +355,9 @@ cdef class Attempts(Endings):
 
     cdef int client_writable(self, Exchange x) except -1:
         if x.answered:
-            return self._settle(x, FGW_FATE_DELIVERED)
+            return self._settle(
+                x, FGW_FATE_CUT_BY_CAP if x.code == CODE_CUT_BY_CAP else FGW_FATE_DELIVERED
+            )
         if x.connection is not None:
             (<Connection>x.connection).resume_read()
         return 0

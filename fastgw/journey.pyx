@@ -143,7 +143,7 @@ cdef class Journey(Attempts):
             x = <Exchange>self.spare.pop()
         else:
             x = Exchange()
-            x.relay = Relay(self.batch)
+            x.relay = Relay(self.batch, self)
         x.reset()
         x.client = client
         x.began_ns = now_ns

@@ -41,6 +41,12 @@ cdef class Limits:
         self, const fgw_effects *effects, const fgw_amounts *amounts, uint64_t now_ns,
         fgw_hold *hold, fgw_limit_trace *traces, uint32_t *inserted) noexcept nogil
 
+    # Output tokens that the hold's enforced caps pay for, all answers together, if the input is at
+    # most `input_high`; UINT64_MAX: it has no cap that output counts in. A cap in cost was priced
+    # for `output_high` of them.
+    cdef uint64_t edge(
+        self, const fgw_hold *hold, uint64_t input_high, uint64_t output_high) noexcept nogil
+
     # Once per hold is enough, twice is harmless. All amounts 0: the request costs nothing.
     cdef void settle(
         self, fgw_hold *hold, const fgw_amounts *actual, uint64_t now_ns) noexcept nogil

@@ -11,11 +11,12 @@ taken is in its holds, for the sweeper. The rules are in csrc/fgw_limit.h.
 """
 
 cimport cython
-from libc.stdint cimport uint32_t, uint64_t
+from libc.stdint cimport UINT64_MAX, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free, malloc
 
 from fastgw.native.bucket cimport fgw_quota_init
-from fastgw.native.hold cimport fgw_hold, fgw_hold_begin, fgw_hold_end, fgw_hold_is_live
+from fastgw.native.hold cimport (
+    fgw_hold, fgw_hold_amount, fgw_hold_begin, fgw_hold_end, fgw_hold_is_live, fgw_hold_limit)
 from fastgw.native.limit cimport (
     FGW_ALGORITHM_CAP, FGW_ALGORITHM_CONCURRENCY, FGW_ALGORITHM_TOKEN_BUCKET, fgw_limit_spec,
     fgw_limits_settle, fgw_limits_take)
@@ -23,6 +24,7 @@ from fastgw.native.policy cimport fgw_amounts, fgw_effects
 from fastgw.native.record cimport (
     FGW_UNIT_COST, FGW_UNIT_INPUT_TOKENS, FGW_UNIT_OUTPUT_TOKENS, FGW_UNIT_REQUESTS,
     FGW_UNIT_SLOTS, FGW_UNIT_TOKENS, fgw_limit_trace, fgw_request_id)
+from fastgw.native.table cimport FGW_CELL_CAP
 from fastgw.native.segment cimport (
     fgw_segment_dones, fgw_segment_hold, fgw_segment_slot, fgw_segment_table)
 from fastgw.shm.segment cimport Segment
@@ -115,6 +117,29 @@ cdef class Limits:
             fgw_hold *hold, fgw_limit_trace *traces, uint32_t *inserted) noexcept nogil:
         return fgw_limits_take(&self._limits, effects.demands, effects.n_demands, amounts, now_ns,
                                hold, traces, inserted)
+
+    cdef uint64_t edge(
+            self, const fgw_hold *hold, uint64_t input_high, uint64_t output_high) noexcept nogil:
+        cdef uint64_t edge = UINT64_MAX
+        cdef uint64_t pays
+        cdef const fgw_hold_limit *limit
+        cdef int i
+        for i in range(hold.n_limits):
+            limit = &hold.limits[i]
+            if limit.cell != FGW_CELL_CAP or not limit.enforced:
+                continue
+            if limit.unit == FGW_UNIT_OUTPUT_TOKENS:
+                pays = fgw_hold_amount(limit)
+            elif limit.unit == FGW_UNIT_TOKENS:
+                pays = fgw_hold_amount(limit)
+                pays -= pays if pays < input_high else input_high
+            elif limit.unit == FGW_UNIT_COST:
+                pays = output_high
+            else:
+                continue
+            if pays < edge:
+                edge = pays
+        return edge
 
     cdef void settle(
             self, fgw_hold *hold, const fgw_amounts *actual, uint64_t now_ns) noexcept nogil:

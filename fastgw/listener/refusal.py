@@ -11,6 +11,7 @@ from typing import Any
 
 import orjson
 
+from fastgw.dialect.endings import Cut, stream_end
 from fastgw.dialect.errors import stream_error
 from fastgw.errors import Code
 from fastgw.explain.catalogue import url
@@ -132,6 +133,16 @@ class Refusals:
             DIALECTS[dialect], OPERATIONS[operation].decode(), refused.http_status,
             message(refused), fastgw=own,
         )
+
+    def stream_end(self, where: dict[str, Any]) -> bytes:
+        """The events that end a stream at the edge of a cap. ``where``: fields of Cut, and
+        operation, code and request_id."""
+        operation = OPERATIONS[where.pop("operation")].decode()
+        refused = Refusal(code=where.pop("code"), request_id=where.pop("request_id"))
+        own = {
+            "code": refused.entry.text, "request_id": refused.request_id, "url": url(refused.code)
+        }
+        return stream_end(operation, Cut(**where, reason=message(refused), fastgw=own))
 
     def where(self, exception: BaseException) -> str:
         """Where it was raised: file and line, nothing of the values involved."""
