@@ -86,12 +86,11 @@ static const struct fgw_json_edge DELTA_EDGES[] = {
     FGW_JSON_EDGE("stop_reason", FINISH),
 };
 
-/* Results of server tools stand in blocks too, but are no output: their `content` is
- * passed over. */
+/* Results of server tools stand in blocks too, but are no output: their `content` is passed over.
+ * So is a tool's name: an event that bears nothing else is not sure to have cost a token. */
 static const struct fgw_json_edge BLOCK_EDGES[] = {
     FGW_JSON_EDGE("text", GENERATED),
     FGW_JSON_EDGE("thinking", GENERATED),
-    FGW_JSON_EDGE("name", GENERATED),
     FGW_JSON_EDGE("input", GENERATED_TREE),
 };
 

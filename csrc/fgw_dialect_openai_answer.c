@@ -107,8 +107,8 @@ static const struct fgw_json_edge CALL_EDGES[] = {
     FGW_JSON_EDGE("custom", FUNCTION),
 };
 
+/* (Names are no text: an event that bears nothing else is not sure to have cost a token.) */
 static const struct fgw_json_edge FUNCTION_EDGES[] = {
-    FGW_JSON_EDGE("name", GENERATED),
     FGW_JSON_EDGE("arguments", GENERATED),
     FGW_JSON_EDGE("input", GENERATED),
     FGW_JSON_EDGE("transcript", GENERATED),
