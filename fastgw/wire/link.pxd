@@ -40,6 +40,7 @@ cdef class Link:
         size_t read_room
         fgw_timer timer      # its one time-out, whichever runs now; owner is this object
 
+    cdef ssize_t _hand_over(self, iovec *pieces, int count, size_t total) noexcept nogil
     cdef int send(self, iovec *pieces, int count) except -1
     cdef int send_bytes(self, const uint8_t *bytes, size_t length) except -1
     cdef int pause_read(self) except -1
