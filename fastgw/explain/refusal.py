@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from fastgw.explain.catalogue import Entry, entry, url
+from fastgw.wire.ratelimit import policy_item, quoted
 
 TAKEN, REFUSED, NEVER, UNDONE, TABLE_FULL = 1, 2, 3, 4, 5
 # SDKs do not wait longer than this for a retry: told to, they would try again too early, in vain.
@@ -35,6 +36,7 @@ class LimitState:
     enforced: bool = True
     key: str = ""
     period_ns: int = 0
+    window: str = ""  # of a cap
 
     @property
     def free(self) -> int:
@@ -160,12 +162,11 @@ def rate_limit_fields(limits: Sequence[LimitState]) -> list[tuple[str, str]]:
         return []
     policies, states = [], []
     for one in shown:
-        name = _quoted(one.name)
-        window = f";w={math.ceil(one.period_ns / _SECOND_NS)}" if one.period_ns else ""
-        policies.append(f"{name};q={one.limit}{window}")
+        policies.append(policy_item(one.name, one.unit, one.limit, one.period_ns, one.window))
         wait_ns = one.wait_ns if one.verdict == REFUSED else one.reset_ns
         left = 0 if one.blocked else one.free
-        states.append(f"{name};r={left};t={math.ceil(wait_ns / _SECOND_NS)}")
+        ends = f";t={math.ceil(wait_ns / _SECOND_NS)}" if wait_ns else ""
+        states.append(f"{quoted(one.name)};r={left}{ends}")
     return [("RateLimit-Policy", ", ".join(policies)), ("RateLimit", ", ".join(states))]
 
 
@@ -223,8 +224,3 @@ def _amount(number: int, unit: str) -> str:
 def _field_text(text: str) -> str:
     """What may stand in a header field: an operator's rule name can be any text."""
     return "".join(char if " " <= char <= "~" else "?" for char in text)
-
-
-def _quoted(text: str) -> str:
-    """A structured-fields string (RFC 8941)."""
-    return '"' + _field_text(text).replace("\\", "\\\\").replace('"', '\\"') + '"'

@@ -129,17 +129,45 @@ def _limit_line(limit: dict[str, Any]) -> str:
 
 def _limit_text(limit: dict[str, Any]) -> str:
     whose = f" for {limit['key']}" if limit["key"] else ""
+    unit = "" if limit["unit"] == "cost" else f" {limit['unit']}"
     text = (
         f"{limit['name']}{whose}: {_in_unit(limit['used'], limit)} of "
-        f"{_in_unit(limit['limit'], limit)} {limit['unit']} used"
+        f"{_in_unit(limit['limit'], limit)}{unit} {_span(limit)}"
     )
     if limit["held"]:
         text += f" ({_in_unit(limit['held'], limit)} held by running requests)"
     if limit["taken"]:
         text += f", this request {_in_unit(limit['taken'], limit)}"
     if limit["reset_ms"]:
-        text += f", full again in {duration(limit['reset_ms'] * 1_000_000)}"
+        text += f", {_ENDS.get(_algorithm(limit), 'free again')} in "
+        text += duration(limit["reset_ms"] * 1_000_000)
     return text
+
+
+# What happens when a limit resets: a sliding window has then forgotten all that counts now.
+_ENDS = {"token_bucket": "full again", "cap": "next window", "fixed_window": "next window"}
+
+
+def _span(limit: dict[str, Any]) -> str:
+    """Over what a limit counts: `used`, `used within the last 60 s`, `used this month (UTC)`,
+    `in use`."""
+    algorithm, window = _algorithm(limit), limit.get("window", "")
+    if algorithm == "concurrency":
+        return "in use"
+    if window:
+        zone = f" ({limit['time_zone']})" if limit.get("time_zone") else ""
+        words = {"day": "today", "total": "in total"}
+        return f"used {words.get(window, 'this ' + window)}{zone}"
+    if algorithm in ("fixed_window", "sliding_window") and limit.get("period_ns"):
+        within = "within the last" if algorithm == "sliding_window" else "in a window of"
+        return f"used {within} {duration(limit['period_ns'])}"
+    return "used"
+
+
+def _algorithm(limit: dict[str, Any]) -> str:
+    if limit["unit"] == "slots":
+        return "concurrency"
+    return limit.get("algorithm") or "token_bucket"
 
 
 def _attempt_lines(attempt: dict[str, Any]) -> Iterator[str]:

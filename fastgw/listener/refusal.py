@@ -64,12 +64,7 @@ class Refusals:
 
     def bucket_name(self, limit: int, key: bytes, enforced: int) -> bytes:
         """What a word of the shared table stands for, as the ledger keeps it."""
-        spec = self.policy.limits[limit]
-        return orjson.dumps({
-            "name": spec.name, "unit": spec.unit, "algorithm": spec.algorithm,
-            "key": orjson.loads(key or b"[]"), "limit": spec.capacity,
-            "period_ns": spec.period_ns, "enforced": bool(enforced),
-        })
+        return self.policy.limits[limit].bucket_text(key, bool(enforced))
 
     def render(self, view: dict[str, Any]) -> bytes:
         """The whole answer. ``view`` is what ``Attempts._view`` makes of an exchange."""
@@ -109,7 +104,7 @@ class Refusals:
             name=spec.name, unit=spec.unit, limit=limit, used=used, taken=taken,
             wait_ns=wait_ns, reset_ns=reset_ns, verdict=verdict, enforced=bool(enforced),
             key=", ".join(str(part) for part in orjson.loads(key or b"[]")),
-            period_ns=spec.period_ns,
+            period_ns=spec.period_ns, window=spec.window,
         )
 
     def own(self, path: bytes, method: bytes, request_id: bytes, close: bool) -> bytes:

@@ -36,16 +36,9 @@ class Plan:
         self.routes = _routes(config, self.providers)
         self.keys = _keys(config, self.policy)
         limits = self.policy.limits
-        self.limit_specs = [
-            {
-                "name": spec.name, "unit": spec.unit, "algorithm": spec.algorithm,
-                "capacity": spec.capacity, "period_ns": spec.period_ns,
-                "rule": name_hash(spec.name), "enforced": spec.enforced,
-            }
-            for spec in limits
-        ]
+        self.limit_specs = [spec.wish() | {"rule": name_hash(spec.name)} for spec in limits]
         self.texts = AnswerTexts(
-            self.policy.version, [(spec.name, spec.capacity, spec.period_ns) for spec in limits]
+            self.policy.version, [spec.header_items() for spec in limits]
         )
         self.refusals = Refusals(self.policy)
         self.restricts_models = any(
@@ -76,7 +69,8 @@ class Plan:
 
     def describe(self) -> dict[str, object]:
         """policy.json: what readers of the data directory need to name limits and labels."""
-        parts = ("name", "unit", "algorithm", "capacity", "period_ns", "enforced")
+        parts = ("name", "unit", "algorithm", "capacity", "period_ns", "window", "time_zone",
+                 "enforced")
         return {
             "version": self.policy.version,
             "labels": list(self.policy.labels),

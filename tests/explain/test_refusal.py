@@ -119,7 +119,7 @@ def test_header_fields_of_a_rate_limit():
     fields = dict(headers(refusal(limits=[pace(wait_ns=11 * S + 1), tokens(used=300, verdict=1)])))
 
     assert fields["x-fastgw-request-id"] == ID and fields["x-fastgw-code"] == "FGW-801"
-    assert fields["RateLimit-Policy"] == '"pace";q=60;w=60, "tokens";q=1000;w=60'
+    assert fields["RateLimit-Policy"] == '"pace";q=60;w=60, "tokens";q=1000;qu="tokens";w=60'
     assert fields["RateLimit"] == '"pace";r=0;t=12, "tokens";r=700;t=60'
     assert (fields["retry-after"], fields["retry-after-ms"]) == ("12", "11001")
     assert "x-should-retry" not in fields
