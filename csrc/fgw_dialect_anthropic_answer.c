@@ -39,6 +39,8 @@ enum {
     PASS_CACHE_SPLIT,
     PASS_CACHE_WRITE_1H,
     BLOCK_INDEX,
+    TRACKED_DELTA,
+    SAID,
 };
 
 static const struct fgw_json_edge BODY_EDGES[] = {
@@ -65,7 +67,7 @@ static const struct fgw_json_edge EVENT_EDGES[] = {
 static const struct fgw_json_edge TRACKED_EVENT_EDGES[] = {
     FGW_JSON_EDGE("type", TYPE),
     FGW_JSON_EDGE("index", BLOCK_INDEX),
-    FGW_JSON_EDGE("delta", DELTA),
+    FGW_JSON_EDGE("delta", TRACKED_DELTA),
     FGW_JSON_EDGE("content_block", BLOCK),
     FGW_JSON_EDGE("message", MESSAGE),
     FGW_JSON_EDGE("usage", USAGE),
@@ -83,6 +85,14 @@ static const struct fgw_json_edge DELTA_EDGES[] = {
     FGW_JSON_EDGE("partial_json", GENERATED),
     FGW_JSON_EDGE("thinking", GENERATED),
     FGW_JSON_EDGE("content", GENERATED), /* a compaction's summary */
+    FGW_JSON_EDGE("stop_reason", FINISH),
+};
+
+static const struct fgw_json_edge TRACKED_DELTA_EDGES[] = {
+    FGW_JSON_EDGE("text", SAID),
+    FGW_JSON_EDGE("partial_json", GENERATED),
+    FGW_JSON_EDGE("thinking", SAID),
+    FGW_JSON_EDGE("content", GENERATED),
     FGW_JSON_EDGE("stop_reason", FINISH),
 };
 
@@ -161,6 +171,8 @@ static const struct fgw_json_node ANSWER_NODES[] = {
     [PASS_CACHE_WRITE_1H] = {.slot = ANSWER_PASS_CACHE_WRITE_1H},
     [TRACKED_EVENT] = {FGW_NODE_EDGES(TRACKED_EVENT_EDGES), FGW_NODE_PLAIN},
     [BLOCK_INDEX] = {.slot = ANSWER_BLOCK_INDEX},
+    [TRACKED_DELTA] = {FGW_NODE_EDGES(TRACKED_DELTA_EDGES), FGW_NODE_PLAIN},
+    [SAID] = {.text = FGW_JSON_SAID, FGW_NODE_PLAIN},
 };
 
 static const struct fgw_json_room ANSWER_ROOMS[ANSWER_SLOTS] = {

@@ -55,8 +55,31 @@ void fgw_meter_track(struct fgw_meter *meter)
     memset(&meter->state, 0, sizeof meter->state);
     meter->state.sequence = -1;
     meter->before = meter->state;
-    meter->counted = 0;
+    meter->unheard = 0;
+    meter->heard = 0;
+    meter->vocabulary = NULL;
+    meter->json.ear = NULL;
     meter->tracked = 1;
+}
+
+static void hear(void *listener, const uint8_t *bytes, size_t length)
+{
+    struct fgw_meter *meter = listener;
+
+    if (!length || (meter->dialect != FGW_DIALECT_ANTHROPIC && !fgw_openai_says(meter)))
+        return;
+    meter->heard = 1;
+    fgw_bpe_feed(meter->counter, meter->vocabulary, bytes, length);
+}
+
+void fgw_meter_listen(struct fgw_meter *meter, const struct fgw_bpe_vocabulary *vocabulary,
+                      struct fgw_bpe_count *counter)
+{
+    fgw_bpe_start(counter);
+    meter->counter = counter;
+    meter->vocabulary = vocabulary;
+    meter->json.listener = meter;
+    meter->json.ear = hear;
 }
 
 static void feed_json(struct fgw_meter *meter, const uint8_t *bytes, size_t length)
@@ -152,6 +175,10 @@ static void end_event(struct fgw_meter *meter, int dispatch)
             flags |= fold(meter);
         }
         meter->text_events += (flags & FGW_EVENT_TEXT) != 0;
+        if (meter->tracked) {
+            meter->unheard += flags & FGW_EVENT_TEXT && !meter->heard;
+            meter->heard = 0;
+        }
         if (meter->hide_usage && flags & FGW_EVENT_USAGE && is_usage_chunk(&meter->json))
             flags |= FGW_EVENT_HIDE;
         if (meter->name_bytes == 5 && !memcmp(meter->name, "error", 5))
@@ -248,12 +275,16 @@ uint64_t fgw_meter_told_output(const struct fgw_meter *meter)
     return fgw_usage_output(&usage);
 }
 
-uint64_t fgw_meter_output(const struct fgw_meter *meter)
+uint64_t fgw_meter_output(const struct fgw_meter *meter, uint64_t edge)
 {
-    uint64_t told = fgw_meter_told_output(meter);
-    uint64_t counted =
-        meter->counted > meter->text_events ? meter->counted : meter->text_events;
+    uint64_t told = fgw_meter_told_output(meter), counted = meter->text_events;
 
+    if (meter->vocabulary) {
+        /* The lower bound lags by the last word: at most a token for each byte of the tail. */
+        counted = meter->unheard + fgw_bpe_tokens(meter->counter);
+        if (counted + FGW_BPE_TAIL >= edge)
+            counted = meter->unheard + fgw_bpe_now(meter->counter, meter->vocabulary);
+    }
     return told > counted ? told : counted;
 }
 
@@ -263,7 +294,8 @@ int fgw_meter_bears_text(const struct fgw_meter *meter)
 
     /* A string is added to text_bytes when it ends; this one may be in the middle of it. */
     return meter->fed != FED_NOTHING &&
-           (json->text_bytes || json->spec->nodes[json->node].text == FGW_JSON_TEXT);
+           (json->text_bytes || json->spec->nodes[json->node].text == FGW_JSON_TEXT ||
+            json->spec->nodes[json->node].text == FGW_JSON_SAID);
 }
 
 uint32_t fgw_meter_usage(const struct fgw_meter *meter, struct fgw_usage *usage)

@@ -24,6 +24,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "fgw_bpe.h"
 #include "fgw_dialect.h"
 #include "fgw_json.h"
 #include "fgw_sse.h"
@@ -155,14 +156,22 @@ struct fgw_meter {
     /* Of tracked streams alone: not touched otherwise. */
     struct fgw_stream_state state;  /* with the event that just ended */
     struct fgw_stream_state before; /* without it */
-    uint64_t counted; /* output tokens by a tokenizer, where one reads along; else 0 */
+    uint64_t unheard; /* events with text that no tokenizer has heard */
+    uint8_t heard;    /* it has heard some of the event that is being read */
+    const struct fgw_bpe_vocabulary *vocabulary; /* NULL: no tokenizer listens */
+    struct fgw_bpe_count *counter;
 };
 
 /* `streaming`: the body is SSE (go by the answer's content-type, not by the request). */
 void fgw_meter_init(struct fgw_meter *meter, uint8_t dialect, uint8_t operation, int streaming);
 
-/* After init, of a stream: keeps `state` and `before`. */
+/* After init, of a stream: keeps `state` and `before`, and counts. */
 void fgw_meter_track(struct fgw_meter *meter);
+
+/* After track, of a stream that has one answer in it: a tokenizer counts its text. `counter` is
+ * the caller's, and is begun here. */
+void fgw_meter_listen(struct fgw_meter *meter, const struct fgw_bpe_vocabulary *vocabulary,
+                      struct fgw_bpe_count *counter);
 
 /* Reads on from bytes[*at]. FGW_METER_EVENT: an event ended just before the new *at (`event`,
  * `event_bytes` tell about it; call again). FGW_METER_MORE: all is read. */
@@ -173,10 +182,10 @@ enum fgw_meter_code fgw_meter_next(struct fgw_meter *meter, const uint8_t *bytes
 void fgw_meter_end(struct fgw_meter *meter);
 
 /* Output tokens that the answer has cost for certain once the event that just ended is out: what
- * the provider has told, if it tells as it goes, and what was counted; without either, one for
- * each event with text. Never more than there are, so a cut by it never comes early. Of tracked
- * streams. */
-uint64_t fgw_meter_output(const struct fgw_meter *meter);
+ * the provider has told, if it tells as it goes, or what the tokenizer counts; without it, one for
+ * each event with text. Never more than there are, so a cut by it never comes early; exact, by the
+ * tokenizer, where it comes near `edge`. Of tracked streams. */
+uint64_t fgw_meter_output(const struct fgw_meter *meter, uint64_t edge);
 
 /* What the provider has told of its output so far, placeholders apart; 0: nothing. */
 uint64_t fgw_meter_told_output(const struct fgw_meter *meter);

@@ -48,6 +48,9 @@ enum {
     TRACKED_CHOICES,
     TRACKED_CHOICE,
     TRACKED_RESOURCE,
+    TRACKED_DELTA,
+    SAID,
+    SAID_CONTENT,
     CHOICE_INDEX,
     CHOICE_FINISH,
     CREATED,
@@ -133,7 +136,9 @@ static const struct fgw_json_edge RESOURCE_EDGES[] = {
     FGW_JSON_EDGE("error", ERROR),
 };
 
-/* Of a stream that may have to be ended here: what its ending must say, too. */
+/* Of a stream that may have to be ended here: what its ending must say, too, and what is said, for
+ * the tokenizer. (Arguments of calls are not heard: how a provider cuts JSON into tokens is less
+ * sure than that each event has cost one.) */
 static const struct fgw_json_edge TRACKED_EVENT_EDGES[] = {
     FGW_JSON_EDGE("id", ID),
     FGW_JSON_EDGE("model", MODEL),
@@ -142,7 +147,7 @@ static const struct fgw_json_edge TRACKED_EVENT_EDGES[] = {
     FGW_JSON_EDGE("choices", TRACKED_CHOICES),
     FGW_JSON_EDGE("usage", USAGE),
     FGW_JSON_EDGE("type", TYPE),
-    FGW_JSON_EDGE("delta", GENERATED),
+    FGW_JSON_EDGE("delta", SAID),
     FGW_JSON_EDGE("response", TRACKED_RESOURCE),
     FGW_JSON_EDGE("error", ERROR),
     FGW_JSON_EDGE("x_groq", GROQ),
@@ -150,9 +155,30 @@ static const struct fgw_json_edge TRACKED_EVENT_EDGES[] = {
 
 static const struct fgw_json_edge TRACKED_CHOICE_EDGES[] = {
     FGW_JSON_EDGE("index", CHOICE_INDEX),
-    FGW_JSON_EDGE("delta", DELTA),
-    FGW_JSON_EDGE("text", GENERATED),
+    FGW_JSON_EDGE("delta", TRACKED_DELTA),
+    FGW_JSON_EDGE("text", SAID),
     FGW_JSON_EDGE("finish_reason", CHOICE_FINISH),
+};
+
+static const struct fgw_json_edge TRACKED_DELTA_EDGES[] = {
+    FGW_JSON_EDGE("content", SAID_CONTENT),
+    FGW_JSON_EDGE("tool_calls", CALLS),
+    FGW_JSON_EDGE("function_call", FUNCTION),
+    FGW_JSON_EDGE("refusal", SAID),
+    FGW_JSON_EDGE("reasoning_content", SAID),
+    FGW_JSON_EDGE("reasoning", SAID),
+    FGW_JSON_EDGE("audio", FUNCTION),
+};
+
+static const struct fgw_json_edge SAID_CONTENT_EDGES[] = {
+    FGW_JSON_EDGE("text", SAID_CONTENT),
+    FGW_JSON_EDGE("content", SAID_CONTENT),
+    FGW_JSON_EDGE("summary", SAID_CONTENT),
+    FGW_JSON_EDGE("thinking", SAID_CONTENT),
+    FGW_JSON_EDGE("refusal", SAID),
+    FGW_JSON_EDGE("name", GENERATED),
+    FGW_JSON_EDGE("arguments", GENERATED),
+    FGW_JSON_EDGE("input", GENERATED),
 };
 
 static const struct fgw_json_edge TRACKED_RESOURCE_EDGES[] = {
@@ -246,6 +272,10 @@ static const struct fgw_json_node ANSWER_NODES[] = {
     [TRACKED_CHOICE] = {FGW_NODE_EDGES(TRACKED_CHOICE_EDGES), FGW_NODE_PLAIN,
                         .flags = FGW_JSON_PAUSE},
     [TRACKED_RESOURCE] = {FGW_NODE_EDGES(TRACKED_RESOURCE_EDGES), FGW_NODE_PLAIN},
+    [TRACKED_DELTA] = {FGW_NODE_EDGES(TRACKED_DELTA_EDGES), FGW_NODE_PLAIN},
+    [SAID] = {.text = FGW_JSON_SAID, FGW_NODE_PLAIN},
+    [SAID_CONTENT] = {FGW_NODE_EDGES(SAID_CONTENT_EDGES), .element = SAID_CONTENT,
+                      .text = FGW_JSON_SAID, FGW_NODE_PLAIN},
     [CHOICE_INDEX] = {.slot = ANSWER_CHOICE_INDEX},
     [CHOICE_FINISH] = {.slot = ANSWER_CHOICE_FINISH},
     [CREATED] = {.slot = ANSWER_CREATED},
@@ -272,6 +302,25 @@ static int type_is_bytes(const struct fgw_json *json, const char *word, size_t l
            !memcmp(fgw_json_text_of(json, ANSWER_TYPE), word, length);
 }
 #define type_is(json, word) type_is_bytes(json, word, sizeof(word) - 1)
+
+int fgw_openai_says(const struct fgw_meter *meter)
+{
+    static const char *const SAYING[] = {"response.output_text.", "response.refusal.",
+                                         "response.reasoning"};
+    const struct fgw_json *json = &meter->json;
+
+    if (meter->operation != FGW_OPERATION_RESPONSES)
+        return 1;
+    if (fgw_json_type_of(json, ANSWER_TYPE) != FGW_JSON_STRING)
+        return 0; /* not told yet: it may be the arguments of a call, or sound */
+    for (unsigned i = 0; i < sizeof SAYING / sizeof *SAYING; i++) {
+        size_t length = strlen(SAYING[i]);
+        if (json->slots[ANSWER_TYPE].copied >= length &&
+            !memcmp(fgw_json_text_of(json, ANSWER_TYPE), SAYING[i], length))
+            return 1;
+    }
+    return 0;
+}
 
 void fgw_openai_pass(struct fgw_meter *meter)
 {

@@ -21,6 +21,9 @@ enum {
 /* Slots: enum answer_slot. */
 extern const struct fgw_json_spec fgw_openai_answer;
 
+/* Whether the SAID string that is being read is text, as far as its event is known. */
+int fgw_openai_says(const struct fgw_meter *meter);
+
 /* One element of `choices` of a tracked stream has been read (the scan has paused after it). */
 void fgw_openai_pass(struct fgw_meter *meter);
 

@@ -22,6 +22,7 @@ from fastgw.ending cimport Endings
 from fastgw.exchange cimport Client, Exchange, STREAM, UPSTREAM
 from fastgw.ledger.entries cimport post_open
 from fastgw.ledger.journal cimport JOURNAL_DROPPED, JOURNAL_FULL
+from fastgw.native.bpe cimport fgw_bpe_vocabulary
 from fastgw.native.counters cimport (
     FGW_COUNT_ATTEMPTS,
     FGW_COUNT_CLIENT_ABORTS,
@@ -288,7 +289,7 @@ cdef class Attempts(Endings):
             fgw_meter_init(&x.meter, x.route.dialect, x.route.operation, events)
             x.meter.hide_usage = hide
             if capped:
-                fgw_meter_track(&x.meter)
+                self._track(x, relay)
         relay.begin(
             x, framing, head.framing == FGW_FRAMING_CHUNKED, x.metered, hide, capped, coding
         )
@@ -303,6 +304,21 @@ cdef class Attempts(Endings):
             return self._give_up(x, CODE_UPSTREAM_MALFORMED)
         self.batch.push(self.batch.head, <size_t>length)
         x.head_sent = True
+        return 0
+
+    cdef int _track(self, Exchange x, Relay relay) except -1:
+        """A stream that may have to be ended at its cap's edge."""
+        cdef Candidate candidate = <Candidate>x.candidate
+        cdef const fgw_bpe_vocabulary *vocabulary
+        cdef const uint8_t *model = <const uint8_t *>x.ask.model + x.split_model
+        cdef size_t length = x.ask.model_bytes - x.split_model
+        fgw_meter_track(&x.meter)
+        if candidate.model:
+            model, length = candidate.model, <size_t>len(candidate.model)
+        if x.ask.n == 1:  # several answers are mixed: their words would run into each other
+            vocabulary = self.tokenizers.of(x.route.dialect, model, length)
+            if vocabulary != NULL:
+                relay.listen(x, vocabulary)
         return 0
 
     cdef int on_body(self, Exchange x, const uint8_t *bytes, size_t length) except -1:

@@ -13,6 +13,7 @@ from fastgw.policy.policy cimport Policy
 from fastgw.stream.answer cimport AnswerTexts
 from fastgw.stream.batch cimport Batch
 from fastgw.upstream.route cimport Routes
+from fastgw.usage.tokenizers cimport Tokenizers
 
 
 cdef class Endings(Receiver):
@@ -21,6 +22,7 @@ cdef class Endings(Receiver):
         KeyTable keys
         Routes routes
         Limits limits
+        Tokenizers tokenizers
         Journal journal
         Facts facts
         AnswerTexts texts

@@ -79,6 +79,7 @@ from fastgw.shm.segment cimport Segment
 from fastgw.stream.batch cimport Batch
 from fastgw.stream.relay cimport Relay
 from fastgw.upstream.route cimport Candidate, Route
+from fastgw.usage.tokenizers cimport Tokenizers
 from fastgw.wire.link cimport Link, Scratch
 
 
@@ -113,6 +114,7 @@ cdef class Journey(Attempts):
         self.routes = plan.routes
         self.texts = plan.texts
         self.refusals = plan.refusals
+        self.tokenizers = Tokenizers()
         self.limits = Limits(plan.limit_specs, Holds(segment, slot))
         self.facts = Facts(self.policy.dynamic_facts, self.policy.facts_used)
         self.journal = journal

@@ -5,7 +5,7 @@ The relay runs the C itself; this serves tests and whatever reads a recorded ans
 
 import cython
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
-from libc.stdint cimport uint8_t, uint32_t, uint64_t
+from libc.stdint cimport UINT64_MAX, uint8_t, uint32_t, uint64_t
 
 from fastgw.dialect.cut cimport cut_of
 
@@ -94,7 +94,7 @@ cdef class Meter:
     @property
     def output(self):
         """Output tokens that are certain so far, of a tracked stream."""
-        return fgw_meter_output(&self._meter)
+        return fgw_meter_output(&self._meter, UINT64_MAX)
 
     @property
     def cut(self):

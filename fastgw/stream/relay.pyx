@@ -15,7 +15,7 @@ in the hold's progress words (promise 6).
 import zlib
 
 cimport cython
-from libc.stdlib cimport free, realloc
+from libc.stdlib cimport free, malloc, realloc
 from libc.string cimport memcpy
 
 from fastgw.errors import UpstreamError
@@ -25,6 +25,7 @@ from fastgw.native.dialect_meter cimport (
     FGW_METER_EVENT,
     fgw_meter_bears_text,
     fgw_meter_end,
+    fgw_meter_listen,
     fgw_meter_next,
     fgw_meter_output,
 )
@@ -46,6 +47,7 @@ cdef class Relay:
 
     def __dealloc__(self):
         free(self.held)
+        free(self.counter)
 
     cdef int begin(self, Exchange x, Framing framing, bint from_chunks, bint metered,
                    bint hide, bint capped, int coding) except -1:
@@ -69,6 +71,15 @@ cdef class Relay:
         self.inflater = None
         if coding == 1 and self.metered:
             self.inflater = zlib.decompressobj(47)
+        return 0
+
+    cdef int listen(self, Exchange x, const fgw_bpe_vocabulary *vocabulary) except -1:
+        """Let a tokenizer count the text of this capped stream, which has one answer in it."""
+        if self.counter == NULL:
+            self.counter = <fgw_bpe_count *>malloc(sizeof(fgw_bpe_count))
+            if self.counter == NULL:
+                raise MemoryError()
+        fgw_meter_listen(&x.meter, vocabulary, self.counter)
         return 0
 
     cdef int body(self, Exchange x, const uint8_t *bytes, size_t length) except -1:
@@ -212,7 +223,7 @@ cdef class Relay:
     cdef int _passes(self, Exchange x) except -1:
         """Whether the event that just ended may go on: what bears no text always may, for it
         delivers nothing, and what it says of usage is the truth."""
-        cdef uint64_t count = fgw_meter_output(&x.meter)
+        cdef uint64_t count = fgw_meter_output(&x.meter, x.edge_output)
         if (
             count > x.edge_output and x.meter.event & FGW_EVENT_TEXT and not self.letting
             and not self.receiver.on_edge(x, count)

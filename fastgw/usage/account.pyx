@@ -22,6 +22,7 @@ from fastgw.native.dialect_meter cimport (
 )
 from fastgw.native.policy cimport fgw_amounts
 from fastgw.native.record cimport (
+    FGW_PROVENANCE_COUNTED,
     FGW_PROVENANCE_ESTIMATED,
     FGW_PROVENANCE_NONE,
     FGW_PROVENANCE_PROVIDER,
@@ -70,6 +71,8 @@ cdef void estimate_output(Exchange x, fgw_record_close *close) noexcept:
         tokens.output = close.output_high
     close.output_low = low
     close.output_provenance = FGW_PROVENANCE_ESTIMATED
+    if x.code == CODE_CUT_BY_CAP and x.meter.vocabulary != NULL:
+        close.output_provenance = FGW_PROVENANCE_COUNTED
 
 
 cdef void account(Exchange x, fgw_record_close *close, bint asked, bint whole) noexcept:

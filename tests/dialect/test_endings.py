@@ -23,9 +23,10 @@ MODULES = {"chat": openai_chat, "completions": openai_chat, "responses": openai_
            "messages": anthropic}  # fmt: skip
 
 
-def told(operation: str, newline: bytes = b"\n", choices: int = 1, **asked) -> list[bytes]:
+def told(operation: str, newline: bytes = b"\n", choices: int = 1, tool=None,
+         **asked) -> list[bytes]:
     """The events of one stream, as the mock has them."""
-    call = Call(operation, "gpt-4o", stream=True, choices=choices)
+    call = Call(operation, "gpt-4o", stream=True, choices=choices, tool=tool)
     options = parse(",".join(f"{name}={value}" for name, value in asked.items()), Asked(events=4))
     frames = MODULES[operation].frames(call, shape_of(call, options, Words(1)))
     return [

@@ -14,27 +14,17 @@ import pytest
 
 from tests.journey.harness import KEY, Gateway, configuration, wait_until
 
-# What stands in for the action `usage-cap`: every limit holds what a request may come to.
-CAPS = """
-from fastgw.process.plan import Plan
-begin = Plan.__init__
-def __init__(self, config):
-    begin(self, config)
-    for spec in self.limit_specs:
-        spec["algorithm"] = "cap"
-Plan.__init__ = __init__
-"""
 HELLO = [{"role": "user", "content": "hello"}]
 EDGE = 12
 OVER = {"x-mock": "events=200,ignore_max=1"}
 
 
 def capped(mock, capacity: int, workers: int = 1) -> Gateway:
-    cap = {"name": "cap", "unit": "output_tokens", "capacity": capacity, "per": "24h",
+    cap = {"name": "cap", "unit": "output_tokens", "limit": capacity, "window": "total",
            "bucket_key": ["key.id"]}
     rules = {"on_http_request": [{"name": "caps", "actions": [
-        {"type": "rate-limit", "config": cap}]}]}
-    return Gateway(configuration(mock.port, policy=rules), workers=workers, before=CAPS)
+        {"type": "usage-cap", "config": cap}]}]}
+    return Gateway(configuration(mock.port, policy=rules), workers=workers)
 
 
 @pytest.fixture(scope="module")
@@ -178,7 +168,7 @@ def test_who_keeps_to_the_limit_is_never_cut(client, claude, gateway, events, to
 
 def test_what_the_provider_told_beyond_the_edge_is_booked_as_overrun(client, gateway):
     raw = client.chat.completions.with_raw_response.create(
-        model="gpt-4o", messages=HELLO, max_tokens=EDGE, stream=True,
+        model="mistral-large", messages=HELLO, max_tokens=EDGE, stream=True,
         extra_headers={"x-mock": "events=200,ignore_max=1,tokens_per_event=5,usage=every"})
     texts = [c for chunk in raw.parse() for c in chunk.choices if c.delta.content]
     assert len(texts) == 2  # ten tokens; the third event would have made fifteen

@@ -1,6 +1,6 @@
 """Goal: no event passes the edge of a cap; the stream ends there as its own API would end it.
 
-Method: a limit made a cap, so that a request holds what it may give; streams of every API played
+Method: a cap, so that a request holds what it may give; streams of every API played
 to a worker, whole, byte by byte and at random cuts, in LF and CRLF, plain and gzip.
 """
 
@@ -10,8 +10,7 @@ import random
 import orjson
 import pytest
 
-from fastgw.ledger.records import FATE_CUT_BY_CAP, FATE_DELIVERED, Close
-from fastgw.process.plan import Plan
+from fastgw.ledger.records import FATE_CUT_BY_CAP, FATE_DELIVERED, PROVENANCE_COUNTED, Close
 from tests.dialect.test_endings import told
 from tests.worker import (
     Answer,
@@ -30,21 +29,11 @@ PATHS = {"chat": "/v1/chat/completions", "completions": "/v1/completions",
          "responses": "/v1/responses", "messages": "/v1/messages"}
 
 
-class Capped(Plan):
-    """Every limit is a cap: it holds what the request may come to."""
-
-    def __init__(self, config) -> None:
-        super().__init__(config)
-        for spec in self.limit_specs:
-            spec["algorithm"] = "cap"
-
-
 @pytest.fixture
-def capped(worker, monkeypatch):
-    """A worker that lets `edge` output tokens of each answer pass."""
-    monkeypatch.setattr("tests.worker.Plan", Capped)
-    cap = {"name": "cap", "unit": "output_tokens", "capacity": 10**9, "per": "1h"}
-    return worker(policy=policy({"actions": [{"type": "rate-limit", "config": cap}]}))
+def capped(worker):
+    """A worker with a cap, so that a request holds the output it asked for, and gets no more."""
+    return worker(policy=policy({"actions": [{"type": "usage-cap", "config": {
+        "name": "cap", "unit": "output_tokens", "limit": 10**9, "window": "day"}}]}))
 
 
 def asked(operation: str, edge: int, **more) -> bytes:
@@ -66,10 +55,10 @@ def texts(events: list[bytes]) -> list[int]:
             and b'"content":""' not in one and b'"text":""' not in one))]  # fmt: skip
 
 
-def play(one, operation: str, edge: int, pieces: list[bytes], *fields: str) -> Answer:
+def play(one, operation: str, edge: int, pieces: list[bytes], *fields: str, **more) -> Answer:
     """What a client gets of a stream that comes in these pieces."""
     client = one.connect()
-    client.feed(asked(operation, edge))
+    client.feed(asked(operation, edge, **more))
     upstream = one.upstream
     upstream.feed(stream_head(*fields))
     for piece in pieces:
@@ -130,14 +119,44 @@ def test_an_answer_within_its_cap_passes_untouched(capped, operation):
 
 def test_what_the_provider_tells_as_it_goes_is_counted(capped):
     """Three tokens an event: two fit into seven; what the third has cost is known."""
-    events = told("chat", events=6, tokens_per_event=3, usage="every")
+    events = told("completions", events=6, tokens_per_event=3, usage="every")
     bearing = texts(events)
-    answer = play(capped, "chat", 7, [b"".join(events)])
+    answer = play(capped, "completions", 7, [b"".join(events)], model="mistral-large")
 
     assert answer.body.startswith(b"".join(events[:bearing[2]]) + b": FGW-951")
     close = capped.one(Close)
     assert (close.fate, close.output_low, close.tokens.output, close.output_high) == (
         FATE_CUT_BY_CAP, 6, 9, 9)  # overrun: two tokens
+
+
+@pytest.mark.parametrize("operation", APIS)
+def test_a_tokenizer_counts_events_of_several_tokens(capped, operation):
+    events = told(operation, events=6, tokens_per_event=7)
+    bearing = texts(events)
+    for way in ("whole", "bytes"):
+        pieces = pieces_of(b"".join(events), way, random.Random(SEED))
+        answer = play(capped, operation, 22, pieces)
+        assert answer.body.startswith(b"".join(events[:bearing[3]]) + b": FGW-951")
+        close = capped.one(Close)
+        assert (close.fate, close.output_provenance) == (FATE_CUT_BY_CAP, PROVENANCE_COUNTED)
+        assert (close.output_low, close.tokens.output, close.output_high) == (21, 21, 22)
+        assert play(capped, operation, 42, pieces).body == b"".join(events)
+        assert capped.one(Close).fate == FATE_DELIVERED
+
+
+def test_several_answers_in_one_stream_are_counted_by_events(capped):
+    events = told("chat", choices=3, events=6, tokens_per_event=7)
+    answer = play(capped, "chat", 42, [b"".join(events)], n=3)
+    assert answer.body == b"".join(events) and capped.one(Close).fate == FATE_DELIVERED
+
+
+@pytest.mark.parametrize("operation", ["chat", "messages"])
+def test_arguments_of_a_call_are_counted_by_events(capped, operation):
+    schema = {"type": "object", "properties": {f"p{i}": {"type": "string"} for i in range(9)}}
+    events = told(operation, tool={"name": "look", "schema": schema})
+    answer = play(capped, operation, sum(b"arguments" in e or b"partial_json" in e
+                                         for e in events), [b"".join(events)])
+    assert answer.body == b"".join(events) and capped.one(Close).fate == FATE_DELIVERED
 
 
 def test_the_client_goes_on_with_its_connection(capped):
