@@ -211,10 +211,11 @@ struct fgw_record_close {
     uint8_t final; /* 1: no further attempt follows; the request is over */
     uint16_t reserved0;
     uint32_t events;
-    uint32_t reserved;
+    uint32_t overrun_tokens; /* that the provider billed beyond the ceiling; in tokens too */
     uint64_t bytes_in;  /* request body sent */
     uint64_t bytes_out; /* response body delivered */
     uint64_t started_ns; /* wall clock of the attempt's OPEN */
+    uint64_t overrun_nano_usd; /* what they cost, where the price is known; in the cost too */
     uint32_t phase_us[FGW_PHASES_MAX]; /* of the whole request, where final */
 };
 

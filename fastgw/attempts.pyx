@@ -5,6 +5,7 @@ and whatever happens on either side ends in ``fastgw.ending``.
 """
 
 from libc.stdint cimport UINT64_MAX, uint16_t, uint64_t, uint8_t
+from libc.string cimport memset
 
 from fastgw.codes cimport (
     CODE_CLIENT_GONE,
@@ -44,12 +45,18 @@ from fastgw.native.hold cimport (
     fgw_hold_sent,
 )
 from fastgw.native.http1 cimport FGW_FRAMING_CHUNKED, FGW_FRAMING_LENGTH, FGW_FRAMING_NONE
+from fastgw.native.policy cimport fgw_amounts
+from fastgw.native.price cimport fgw_price_ceiling, fgw_price_micro
 from fastgw.native.record cimport (
     FGW_FATE_CUT_BY_CAP,
     FGW_FATE_CUT_BY_CLIENT,
     FGW_FATE_DELIVERED,
     FGW_FATE_RETRIED_AWAY,
     FGW_NAME_MODEL,
+    FGW_UNIT_COST,
+    FGW_UNIT_OUTPUT_TOKENS,
+    FGW_UNIT_TOKENS,
+    FGW_UNITS,
     fgw_record_close,
 )
 from fastgw.stream.answer cimport write_answer_head
@@ -67,11 +74,14 @@ from fastgw.upstream.provider cimport Provider, ProviderKey
 from fastgw.upstream.request cimport PIECES_MAX, plan_edits, write_request
 from fastgw.wire.link cimport Link, SENT_CLOSED, SENT_QUEUED, iovec
 from fastgw.native.http1 cimport fgw_head
+from fastgw.upstream.bounds cimport price_of
 from fastgw.upstream.connection cimport Connection
 from fastgw.upstream.route cimport Candidate, Route
+from fastgw.usage.account cimport add_earlier
 
 cdef enum:
     CODING_UNKNOWN = 2       # of coding_of
+    SLICE = 1024             # output tokens drawn at a time
 
 cdef inline uint64_t earlier(uint64_t one, uint64_t other) noexcept:
     return one if one < other else other
@@ -104,6 +114,7 @@ cdef class Attempts(Endings):
         x.upstream_status = 0
         x.first_byte_ns = 0
         x.metered = False
+        x.price = price_of(x, candidate)
         x.dims.provider = provider.name_hash
         x.provider_line = provider.answer_line
         x.model_line = candidate.answer_line
@@ -237,6 +248,7 @@ cdef class Attempts(Endings):
         x.code = <uint16_t>code
         x.status = x.upstream_status
         self._close_attempt(x, FGW_FATE_RETRIED_AWAY, False, &close)
+        add_earlier(x, &close)
         x.code = x.status = 0
         x.room = JOURNAL_DROPPED
         x.candidate = candidate
@@ -327,7 +339,32 @@ cdef class Attempts(Endings):
         return self._cut(x) if relay.cut else 0
 
     cdef int on_edge(self, Exchange x, uint64_t count) except -1:
-        return 0
+        """The provider goes on beyond what is held: more is drawn from the caps, or it ends."""
+        cdef uint64_t needed = count - x.edge_output
+        if needed < SLICE and self._draw(x, SLICE):
+            return 1
+        return self._draw(x, needed)
+
+    cdef int _draw(self, Exchange x, uint64_t tokens) except -1:
+        cdef fgw_amounts more
+        cdef uint64_t edge = x.edge_output
+        cdef int unit
+        memset(&more, 0, sizeof(more))
+        more.by_unit[<int>FGW_UNIT_OUTPUT_TOKENS] = tokens
+        more.by_unit[<int>FGW_UNIT_TOKENS] = tokens
+        more.by_unit[<int>FGW_UNIT_COST] = fgw_price_micro(
+            fgw_price_ceiling(x.price, x.input_bound, edge + tokens, True)
+            - fgw_price_ceiling(x.price, x.input_bound, edge, True)
+        )
+        if self.limits.draw(x.hold, &more, self.now_ns):
+            return 0
+        for unit in range(<int>FGW_UNITS):
+            x.ceiling.by_unit[unit] += more.by_unit[unit]
+        x.output_bound += tokens
+        x.hold.output_high += tokens
+        x.hold.cost_held += more.by_unit[<int>FGW_UNIT_COST]
+        x.edge_output = edge + tokens
+        return 1
 
     cdef int on_raw(self, Exchange x, const uint8_t *raw, size_t plain_to, bint ends) except -1:
         return (<Relay>x.relay).end_of_read(x, raw, plain_to, ends)

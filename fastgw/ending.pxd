@@ -13,6 +13,7 @@ from fastgw.policy.policy cimport Policy
 from fastgw.stream.answer cimport AnswerTexts
 from fastgw.stream.batch cimport Batch
 from fastgw.upstream.route cimport Routes
+from fastgw.usage.expect cimport Expect
 from fastgw.usage.tokenizers cimport Tokenizers
 
 
@@ -22,6 +23,7 @@ cdef class Endings(Receiver):
         KeyTable keys
         Routes routes
         Limits limits
+        Expect expect            # what requests will use, as learned in this worker
         Tokenizers tokenizers
         Journal journal
         Facts facts

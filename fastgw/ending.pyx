@@ -16,12 +16,16 @@ from fastgw.ledger.entries cimport fill_close, post_refusal
 from fastgw.native.counters cimport (
     FGW_COUNT_BYTES_TO_CLIENT,
     FGW_COUNT_BYTES_TO_UPSTREAM,
+    FGW_COUNT_COST_NANO_USD,
+    FGW_COUNT_COST_UNKNOWN,
     FGW_COUNT_DENIED,
     FGW_COUNT_EVENTS,
     FGW_COUNT_EXCEPTIONS,
     FGW_COUNT_FATE,
     FGW_COUNT_INTERVALS,
     FGW_COUNT_INTERVAL_WIDTH,
+    FGW_COUNT_OVERRUN_NANO_USD,
+    FGW_COUNT_OVERRUN_TOKENS,
     FGW_COUNT_REQUESTS,
     FGW_COUNT_STATUS_1XX,
     FGW_COUNT_TOKENS,
@@ -127,6 +131,7 @@ cdef class Endings(Receiver):
         x.body_sent = (<Relay>x.relay).sent_bytes if x.head_sent else 0
         fill_close(x, close, fate, final, self.now_ns, self.now_ns + self.wall_offset_ns)
         account(x, close, x.asked, fate == FGW_FATE_DELIVERED)
+        self.expect.learn(x, close, self.counters)
         if x.attempt_open:
             x.attempt_open = False
             fgw_hold_closing(x.hold, self.journal.main._ring.head)
@@ -137,6 +142,13 @@ cdef class Endings(Receiver):
         for i in range(8):
             if tokens[i]:
                 fgw_count(self.counters, FGW_COUNT_TOKENS + i, tokens[i])
+        if close.cost_nano_usd < 0:
+            fgw_count(self.counters, FGW_COUNT_COST_UNKNOWN, 1)
+        elif close.cost_nano_usd:
+            fgw_count(self.counters, FGW_COUNT_COST_NANO_USD, <uint64_t>close.cost_nano_usd)
+        if close.overrun_tokens:
+            fgw_count(self.counters, FGW_COUNT_OVERRUN_TOKENS, close.overrun_tokens)
+            fgw_count(self.counters, FGW_COUNT_OVERRUN_NANO_USD, close.overrun_nano_usd)
         if x.metered and x.meter.events:
             fgw_count(self.counters, FGW_COUNT_EVENTS, x.meter.events)
         fgw_count(self.counters, FGW_COUNT_BYTES_TO_UPSTREAM, x.sent_bytes)
@@ -159,7 +171,7 @@ cdef class Endings(Receiver):
         self.look()
         if x.hold != NULL:
             self._close_attempt(x, fate, True, &close)
-            amounts(&close, &used)
+            amounts(x, &close, &used)
             self.limits.settle(x.hold, &used, self.now_ns)
             self.limits.hold_release(x.hold)
             x.hold = NULL
@@ -216,7 +228,7 @@ cdef class Endings(Receiver):
         if x.hold != NULL:
             memset(&nothing, 0, sizeof(nothing))
             if x.asked:
-                amounts(&close, &nothing)
+                amounts(x, &close, &nothing)
             self.limits.settle(x.hold, &nothing, now)
             self.limits.hold_release(x.hold)
             x.hold = NULL

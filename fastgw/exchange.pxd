@@ -9,6 +9,7 @@ from fastgw.native.dialect_meter cimport fgw_meter
 from fastgw.native.hold cimport fgw_hold
 from fastgw.native.http1 cimport fgw_head, fgw_http1_limits
 from fastgw.native.policy cimport fgw_amounts, fgw_effects
+from fastgw.native.price cimport fgw_price
 from fastgw.native.record cimport fgw_dims, fgw_limit_trace, fgw_request_id
 from fastgw.wire.link cimport Link, Scratch
 
@@ -35,6 +36,9 @@ cdef class Client(Link):
         bint close_after             # the current exchange is the connection's last one
         uint8_t address[16]          # IPv6, or IPv4 mapped
         bytes address_text
+        bytes credential             # the last that was found good on this connection,
+        object principal             # whose it is,
+        object key_table             # and by which table (identity.keys.KeyTable)
 
     # The exchange is settled: on to the next request, or close.
     cdef int finished(self, Exchange x, bint keep_alive) except -1
@@ -116,16 +120,22 @@ cdef class Exchange:
         size_t pinned_length
         object principal             # identity.keys.Principal
         fgw_ask ask
-        uint64_t input_estimate      # tokens
+        uint64_t input_guess         # tokens, by bytes alone; without pictures
+        uint64_t input_estimate      # tokens, with what was learned of the model
         uint64_t input_bound
         uint64_t output_bound        # tokens, all answers together
         uint64_t output_expected
         uint64_t output_max          # output limit in force, tokens an answer; 0: none
+        bint limit_written           # the gateway puts output_max into the request
         uint64_t client_request_id   # name hash of the client's own x-request-id
 
         # policy and limits
         fgw_effects effects
         fgw_amounts expected
+        fgw_amounts ceiling          # beyond it lies overrun
+        bint bounded                 # a ceiling of tokens is known
+        bint unbounded               # nothing bounds the input, but a cap lets it pass
+        fgw_amounts earlier          # what attempts that were retried away have used
         fgw_limit_trace traces[8]
         uint8_t n_traces
         fgw_hold *hold
@@ -133,11 +143,13 @@ cdef class Exchange:
         # upstream
         object path                  # upstream.route.Route
         object candidate             # upstream.route.Candidate of this attempt
+        const fgw_price *price       # of the model as this attempt asks for it; NULL: unknown
         uint64_t passed              # candidates tried, or not this key's: a bit each
         object provider_key          # upstream.provider.ProviderKey
         object connection            # upstream.connection.Connection of this attempt
         fgw_dims dims
         fgw_edits edits
+        uint64_t model_hash          # name hash of the model as asked, 0: none
         uint16_t split_model         # "provider/model": where the model begins in ask.model
         int attempt
         bint attempt_open            # an OPEN without its CLOSE

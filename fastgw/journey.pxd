@@ -13,4 +13,5 @@ cdef class Journey(Attempts):
     cdef int _admit(self, Exchange x) except -1
     cdef int _own(self, Exchange x) except -1
     cdef int _dims(self, Exchange x) except -1
+    cdef int _amounts(self, Exchange x) except -1
     cdef int _name_buckets(self, Exchange x, uint32_t inserted) except -1

@@ -50,12 +50,16 @@ from fastgw.native.counters cimport (
     fgw_count,
     fgw_count_time,
 )
+from fastgw.native.demand cimport fgw_name_hash
 from fastgw.native.dialect cimport (
     FGW_ASK_MORE_MODELS,
+    FGW_ASK_UNBOUNDED,
     FGW_OPERATION_COUNT_TOKENS,
+    FGW_ROUTE_CAPPABLE,
     FGW_ROUTE_METERED,
 )
 from fastgw.native.http1 cimport FGW_H_X_REQUEST_ID
+from fastgw.native.policy cimport fgw_amounts
 from fastgw.native.record cimport (
     FGW_NAME_ACCOUNT,
     FGW_NAME_LABEL,
@@ -78,7 +82,9 @@ from fastgw.policy.policy cimport PrincipalPart
 from fastgw.shm.segment cimport Segment
 from fastgw.stream.batch cimport Batch
 from fastgw.stream.relay cimport Relay
+from fastgw.upstream.bounds cimport output_most
 from fastgw.upstream.route cimport Candidate, Route
+from fastgw.usage.expect cimport Expect
 from fastgw.usage.tokenizers cimport Tokenizers
 from fastgw.wire.link cimport Link, Scratch
 
@@ -103,6 +109,14 @@ cdef uint64_t closed_to(PrincipalPart part, list candidates, list fallback):
     return closed
 
 
+cdef inline void fill_tokens(fgw_amounts *amounts, uint64_t input, uint64_t output) noexcept:
+    memset(amounts, 0, sizeof(fgw_amounts))
+    amounts.by_unit[<int>FGW_UNIT_REQUESTS] = 1
+    amounts.by_unit[<int>FGW_UNIT_INPUT_TOKENS] = input
+    amounts.by_unit[<int>FGW_UNIT_OUTPUT_TOKENS] = output
+    amounts.by_unit[<int>FGW_UNIT_TOKENS] = input + output
+
+
 @cython.final
 cdef class Journey(Attempts):
     """All phases of one worker's requests. ``fastgw.listener.build`` puts it together."""
@@ -117,6 +131,7 @@ cdef class Journey(Attempts):
         self.tokenizers = Tokenizers()
         self.limits = Limits(plan.limit_specs, Holds(segment, slot))
         self.facts = Facts(self.policy.dynamic_facts, self.policy.facts_used)
+        self.expect = Expect()
         self.journal = journal
         self.loop = loop
         self.log = log
@@ -234,6 +249,7 @@ cdef class Journey(Attempts):
         code = identify(x, &self.scan)
         if code == 0:
             self._find_route(x)
+            self.expect.estimate(x)
             x.phase = POLICY
             code = self._policy(x)
         if code == 0:
@@ -261,6 +277,7 @@ cdef class Journey(Attempts):
             if x.output_max == 0 or <uint64_t>x.effects.output_max < x.output_max:
                 x.output_max = <uint64_t>x.effects.output_max
                 x.output_bound = x.output_max * x.ask.n
+                x.limit_written = True
                 x.rule_line = self.refusals.rule_line(x.effects.output_rule)
             if x.output_expected > x.output_bound:
                 x.output_expected = x.output_bound
@@ -280,8 +297,9 @@ cdef class Journey(Attempts):
         x.dims.dialect = x.route.dialect
         x.dims.operation = x.route.operation
         x.dims.stream = x.ask.flags & 1
-        x.dims.model = self.journal.name(
-            FGW_NAME_MODEL, <const uint8_t *>x.ask.model, x.ask.model_bytes
+        x.dims.model = x.model_hash
+        self.journal.name_known(
+            FGW_NAME_MODEL, x.model_hash, <const uint8_t *>x.ask.model, x.ask.model_bytes
         )
         if x.ask.user_bytes:
             x.dims.user = self.journal.name(
@@ -299,13 +317,14 @@ cdef class Journey(Attempts):
         cdef const uint8_t *model = <const uint8_t *>x.ask.model
         cdef Route route
         x.split_model = 0
+        x.model_hash = fgw_name_hash(model, x.ask.model_bytes)
         if x.pinned_length:
             x.path = self.routes.pinned(x.bytes + x.pinned_at, x.pinned_length)
             return 0
         if x.ask.model_bytes == 0:
             x.path = self.routes.any_of(x.route.dialect)
             return 0
-        x.path = self.routes.find(model, x.ask.model_bytes)
+        x.path = self.routes.find(x.model_hash, model, x.ask.model_bytes)
         if x.path is not None:
             return 0
         for i in range(x.ask.model_bytes):
@@ -342,17 +361,15 @@ cdef class Journey(Attempts):
         cdef int refused
         cdef uint64_t now = self.look()
         x.decided_ns = now
+        if x.wall_ns >= self.limits.next_roll_ns:
+            self.limits.roll(x.wall_ns)
         x.hold = self.limits.hold_acquire(&x.id, x.wall_ns)
         if x.hold == NULL:
             fgw_count(self.counters, FGW_COUNT_HOLDS_FULL, 1)
             return CODE_CONNECTIONS_FULL
-        memset(&x.expected, 0, sizeof(x.expected))
-        x.expected.by_unit[<int>FGW_UNIT_REQUESTS] = 1
-        x.expected.by_unit[<int>FGW_UNIT_INPUT_TOKENS] = x.input_estimate
-        x.expected.by_unit[<int>FGW_UNIT_OUTPUT_TOKENS] = x.output_expected
-        x.expected.by_unit[<int>FGW_UNIT_TOKENS] = x.input_estimate + x.output_expected
+        self._amounts(x)
         refused = self.limits.take(
-            &x.effects, &x.expected, now, x.hold, x.traces, &inserted
+            &x.effects, &x.expected, &x.expected, now, x.wall_ns, x.hold, x.traces, &inserted
         )
         x.n_traces = x.effects.n_demands
         fgw_count(
@@ -363,6 +380,17 @@ cdef class Journey(Attempts):
             self._name_buckets(x, inserted)
         if refused:
             return limit_code(x)
+        return 0
+
+    cdef int _amounts(self, Exchange x) except -1:
+        """What pace holds, and what caps hold: the request as it will probably be, and at most."""
+        if x.route.flags & FGW_ROUTE_CAPPABLE and x.output_max == 0:
+            x.output_bound = output_most(x, x.output_bound // x.ask.n) * x.ask.n
+        fill_tokens(&x.expected, x.input_estimate, x.output_expected)
+        fill_tokens(&x.ceiling, x.input_bound, x.output_bound)
+        x.bounded = (
+            x.route.flags & FGW_ROUTE_CAPPABLE and not x.ask.flags & FGW_ASK_UNBOUNDED
+        )
         return 0
 
     cdef int _name_buckets(self, Exchange x, uint32_t inserted) except -1:

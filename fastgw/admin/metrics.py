@@ -30,7 +30,7 @@ from fastgw.shm import counters
 from fastgw.shm.segment import Segment
 
 # What is told apart by a label elsewhere, or is no counter of its own.
-_LABELLED = {f"status_{digit}xx" for digit in range(1, 6)} | {"cost_nano_usd"}
+_LABELLED = {f"status_{digit}xx" for digit in range(1, 6)} | {"cost_nano_usd", "overrun_nano_usd"}
 _BOTH_SIDES = ("requests", "denied", "attempts")  # of the ledger's invariant
 _HELP = {
     "overhead": "In the gateway before the upstream is asked.",
@@ -82,6 +82,8 @@ def _traffic(total: counters.Totals) -> Iterator[Metric]:
             yield _counter(name, name.replace("_", " ").capitalize() + ".", value)
     cost = total.counters["cost_nano_usd"] / 1e9
     yield _counter("cost_usd", "Cost of attempts whose price is known.", cost)
+    overrun = total.counters["overrun_nano_usd"] / 1e9
+    yield _counter("overrun_cost_usd", "Cost of tokens billed beyond their ceiling.", overrun)
     yield _counters(
         "responses", "Answers by class.", "class",
         {f"{digit}xx": total.counters[f"status_{digit}xx"] for digit in range(1, 6)},
@@ -96,6 +98,7 @@ def _traffic(total: counters.Totals) -> Iterator[Metric]:
         yield _gauge(f"{name}_now", help, value)
     for name, times in total.times.items():
         yield _histogram(name, times)
+    yield _ratios(total.ratios)
 
 
 def _tree(state: dict[str, Any], segment: Segment) -> Iterator[Metric]:
@@ -220,4 +223,19 @@ def _histogram(name: str, times: counters.Times) -> Metric:
     buckets.append(("+Inf", sum(times.counts)))
     family = HistogramMetricFamily(f"fastgw_{name}_seconds", _HELP.get(name, name))
     family.add_metric([], buckets, sum_value=times.sum_us / 1e6)
+    return family
+
+
+def _ratios(ratios: dict[str, counters.Ratios]) -> Metric:
+    family = HistogramMetricFamily(
+        "fastgw_estimate_ratio", "Tokens that providers reported by those that were estimated.",
+        labels=["of"],
+    )
+    for name, ratio in ratios.items():
+        buckets, below = [], 0
+        for bound, number in zip(counters.BUCKETS_RATIO, ratio.counts, strict=False):
+            below += number
+            buckets.append((repr(bound / 100), below))
+        buckets.append(("+Inf", sum(ratio.counts)))
+        family.add_metric([name], buckets, sum_value=ratio.sum_hundredths / 100)
     return family

@@ -180,6 +180,12 @@ def _attempt_lines(attempt: dict[str, Any]) -> Iterator[str]:
     )
     if attempt["usage"] is not None:
         yield f"     {_usage(attempt['usage'])}, cost {_cost(attempt['cost_nano_usd'])}"
+    if attempt.get("overrun_tokens"):
+        spent = _cost(attempt.get("overrun_nano_usd") or None)
+        yield (
+            f"     {attempt['overrun_tokens']} of these tokens lie beyond the ceiling held for it"
+            f" (cost {spent}): overrun"
+        )
 
 
 def _usage(usage: dict[str, Any]) -> str:

@@ -184,6 +184,9 @@ def _attempt(number: int, story: Story, names: Names) -> dict[str, Any]:
             "events": close.events,
             "bytes_in": close.bytes_in,
             "bytes_out": close.bytes_out,
+            "price_version": close.price_version or None,
+            "overrun_tokens": close.overrun_tokens,
+            "overrun_nano_usd": close.overrun_nano_usd,
         }
     if opened is not None:
         shown["provider_key"] = names.text(NAME_PROVIDER_KEY, opened.provider_key) or None

@@ -31,7 +31,7 @@ RULE = struct.Struct("<QBBHIq")
 LIMIT = struct.Struct("<2Q7Q3B5x")
 OPEN_BODY = struct.Struct("<QQQBB6x")
 HELD = struct.Struct("<3Q")
-CLOSE_BODY = struct.Struct("<4QqIHH6BHII3Q16I")
+CLOSE_BODY = struct.Struct("<4QqIHH6BHII4Q16I")
 NAME_BODY = struct.Struct("<2QBBHI")
 REFUSED_BODY = struct.Struct("<QQHHIQ")
 
@@ -320,6 +320,8 @@ class Close:
     bytes_out: int = 0
     started_ns: int = 0
     phase_us: tuple[int, ...] = (0,) * 16
+    overrun_tokens: int = 0
+    overrun_nano_usd: int = 0
 
     def pack(self) -> bytes:
         tokens = self.tokens
@@ -349,10 +351,11 @@ class Close:
             self.final,
             0,
             self.events,
-            0,
+            self.overrun_tokens,
             self.bytes_in,
             self.bytes_out,
             self.started_ns,
+            self.overrun_nano_usd,
             *self.phase_us,
         )
         return _head(CLOSE, BODY + len(body), self.id, self.wall_ns) + self.dims.pack() + body
@@ -378,7 +381,9 @@ class Close:
             final,
             words[15],
             *words[17:20],
-            tuple(words[20:]),
+            tuple(words[21:]),
+            words[16],
+            words[20],
         )
 
 

@@ -163,9 +163,11 @@ cdef extern from "fgw_record.h" nogil:
         uint8_t attempt
         uint8_t final
         uint32_t events
+        uint32_t overrun_tokens
         uint64_t bytes_in
         uint64_t bytes_out
         uint64_t started_ns
+        uint64_t overrun_nano_usd
         uint32_t phase_us[16]  # FGW_PHASES_MAX
 
     struct fgw_record_name:

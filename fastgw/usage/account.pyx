@@ -10,10 +10,12 @@ At the edge of a cap, output is what was delivered, or what the provider has tol
 is more: it had already generated the event that was not passed on.
 """
 
+from libc.stdint cimport int64_t, uint32_t
 from libc.string cimport memset
 
 from fastgw.codes cimport CODE_CUT_BY_CAP
 from fastgw.native.dialect_meter cimport (
+    FGW_USAGE_OTHER_MODEL,
     FGW_USAGE_PARTIAL,
     FGW_USAGE_PROVIDER,
     fgw_meter_told_output,
@@ -21,31 +23,23 @@ from fastgw.native.dialect_meter cimport (
     fgw_usage,
 )
 from fastgw.native.policy cimport fgw_amounts
+from fastgw.native.price cimport fgw_price_cost, fgw_price_micro
 from fastgw.native.record cimport (
     FGW_PROVENANCE_COUNTED,
     FGW_PROVENANCE_ESTIMATED,
     FGW_PROVENANCE_NONE,
     FGW_PROVENANCE_PROVIDER,
+    FGW_UNIT_COST,
     FGW_UNIT_INPUT_TOKENS,
     FGW_UNIT_OUTPUT_TOKENS,
     FGW_UNIT_REQUESTS,
     FGW_UNIT_TOKENS,
+    FGW_UNITS,
     fgw_tokens,
 )
 
 cdef enum:
     BYTES_PER_TOKEN = 4   # of generated text; what cannot be counted here is an interval anyway
-
-
-cdef inline uint64_t input_of(const fgw_tokens *tokens) noexcept:
-    return (
-        tokens.input + tokens.cached_input + tokens.cache_write + tokens.cache_write_1h
-        + tokens.audio_input
-    )
-
-
-cdef inline uint64_t output_of(const fgw_tokens *tokens) noexcept:
-    return tokens.output + tokens.reasoning + tokens.audio_output
 
 
 cdef void estimate_output(Exchange x, fgw_record_close *close) noexcept:
@@ -76,10 +70,49 @@ cdef void estimate_output(Exchange x, fgw_record_close *close) noexcept:
 
 
 cdef void account(Exchange x, fgw_record_close *close, bint asked, bint whole) noexcept:
-    """Fill in what the attempt cost.
+    """Fill in what the attempt used and cost.
 
     ``asked``: bytes went to the provider. ``whole``: its answer was read to its end.
     """
+    cdef unsigned int flags = count_tokens(x, close, asked, whole)
+    close.overrun_tokens = 0
+    close.overrun_nano_usd = 0
+    if close.provenance == FGW_PROVENANCE_NONE:
+        close.cost_nano_usd = 0  # whatever the price
+        return
+    if x.price != NULL and not flags & FGW_USAGE_OTHER_MODEL:
+        close.price_version = x.price.version
+        close.cost_nano_usd = fgw_price_cost(x.price, &close.tokens)
+    add_overrun(x, close)
+
+
+cdef void add_overrun(Exchange x, fgw_record_close *close) noexcept:
+    """What the provider billed beyond the ceiling: spent all the same, so it is booked."""
+    cdef fgw_tokens beyond
+    cdef int64_t cost
+    cdef bint told = close.provenance == FGW_PROVENANCE_PROVIDER or x.code == CODE_CUT_BY_CAP
+    if not x.bounded or not told:
+        return
+    memset(&beyond, 0, sizeof(beyond))
+    beyond.input = above(input_of(&close.tokens), x.ceiling.by_unit[<int>FGW_UNIT_INPUT_TOKENS])
+    beyond.output = above(
+        output_of(&close.tokens), x.ceiling.by_unit[<int>FGW_UNIT_OUTPUT_TOKENS]
+    )
+    if beyond.input + beyond.output == 0:
+        return
+    close.overrun_tokens = <uint32_t>min(beyond.input + beyond.output, <uint64_t>0xffffffff)
+    cost = fgw_price_cost(x.price, &beyond) if close.cost_nano_usd >= 0 else 0
+    close.overrun_nano_usd = <uint64_t>cost if cost > 0 else 0
+
+
+cdef inline uint64_t above(uint64_t used, uint64_t ceiling) noexcept:
+    return used - ceiling if used > ceiling else 0
+
+
+cdef unsigned int count_tokens(
+    Exchange x, fgw_record_close *close, bint asked, bint whole
+) noexcept:
+    """Fill in tokens, intervals and provenance; returns the meter's flags."""
     cdef fgw_usage usage
     cdef fgw_tokens *tokens = &close.tokens
     cdef unsigned int flags = 0
@@ -90,7 +123,7 @@ cdef void account(Exchange x, fgw_record_close *close, bint asked, bint whole) n
     close.output_provenance = FGW_PROVENANCE_NONE
     if not asked or x.upstream_status >= 300 or not x.generates:
         # Not asked, refused by the provider, or nothing that costs tokens.
-        return
+        return 0
     if x.metered:
         flags = fgw_meter_usage(&x.meter, &usage)
         if x.code == CODE_CUT_BY_CAP and flags & FGW_USAGE_PROVIDER:
@@ -110,7 +143,7 @@ cdef void account(Exchange x, fgw_record_close *close, bint asked, bint whole) n
         close.output_provenance = FGW_PROVENANCE_PROVIDER
         close.output_low = close.output_high = output_of(tokens)
         close.provenance = FGW_PROVENANCE_PROVIDER
-        return
+        return flags
     close.provenance = FGW_PROVENANCE_ESTIMATED
     if flags & FGW_USAGE_PARTIAL:
         # What Anthropic says at the start is a lower bound where its servers run tools.
@@ -122,13 +155,35 @@ cdef void account(Exchange x, fgw_record_close *close, bint asked, bint whole) n
         close.input_provenance = FGW_PROVENANCE_ESTIMATED
         close.input_high = x.input_bound
     estimate_output(x, close)
+    return flags
 
 
-cdef void amounts(const fgw_record_close *close, fgw_amounts *actual) noexcept:
+cdef void of_attempt(Exchange x, const fgw_record_close *close, fgw_amounts *actual) noexcept:
     memset(actual, 0, sizeof(fgw_amounts))
-    actual.by_unit[<int>FGW_UNIT_REQUESTS] = 1
     actual.by_unit[<int>FGW_UNIT_INPUT_TOKENS] = input_of(&close.tokens)
     actual.by_unit[<int>FGW_UNIT_OUTPUT_TOKENS] = output_of(&close.tokens)
     actual.by_unit[<int>FGW_UNIT_TOKENS] = (
         actual.by_unit[<int>FGW_UNIT_INPUT_TOKENS] + actual.by_unit[<int>FGW_UNIT_OUTPUT_TOKENS]
     )
+    # What has no price is charged as it was held: a cap must not take it for nothing.
+    actual.by_unit[<int>FGW_UNIT_COST] = (
+        fgw_price_micro(close.cost_nano_usd) if close.cost_nano_usd >= 0
+        else x.ceiling.by_unit[<int>FGW_UNIT_COST]
+    )
+
+
+cdef void amounts(Exchange x, const fgw_record_close *close, fgw_amounts *actual) noexcept:
+    cdef int unit
+    of_attempt(x, close, actual)
+    actual.by_unit[<int>FGW_UNIT_REQUESTS] = 1
+    if x.attempt > 1:
+        for unit in range(<int>FGW_UNITS):
+            actual.by_unit[unit] += x.earlier.by_unit[unit]
+
+
+cdef void add_earlier(Exchange x, const fgw_record_close *close) noexcept:
+    cdef fgw_amounts used
+    cdef int unit
+    of_attempt(x, close, &used)
+    for unit in range(<int>FGW_UNITS):
+        x.earlier.by_unit[unit] += used.by_unit[unit]

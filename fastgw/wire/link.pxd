@@ -13,6 +13,8 @@ cdef extern from "<sys/uio.h>" nogil:
 
 cdef enum:
     RECV_BYTES = 65536   # one read; what a stalled client can add to a worker's memory
+    BLOCK_BYTES = 4096   # the first buffer of a request; most fit
+    BLOCKS_KEPT = 64     # of those that nobody uses, by a worker
 
 cdef enum Sent:
     SENT_ALL = 0         # the socket took every byte
@@ -21,9 +23,16 @@ cdef enum Sent:
 
 
 cdef class Scratch:
-    """The receive buffer that all links of a worker share while they hold no bytes."""
+    """The receive buffer that all links of a worker share while they hold no bytes, and blocks
+    for those that do: malloc keeps none of this size at hand."""
     cdef uint8_t *bytes
     cdef size_t size
+    cdef uint8_t *blocks[BLOCKS_KEPT]
+    cdef int n_blocks
+
+    # A block of BLOCK_BYTES from malloc, so that it may be grown or freed; NULL: no memory.
+    cdef uint8_t *take_block(self) noexcept nogil
+    cdef void give_block(self, uint8_t *block) noexcept nogil
 
 
 cdef class Link:

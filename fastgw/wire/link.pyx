@@ -45,6 +45,22 @@ cdef class Scratch:
 
     def __dealloc__(self):
         free(self.bytes)
+        while self.n_blocks:
+            self.n_blocks -= 1
+            free(self.blocks[self.n_blocks])
+
+    cdef uint8_t *take_block(self) noexcept nogil:
+        if self.n_blocks == 0:
+            return <uint8_t *>malloc(BLOCK_BYTES)
+        self.n_blocks -= 1
+        return self.blocks[self.n_blocks]
+
+    cdef void give_block(self, uint8_t *block) noexcept nogil:
+        if self.n_blocks == BLOCKS_KEPT:
+            free(block)
+            return
+        self.blocks[self.n_blocks] = block
+        self.n_blocks += 1
 
 
 cdef class Link:

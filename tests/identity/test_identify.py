@@ -86,8 +86,9 @@ def test_what_is_compressed_cannot_be_governed(worker):
 
 @pytest.mark.parametrize("more, bound", [
     ({"max_tokens": 40}, 40), ({"max_completion_tokens": 40, "n": 3}, 120),
-    ({}, 131072), ({"n": 2}, 262144)])
-def test_output_is_bounded_by_what_was_asked_for(worker, more, bound):
+    ({}, 16384), ({"n": 2}, 32768), ({"model": "unheard-of"}, 131072),
+    ({"model": "unheard-of", "n": 2}, 262144), ({"max_tokens": 10**15}, 1 << 40)])
+def test_output_is_bounded_by_what_was_asked_for_or_the_model_can_write(worker, more, bound):
     one = worker()
     one.ask(request(chat(**more)), response())
 
@@ -97,10 +98,31 @@ def test_output_is_bounded_by_what_was_asked_for(worker, more, bound):
 def test_input_is_estimated_from_text_and_bounded_by_bytes(worker):
     one = worker()
     for letters in (4000, 40000):
-        body = chat(messages=[{"role": "user", "content": "word " * (letters // 5)}])
+        body = chat(model=f"of-{letters}",
+                    messages=[{"role": "user", "content": "word " * (letters // 5)}])
         one.ask(request(body), response())
         asked, opened, _ = one.records()
 
         assert isinstance(asked, Request)
         assert letters / 5 <= asked.input_estimate <= letters / 2
         assert len(body) <= opened.input_high <= len(body) + 8192
+
+
+def test_each_request_of_a_connection_is_judged_by_its_own_credential(worker):
+    one = worker(keys=[{"id": name, "value": f"fgw-{name}"} for name in ("alice", "clive")])
+    client = one.connect()
+
+    def asks(key: str) -> tuple[int, list[str]]:
+        client.feed(request(chat(), key=key))
+        if one.loop.opened and one.upstream.taken():
+            one.upstream.feed(response())
+        status = client.answer().status
+        return status, [one.names[found.dims.account] for found in one.records()
+                        if isinstance(found, Request) and status == 200]
+
+    for key, status, account in [("fgw-alice", 200, "alice"), ("fgw-alicf", 401, ""),
+                                 ("fgw-clive", 200, "clive"), ("fgw-alice", 200, "alice"),
+                                 ("fgw-alice", 200, "alice"), ("fgw-alic", 401, "")]:
+        found, accounts = asks(key)
+        assert found == status
+        assert [f'"id":"{account}"' in text for text in accounts] == [True] * (status == 200)
