@@ -334,9 +334,7 @@ cdef class Attempts(Endings):
         return 0
 
     cdef int on_body(self, Exchange x, const uint8_t *bytes, size_t length) except -1:
-        cdef Relay relay = <Relay>x.relay
-        relay.body(x, bytes, length)
-        return self._cut(x) if relay.cut else 0
+        return (<Relay>x.relay).body(x, bytes, length)
 
     cdef int on_edge(self, Exchange x, uint64_t count) except -1:
         """The provider goes on beyond what is held: more is drawn from the caps, or it ends."""
@@ -388,7 +386,7 @@ cdef class Attempts(Endings):
         cdef int sent
         relay.finish(x)
         if relay.cut:
-            return self._cut(x)
+            return self.on_cut(x)
         sent = relay.flush(x)
         self.disarm(connection)
         x.connection = None

@@ -49,7 +49,6 @@ cdef class Endings(Receiver):
     cdef int _leave(self, Exchange x) except -1
     cdef int _settle(self, Exchange x, int fate) except -1
     cdef int _drop_connection(self, Exchange x) except -1
-    cdef int _cut(self, Exchange x) except -1
     cdef dict _where(self, Exchange x)
     cdef int _break(self, Exchange x, int code) except -1
     cdef int _close_attempt(

@@ -85,7 +85,7 @@ cdef class Endings(Receiver):
             x.client.reset()  # here a FIN would be a clean end
         return self._settle(x, FGW_FATE_FAILED_IN_STREAM)
 
-    cdef int _cut(self, Exchange x) except -1:
+    cdef int on_cut(self, Exchange x) except -1:
         """The edge of a cap: the next event is not passed on, the stream ends as its own API ends
         one that ran into its limit, and the provider is cut off."""
         cdef Relay relay = <Relay>x.relay

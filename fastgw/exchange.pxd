@@ -82,6 +82,8 @@ cdef class Receiver:
     # An event would bring what is delivered to `count` output tokens, beyond x.edge_output. 1: the
     # edge was moved, let it pass; 0: it must not.
     cdef int on_edge(self, Exchange x, uint64_t count) except -1
+    # So it did not: the answer ends here.
+    cdef int on_cut(self, Exchange x) except -1
     cdef int on_end(self, Exchange x) except -1
     cdef int on_lost(self, Exchange x, int code, object why) except -1
     cdef int on_wait(self, Exchange x, Link connection, uint64_t now_ns) except -1

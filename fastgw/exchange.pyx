@@ -78,6 +78,9 @@ cdef class Receiver:
     cdef int on_edge(self, Exchange x, uint64_t count) except -1:
         raise TypeError(ABSTRACT)
 
+    cdef int on_cut(self, Exchange x) except -1:
+        raise TypeError(ABSTRACT)
+
     cdef int on_end(self, Exchange x) except -1:
         raise TypeError(ABSTRACT)
 

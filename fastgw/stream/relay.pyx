@@ -87,9 +87,11 @@ cdef class Relay:
         if self.inflater is not None:
             self._inflate(x, bytes, length)
             if self.inflating:
-                return 0
+                return self.receiver.on_cut(x) if self.cut else 0
         elif self.whole_events:
-            return self._events(x, bytes, length)
+            self._events(x, bytes, length)
+            # (Last of all: when it returns, this relay may serve another exchange.)
+            return self.receiver.on_cut(x) if self.cut else 0
         elif self.metered:
             self._tap(x, bytes, length)
         return self._emit(x, bytes, length)
