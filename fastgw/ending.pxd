@@ -18,6 +18,7 @@ from fastgw.stream.answer cimport AnswerTexts
 from fastgw.stream.batch cimport Batch
 from fastgw.upstream.route cimport Routes
 from fastgw.usage.expect cimport Expect
+from fastgw.usage.tokenizers cimport Tokenizers
 
 
 cdef class Endings(Receiver):
@@ -31,6 +32,7 @@ cdef class Endings(Receiver):
         readonly int waker       # eventfd by which other processes wake this queue; -1: none
         bint serving             # the queue will be served behind this callback
         Expect expect            # what requests will use, as learned in this worker
+        Tokenizers tokenizers
         Journal journal
         Facts facts
         AnswerTexts texts
@@ -58,6 +60,7 @@ cdef class Endings(Receiver):
     cdef int _leave_slots(self, Exchange x) except -1
     cdef int _settle(self, Exchange x, int fate) except -1
     cdef int _drop_connection(self, Exchange x) except -1
+    cdef dict _where(self, Exchange x)
     cdef int _break(self, Exchange x, int code) except -1
     cdef int _close_attempt(
         self, Exchange x, int fate, bint final, fgw_record_close *close) except -1

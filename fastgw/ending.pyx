@@ -7,7 +7,8 @@ attempts in ``_close_attempt``. All three may be called from any phase.
 from libc.stdint cimport uint16_t, uint64_t
 from libc.string cimport memset
 
-from fastgw.codes cimport CODE_CUT_BY_DRAIN, CODE_DRAINING, CODE_INTERNAL
+from fastgw.codes cimport CODE_CUT_BY_CAP, CODE_CUT_BY_DRAIN, CODE_DRAINING, CODE_INTERNAL
+from fastgw.dialect.cut cimport cut_of
 from fastgw.exchange cimport BODY, Exchange, SETTLE
 from fastgw.identity.keys cimport Principal
 from fastgw.ledger.entries cimport fill_close, post_refusal
@@ -36,9 +37,13 @@ from fastgw.native.counters cimport (
     fgw_count_code,
     fgw_count_time,
 )
+from fastgw.native.dialect cimport FGW_ASK_INCLUDE_USAGE
+from fastgw.native.dialect_meter cimport FGW_REPORT_INPUT
 from fastgw.native.hold cimport fgw_hold_closed, fgw_hold_closing
 from fastgw.native.policy cimport fgw_amounts
 from fastgw.native.record cimport (
+    FGW_FATE_CUT_BY_CAP,
+    FGW_FATE_CUT_BY_CLIENT,
     FGW_FATE_DELIVERED,
     FGW_FATE_FAILED_BEFORE_FIRST_BYTE,
     FGW_FATE_FAILED_IN_STREAM,
@@ -48,6 +53,7 @@ from fastgw.stream.relay cimport FRAMING_CLOSE, Relay
 from fastgw.upstream.request cimport write_id
 from fastgw.usage.account cimport account, amounts
 from fastgw.upstream.connection cimport Connection
+from fastgw.wire.link cimport SENT_CLOSED, SENT_QUEUED
 
 
 cdef class Endings(Receiver):
@@ -78,6 +84,42 @@ cdef class Endings(Receiver):
         if relay.framing == FRAMING_CLOSE:
             x.client.reset()  # here a FIN would be a clean end
         return self._settle(x, FGW_FATE_FAILED_IN_STREAM)
+
+    cdef int on_cut(self, Exchange x) except -1:
+        """The edge of a cap: the next event is not passed on, the stream ends as its own API ends
+        one that ran into its limit, and the provider is cut off."""
+        cdef Relay relay = <Relay>x.relay
+        cdef bytes ending
+        cdef int sent
+        x.code = CODE_CUT_BY_CAP
+        ending = self.refusals.stream_end(self._where(x))
+        self.batch.keep.append(ending)
+        relay.append(x, ending, <size_t>len(ending))
+        relay.end(x)
+        sent = relay.flush(x)
+        self._drop_connection(x)
+        if sent == SENT_CLOSED:
+            return self._settle(x, FGW_FATE_CUT_BY_CLIENT)
+        x.answered = True
+        if sent == SENT_QUEUED:
+            return 0  # client_writable goes on
+        return self._settle(x, FGW_FATE_CUT_BY_CAP)
+
+    cdef dict _where(self, Exchange x):
+        """What the ending of a stream is made from."""
+        cdef dict where = cut_of(&x.meter)
+        where["identity"] = where["identity"] or x.id_text[:x.id_length].decode()
+        where["model"] = where["model"] or x.ask.model[:x.ask.model_bytes].decode()
+        where["choices"] = x.ask.n
+        where["usage"] = bool(x.ask.flags & FGW_ASK_INCLUDE_USAGE)
+        where["input_tokens"] = x.input_estimate
+        if x.meter.report.present >> FGW_REPORT_INPUT & 1:
+            where["input_tokens"] = x.meter.report.value[<int>FGW_REPORT_INPUT]
+        where["output_tokens"] = x.output_delivered
+        where["operation"] = x.route.operation
+        where["code"] = x.code
+        where["request_id"] = x.id_text[:x.id_length].decode()
+        return where
 
     # ------------------------------------------------------------------ USAGE, SETTLE
     cdef int _close_attempt(

@@ -79,6 +79,11 @@ cdef class Receiver:
     cdef int on_body(self, Exchange x, const uint8_t *bytes, size_t length) except -1
     cdef int on_raw(self, Exchange x, const uint8_t *raw, size_t plain_to, bint ends) except -1
     cdef int on_flush(self, Exchange x) except -1
+    # An event would bring what is delivered to `count` output tokens, beyond x.edge_output. 1: the
+    # edge was moved, let it pass; 0: it must not.
+    cdef int on_edge(self, Exchange x, uint64_t count) except -1
+    # So it did not: the answer ends here.
+    cdef int on_cut(self, Exchange x) except -1
     cdef int on_end(self, Exchange x) except -1
     cdef int on_lost(self, Exchange x, int code, object why) except -1
     cdef int on_wait(self, Exchange x, Link connection, uint64_t now_ns) except -1
@@ -175,6 +180,8 @@ cdef class Exchange:
         # stream and usage
         fgw_meter meter
         object relay                 # stream.relay.Relay
+        uint64_t edge_output         # output tokens that what is held pays for; UINT64_MAX: no cap
+        uint64_t output_delivered    # of a capped stream: certain to have passed, or reported
         bint metered                 # a meter reads the answer
         bint generates               # the operation costs tokens
         bytes provider_line          # "x-fastgw-provider: …\r\n" and the model's, once routed

@@ -1,6 +1,7 @@
 """The record that travels, and who hears of its upstream connection."""
 
 cimport cython
+from libc.stdint cimport UINT64_MAX
 from libc.string cimport memset
 
 from fastgw.native.clock cimport fgw_clock_now_ns
@@ -74,6 +75,12 @@ cdef class Receiver:
     cdef int on_flush(self, Exchange x) except -1:
         raise TypeError(ABSTRACT)
 
+    cdef int on_edge(self, Exchange x, uint64_t count) except -1:
+        raise TypeError(ABSTRACT)
+
+    cdef int on_cut(self, Exchange x) except -1:
+        raise TypeError(ABSTRACT)
+
     cdef int on_end(self, Exchange x) except -1:
         raise TypeError(ABSTRACT)
 
@@ -144,6 +151,8 @@ cdef class Exchange:
         self.attempt_wall_ns = 0
         self.upstream_status = 0
         self.metered = self.generates = False
+        self.edge_output = UINT64_MAX
+        self.output_delivered = 0
         self.provider_line = self.model_line = self.rule_line = None
         self.head_sent = self.answered = False
         self.body_sent = 0

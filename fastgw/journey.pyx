@@ -84,6 +84,7 @@ from fastgw.stream.batch cimport Batch
 from fastgw.stream.relay cimport Relay
 from fastgw.upstream.route cimport Candidate, Route
 from fastgw.usage.expect cimport Expect
+from fastgw.usage.tokenizers cimport Tokenizers
 from fastgw.wire.link cimport Link, Scratch
 
 from fastgw.limit.queue import queues
@@ -124,6 +125,7 @@ cdef class Journey(Waiting):
         self.refusals = plan.refusals
         self.explainer = plan.explainer
         self.instead = Instead(self.policy, self.routes, plan.models_instead)
+        self.tokenizers = Tokenizers()
         self.limits = Limits(plan.limit_specs, Holds(segment, slot))
         self.queue = None
         self.waker = -1
@@ -161,7 +163,7 @@ cdef class Journey(Waiting):
             x = <Exchange>self.spare.pop()
         else:
             x = Exchange()
-            x.relay = Relay(self.batch)
+            x.relay = Relay(self.batch, self)
         x.reset()
         x.client = client
         x.began_ns = now_ns

@@ -13,6 +13,7 @@ from typing import Any
 import orjson
 
 from fastgw.clock import wall_ns
+from fastgw.dialect.endings import Cut, stream_end
 from fastgw.dialect.errors import stream_error
 from fastgw.errors import Code
 from fastgw.explain.catalogue import entry, url
@@ -87,6 +88,16 @@ class Refusals:
             DIALECTS[dialect], OPERATIONS[operation].decode(), known.status,
             f"{known.text}: {known.title}. {known.remedy}", fastgw=own,
         )
+
+    def stream_end(self, where: dict[str, Any]) -> bytes:
+        """The events that end a stream at the edge of a cap. ``where``: fields of Cut, and
+        operation, code and request_id."""
+        operation = OPERATIONS[where.pop("operation")].decode()
+        code, request_id = where.pop("code"), where.pop("request_id")
+        known = entry(code)
+        own = {"code": known.text, "request_id": request_id, "url": url(code)}
+        reason = f"{known.text}: {known.title}. {known.remedy}"
+        return stream_end(operation, Cut(**where, reason=reason, fastgw=own))
 
     def where(self, exception: BaseException) -> str:
         """Where it was raised: file and line, nothing of the values involved."""

@@ -21,6 +21,7 @@ from fastgw.upstream.pricing import PriceList
 from fastgw.upstream.provider import DIALECTS, Provider, ProviderKey
 from fastgw.upstream.route import Candidate, Route, Routes
 from fastgw.usage.prices import Price, PriceTable, load_prices
+from fastgw.usage.tokenizers import load_tokenizers
 
 if TYPE_CHECKING:
     from fastgw.config.model import Config
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 # enum fgw_name_space (csrc/fgw_record.h)
 MODEL, PROVIDER, LIMIT, POLICY, PROVIDER_KEY = 2, 3, 5, 10, 12
+OUTPUT_UNITS = ("tokens", "output_tokens", "cost")  # an answer counts in these
 
 
 class Plan:
@@ -42,6 +44,8 @@ class Plan:
         self.keys = _keys(config, self.policy)
         limits = self.policy.limits
         self.limit_specs = [spec.wish() | {"rule": name_hash(spec.name)} for spec in limits]
+        if any(spec.algorithm == "cap" and spec.unit in OUTPUT_UNITS for spec in limits):
+            load_tokenizers()
         self.texts = AnswerTexts(
             self.policy.version, [spec.header_items() for spec in limits]
         )

@@ -5,21 +5,27 @@ stream broke, the provider reports none) the count is an interval that the provi
 
     input   [0 or what the provider said at the start, bound of the body]
     output  [delivered: at least one token for each event that bore text, limit in force]
+
+At the edge of a cap, output is what was delivered, or what the provider has told by then if that
+is more: it had already generated the event that was not passed on.
 """
 
 from libc.stdint cimport int64_t, uint32_t
 from libc.string cimport memset
 
+from fastgw.codes cimport CODE_CUT_BY_CAP
 from fastgw.native.dialect_meter cimport (
     FGW_USAGE_OTHER_MODEL,
     FGW_USAGE_PARTIAL,
     FGW_USAGE_PROVIDER,
+    fgw_meter_told_output,
     fgw_meter_usage,
     fgw_usage,
 )
 from fastgw.native.policy cimport fgw_amounts
 from fastgw.native.price cimport fgw_price_cost, fgw_price_micro
 from fastgw.native.record cimport (
+    FGW_PROVENANCE_COUNTED,
     FGW_PROVENANCE_ESTIMATED,
     FGW_PROVENANCE_NONE,
     FGW_PROVENANCE_PROVIDER,
@@ -34,6 +40,33 @@ from fastgw.native.record cimport (
 
 cdef enum:
     BYTES_PER_TOKEN = 4   # of generated text; what cannot be counted here is an interval anyway
+
+
+cdef void estimate_output(Exchange x, fgw_record_close *close) noexcept:
+    """Output without the provider's last word on it."""
+    cdef fgw_tokens *tokens = &close.tokens
+    cdef uint64_t low = 0
+    close.output_high = x.output_bound
+    if x.code == CODE_CUT_BY_CAP:
+        low = x.output_delivered
+        tokens.output = fgw_meter_told_output(&x.meter)
+        if close.output_high < tokens.output:
+            close.output_high = tokens.output
+    elif x.metered:
+        low = x.meter.text_events
+        if low == 0 and x.meter.output_bytes:
+            low = 1
+        tokens.output = x.meter.output_bytes // BYTES_PER_TOKEN
+    if close.output_high < low:
+        close.output_high = low
+    if tokens.output < low:
+        tokens.output = low
+    if tokens.output > close.output_high:
+        tokens.output = close.output_high
+    close.output_low = low
+    close.output_provenance = FGW_PROVENANCE_ESTIMATED
+    if x.code == CODE_CUT_BY_CAP and x.meter.vocabulary != NULL:
+        close.output_provenance = FGW_PROVENANCE_COUNTED
 
 
 cdef void account(Exchange x, fgw_record_close *close, bint asked, bint whole) noexcept:
@@ -57,7 +90,8 @@ cdef void add_overrun(Exchange x, fgw_record_close *close) noexcept:
     """What the provider billed beyond the ceiling: spent all the same, so it is booked."""
     cdef fgw_tokens beyond
     cdef int64_t cost
-    if not x.bounded or close.provenance != FGW_PROVENANCE_PROVIDER:
+    cdef bint told = close.provenance == FGW_PROVENANCE_PROVIDER or x.code == CODE_CUT_BY_CAP
+    if not x.bounded or not told:
         return
     memset(&beyond, 0, sizeof(beyond))
     beyond.input = above(input_of(&close.tokens), x.ceiling.by_unit[<int>FGW_UNIT_INPUT_TOKENS])
@@ -82,7 +116,6 @@ cdef unsigned int count_tokens(
     cdef fgw_usage usage
     cdef fgw_tokens *tokens = &close.tokens
     cdef unsigned int flags = 0
-    cdef uint64_t low
     memset(tokens, 0, sizeof(fgw_tokens))
     close.input_low = close.input_high = close.output_low = close.output_high = 0
     close.provenance = FGW_PROVENANCE_NONE
@@ -93,6 +126,8 @@ cdef unsigned int count_tokens(
         return 0
     if x.metered:
         flags = fgw_meter_usage(&x.meter, &usage)
+        if x.code == CODE_CUT_BY_CAP and flags & FGW_USAGE_PROVIDER:
+            flags = FGW_USAGE_PARTIAL  # one of several answers had ended, the rest had not
     if flags & (FGW_USAGE_PROVIDER | FGW_USAGE_PARTIAL):
         tokens.input = usage.input + usage.image_input
         tokens.cached_input = usage.cached_input
@@ -119,19 +154,7 @@ cdef unsigned int count_tokens(
             tokens.input = x.input_estimate  # else: asked, never answered; most bill nothing
         close.input_provenance = FGW_PROVENANCE_ESTIMATED
         close.input_high = x.input_bound
-    low = x.meter.text_events if x.metered else 0
-    if low == 0 and x.metered and x.meter.output_bytes:
-        low = 1
-    tokens.output = x.meter.output_bytes // BYTES_PER_TOKEN if x.metered else 0
-    close.output_high = x.output_bound
-    if close.output_high < low:
-        close.output_high = low
-    if tokens.output < low:
-        tokens.output = low
-    if tokens.output > close.output_high:
-        tokens.output = close.output_high
-    close.output_low = low
-    close.output_provenance = FGW_PROVENANCE_ESTIMATED
+    estimate_output(x, close)
     return flags
 
 

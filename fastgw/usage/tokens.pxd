@@ -21,3 +21,6 @@ cdef class Counter:
 # The vocabulary of a model or encoding, or None. Loads it at its first use (a quarter of a second
 # for o200k_base): ask before the fork for what workers will need.
 cpdef Vocabulary vocabulary_of(str model_or_encoding)
+
+# The same, of an encoding, but None where it is not loaded yet.
+cpdef Vocabulary loaded_vocabulary(str encoding)

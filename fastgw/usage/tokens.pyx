@@ -109,6 +109,11 @@ cpdef Vocabulary vocabulary_of(str model_or_encoding):
     return LOADED[name]
 
 
+cpdef Vocabulary loaded_vocabulary(str encoding):
+    """The vocabulary of an encoding, or None where nobody has loaded it."""
+    return LOADED.get(encoding)
+
+
 cdef Vocabulary required(str model_or_encoding):
     cdef Vocabulary found = vocabulary_of(model_or_encoding)
     if found is None:
