@@ -42,9 +42,9 @@ static uint64_t amount_of(const struct fgw_limit_spec *spec, uint8_t cell,
 
 static uint8_t flags_of(const struct fgw_limit_spec *spec)
 {
-    return (uint8_t)((spec->holds ? FGW_HOLD_CEILING : 0) | (spec->lost ? FGW_HOLD_PROGRESS : 0) |
-                     (spec->cluster ? FGW_HOLD_CLUSTER : 0) |
-                     (spec->algorithm == FGW_ALGORITHM_SLIDING_WINDOW ? FGW_HOLD_SLIDING : 0));
+    int sliding = spec->algorithm == FGW_ALGORITHM_SLIDING_WINDOW;
+    return (uint8_t)((spec->holds & 1) * FGW_HOLD_CEILING + (spec->lost & 1) * FGW_HOLD_PROGRESS +
+                     sliding * FGW_HOLD_SLIDING + (spec->cluster & 1) * FGW_HOLD_CLUSTER);
 }
 
 static void key_of(const struct fgw_limit_spec *spec, const struct fgw_demand *demand,
@@ -163,12 +163,14 @@ static uint8_t ask(const struct taking *taking, uint32_t i)
             return 0;
         return short_of(taking, i);
     }
-    struct fgw_window_rule rule = rule_of(taking->specs[i]);
-    int64_t outcome =
-        limit->cell == FGW_CELL_PACE
-            ? fgw_bucket_try(&cell->bucket, &taking->specs[i]->quota, limit->amount[1],
-                             taking->now_ns)
-            : fgw_window_try(&cell->window, &rule, limit->amount[1], taking->wall_ns);
+    int64_t outcome;
+    if (limit->cell == FGW_CELL_PACE) {
+        outcome = fgw_bucket_try(&cell->bucket, &taking->specs[i]->quota, limit->amount[1],
+                                 taking->now_ns);
+    } else {
+        struct fgw_window_rule rule = rule_of(taking->specs[i]);
+        outcome = fgw_window_try(&cell->window, &rule, limit->amount[1], taking->wall_ns);
+    }
     /* GONE: its key gets a new cell, which is full: taking will find it. */
     return verdict_of(outcome == FGW_BUCKET_GONE ? 0 : outcome, &taking->traces[i]);
 }
@@ -193,14 +195,16 @@ static uint8_t take_pace(struct taking *taking, uint32_t i)
 {
     struct fgw_hold_limit *limit = &taking->wanted[i];
     union fgw_cell *cell = taking->cells[i];
-    struct fgw_window_rule rule = rule_of(taking->specs[i]);
+    int64_t outcome;
     fgw_state_set(limit, fgw_state_of(0, 0, FGW_HOLD_ADDING));
-    int64_t outcome =
-        limit->cell == FGW_CELL_PACE
-            ? fgw_bucket_take(&cell->bucket, &taking->specs[i]->quota, limit->amount[1],
-                              taking->now_ns, &limit->owed_until_ns)
-            : fgw_window_take(&cell->window, &rule, limit->amount[1], taking->wall_ns,
-                              &limit->owed_until_ns);
+    if (limit->cell == FGW_CELL_PACE) {
+        outcome = fgw_bucket_take(&cell->bucket, &taking->specs[i]->quota, limit->amount[1],
+                                  taking->now_ns, &limit->owed_until_ns);
+    } else {
+        struct fgw_window_rule rule = rule_of(taking->specs[i]);
+        outcome = fgw_window_take(&cell->window, &rule, limit->amount[1], taking->wall_ns,
+                                  &limit->owed_until_ns);
+    }
     fgw_state_set(limit, outcome == 0 ? fgw_state_of(0, 1, FGW_HOLD_TAKEN)
                                       : fgw_state_of(0, 0, FGW_HOLD_FREE));
     return outcome == FGW_BUCKET_GONE ? GONE : verdict_of(outcome, &taking->traces[i]);
