@@ -1,5 +1,7 @@
 #include "fgw_limit_state.h"
 
+#include <string.h>
+
 /* What one call of take knows of its demands, besides what is in hold->limits. */
 struct taking {
     const struct fgw_limits *limits;
@@ -75,13 +77,14 @@ static void describe(const struct taking *taking, uint32_t i, const struct fgw_d
     limit->enforced = spec->enforced && demand->enforced;
     limit->flags = flags_of(spec);
     key_of(spec, demand, limit->identity);
-    taking->traces[i] = (struct fgw_limit_trace){
-        .identity = {limit->identity[0], limit->identity[1]},
-        .rule = spec->rule,
-        .limit = spec->quota.capacity,
-        .unit = spec->unit,
-        .enforced = limit->enforced,
-    };
+    struct fgw_limit_trace *trace = &taking->traces[i];
+    memset(trace, 0, sizeof *trace); /* in place: a literal is made apart, and copied */
+    trace->identity[0] = limit->identity[0];
+    trace->identity[1] = limit->identity[1];
+    trace->rule = spec->rule;
+    trace->limit = spec->quota.capacity;
+    trace->unit = spec->unit;
+    trace->enforced = limit->enforced;
 }
 
 /* Finds the limit's entry, or inserts it. The cell is NULL where the table is full, and the entry
@@ -91,7 +94,8 @@ static void locate(struct taking *taking, uint32_t i)
     struct fgw_hold_limit *limit = &taking->wanted[i];
     const struct fgw_limit_spec *spec = taking->specs[i];
     int inserted = 0;
-    int64_t entry = fgw_table_find(&taking->limits->table, limit->identity);
+    int64_t entry = fgw_table_find_cell(&taking->limits->table, limit->identity,
+                                        &taking->cells[i]);
     if (entry < 0) {
         struct fgw_window_rule rule = rule_of(spec);
         uint16_t span = limit->cell == FGW_CELL_WINDOW ? fgw_window_span(&rule)
@@ -101,9 +105,9 @@ static void locate(struct taking *taking, uint32_t i)
         entry = fgw_table_insert(&taking->limits->table, limit->identity,
                                  (uint8_t)(limit->cell << 4 | limit->unit), span, &inserted);
         taking->inserted |= (uint32_t)inserted << i;
+        taking->cells[i] = fgw_table_cell(&taking->limits->table, (uint64_t)entry);
     }
     limit->entry = entry < 0 ? UINT32_MAX : (uint32_t)entry;
-    taking->cells[i] = fgw_table_cell(&taking->limits->table, limit->entry);
 }
 
 /* Finds every word, and sorts: by insertion, there are few. */
