@@ -39,7 +39,7 @@ from fastgw.identity.keys cimport Principal
 from fastgw.ledger.entries cimport post_request
 from fastgw.ledger.journal cimport JOURNAL_FULL, Journal
 from fastgw.limit.limits cimport Holds, Limits
-from fastgw.limit.verdict cimport limit_code
+from fastgw.limit.verdict cimport limit_code, limits_refusing
 from fastgw.native.clock cimport fgw_clock_wall_ns
 from fastgw.native.counters cimport (
     FGW_COUNT_ALLOWED,
@@ -114,6 +114,7 @@ cdef class Journey(Attempts):
         self.routes = plan.routes
         self.texts = plan.texts
         self.refusals = plan.refusals
+        self.explainer = plan.explainer
         self.limits = Limits(plan.limit_specs, Holds(segment, slot))
         self.facts = Facts(self.policy.dynamic_facts, self.policy.facts_used)
         self.journal = journal
@@ -260,7 +261,7 @@ cdef class Journey(Attempts):
             if x.output_max == 0 or <uint64_t>x.effects.output_max < x.output_max:
                 x.output_max = <uint64_t>x.effects.output_max
                 x.output_bound = x.output_max * x.ask.n
-                x.rule_line = self.refusals.rule_line(x.effects.output_rule)
+                x.rule_line = self.explainer.rule_line(x.effects.output_rule)
             if x.output_expected > x.output_bound:
                 x.output_expected = x.output_bound
         return 0
@@ -360,12 +361,12 @@ cdef class Journey(Attempts):
         x.n_traces = x.effects.n_demands
         fgw_count(
             self.counters, FGW_COUNT_LIMITS_REFUSED if refused else FGW_COUNT_LIMITS_TAKEN,
-            x.n_traces,
+            limits_refusing(x) if refused else x.n_traces,
         )
         if inserted:
             self._name_buckets(x, inserted)
         if refused:
-            return limit_code(x)
+            return limit_code(x, self.limits)
         return 0
 
     cdef int _name_buckets(self, Exchange x, uint32_t inserted) except -1:

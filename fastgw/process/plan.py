@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from fastgw.config.model import RestrictModels
+from fastgw.explain.refusal import Explainer
 from fastgw.identity.keys import KeyTable, Principal
 from fastgw.ledger.journal import name_hash
 from fastgw.listener.refusal import Refusals
@@ -36,18 +37,12 @@ class Plan:
         self.routes = _routes(config, self.providers)
         self.keys = _keys(config, self.policy)
         limits = self.policy.limits
-        self.limit_specs = [
-            {
-                "name": spec.name, "unit": spec.unit, "algorithm": spec.algorithm,
-                "capacity": spec.capacity, "period_ns": spec.period_ns,
-                "rule": name_hash(spec.name), "enforced": spec.enforced,
-            }
-            for spec in limits
-        ]
+        self.limit_specs = [spec.wish() | {"rule": name_hash(spec.name)} for spec in limits]
         self.texts = AnswerTexts(
-            self.policy.version, [(spec.name, spec.capacity, spec.period_ns) for spec in limits]
+            self.policy.version, [spec.header_items() for spec in limits]
         )
         self.refusals = Refusals(self.policy)
+        self.explainer = Explainer(self.policy)
         self.restricts_models = any(
             isinstance(action, RestrictModels) and action.enforce and rule.enforce
             for rule in config.rules for action in rule.actions
@@ -76,7 +71,8 @@ class Plan:
 
     def describe(self) -> dict[str, object]:
         """policy.json: what readers of the data directory need to name limits and labels."""
-        parts = ("name", "unit", "algorithm", "capacity", "period_ns", "enforced")
+        parts = ("name", "unit", "algorithm", "capacity", "period_ns", "window", "time_zone",
+                 "enforced")
         return {
             "version": self.policy.version,
             "labels": list(self.policy.labels),
