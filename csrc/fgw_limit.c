@@ -1,5 +1,7 @@
 #include "fgw_limit_state.h"
 
+#include <string.h>
+
 /* What one call of take knows of its demands, besides what is in hold->limits. */
 struct taking {
     const struct fgw_limits *limits;
@@ -42,9 +44,9 @@ static uint64_t amount_of(const struct fgw_limit_spec *spec, uint8_t cell,
 
 static uint8_t flags_of(const struct fgw_limit_spec *spec)
 {
-    return (uint8_t)((spec->holds ? FGW_HOLD_CEILING : 0) | (spec->lost ? FGW_HOLD_PROGRESS : 0) |
-                     (spec->cluster ? FGW_HOLD_CLUSTER : 0) |
-                     (spec->algorithm == FGW_ALGORITHM_SLIDING_WINDOW ? FGW_HOLD_SLIDING : 0));
+    int sliding = spec->algorithm == FGW_ALGORITHM_SLIDING_WINDOW;
+    return (uint8_t)((spec->holds & 1) * FGW_HOLD_CEILING + (spec->lost & 1) * FGW_HOLD_PROGRESS +
+                     sliding * FGW_HOLD_SLIDING + (spec->cluster & 1) * FGW_HOLD_CLUSTER);
 }
 
 static void key_of(const struct fgw_limit_spec *spec, const struct fgw_demand *demand,
@@ -75,14 +77,15 @@ static void describe(const struct taking *taking, uint32_t i, const struct fgw_d
     limit->enforced = spec->enforced && demand->enforced;
     limit->flags = flags_of(spec);
     key_of(spec, demand, limit->identity);
-    taking->traces[i] = (struct fgw_limit_trace){
-        .identity = {limit->identity[0], limit->identity[1]},
-        .rule = spec->rule,
-        .limit = spec->quota.capacity,
-        .unit = spec->unit,
-        .enforced = limit->enforced,
-        .reserved = {spec->algorithm},
-    };
+    struct fgw_limit_trace *trace = &taking->traces[i];
+    memset(trace, 0, sizeof *trace); /* in place: a literal is made apart, and copied */
+    trace->identity[0] = limit->identity[0];
+    trace->identity[1] = limit->identity[1];
+    trace->rule = spec->rule;
+    trace->limit = spec->quota.capacity;
+    trace->unit = spec->unit;
+    trace->enforced = limit->enforced;
+    trace->reserved[0] = spec->algorithm;
 }
 
 /* Finds the limit's entry, or inserts it. The cell is NULL where the table is full, and the entry
@@ -92,7 +95,8 @@ static void locate(struct taking *taking, uint32_t i)
     struct fgw_hold_limit *limit = &taking->wanted[i];
     const struct fgw_limit_spec *spec = taking->specs[i];
     int inserted = 0;
-    int64_t entry = fgw_table_find(&taking->limits->table, limit->identity);
+    int64_t entry = fgw_table_find_cell(&taking->limits->table, limit->identity,
+                                        &taking->cells[i]);
     if (entry < 0) {
         struct fgw_window_rule rule = rule_of(spec);
         uint16_t span = limit->cell == FGW_CELL_WINDOW ? fgw_window_span(&rule)
@@ -102,9 +106,9 @@ static void locate(struct taking *taking, uint32_t i)
         entry = fgw_table_insert(&taking->limits->table, limit->identity,
                                  (uint8_t)(limit->cell << 4 | limit->unit), span, &inserted);
         taking->inserted |= (uint32_t)inserted << i;
+        taking->cells[i] = fgw_table_cell(&taking->limits->table, (uint64_t)entry);
     }
     limit->entry = entry < 0 ? UINT32_MAX : (uint32_t)entry;
-    taking->cells[i] = fgw_table_cell(&taking->limits->table, limit->entry);
 }
 
 /* Finds every word, and sorts: by insertion, there are few. */
@@ -164,12 +168,14 @@ static uint8_t ask(const struct taking *taking, uint32_t i)
             return 0;
         return short_of(taking, i);
     }
-    struct fgw_window_rule rule = rule_of(taking->specs[i]);
-    int64_t outcome =
-        limit->cell == FGW_CELL_PACE
-            ? fgw_bucket_try(&cell->bucket, &taking->specs[i]->quota, limit->amount[1],
-                             taking->now_ns)
-            : fgw_window_try(&cell->window, &rule, limit->amount[1], taking->wall_ns);
+    int64_t outcome;
+    if (limit->cell == FGW_CELL_PACE) {
+        outcome = fgw_bucket_try(&cell->bucket, &taking->specs[i]->quota, limit->amount[1],
+                                 taking->now_ns);
+    } else {
+        struct fgw_window_rule rule = rule_of(taking->specs[i]);
+        outcome = fgw_window_try(&cell->window, &rule, limit->amount[1], taking->wall_ns);
+    }
     /* GONE: its key gets a new cell, which is full: taking will find it. */
     return verdict_of(outcome == FGW_BUCKET_GONE ? 0 : outcome, &taking->traces[i]);
 }
@@ -194,14 +200,16 @@ static uint8_t take_pace(struct taking *taking, uint32_t i)
 {
     struct fgw_hold_limit *limit = &taking->wanted[i];
     union fgw_cell *cell = taking->cells[i];
-    struct fgw_window_rule rule = rule_of(taking->specs[i]);
+    int64_t outcome;
     fgw_state_set(limit, fgw_state_of(0, 0, FGW_HOLD_ADDING));
-    int64_t outcome =
-        limit->cell == FGW_CELL_PACE
-            ? fgw_bucket_take(&cell->bucket, &taking->specs[i]->quota, limit->amount[1],
-                              taking->now_ns, &limit->owed_until_ns)
-            : fgw_window_take(&cell->window, &rule, limit->amount[1], taking->wall_ns,
-                              &limit->owed_until_ns);
+    if (limit->cell == FGW_CELL_PACE) {
+        outcome = fgw_bucket_take(&cell->bucket, &taking->specs[i]->quota, limit->amount[1],
+                                  taking->now_ns, &limit->owed_until_ns);
+    } else {
+        struct fgw_window_rule rule = rule_of(taking->specs[i]);
+        outcome = fgw_window_take(&cell->window, &rule, limit->amount[1], taking->wall_ns,
+                                  &limit->owed_until_ns);
+    }
     fgw_state_set(limit, outcome == 0 ? fgw_state_of(0, 1, FGW_HOLD_TAKEN)
                                       : fgw_state_of(0, 0, FGW_HOLD_FREE));
     return outcome == FGW_BUCKET_GONE ? GONE : verdict_of(outcome, &taking->traces[i]);
