@@ -1,5 +1,6 @@
 # How every exchange ends: the answer cut or refused, books closed, limits settled.
 
+from fastgw.ceilings cimport Ceilings
 from fastgw.exchange cimport Exchange, Receiver
 from fastgw.explain.refusal cimport Explainer
 from fastgw.identity.facts cimport Facts
@@ -27,6 +28,7 @@ cdef class Endings(Receiver):
         Queue queue              # None: no limit lets requests wait
         readonly int waker       # eventfd by which other processes wake this queue; -1: none
         bint serving             # the queue will be served behind this callback
+        Ceilings ceilings        # what pace and caps take of a request
         Expect expect            # what requests will use, as learned in this worker
         Journal journal
         Facts facts

@@ -2,7 +2,7 @@
 
     6 __main__ cli gateway admin mock, and the package itself, off the request path
     5 process                                         Python: lifecycle
-    4 listener -> journey -> waiting -> attempts -> ending     alone knows the order of phases
+    4 listener -> journey -> waiting -> attempts -> ending -> ceilings    the phases' order
     3 identity policy limit upstream stream usage ledger explain   (never each other)
     2 dialect
     1 exchange codes errors clock log config shm wire
@@ -20,7 +20,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("exchange", "codes", "errors", "clock", "log", "config", "shm", "wire"),
     ("dialect",),
     ("identity", "policy", "limit", "upstream", "stream", "usage", "ledger", "explain"),
-    ("ending", "attempts", "waiting", "journey", "listener"),
+    ("ceilings", "ending", "attempts", "waiting", "journey", "listener"),
     ("process",),
     ("__main__", "cli", "gateway", "admin", "mock", ""),
 )
@@ -33,9 +33,10 @@ BESIDE: dict[str, frozenset[str]] = {
     "shm": frozenset({"errors", "clock"}),
     "wire": frozenset({"errors", "clock"}),
     "listener": frozenset({"journey", "waiting", "attempts", "ending"}),
-    "journey": frozenset({"waiting", "attempts", "ending"}),
+    "journey": frozenset({"waiting", "attempts", "ending", "ceilings"}),
     "waiting": frozenset({"attempts", "ending"}),
     "attempts": frozenset({"ending"}),
+    "ending": frozenset({"ceilings"}),
     "__main__": frozenset({"cli", "admin", "mock", ""}),
     "cli": frozenset({"gateway", "admin", "mock", ""}),
     "gateway": frozenset({"cli"}),
