@@ -9,6 +9,7 @@ import os
 import pytest
 from fastgw.limit.queue import queues
 
+from fastgw.shm import counters
 from tests.worker import Worker, chat, policy, request, response
 
 WAIT = {"type": "concurrency-limit",
@@ -39,6 +40,19 @@ def test_a_worker_shows_since_when_and_for_what_it_waits(worker):
     for end in ends[3:]:
         end.end()
     assert one.segment.queue(0) == (0, 0)
+
+
+def test_who_waits_is_counted_for_people(worker):
+    one = worker(policy=policy({"actions": [WAIT]}))
+    ends = [one.connect() for _ in range(3)]
+    for end in ends:
+        end.feed(request(chat(user="a")))
+    one.tick()
+    assert counters.total(one.segment).gauges["requests_waiting"] == 2
+
+    ends[1].end()
+    one.tick()
+    assert counters.total(one.segment).gauges["requests_waiting"] == 1
 
 
 def test_claiming_a_slot_takes_the_old_queue_away(worker):
