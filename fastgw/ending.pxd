@@ -1,6 +1,8 @@
 # How every exchange ends: the answer cut or refused, books closed, limits settled.
 
+from fastgw.ceilings cimport Ceilings
 from fastgw.exchange cimport Exchange, Receiver
+from fastgw.explain.refusal cimport Explainer
 from fastgw.identity.facts cimport Facts
 from fastgw.identity.keys cimport KeyTable
 from fastgw.ledger.journal cimport Journal
@@ -23,6 +25,7 @@ cdef class Endings(Receiver):
         KeyTable keys
         Routes routes
         Limits limits
+        Ceilings ceilings        # what pace and caps take of a request
         Expect expect            # what requests will use, as learned in this worker
         Tokenizers tokenizers
         Journal journal
@@ -31,7 +34,8 @@ cdef class Endings(Receiver):
         Batch batch
         object loop
         object log
-        object refusals          # listener.refusal.Refusals: renders refusals, off the hot path
+        Explainer explainer      # renders refusals
+        object refusals          # listener.refusal.Refusals: the gateway's rarer words
         list names               # texts of the limits, for the names of new buckets
         fgw_counters *counters
         object _segment          # keeps the counters mapped

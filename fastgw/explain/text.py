@@ -6,25 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from fastgw.explain import catalogue
-from fastgw.explain.refusal import (
-    NEVER,
-    REFUSED,
-    TABLE_FULL,
-    TAKEN,
-    UNDONE,
-    LimitState,
-    Refusal,
-    change,
-    duration,
-)
-
-_VERDICTS = {
-    "taken": TAKEN,
-    "refused": REFUSED,
-    "never": NEVER,
-    "undone": UNDONE,
-    "table_full": TABLE_FULL,
-}
+from fastgw.explain.refusal import change, duration
 
 
 def complete(decision: dict[str, Any]) -> dict[str, Any]:
@@ -36,7 +18,11 @@ def complete(decision: dict[str, Any]) -> dict[str, Any]:
     if known is not None and not done.get("reason"):
         done["reason"] = known.title
     denied = decision["verdict"] == "deny"
-    done["change"] = change(_refusal(decision)) or None if denied and known is not None else None
+    done["change"] = None
+    if denied and known is not None:
+        done["change"] = change(
+            decision["code"], decision["limits"], decision.get("input_estimate") or 0
+        )
     return done
 
 
@@ -111,7 +97,10 @@ def _who(one: dict[str, Any]) -> Iterator[str]:
     if one.get("input_estimate"):
         asked.append(f"about {one['input_estimate']} input tokens")
     if one.get("max_output_tokens"):
-        asked.append(f"at most {one['max_output_tokens']} output tokens")
+        why = " (what a cap had left)" if one.get("output_fitted") else ""
+        asked.append(f"at most {one['max_output_tokens']} output tokens{why}")
+    if one.get("unbounded"):
+        asked.append("inputs that nothing bounds, which the caps let pass")
     if one.get("client_ip"):
         asked.append(f"from {one['client_ip']}")
     if one.get("labels"):
@@ -225,32 +214,3 @@ def _entry(decision: dict[str, Any]) -> catalogue.Entry | None:
         return catalogue.entry(decision["code"]) if decision["code"] else None
     except (KeyError, ValueError):
         return None  # of a newer writer
-
-
-def _refusal(decision: dict[str, Any]) -> Refusal:
-    limits = [
-        LimitState(
-            name=one["name"],
-            unit=one["unit"],
-            limit=one["limit"],
-            used=one["used"],
-            held=one["held"],
-            taken=one["taken"],
-            wait_ns=(one.get("wait_ms") or 0) * 1_000_000,
-            reset_ns=one["reset_ms"] * 1_000_000,
-            verdict=_VERDICTS.get(one["verdict"], UNDONE),
-            enforced=one.get("enforced", True),
-            key=one["key"],
-        )
-        for one in decision["limits"]
-    ]
-    return Refusal(
-        code=int(decision["code"].removeprefix("FGW-")),
-        request_id=decision["request_id"],
-        rule=decision.get("rule") or "",
-        reason="",
-        status=decision["status"] or 0,
-        limits=limits,
-        input_estimate=decision.get("input_estimate") or 0,
-        output_max=decision.get("max_output_tokens") or 0,
-    )

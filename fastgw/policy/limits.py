@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 
 from fastgw.config.model import ConcurrencyLimit, Limit, RateLimit, UsageCap
-from fastgw.wire.ratelimit import policy_item, quoted
+from fastgw.wire.ratelimit import item, policy_item
 
 # fgw_unit; every request takes one slot, and its own amount of the rest.
 UNIT_NUMBERS = {"requests": 0, "tokens": 1, "input_tokens": 2, "output_tokens": 3, "cost": 4,
@@ -49,16 +49,17 @@ class LimitSpec:
 
     def header_items(self) -> tuple[str, str]:
         """What the `RateLimit` and the `RateLimit-Policy` field begin its items with."""
-        item = policy_item(self.name, self.unit, self.capacity, self.period_ns, self.window)
-        return quoted(self.name), item
+        policy = policy_item(self.name, self.unit, self.capacity, self.period_ns, self.window)
+        return item(self.name), policy
 
-    def bucket_text(self, key: bytes, enforced: bool) -> bytes:
-        """What the ledger's NAME_BUCKET says of one word: ``key`` is its key as a JSON array."""
+    def bucket_text(self, key: bytes, enforced: bool, window_end_ns: int = 0) -> bytes:
+        """What the ledger's NAME_BUCKET says of one word: ``key`` is its key as a JSON array,
+        ``window_end_ns`` (CLOCK_REALTIME) is when a calendar cap's window is over."""
         return orjson.dumps({
             "name": self.name, "unit": self.unit, "algorithm": self.algorithm,
             "key": orjson.loads(key or b"[]"), "limit": self.capacity,
             "period_ns": self.period_ns, "window": self.window, "time_zone": self.time_zone,
-            "enforced": enforced,
+            "window_end_ns": window_end_ns, "enforced": enforced,
         })
 
     def wish(self) -> dict[str, Any]:

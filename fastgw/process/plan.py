@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from fastgw.config.model import RestrictModels
+from fastgw.explain.refusal import Explainer
 from fastgw.identity.keys import KeyTable, Principal
 from fastgw.ledger.journal import name_hash
 from fastgw.listener.refusal import Refusals
@@ -49,6 +50,7 @@ class Plan:
             self.policy.version, [spec.header_items() for spec in limits]
         )
         self.refusals = Refusals(self.policy)
+        self.explainer = Explainer(self.policy)
         self.restricts_models = any(
             isinstance(action, RestrictModels) and action.enforce and rule.enforce
             for rule in config.rules for action in rule.actions

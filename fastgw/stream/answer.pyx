@@ -6,7 +6,7 @@ much of each limit is left (draft-ietf-httpapi-ratelimit-headers).
 """
 
 cimport cython
-from libc.stdint cimport uint64_t
+from libc.stdint cimport UINT64_MAX, uint64_t
 from libc.string cimport memcpy
 
 from fastgw.native.http1 cimport FGW_H_CONTENT_ENCODING, FGW_H_RATELIMIT, FGW_H_RATELIMIT_POLICY
@@ -20,6 +20,7 @@ from fastgw.native.http1 cimport (
 )
 from fastgw.stream.relay cimport FRAMING_CHUNKED, FRAMING_LENGTH, FRAMING_NONE
 
+
 cdef enum:
     OWN_BYTES = 2048
     SECOND = 1000000000
@@ -32,7 +33,7 @@ cdef class AnswerTexts:
         policy's limits."""
         self.policy_version = f"x-fastgw-policy: {policy_version}\r\n".encode()
         self.limit_names = [name.encode() for name, _ in limits]
-        self.limit_policies = [item.encode() for _, item in limits]
+        self.limit_policies = [policy.encode() for _, policy in limits]
 
 
 cdef inline uint8_t *put(uint8_t *out, bytes text) noexcept:
@@ -81,7 +82,8 @@ cdef Py_ssize_t write_rate_limits(
         if x.traces[i].used < x.traces[i].limit:
             left = x.traces[i].limit - x.traces[i].used
         at += fgw_http1_put_u64(at, 24, left)
-        if x.traces[i].reset_ns:  # 0: no time brings it back (slots, totals)
+        # No time brings back slots (0) and totals.
+        if 0 < x.traces[i].reset_ns < UINT64_MAX:
             at = put(at, b";t=")
             at += fgw_http1_put_u64(at, 24, (x.traces[i].reset_ns + SECOND - 1) // SECOND)
     at = put(at, b"\r\n")

@@ -21,10 +21,14 @@ _QUOTA_UNITS = {
 }
 
 
-def quoted(name: str) -> str:
-    """A structured-field string: visible ASCII only (RFC 8941 section 3.3.3)."""
-    shown = "".join(c if " " <= c <= "~" else "?" for c in name)
-    return '"' + shown.replace("\\", "\\\\").replace('"', '\\"') + '"'
+def field_text(text: str) -> str:
+    """What may stand in a header field: an operator's name for something can be any text."""
+    return "".join(c if " " <= c <= "~" else "?" for c in text)
+
+
+def item(name: str) -> str:
+    """A structured-field string: visible ASCII only, escaped (RFC 8941 section 3.3.3)."""
+    return '"' + field_text(name).replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
 def policy_item(name: str, unit: str, capacity: int, period_ns: int, window: str = "") -> str:
@@ -32,4 +36,4 @@ def policy_item(name: str, unit: str, capacity: int, period_ns: int, window: str
     quota_unit = f';qu="{_QUOTA_UNITS[unit]}"' if unit in _QUOTA_UNITS else ""
     seconds = max(1, -(-period_ns // _SECOND_NS)) if period_ns else _CALENDAR_S.get(window, 0)
     length = f";w={seconds}" if seconds else ""
-    return f"{quoted(name)};q={capacity}{quota_unit}{length}"
+    return f"{item(name)};q={capacity}{quota_unit}{length}"

@@ -10,13 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from fastgw.config.schema import UNITS
-from fastgw.wire.ratelimit import policy_item, quoted
+from fastgw.wire.ratelimit import field_text, item, policy_item
 
 SECOND = 10**9
 
 
 @pytest.mark.parametrize(
-    "limit, item",
+    "limit, text",
     [
         (("pace", "requests", 60, 60 * SECOND), '"pace";q=60;w=60'),
         (("pace", "requests", 1, SECOND // 2), '"pace";q=1;w=1'),
@@ -27,8 +27,8 @@ SECOND = 10**9
         (("s", "slots", 20, 0), '"s";q=20;qu="concurrent-requests"'),
     ],
 )
-def test_an_item_has_quota_unit_and_length(limit, item):
-    assert policy_item(*limit) == item
+def test_an_item_has_quota_unit_and_length(limit, text):
+    assert policy_item(*limit) == text
 
 
 def test_every_unit_but_requests_is_named():
@@ -38,7 +38,8 @@ def test_every_unit_but_requests_is_named():
 
 @given(some.text())
 def test_any_name_is_a_structured_field_string(name):
-    text = quoted(name)
+    text = item(name)
 
     assert re.fullmatch(r'"(?:[ !#-\[\]-~]|\\["\\])*"', text)
-    assert len(re.sub(r"\\(.)", r"\1", text[1:-1])) == len(name)
+    assert re.sub(r"\\(.)", r"\1", text[1:-1]) == field_text(name)
+    assert len(field_text(name)) == len(name)
