@@ -40,7 +40,7 @@ from fastgw.identity.keys cimport Principal
 from fastgw.ledger.entries cimport post_request
 from fastgw.ledger.journal cimport JOURNAL_FULL, Journal
 from fastgw.limit.limits cimport Holds, Limits
-from fastgw.limit.verdict cimport limit_code
+from fastgw.limit.verdict cimport limit_code, limits_refusing
 from fastgw.native.clock cimport fgw_clock_wall_ns
 from fastgw.native.counters cimport (
     FGW_COUNT_ALLOWED,
@@ -366,10 +366,10 @@ cdef class Journey(Attempts):
             refused = self._fit(x, now)
         fgw_count(
             self.counters, FGW_COUNT_LIMITS_REFUSED if refused else FGW_COUNT_LIMITS_TAKEN,
-            x.n_traces,
+            limits_refusing(x) if refused else x.n_traces,
         )
         if refused:
-            return limit_code(x)
+            return limit_code(x, self.limits)
         x.hold.cost_held = x.ceiling.by_unit[<int>FGW_UNIT_COST]
         if x.unbounded:
             fgw_count(self.counters, FGW_COUNT_UNBOUNDED, 1)

@@ -3,12 +3,13 @@
  *
  *   limit_exact SEED ROUNDS
  *
- * Each round every algorithm is tried with one unit by turns, on a table made anew; all workers wait
- * behind a barrier, then ask until they are refused. A round of draws has every worker hold a little
- * of two caps and draw on both, one with room for N and one with room for half of it. A round of
- * undoing has them draw on two that are nearly always full, and give back: what was refused must
- * have left nothing. Prints how many rounds went wrong, by algorithm. Mutants: -DFGW_MUTANT_NO_CAS, -DFGW_MUTANT_NO_UNDO (a draw
- * that is refused keeps what it has), -DREAD_THEN_ADD with --wrap=fgw_word_add.
+ * Each round every algorithm is tried with one unit by turns, on a table made anew; all workers
+ * wait behind a barrier, then ask until they are refused. A round of draws has every worker hold a
+ * little of two caps and draw on both, one with room for N and one with room for half of it. A
+ * round of undoing has them draw on two that are nearly always full, and give back: what was
+ * refused must have left nothing. Prints how many rounds went wrong, by algorithm. Mutants:
+ * -DFGW_MUTANT_NO_CAS, -DFGW_MUTANT_NO_UNDO (a draw that is refused keeps what it has),
+ * -DREAD_THEN_ADD with --wrap=fgw_word_add.
  */
 #include "limit_storm.h"
 
