@@ -262,3 +262,17 @@ def test_a_last_event_without_its_blank_line_is_counted_like_any_other(capped):
     answer = play(capped(1), "chat", 1, [stream[:-1]])
     assert answer.body.startswith(b"".join(events[:2]) + b": FGW-951")
     assert unchunked(chunked(answer.body, b"")) == answer.body
+
+
+@pytest.mark.parametrize("unit, limit, least, most", [
+    ("tokens", 5000, 101, 1000), ("cost", 0.05, 3000, 5000)])
+def test_caps_in_other_units_have_an_edge_too(worker, unit, limit, least, most):
+    """4,096 tokens and more of input may come to what the body does not show."""
+    one = worker(policy=policy({"actions": [{"type": "usage-cap", "config": {
+        "name": "cap", "unit": unit, "limit": limit, "window": "day"}}]}))
+    events = told("chat", events=6000)
+    answer = play(one, "chat", 100, [b"".join(events)])
+    close = one.one(Close)
+    shown = len([line for line in answer.body.split(b"\n\n") if b'"content":" ' in line])
+    assert least <= shown <= most
+    assert (close.fate, close.output_low, close.output_high) == (FATE_CUT_BY_CAP, shown, shown)
