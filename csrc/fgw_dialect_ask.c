@@ -57,7 +57,9 @@ static void read_sizes(struct fgw_ask *ask, const struct fgw_json *json)
                        span_of(json, ASK_PROMPT).bytes;
     ask->messages = count_of(json, ASK_MESSAGES) + count_of(json, ASK_INPUT) +
                     count_of(json, ASK_PROMPT);
+    /* An empty object counts: `web_search_options: {}` turns the search on. */
     if (json->remotes || json->strangers || count_of(json, ASK_STORED) ||
+        fgw_json_type_of(json, ASK_STORED) == FGW_JSON_OBJECT ||
         fgw_json_type_of(json, ASK_PROMPT) == FGW_JSON_OBJECT)
         ask->flags |= FGW_ASK_UNBOUNDED;
     if (count_of(json, ASK_TOOLS) || count_of(json, ASK_FUNCTIONS))

@@ -8,10 +8,11 @@
 #define PRIOR_PICTURES 2
 #define FORGET_TOKENS 1048576 /* sums beyond this are halved: older prompts count less */
 #define FORGET_PICTURES 256
-#define TOKENS_MAX (UINT64_C(1) << 32) /* more than any model reads or writes: a defect, or a lie */
+#define TOKENS_MAX (UINT64_C(1) << 32) /* more than any model reads or writes: a lie */
 #define ONE 1024u                      /* the percentile's unit */
 #define PARTS 10u                      /* one answer in so many is longer */
-#define QUICK 16u                      /* answers that are learned from in large steps */
+#define QUICK 16u                      /* answers that are learned from in the largest steps, */
+#define CALM 64u                       /* and from then on in the smallest */
 
 static uint64_t set_of(uint64_t model)
 {
@@ -116,7 +117,8 @@ void fgw_estimate_learn_input(struct fgw_estimate *place, uint64_t guess, uint64
 
 void fgw_estimate_learn_output(struct fgw_estimate *place, uint64_t tokens, uint64_t limit)
 {
-    uint64_t step = place->output / (place->outputs < QUICK ? 4 : 16) + PARTS;
+    uint64_t share = place->outputs < QUICK ? 1 : place->outputs < CALM ? 4 : 16;
+    uint64_t step = place->output / share + PARTS;
 
     if (tokens > TOKENS_MAX || (limit && tokens >= limit && limit * ONE <= place->output))
         return;

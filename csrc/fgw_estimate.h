@@ -7,7 +7,7 @@
  *     output   the 90th percentile of one answer's tokens, by stochastic approximation: a step up
  *              by nine parts where an answer was longer, down by one part where it was not; so it
  *              stands still where one answer in ten is longer. Steps are a share of the value:
- *              a quarter at first, a sixteenth later
+ *              all of it at first, a quarter, a sixteenth in the end
  *
  * A model gets its place when a provider has answered for it, so names that clients make up take
  * none. A set of four is full: who has learned least gives way.

@@ -153,6 +153,12 @@ struct fgw_limit_trace {
 };
 _Static_assert(sizeof(struct fgw_limit_trace) == 80, "stored in the ledger");
 
+/* In head.flags of a REQUEST. */
+enum fgw_request_flag {
+    FGW_REQUEST_FITTED = 1,    /* output_max is what a cap had left */
+    FGW_REQUEST_UNBOUNDED = 2, /* nothing bounds its use, but the caps let it pass */
+};
+
 /* REQUEST, followed by rules[n_rules], then limits[n_limits]. */
 struct fgw_record_request {
     struct fgw_record head;

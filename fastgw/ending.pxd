@@ -1,5 +1,6 @@
 # How every exchange ends: the answer cut or refused, books closed, limits settled.
 
+from fastgw.ceilings cimport Ceilings
 from fastgw.exchange cimport Exchange, Receiver
 from fastgw.explain.refusal cimport Explainer
 from fastgw.identity.facts cimport Facts
@@ -24,6 +25,7 @@ cdef class Endings(Receiver):
         KeyTable keys
         Routes routes
         Limits limits
+        Ceilings ceilings        # what pace and caps take of a request
         Expect expect            # what requests will use, as learned in this worker
         Journal journal
         Facts facts

@@ -131,6 +131,7 @@ cdef class Exchange:
         fgw_amounts expected
         fgw_amounts ceiling          # beyond it lies overrun
         bint bounded                 # a ceiling of tokens is known
+        bint fitted                  # output_max is what a cap had left
         bint unbounded               # nothing bounds the input, but a cap lets it pass
         fgw_amounts earlier          # what attempts that were retried away have used
         fgw_limit_trace traces[8]

@@ -114,7 +114,7 @@ cdef class Exchange:
         self.ask.model_bytes = self.ask.user_bytes = 0
         self.ask.flags = 0
         self.input_guess = self.input_estimate = self.input_bound = self.output_bound = 0
-        self.limit_written = self.bounded = self.unbounded = False
+        self.limit_written = self.fitted = self.bounded = self.unbounded = False
         memset(&self.earlier, 0, sizeof(self.earlier))
         self.price = NULL
         self.output_expected = self.output_max = 0

@@ -1,5 +1,5 @@
 # READ FIRST: the phases of a request, in order. One Journey per worker.
-from libc.stdint cimport uint32_t
+from libc.stdint cimport uint32_t, uint64_t
 
 from fastgw.exchange cimport Exchange
 from fastgw.attempts cimport Attempts
@@ -13,5 +13,6 @@ cdef class Journey(Attempts):
     cdef int _admit(self, Exchange x) except -1
     cdef int _own(self, Exchange x) except -1
     cdef int _dims(self, Exchange x) except -1
-    cdef int _amounts(self, Exchange x) except -1
+    cdef int _take(self, Exchange x, uint64_t now) except -1
+    cdef int _fit(self, Exchange x, uint64_t now) except -1
     cdef int _name_buckets(self, Exchange x, uint32_t inserted) except -1

@@ -10,7 +10,7 @@ phase is a room's function; here is only what happens next.
 
 cimport cython
 from libc.stdint cimport uint16_t, uint32_t, uint64_t, uint8_t
-from libc.string cimport memcmp, memset
+from libc.string cimport memcmp
 
 from fastgw.codes cimport (
     CODE_CONNECTIONS_FULL,
@@ -22,6 +22,7 @@ from fastgw.codes cimport (
     CODE_NO_CANDIDATE,
     CODE_PROVIDER_UNKNOWN,
 )
+from fastgw.ceilings cimport Ceilings
 from fastgw.exchange cimport (
     AUTHENTICATE,
     BODY,
@@ -45,8 +46,10 @@ from fastgw.native.clock cimport fgw_clock_wall_ns
 from fastgw.native.counters cimport (
     FGW_COUNT_ALLOWED,
     FGW_COUNT_HOLDS_FULL,
+    FGW_COUNT_LIMITS_FITTED,
     FGW_COUNT_LIMITS_REFUSED,
     FGW_COUNT_LIMITS_TAKEN,
+    FGW_COUNT_UNBOUNDED,
     FGW_HISTOGRAM_OVERHEAD,
     fgw_count,
     fgw_count_time,
@@ -54,22 +57,16 @@ from fastgw.native.counters cimport (
 from fastgw.native.demand cimport fgw_name_hash
 from fastgw.native.dialect cimport (
     FGW_ASK_MORE_MODELS,
-    FGW_ASK_UNBOUNDED,
     FGW_OPERATION_COUNT_TOKENS,
-    FGW_ROUTE_CAPPABLE,
     FGW_ROUTE_METERED,
 )
 from fastgw.native.http1 cimport FGW_H_X_REQUEST_ID
-from fastgw.native.policy cimport fgw_amounts
 from fastgw.native.record cimport (
     FGW_NAME_ACCOUNT,
     FGW_NAME_LABEL,
     FGW_NAME_MODEL,
     FGW_NAME_USER,
-    FGW_UNIT_INPUT_TOKENS,
-    FGW_UNIT_OUTPUT_TOKENS,
-    FGW_UNIT_REQUESTS,
-    FGW_UNIT_TOKENS,
+    FGW_UNIT_COST,
 )
 from fastgw.native.wheel cimport (
     fgw_timer,
@@ -83,7 +80,6 @@ from fastgw.policy.policy cimport PrincipalPart
 from fastgw.shm.segment cimport Segment
 from fastgw.stream.batch cimport Batch
 from fastgw.stream.relay cimport Relay
-from fastgw.upstream.bounds cimport output_most
 from fastgw.upstream.route cimport Candidate, Route
 from fastgw.usage.expect cimport Expect
 from fastgw.wire.link cimport Link, Scratch
@@ -91,6 +87,7 @@ from fastgw.wire.link cimport Link, Scratch
 
 cdef enum:
     SPARE_MAX = 256          # exchanges kept for the next requests
+    FIT_TRIES = 3            # lost races for what a cap has left
     RETRY_CREDIT_MAX = 10    # retries that a burst of failures may use at once
 
 
@@ -109,14 +106,6 @@ cdef uint64_t closed_to(PrincipalPart part, list candidates, list fallback):
     return closed
 
 
-cdef inline void fill_tokens(fgw_amounts *amounts, uint64_t input, uint64_t output) noexcept:
-    memset(amounts, 0, sizeof(fgw_amounts))
-    amounts.by_unit[<int>FGW_UNIT_REQUESTS] = 1
-    amounts.by_unit[<int>FGW_UNIT_INPUT_TOKENS] = input
-    amounts.by_unit[<int>FGW_UNIT_OUTPUT_TOKENS] = output
-    amounts.by_unit[<int>FGW_UNIT_TOKENS] = input + output
-
-
 @cython.final
 cdef class Journey(Attempts):
     """All phases of one worker's requests. ``fastgw.listener.build`` puts it together."""
@@ -132,6 +121,7 @@ cdef class Journey(Attempts):
         self.instead = Instead(self.policy, self.routes, plan.models_instead)
         self.limits = Limits(plan.limit_specs, Holds(segment, slot))
         self.facts = Facts(self.policy.dynamic_facts, self.policy.facts_used)
+        self.ceilings = Ceilings(plan.limit_specs, self.limits)
         self.expect = Expect()
         self.journal = journal
         self.loop = loop
@@ -357,43 +347,67 @@ cdef class Journey(Attempts):
         return 0
 
     cdef int _limit(self, Exchange x) except -1:
-        """Reads effects.demands. Writes hold, traces. Explains 429, 503."""
-        cdef uint32_t inserted = 0
-        cdef int refused
+        """Reads effects.demands. Writes hold, traces. Explains 403, 429, 503."""
+        cdef int refused, code
         cdef uint64_t now = self.look()
         x.decided_ns = now
         if x.wall_ns >= self.limits.next_roll_ns:
             self.limits.roll(x.wall_ns)
+        code = self.ceilings.bound(x)
+        if code:
+            return code
         x.hold = self.limits.hold_acquire(&x.id, x.wall_ns)
         if x.hold == NULL:
             fgw_count(self.counters, FGW_COUNT_HOLDS_FULL, 1)
             return CODE_CONNECTIONS_FULL
-        self._amounts(x)
-        refused = self.limits.take(
-            &x.effects, &x.expected, &x.expected, now, x.wall_ns, x.hold, x.traces, &inserted
-        )
-        x.n_traces = x.effects.n_demands
+        self.ceilings.amounts(x)
+        refused = self._take(x, now)
+        if refused and self.ceilings.capped:
+            refused = self._fit(x, now)
         fgw_count(
             self.counters, FGW_COUNT_LIMITS_REFUSED if refused else FGW_COUNT_LIMITS_TAKEN,
             limits_refusing(x) if refused else x.n_traces,
         )
-        if inserted:
-            self._name_buckets(x, inserted)
         if refused:
             self.explainer.other_model = self.instead.find(x, self.facts, self.limits, now)
             return limit_code(x, self.limits)
+        x.hold.cost_held = x.ceiling.by_unit[<int>FGW_UNIT_COST]
+        if x.unbounded:
+            fgw_count(self.counters, FGW_COUNT_UNBOUNDED, 1)
         return 0
 
-    cdef int _amounts(self, Exchange x) except -1:
-        """What pace holds, and what caps hold: the request as it will probably be, and at most."""
-        if x.route.flags & FGW_ROUTE_CAPPABLE and x.output_max == 0:
-            x.output_bound = output_most(x, x.output_bound // x.ask.n) * x.ask.n
-        fill_tokens(&x.expected, x.input_estimate, x.output_expected)
-        fill_tokens(&x.ceiling, x.input_bound, x.output_bound)
-        x.bounded = (
-            x.route.flags & FGW_ROUTE_CAPPABLE and not x.ask.flags & FGW_ASK_UNBOUNDED
+    cdef int _take(self, Exchange x, uint64_t now) except -1:
+        cdef uint32_t inserted = 0
+        cdef int refused = self.limits.take(
+            &x.effects, &x.expected, &x.ceiling, now, x.wall_ns, x.hold, x.traces, &inserted
         )
-        return 0
+        x.n_traces = x.effects.n_demands
+        if inserted:
+            self._name_buckets(x, inserted)
+        return refused
+
+    cdef int _fit(self, Exchange x, uint64_t now) except -1:
+        """A cap has less left than the ceiling: the largest output limit that fits goes into the
+        request. What is left may be another's by the time it is taken: then look again."""
+        cdef uint64_t asked = x.output_max, bound = x.output_bound
+        cdef bint written = x.limit_written
+        cdef int _tries
+        for _tries in range(FIT_TRIES):
+            if not self.ceilings.shrink(x, now):
+                break
+            if not self._take(x, now):
+                fgw_count(self.counters, FGW_COUNT_LIMITS_FITTED, 1)
+                x.fitted = True
+                return 0
+        # Not even one token has room. The traces shall say what that would have needed.
+        if x.output_bound > x.ask.n:
+            self.ceilings.limit_output(x, 1)
+            if not self._take(x, now):
+                fgw_count(self.counters, FGW_COUNT_LIMITS_FITTED, 1)
+                x.fitted = True
+                return 0
+        x.output_max, x.output_bound, x.limit_written = asked, bound, written
+        return 1
 
     cdef int _name_buckets(self, Exchange x, uint32_t inserted) except -1:
         """Once in a bucket's life: tell people what its word stands for."""

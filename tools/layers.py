@@ -2,7 +2,7 @@
 
     6 __main__ cli gateway admin mock, and the package itself, off the request path
     5 process                                         Python: lifecycle
-    4 listener -> journey -> attempts -> ending -> instead     knows the order of phases
+    4 listener -> journey -> attempts -> ending -> ceilings, instead   the phases' order
     3 identity policy limit upstream stream usage ledger explain   (never each other)
     2 dialect
     1 exchange codes errors clock log config shm wire
@@ -20,7 +20,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("exchange", "codes", "errors", "clock", "log", "config", "shm", "wire"),
     ("dialect",),
     ("identity", "policy", "limit", "upstream", "stream", "usage", "ledger", "explain"),
-    ("instead", "ending", "attempts", "journey", "listener"),
+    ("ceilings", "instead", "ending", "attempts", "journey", "listener"),
     ("process",),
     ("__main__", "cli", "gateway", "admin", "mock", ""),
 )
@@ -33,9 +33,9 @@ BESIDE: dict[str, frozenset[str]] = {
     "shm": frozenset({"errors", "clock"}),
     "wire": frozenset({"errors", "clock"}),
     "listener": frozenset({"journey", "attempts", "ending"}),
-    "journey": frozenset({"attempts", "ending", "instead"}),
+    "journey": frozenset({"attempts", "ending", "ceilings", "instead"}),
     "attempts": frozenset({"ending"}),
-    "ending": frozenset({"instead"}),
+    "ending": frozenset({"ceilings", "instead"}),
     "__main__": frozenset({"cli", "admin", "mock", ""}),
     "cli": frozenset({"gateway", "admin", "mock", ""}),
     "gateway": frozenset({"cli"}),

@@ -97,7 +97,10 @@ def _who(one: dict[str, Any]) -> Iterator[str]:
     if one.get("input_estimate"):
         asked.append(f"about {one['input_estimate']} input tokens")
     if one.get("max_output_tokens"):
-        asked.append(f"at most {one['max_output_tokens']} output tokens")
+        why = " (what a cap had left)" if one.get("output_fitted") else ""
+        asked.append(f"at most {one['max_output_tokens']} output tokens{why}")
+    if one.get("unbounded"):
+        asked.append("inputs that nothing bounds, which the caps let pass")
     if one.get("client_ip"):
         asked.append(f"from {one['client_ip']}")
     if one.get("labels"):

@@ -123,6 +123,8 @@ def _decided(request: Request, names: Names) -> dict[str, Any]:
         "input_estimate": request.input_estimate,
         "max_output_tokens": request.output_max or None,
         "tools": bool(request.tools),
+        "output_fitted": request.fitted,
+        "unbounded": request.unbounded,
         "sampled": bool(request.sampled),
     }
 

@@ -1,10 +1,15 @@
 """Phase SETTLE: what an exchange leaves in the ledger."""
 
+from libc.stdint cimport uint16_t
 from libc.string cimport memcpy, memset
 
 from fastgw.exchange cimport LIMIT, STREAM, UPSTREAM
 from fastgw.native.dialect cimport FGW_ASK_TOOLS
-from fastgw.native.record cimport fgw_record_request
+from fastgw.native.record cimport (
+    FGW_REQUEST_FITTED,
+    FGW_REQUEST_UNBOUNDED,
+    fgw_record_request,
+)
 
 
 cdef void fill_request(Exchange x, fgw_record_request *record, uint64_t policy,
@@ -12,6 +17,9 @@ cdef void fill_request(Exchange x, fgw_record_request *record, uint64_t policy,
     memset(record, 0, sizeof(fgw_record_request))
     record.head.id = x.id
     record.head.wall_ns = x.wall_ns
+    record.head.flags = <uint16_t>(
+        (FGW_REQUEST_FITTED if x.fitted else 0) | (FGW_REQUEST_UNBOUNDED if x.unbounded else 0)
+    )
     record.dims = x.dims
     record.policy_version = policy
     record.client_request_id = x.client_request_id

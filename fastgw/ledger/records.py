@@ -36,6 +36,7 @@ NAME_BODY = struct.Struct("<2QBBHI")
 REFUSED_BODY = struct.Struct("<QQHHIQ")
 
 BODY = HEAD.size + DIMS.size
+_FITTED, _UNBOUNDED = 1, 2  # enum fgw_request_flag
 
 
 @dataclass(slots=True)
@@ -122,8 +123,9 @@ def split(records: bytes) -> Iterator[bytes]:
         at += size
 
 
-def _head(kind: int, size: int, id: RequestId, wall_ns: int) -> bytes:
-    return HEAD.pack(size, kind, VERSION, 0, 0, id.generation, id.worker, 0, id.sequence, wall_ns)
+def _head(kind: int, size: int, id: RequestId, wall_ns: int, flags: int = 0) -> bytes:
+    return HEAD.pack(size, kind, VERSION, flags, 0, id.generation, id.worker, 0, id.sequence,
+                     wall_ns)
 
 
 @dataclass(slots=True)
@@ -173,6 +175,8 @@ class Request:
     sampled: int = 0
     tools: int = 0
     phase_us: tuple[int, ...] = (0,) * 16
+    fitted: bool = False  # output_max is what a cap had left
+    unbounded: bool = False  # nothing bounds its use, but the caps let it pass
 
     def pack(self) -> bytes:
         body = REQUEST_BODY.pack(
@@ -214,13 +218,16 @@ class Request:
             )
             for one in self.limits
         )
-        return _head(REQUEST, BODY + len(body), self.id, self.wall_ns) + self.dims.pack() + body
+        flags = _FITTED * self.fitted | _UNBOUNDED * self.unbounded
+        first = _head(REQUEST, BODY + len(body), self.id, self.wall_ns, flags)
+        return first + self.dims.pack() + body
 
     @classmethod
     def unpack(cls, raw: bytes) -> Request:
         first = head(raw)
         words = REQUEST_BODY.unpack_from(raw, BODY)
         n_rules, n_limits = words[12], words[13]
+        flags = HEAD.unpack_from(raw)[3]
         at = BODY + REQUEST_BODY.size
         rules = []
         for _ in range(n_rules):
@@ -241,6 +248,8 @@ class Request:
             limits,
             *words[14:17],
             tuple(words[17:]),
+            bool(flags & _FITTED),
+            bool(flags & _UNBOUNDED),
         )
 
 

@@ -72,6 +72,10 @@ cdef extern from "fgw_record.h" nogil:
         FGW_FATE_RETRIED_AWAY
         FGW_FATE_WORKER_LOST
 
+    enum fgw_request_flag:
+        FGW_REQUEST_FITTED
+        FGW_REQUEST_UNBOUNDED
+
     enum fgw_limit_verdict:
         FGW_LIMIT_TAKEN
         FGW_LIMIT_REFUSED
