@@ -223,7 +223,8 @@ def body(one: Refusal, dialect: int) -> dict[str, Any]:
         "limits": [_limit(limit) for limit in one.limits if limit.blocked],
         "change": {
             "wait_ms": wait_ms, "max_tokens": one.answers and one.output() or None,
-            "fewer_input_tokens": not one.output() and one.input() or None, "model": one.model or None,
+            "fewer_input_tokens": not one.output() and one.input() or None,
+            "model": one.model or None,
         } if first else None,
         "request_id": one.request_id,
     }
