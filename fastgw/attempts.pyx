@@ -54,6 +54,7 @@ from fastgw.native.record cimport (
     FGW_FATE_RETRIED_AWAY,
     FGW_NAME_MODEL,
     FGW_UNIT_COST,
+    FGW_UNIT_INPUT_TOKENS,
     FGW_UNIT_OUTPUT_TOKENS,
     FGW_UNIT_TOKENS,
     FGW_UNITS,
@@ -288,7 +289,9 @@ cdef class Attempts(Endings):
         hide = x.edits.hide_usage and events and head.status < 300
         x.metered = x.route.flags & FGW_ROUTE_METERED and head.status < 300
         if x.metered and events:
-            x.edge_output = self.limits.edge(x.hold, x.input_bound, x.output_bound)
+            x.edge_output = self.limits.edge(
+                x.hold, x.ceiling.by_unit[<int>FGW_UNIT_INPUT_TOKENS], x.output_bound
+            )
             capped = x.edge_output != UINT64_MAX
             if capped and coding == CODING_UNKNOWN:
                 # What cannot be read cannot be kept below a cap. (Identity was asked for.)

@@ -57,6 +57,7 @@ cdef class Waiting(Attempts):
         x.output_bound = x.wanted_bound
         x.output_expected = x.wanted_expected
         x.limit_written = x.wanted_written
+        x.fitted = False
         code = self._limit(x)
         at = self.queue.blocked(x) if code else -1
         if at < 0:
