@@ -5,6 +5,12 @@ from fastgw.exchange cimport Exchange
 from fastgw.limit.limits cimport Limits
 
 
+cdef enum Fit:
+    FIT_SMALLER = 0              # output_max was lowered to what is left
+    FIT_ALREADY = 1              # caps have room for it as it is
+    FIT_NOTHING = 2              # not even for one token of each answer
+
+
 cdef class Ceilings:
     cdef:
         Limits limits
@@ -20,8 +26,8 @@ cdef class Ceilings:
     cdef int amounts(self, Exchange x) except -1
 
     # After a refusal: makes output_max as large as the caps have room for, and the amounts with
-    # it. 0: that would change nothing, or not even one token for each answer has room.
-    cdef int shrink(self, Exchange x, uint64_t now_ns) except -1
+    # it.
+    cdef Fit shrink(self, Exchange x, uint64_t now_ns) except? FIT_NOTHING
 
     cdef int limit_output(self, Exchange x, uint64_t each) except -1
     cdef int _price(self, Exchange x, int denied) except -1

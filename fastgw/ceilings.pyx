@@ -162,30 +162,32 @@ cdef class Ceilings:
     cdef bint _writes(self, Exchange x) noexcept:
         return fgw_ask_may_cache(&x.ask, x.bytes + x.body_at, x.body_length)
 
-    cdef int shrink(self, Exchange x, uint64_t now_ns) except -1:
+    cdef Fit shrink(self, Exchange x, uint64_t now_ns) except? FIT_NOTHING:
         cdef uint64_t room[<int>FGW_UNITS]
         cdef uint64_t none = <uint64_t>-1
         cdef uint64_t input = x.ceiling.by_unit[<int>FGW_UNIT_INPUT_TOKENS]
         cdef uint64_t most, each
         if not x.route.flags & FGW_ROUTE_CAPPABLE:
-            return False
+            return FIT_ALREADY  # there is no limit to be lowered
         self.limits.room(&x.effects, now_ns, x.wall_ns, room)
         most = room[<int>FGW_UNIT_OUTPUT_TOKENS]
         if room[<int>FGW_UNIT_REQUESTS] == 0 or room[<int>FGW_UNIT_INPUT_TOKENS] < input:
-            return False
+            return FIT_NOTHING
         if room[<int>FGW_UNIT_TOKENS] != none:
             if room[<int>FGW_UNIT_TOKENS] < input:
-                return False
+                return FIT_NOTHING
             most = min(most, room[<int>FGW_UNIT_TOKENS] - input)
         if room[<int>FGW_UNIT_COST] != none:
             most = min(most, output_within(
                 x, input, min(room[<int>FGW_UNIT_COST], none // 1000) * 1000, self._writes(x)
             ))
         each = most // x.ask.n
-        if each == 0 or each * x.ask.n >= x.output_bound:
-            return False
+        if most >= x.output_bound:
+            return FIT_ALREADY
+        if each == 0:
+            return FIT_NOTHING
         self.limit_output(x, each)
-        return True
+        return FIT_SMALLER
 
     cdef int limit_output(self, Exchange x, uint64_t each) except -1:
         """Puts an output limit of so many tokens an answer in force."""

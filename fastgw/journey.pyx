@@ -22,7 +22,7 @@ from fastgw.codes cimport (
     CODE_NO_CANDIDATE,
     CODE_PROVIDER_UNKNOWN,
 )
-from fastgw.ceilings cimport Ceilings
+from fastgw.ceilings cimport FIT_ALREADY, FIT_NOTHING, FIT_SMALLER, Ceilings, Fit
 from fastgw.exchange cimport (
     AUTHENTICATE,
     BODY,
@@ -392,20 +392,20 @@ cdef class Journey(Attempts):
         cdef uint64_t asked = x.output_max, bound = x.output_bound
         cdef bint written = x.limit_written
         cdef int _tries
+        cdef Fit fit = FIT_SMALLER
         for _tries in range(FIT_TRIES):
-            if not self.ceilings.shrink(x, now):
+            fit = self.ceilings.shrink(x, now)
+            if fit == FIT_ALREADY:
+                break  # what refused is no cap
+            if fit == FIT_NOTHING:
+                # The traces shall say what even one token of each answer would have needed.
+                self.ceilings.limit_output(x, 1)
+            if not self._take(x, now):
+                fgw_count(self.counters, FGW_COUNT_LIMITS_FITTED, 1)
+                x.fitted = True
+                return 0
+            if fit == FIT_NOTHING:
                 break
-            if not self._take(x, now):
-                fgw_count(self.counters, FGW_COUNT_LIMITS_FITTED, 1)
-                x.fitted = True
-                return 0
-        # Not even one token has room. The traces shall say what that would have needed.
-        if x.output_bound > x.ask.n:
-            self.ceilings.limit_output(x, 1)
-            if not self._take(x, now):
-                fgw_count(self.counters, FGW_COUNT_LIMITS_FITTED, 1)
-                x.fitted = True
-                return 0
         x.output_max, x.output_bound, x.limit_written = asked, bound, written
         return 1
 

@@ -149,6 +149,22 @@ def test_overrun_is_told_to_the_token(worker):
     assert total["overrun_tokens"] == 48 and total["overrun_nano_usd"] == 442_500
 
 
+@pytest.mark.parametrize("room", [30_000, 200_000])
+def test_what_pace_refuses_is_not_made_small_enough_to_pass(worker, room):
+    """Two answers of 512 are expected; a cap with or without room for their ceiling."""
+    pace = {"actions": [{"type": "rate-limit", "config": {
+        "name": "pace", "unit": "output_tokens", "capacity": 1000, "per": "24h",
+        "bucket_key": ["key.id"]}}]}
+    one = capped(worker, pace, cap(room))
+    asked = chat(model="m", n=2, max_tokens=20_000)
+    assert one.ask(request(asked), billed(9, 900))[1].status == 200
+
+    got, answer = one.ask(request(asked))
+
+    assert answer.status == 429 and b"pace" in answer.body
+    assert [r.output_max for r in one.records() if isinstance(r, Request)][1] == 20_000
+
+
 # ---- money
 
 MODELS = [{"id": "house", "candidates": [{"provider": "openai", "model": "gpt-4o-mini"}],
