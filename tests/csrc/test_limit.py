@@ -54,7 +54,8 @@ def test_workers_that_race_take_exactly_what_there_is(mode, n, fault):
 
 @pytest.mark.parametrize("mode, n, fault", RACES)
 def test_the_race_catches_words_that_are_changed_without_cas(mode, n, fault):
-    assert any(fault(race(mode, n, NO_CAS), n) for _ in range(20))
+    # On a busy machine workers seldom run at the same instant: most often one race is enough.
+    assert any(fault(race(mode, n, NO_CAS), n) for _ in range(200))
 
 
 def fault_of_evict(said):

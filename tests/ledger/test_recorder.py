@@ -102,7 +102,8 @@ def test_killed_at_random_instants_every_record_is_stored_exactly_once(folders):
             while queue and ring.post_bytes(queue[0]):
                 queue.pop(0)
 
-    for _ in range(deaths):
+    # On a machine that is busy elsewhere few requests fit between two deaths: then more deaths.
+    while deaths > 0 or workers[0].sequence <= 150:
         child = os.fork()
         if child == 0:
             one = recorder(folders, interval_ms=1)
@@ -113,11 +114,11 @@ def test_killed_at_random_instants_every_record_is_stored_exactly_once(folders):
             post()
         os.kill(child, signal.SIGKILL)
         os.waitpid(child, 0)
+        deaths -= 1
 
     one = recorder(folders)
     while one.step() or any(waiting):
         post(more=False)
-    assert workers[0].sequence > deaths
     assert_exactly_once(folders[0], workers)
 
 
