@@ -64,6 +64,8 @@ enum fgw_action {
     FGW_ACTION_RATE_LIMIT = 2,
     FGW_ACTION_CAP_OUTPUT = 3,
     FGW_ACTION_RESTRICT_MODELS = 4,
+    FGW_ACTION_USAGE_CAP = 5,
+    FGW_ACTION_CONCURRENCY_LIMIT = 6,
 };
 
 /* A limit that a matching rule (or the key itself) wants taken. */

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from datetime import datetime
 from decimal import Decimal
+from fractions import Fraction
 
 _UNIT_NS = {"ns": 1, "us": 10**3, "ms": 10**6, "s": 10**9, "m": 60 * 10**9, "h": 3600 * 10**9,
             "d": 86400 * 10**9}
@@ -20,7 +21,11 @@ _SIZE_BYTES = {"B": 1, None: 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30,
                "kB": 1000, "KB": 1000, "MB": 10**6, "GB": 10**9}
 
 _PERCENT = re.compile(r"(\d{1,3}(?:\.\d{1,6})?)\s?%", re.ASCII)
-_RATE = re.compile(r"([1-9]\d{0,14})/(\S+)", re.ASCII)
+_ALLOWANCE = re.compile(r"(\d{1,15}(?:\.\d{1,12})?)/(\S+)", re.ASCII)
+_NUMBER = re.compile(r"\d{1,15}(?:\.\d{0,12})?", re.ASCII)
+
+AMOUNT_MAX = 10**15  # of any unit, cost in micro-dollars: a billion dollars
+WINDOWS = ("hour", "day", "week", "month", "total")
 
 
 def duration_ns(value: object) -> int | None:
@@ -50,20 +55,35 @@ def share(value: object) -> float | None:
     return float(value) if 0 <= value <= 1 else None
 
 
-def rate(value: object) -> tuple[int, int] | None:
-    """``60/1m``: (capacity, period in ns)."""
-    match = _RATE.fullmatch(value) if isinstance(value, str) else None
-    period_ns = duration_ns(match[2]) if match else None
-    return (int(match[1]), period_ns) if match and period_ns else None
+def fraction(value: object) -> float | None:
+    """A ``share`` above 0."""
+    return share(value) or None
 
 
-def rate_error(capacity: int, period_ns: int) -> str | None:
-    """Why these two make no rate; None if they do."""
-    if capacity <= 0:
-        return "a capacity of 0 lets nothing pass"
-    if capacity > period_ns:
-        return f"more than one unit a nanosecond ({capacity} in {period_ns} ns)"
-    return None
+def number(text: str) -> Decimal | None:
+    """``60``, ``250.00``: exactly, since no float is 0.1. At most 12 digits behind the point."""
+    return Decimal(text) if _NUMBER.fullmatch(text) else None
+
+
+def micro_dollars(dollars: Decimal) -> int | None:
+    """None: finer than a micro-dollar, which is all that is counted."""
+    exact = Fraction(dollars) * 10**6
+    return exact.numerator if exact.denominator == 1 else None
+
+
+def whole(amount: Decimal) -> int | None:
+    return int(amount) if amount == int(amount) else None
+
+
+def allowance(value: object) -> tuple[Decimal, int, str] | None:
+    """``60/1m``, ``250/month``: (amount, period in ns or 0, window or '')."""
+    match = _ALLOWANCE.fullmatch(value) if isinstance(value, str) else None
+    if match is None or not Decimal(match[1]):
+        return None
+    if match[2] in WINDOWS:
+        return Decimal(match[1]), 0, match[2]
+    period_ns = duration_ns(match[2])
+    return (Decimal(match[1]), period_ns, "") if period_ns else None
 
 
 def instant_s(value: object) -> int | None:

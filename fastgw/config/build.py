@@ -8,29 +8,31 @@ from __future__ import annotations
 
 import hashlib
 import ipaddress
+import os
 import time
 from types import MappingProxyType
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
-from fastgw.config import amounts
+from fastgw.config.limits import KINDS, build_key_limits, build_limit, check_names
 from fastgw.config.model import (
     Access,
     AccessKey,
     Action,
     Admin,
+    Alerts,
     Bounds,
     Candidate,
     CapOutput,
+    Cluster,
     Config,
     Deny,
     Label,
     Listen,
     Model,
+    Prices,
     Provider,
     ProviderKey,
-    Rate,
-    RateLimit,
     RestrictModels,
     Retries,
     Rule,
@@ -45,9 +47,10 @@ PLAIN = ("data_dir", "shm_dir", "store", "on_ledger_full", "models_strict")
 def build_config(values: dict[str, Any], reading: Reading) -> Config:
     """Reports to ``reading``; the result is good only if no error was added."""
     providers = _build_providers(values["providers"], reading)
-    rules = _build_rules(values.get("policy", {}).get("on_http_request", []), reading)
-    _check_limit_names(rules, reading)
-    keys = _build_keys(values.get("keys", []), providers, reading)
+    clustered = "cluster" in values
+    rules = _build_rules(values.get("policy", {}).get("on_http_request", []), clustered, reading)
+    check_names(rules, reading)
+    keys = _build_keys(values.get("keys", []), providers, clustered, reading)
     models = _build_models(values.get("models", []), providers, reading)
     config = Config(
         file=reading.file,
@@ -58,6 +61,9 @@ def build_config(values: dict[str, Any], reading: Reading) -> Config:
         limits=Bounds(**values.get("limits", {})),
         labels=tuple(Label(name, expression)
                      for name, expression in values.get("usage", {}).get("labels", {}).items()),
+        prices=_build_prices(values.get("prices"), reading),
+        cluster=_build_cluster(values.get("cluster"), reading),
+        alerts=_build_alerts(values.get("alerts"), reading),
         models=models,
         keys=keys,
         open="keys" not in values,
@@ -71,6 +77,53 @@ def build_config(values: dict[str, Any], reading: Reading) -> Config:
 def _build_listen(values: dict[str, Any]) -> Listen:
     half_close = values.pop("half_close", "close") == "allow"
     return Listen(**values, half_close=half_close)
+
+
+def _build_prices(values: dict[str, Any] | None, reading: Reading) -> Prices | None:
+    if values is None:
+        return None
+    # A configuration and its prices move together, so a relative path begins at the file.
+    file = os.path.join(os.path.dirname(reading.file), values["file"])
+    try:
+        with open(file, "rb"):
+            pass
+    except OSError as error:
+        reading.fail("prices.file", f"cannot read it: {error.strerror}",
+                     f"it is looked for at {os.path.abspath(file)}")
+    return Prices(file)
+
+
+def _build_cluster(values: dict[str, Any] | None, reading: Reading) -> Cluster | None:
+    if values is None:
+        return None
+    _check_url(values["redis"], "cluster.redis", ("redis", "rediss", "unix"), reading)
+    return Cluster(**values)
+
+
+def _build_alerts(values: dict[str, Any] | None, reading: Reading) -> Alerts | None:
+    if values is None:
+        return None
+    parts = _check_url(values["webhook"], "alerts.webhook", ("https", "http"), reading)
+    if parts and parts.scheme == "http" and not is_loopback(parts.hostname or ""):
+        reading.warn("alerts.webhook", "alerts go out unencrypted", "https://…")
+    return Alerts(**values)
+
+
+def _check_url(url: Secret, path: str, schemes: tuple[str, ...],
+               reading: Reading) -> SplitResult | None:
+    """Says nothing of the URL itself: it may hold a password, or be one."""
+    try:
+        parts = urlsplit(url.reveal())
+        _ = parts.port
+    except ValueError:
+        parts = None
+    at = parts and (parts.path if parts.scheme == "unix" else parts.hostname)
+    if parts is None or parts.scheme not in schemes or not at:
+        begins = " or ".join(f"{scheme}://" for scheme in schemes)
+        reading.fail(path, f"expected a URL that begins with {begins} and says where",
+                     f"for example {schemes[0]}://127.0.0.1")
+        return None
+    return parts
 
 
 def _unique(items: list[dict[str, Any]], section: str, reading: Reading, field="id") -> None:
@@ -181,7 +234,11 @@ def _build_models(items: list[dict[str, Any]], providers: tuple[Provider, ...],
             item["id"],
             tuple(Candidate(**candidate) for candidate in item["candidates"]),
             tuple(Candidate(**candidate) for candidate in item.get("fallback", [])),
+            item.get("max_output"), item.get("context"),
         ))
+        if item.get("max_output", 0) > item.get("context", 2**53):
+            reading.fail(f"{path}.max_output", "more than the model's whole context",
+                         "context counts input and output together")
     return tuple(models)
 
 
@@ -201,7 +258,7 @@ def _check_candidate(provider: str, dialects: dict[str, str], served: dict[str, 
         reading.fail(path, message, f"keep to providers with dialect {first}")
 
 
-def _build_keys(items: list[dict[str, Any]], providers: tuple[Provider, ...],
+def _build_keys(items: list[dict[str, Any]], providers: tuple[Provider, ...], clustered: bool,
                 reading: Reading) -> tuple[AccessKey, ...]:
     _unique(items, "keys", reading)
     keys: list[AccessKey] = []
@@ -220,15 +277,12 @@ def _build_keys(items: list[dict[str, Any]], providers: tuple[Provider, ...],
                 hint = did_you_mean(provider, known)[0]
                 reading.fail(f"{path}.access.providers[{k}]",
                              f"no provider has the id '{provider}'", hint)
-        limits = []
-        for unit, (capacity, period_ns) in item.get("limits", {}).items():
-            _check_rate(capacity, period_ns, f"{path}.limits.{unit}", reading)
-            limits.append(Rate(unit, capacity, period_ns))
+        limits = build_key_limits(item.get("limits", {}), f"{path}.limits", clustered, reading)
         if item.get("expires") is not None and item["expires"] <= time.time():
             reading.warn(f"{path}.expires", f"the key '{item['id']}' has expired", "remove it")
         keys.append(AccessKey(
             item["id"], digest, MappingProxyType(item.get("owner", {})),
-            MappingProxyType(item.get("tags", {})), access, tuple(limits), item.get("expires"),
+            MappingProxyType(item.get("tags", {})), access, limits, item.get("expires"),
         ))
     return tuple(keys)
 
@@ -244,14 +298,8 @@ def _key_hash(item: dict[str, Any], path: str, reading: Reading) -> bytes:
     return hashlib.sha256(item["value"].reveal().encode()).digest()
 
 
-def _check_rate(capacity: int, period_ns: int, path: str, reading: Reading) -> None:
-    why = amounts.rate_error(capacity, period_ns)
-    if why:
-        hint = "write a deny rule" if not capacity else "a longer period, a smaller capacity"
-        reading.fail(path, why, hint)
-
-
-def _build_rules(items: list[dict[str, Any]], reading: Reading) -> tuple[Rule, ...]:
+def _build_rules(items: list[dict[str, Any]], clustered: bool,
+                 reading: Reading) -> tuple[Rule, ...]:
     rules = []
     names: dict[str, int] = {}
     for i, item in enumerate(items):
@@ -264,7 +312,8 @@ def _build_rules(items: list[dict[str, Any]], reading: Reading) -> tuple[Rule, .
         names.setdefault(name, i)
         if not item.get("actions"):
             reading.warn(path, f"the rule '{name}' has no action", "it is only recorded")
-        actions = tuple(_build_action(kind, config, enforce, f"{path}.actions[{k}]", reading)
+        actions = tuple(_build_action(kind, config, enforce, f"{path}.actions[{k}]", clustered,
+                                      reading)
                         for k, (kind, config, enforce) in enumerate(item.get("actions", [])))
         rules.append(Rule(name, tuple(item.get("expressions", [])), actions, reading.place(path),
                           item.get("enforce", True)))
@@ -272,42 +321,17 @@ def _build_rules(items: list[dict[str, Any]], reading: Reading) -> tuple[Rule, .
 
 
 def _build_action(kind: str, config: dict[str, Any], enforce: bool, path: str,
-                  reading: Reading) -> Action:
+                  clustered: bool, reading: Reading) -> Action:
     if kind == "deny":
         return Deny(**config, enforce=enforce)
     if kind == "cap-output":
         return CapOutput(**config, enforce=enforce)
-    if kind == "restrict-models":
-        if not config:
-            reading.fail(f"{path}.config", "neither allow nor deny", "allow: [gpt-4o]")
-        allow = config.get("allow")
-        return RestrictModels(tuple(allow) if allow else None, tuple(config.get("deny", ())),
-                              enforce)
-    capacity, period_ns = config["capacity"], config["per"]
-    _check_rate(capacity, period_ns, f"{path}.config.capacity", reading)
-    return RateLimit(
-        config["name"], Rate(config.get("unit", "requests"), capacity, period_ns),
-        tuple(config.get("bucket_key", ())), config.get("algorithm", "token_bucket"), enforce,
-    )
-
-
-def _check_limit_names(rules: tuple[Rule, ...], reading: Reading) -> None:
-    """One name, one meaning: counters live under it over edits and reloads."""
-    seen: dict[str, tuple[RateLimit, str]] = {}
-    for i, rule in enumerate(rules):
-        for k, action in enumerate(rule.actions):
-            if not isinstance(action, RateLimit):
-                continue
-            path = f"policy.on_http_request[{i}].actions[{k}].config.name"
-            first, first_path = seen.setdefault(action.name, (action, path))
-            if _meaning(first) != _meaning(action):
-                line = reading.place(first_path).line
-                message = f"the limit '{action.name}' means something else on line {line}"
-                reading.fail(path, message, "give it another name, or the same values")
-
-
-def _meaning(limit: RateLimit) -> tuple[object, ...]:
-    return limit.rate, limit.algorithm, tuple(part.text for part in limit.bucket_key)
+    if kind in KINDS:
+        return build_limit(kind, config, enforce, f"{path}.config", clustered, reading)
+    if not config:
+        reading.fail(f"{path}.config", "neither allow nor deny", "allow: [gpt-4o]")
+    allow = config.get("allow")
+    return RestrictModels(tuple(allow) if allow else None, tuple(config.get("deny", ())), enforce)
 
 
 def _check_open(config: Config, values: dict[str, Any], reading: Reading) -> None:

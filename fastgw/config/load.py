@@ -121,4 +121,5 @@ def canonical_content(value: Any) -> Any:
 
 
 _ACTION_TYPES = {"Deny": "deny", "CapOutput": "cap-output", "RestrictModels": "restrict-models",
-                 "RateLimit": "rate-limit"}
+                 "RateLimit": "rate-limit", "UsageCap": "usage-cap",
+                 "ConcurrencyLimit": "concurrency-limit"}

@@ -144,6 +144,8 @@ class Model:
     id: str
     candidates: tuple[Candidate, ...]
     fallback: tuple[Candidate, ...] = ()
+    max_output: int | None = None  # tokens of one answer; None: as the price table says
+    window: int | None = None  # `context`: tokens of input and output together; None: as there
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,11 +159,69 @@ class Access:
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """``capacity`` units per ``period_ns``; the bucket holds ``capacity``."""
+    """``capacity`` units per ``period_ns``; a token bucket holds ``capacity``."""
 
-    unit: str  # requests | tokens | input_tokens | output_tokens
-    capacity: int
+    unit: str  # requests | tokens | input_tokens | output_tokens | cost
+    capacity: int  # of cost: micro-dollars
     period_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class RateLimit:
+    """A pace. ``name`` is the limit's identity, with unit, algorithm and period; capacity is not.
+
+    ``cluster``: it holds over all nodes together; ``on_store_loss`` says what happens while their
+    store is away: closed | local_share | open.
+    """
+
+    name: str
+    rate: Rate
+    bucket_key: tuple[Expression, ...] = ()
+    algorithm: str = "token_bucket"  # or sliding_window, fixed_window
+    on_store_loss: str = "closed"
+    cluster: bool = False
+    enforce: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class UsageCap:
+    """An amount that a calendar window never passes. All but ``limit`` and ``alert_at`` name what
+    is counted: ``name``, unit, window and time zone are the identity."""
+
+    name: str
+    unit: str  # as of a Rate
+    limit: int  # of cost: micro-dollars
+    window: str  # hour | day | week | month | total
+    time_zone: str = "UTC"  # IANA name: where its days begin
+    bucket_key: tuple[Expression, ...] = ()
+    alert_at: tuple[float, ...] = ()  # fractions of the limit, rising, above 0, at most 1
+    unbounded: str = "deny"  # or allow: requests whose use nothing bounds before it is known
+    on_worker_lost: str = "ceiling"  # or progress: what a killed worker's request is charged
+    on_store_loss: str = "closed"
+    cluster: bool = False
+    enforce: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Queue:
+    """Requests that may wait for a slot, and for how long."""
+
+    max: int
+    timeout_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class ConcurrencyLimit:
+    """At most ``limit`` requests at the same time, on this node."""
+
+    name: str
+    limit: int
+    bucket_key: tuple[Expression, ...] = ()
+    queue: Queue | None = None  # None: refused at once
+    enforce: bool = True
+
+
+Limit = RateLimit | UsageCap | ConcurrencyLimit
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +233,7 @@ class AccessKey:
     owner: Mapping[str, str] = field(default_factory=lambda: NOTHING)
     tags: Mapping[str, str] = field(default_factory=lambda: NOTHING)
     access: Access = Access()
-    limits: tuple[Rate, ...] = ()
+    limits: tuple[Limit, ...] = ()  # without bucket_key: each counts for this key alone
     expires_at: int | None = None  # seconds since 1970; None: never
 
 
@@ -199,18 +259,7 @@ class RestrictModels:
     enforce: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class RateLimit:
-    """``name`` is the limit's identity, with unit, algorithm and period; capacity is not."""
-
-    name: str
-    rate: Rate
-    bucket_key: tuple[Expression, ...] = ()
-    algorithm: str = "token_bucket"
-    enforce: bool = True
-
-
-Action = Deny | CapOutput | RestrictModels | RateLimit
+Action = Deny | CapOutput | RestrictModels | Limit
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,6 +271,29 @@ class Rule:
     actions: tuple[Action, ...]
     place: Place
     enforce: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Prices:
+    """A file that overrides the shipped price table: a path that can be opened from here."""
+
+    file: str
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """The store that limits of several nodes share. Its URL may hold a password."""
+
+    redis: Secret
+    prefix: str = "fastgw"  # of all keys there
+
+
+@dataclass(frozen=True, slots=True)
+class Alerts:
+    """Who is told when a cap's fraction is reached. Many such URLs are a credential themselves."""
+
+    webhook: Secret
+    secret: Secret | None = None  # signs what is sent
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,6 +310,9 @@ class Config:
     on_ledger_full: str = "reject"  # or "drop"
     limits: Bounds = Bounds()
     labels: tuple[Label, ...] = ()
+    prices: Prices | None = None
+    cluster: Cluster | None = None
+    alerts: Alerts | None = None
     models: tuple[Model, ...] = ()
     models_strict: bool = False
     keys: tuple[AccessKey, ...] = ()

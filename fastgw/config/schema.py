@@ -12,6 +12,7 @@ from fastgw.config import amounts
 from fastgw.config.document import Table
 from fastgw.config.shape import (
     INVALID,
+    Amount,
     Choice,
     ExpressionText,
     Flag,
@@ -23,6 +24,7 @@ from fastgw.config.shape import (
     SecretText,
     Shape,
     Text,
+    TimeZone,
     Whole,
     join,
 )
@@ -36,8 +38,9 @@ SIZE = Parsed(amounts.size_bytes, "a size", "64KiB or 32MiB",
 SHARE = Parsed(amounts.share, "a share of 0% to 100%", "20%",
                {"anyOf": [{"type": "number", "minimum": 0, "maximum": 1},
                           {"type": "string", "pattern": r"^\d+(\.\d+)?\s?%$"}]})
-RATE = Parsed(amounts.rate, "an amount per time", "60/1m",
-              {"type": "string", "pattern": r"^\d+/\S+$"})
+FRACTION = Parsed(amounts.fraction, "a fraction above 0, at most 1", "0.8 or 80%", SHARE.schema())
+ALLOWANCE = Parsed(amounts.allowance, "an amount per time", "60/1m or 250/month",
+                   {"type": "string", "pattern": r"^\d+(\.\d+)?/\S+$"})
 INSTANT = Parsed(amounts.instant_s, "a time with its offset", "2027-01-01T00:00:00Z",
                  {"type": "string", "format": "date-time"})
 
@@ -56,9 +59,10 @@ DIALECTS_LATER = ("gemini", "bedrock", "azure", "mistral", "cohere", "ollama")
 OPERATIONS = ("chat", "responses", "completions", "embeddings", "models", "messages",
               "count_tokens", "moderations", "images", "audio", "files", "batches", "realtime",
               "other")
-UNITS = ("requests", "tokens", "input_tokens", "output_tokens")
-ACTIONS_LATER = ("custom-response", "restrict-ips", "usage-cap", "concurrency-limit", "cap-input",
-                 "route", "add-headers", "remove-headers", "set-vars", "detect", "on-abort", "log")
+UNITS = ("requests", "tokens", "input_tokens", "output_tokens", "cost")
+ALGORITHMS = ("token_bucket", "sliding_window", "fixed_window")
+ACTIONS_LATER = ("custom-response", "restrict-ips", "cap-input", "route", "add-headers",
+                 "remove-headers", "set-vars", "detect", "on-abort", "log")
 
 
 class Store(Choice):
@@ -90,6 +94,9 @@ class Message(Text):
         return value
 
 
+LIMIT = {"name": NAME, "bucket_key": ListOf(ExpressionText(), 0, 8), "enforce": Flag()}
+SHARED = {"cluster": Flag(), "on_store_loss": Choice(("closed", "local_share", "open"))}
+
 ACTIONS: dict[str, Object] = {
     "deny": Object({
         "status_code": Whole(400, 599),
@@ -103,15 +110,25 @@ ACTIONS: dict[str, Object] = {
         "deny": ListOf(PATTERN, 1),
         "enforce": Flag(),
     }),
-    "rate-limit": Object({
-        "name": NAME,
-        "unit": Choice(UNITS, ("cost",)),
-        "algorithm": Choice(("token_bucket",), ("sliding_window", "fixed_window")),
-        "capacity": Whole(0, 10**15),
+    "rate-limit": Object(LIMIT | SHARED | {
+        "unit": Choice(UNITS),
+        "algorithm": Choice(ALGORITHMS),
+        "capacity": Amount(),
         "per": DURATION,
-        "bucket_key": ListOf(ExpressionText(), 0, 8),
-        "enforce": Flag(),
     }, ["name", "capacity", "per"]),
+    "usage-cap": Object(LIMIT | SHARED | {
+        "unit": Choice(UNITS),
+        "limit": Amount(),
+        "window": Choice(amounts.WINDOWS),
+        "time_zone": TimeZone(),
+        "alert_at": ListOf(FRACTION, 0, 8),
+        "unbounded": Choice(("allow", "deny")),
+        "on_worker_lost": Choice(("ceiling", "progress")),
+    }, ["name", "unit", "limit", "window"]),
+    "concurrency-limit": Object(LIMIT | {
+        "limit": Whole(1, 10**6),
+        "queue": Object({"max": Whole(1, 10**6), "timeout": DURATION}, ["max", "timeout"]),
+    }, ["name", "limit"]),
 }
 
 
@@ -179,6 +196,8 @@ MODEL_ENTRY = Object({
     "id": MODEL,
     "candidates": ListOf(CANDIDATE, 0, 32),
     "fallback": ListOf(Object({"provider": ID, "model": MODEL}, ["provider", "model"]), 0, 32),
+    "max_output": Whole(1, 2**53),
+    "context": Whole(1, 2**53),
 }, ["id", "candidates"])
 
 KEY = Object({
@@ -189,8 +208,7 @@ KEY = Object({
     "tags": TAGS,
     "access": Object({"models": ListOf(PATTERN, 1), "providers": ListOf(ID, 1),
                       "operations": ListOf(Choice(OPERATIONS), 1)}),
-    "limits": Object({"requests": RATE, "tokens": RATE, "input_tokens": RATE,
-                      "output_tokens": RATE, "cost": LATER, "concurrency": LATER}),
+    "limits": Object({unit: ALLOWANCE for unit in UNITS} | {"concurrency": Whole(1, 10**6)}),
     "expires": INSTANT,
 }, ["id"])
 
@@ -210,9 +228,11 @@ ROOT = Object({
     "on_ledger_full": Choice(("reject", "drop")),
     "limits": LIMITS,
     "usage": USAGE,
-    "prices": LATER,
+    "prices": Object({"file": Text("a file", None, "prices.yaml", 4096)}, ["file"]),
     "export": LATER,
-    "cluster": LATER,
+    "cluster": Object({"redis": SecretText("the store's URL"), "prefix": ID}, ["redis"]),
+    "alerts": Object({"webhook": SecretText("a URL"), "secret": SecretText("a secret")},
+                     ["webhook"]),
     "providers": ListOf(PROVIDER, 1),
     "models": ListOf(MODEL_ENTRY),
     "models_strict": Flag(),

@@ -8,11 +8,14 @@ reading goes on, so that one run shows every mistake.
 from __future__ import annotations
 
 import difflib
+import functools
 import re
+import zoneinfo
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+from fastgw.config import amounts
 from fastgw.config.document import Node, Scalar, Sequence, Table
 from fastgw.config.model import Expression, Place, Secret
 from fastgw.errors import ConfigError
@@ -187,6 +190,49 @@ class Whole(Shape):
     def schema(self):
         whole = {"type": "integer", "minimum": self.low, "maximum": self.high}
         return {"anyOf": [whole, {"enum": list(self.words)}]} if self.words else whole
+
+
+@functools.cache
+def _time_zones() -> frozenset[str]:
+    return frozenset(zoneinfo.available_timezones() | {"UTC"})
+
+
+class Amount(Shape):
+    """A number as it is written, exactly: dollars have no float. Reads to a Decimal."""
+
+    wanted, example = "an amount", "100 or 250.00"
+
+    def take(self, node, path, reading):
+        if isinstance(node, Scalar) and (node.plain or node.secret):
+            # What came from the environment stands in the value, not in the file.
+            value = amounts.number(str(node.value) if node.secret else node.written)
+            if value is not None:
+                return value
+        return self.refuse(node, path, reading)
+
+    def schema(self):
+        return {"type": "number", "minimum": 0}
+
+
+class TimeZone(Shape):
+    """A name of the IANA database that days, weeks and months can begin by."""
+
+    wanted, example = "a time zone", "Europe/Berlin"
+
+    def take(self, node, path, reading):
+        value = node.value if isinstance(node, Scalar) else None
+        known = _time_zones()
+        if value in known:
+            return value
+        if not isinstance(value, str):
+            return self.refuse(node, path, reading)
+        names = {name.lower(): name for name in known}
+        near = did_you_mean(value, names)[1]
+        hint = f"did you mean '{names[near]}'?" if near else f"for example {self.example}"
+        return reading.fail(path, f"no time zone is named {describe(node)}", hint, node)
+
+    def schema(self):
+        return {"type": "string"}
 
 
 class Parsed(Shape):

@@ -33,7 +33,15 @@ UNITS = ("requests", "tokens", "input_tokens", "output_tokens", "cost", "slots")
 
 LIMIT_VERDICTS = ("", "taken", "refused", "never", "undone", "table_full")
 
-ACTIONS = ("", "deny", "rate-limit", "cap-output", "restrict-models")
+ACTIONS = (
+    "",
+    "deny",
+    "rate-limit",
+    "cap-output",
+    "restrict-models",
+    "usage-cap",
+    "concurrency-limit",
+)
 
 
 def word(words: tuple[str, ...], number: int) -> str:

@@ -57,6 +57,8 @@ cdef extern from "fgw_policy.h" nogil:
         FGW_ACTION_RATE_LIMIT
         FGW_ACTION_CAP_OUTPUT
         FGW_ACTION_RESTRICT_MODELS
+        FGW_ACTION_USAGE_CAP
+        FGW_ACTION_CONCURRENCY_LIMIT
 
     struct fgw_demand:
         uint64_t identity[2]

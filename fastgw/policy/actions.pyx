@@ -12,10 +12,11 @@ from fastgw.codes cimport (
 )
 from fastgw.native.demand cimport FGW_DEMAND_VALUES_MAX, fgw_demand_key
 from fastgw.native.policy cimport (
-    FGW_ACTION_CAP_OUTPUT, FGW_ACTION_DENY, FGW_ACTION_NONE, FGW_ACTION_RATE_LIMIT,
-    FGW_ACTION_RESTRICT_MODELS, FGW_FACT_AI_MAX_OUTPUT_TOKENS, FGW_FACT_AI_MODEL,
-    FGW_FACT_AI_OPERATION, FGW_FACT_AI_PROVIDER, FGW_FACT_REQ_METHOD, FGW_KEY_TEXT_MAX,
-    FGW_VALUE_INT, FGW_VALUE_STRING, fgw_demand, fgw_effects, fgw_value,
+    FGW_ACTION_CAP_OUTPUT, FGW_ACTION_CONCURRENCY_LIMIT, FGW_ACTION_DENY, FGW_ACTION_NONE,
+    FGW_ACTION_RATE_LIMIT, FGW_ACTION_RESTRICT_MODELS, FGW_ACTION_USAGE_CAP,
+    FGW_FACT_AI_MAX_OUTPUT_TOKENS, FGW_FACT_AI_MODEL, FGW_FACT_AI_OPERATION, FGW_FACT_AI_PROVIDER,
+    FGW_FACT_REQ_METHOD, FGW_KEY_TEXT_MAX, FGW_VALUE_INT, FGW_VALUE_STRING,
+    fgw_demand, fgw_effects, fgw_value,
 )
 from fastgw.native.record cimport FGW_LIMITS_MAX, FGW_RULES_MAX, fgw_rule_trace
 from fastgw.native.rule cimport FGW_RULE_ERROR, fgw_glob_match, fgw_rule_eval, fgw_rule_glance
@@ -187,9 +188,9 @@ cdef bint demand_bucket(const plan_action *action, uint64_t rule, const fgw_valu
     demand.enforced = action.enforced
     demand.rule = rule
     if length >= 0 and add_demand(effects, &demand, <uint32_t>length):
-        trace(effects, rule, FGW_ACTION_RATE_LIMIT, action.enforced, 0, action.value)
+        trace(effects, rule, action.type, action.enforced, 0, action.value)
         return False
-    return deny(effects, rule, FGW_ACTION_RATE_LIMIT, action.enforced, 500, CODE_POLICY_FAILED, 0)
+    return deny(effects, rule, action.type, action.enforced, 500, CODE_POLICY_FAILED, 0)
 
 
 cdef void cap_output(const plan_action *action, uint64_t rule, const fgw_value *facts,
@@ -217,6 +218,8 @@ cdef bint apply_action(const plan_action *action, uint64_t rule, const fgw_value
     if action.type == FGW_ACTION_DENY:
         return deny(effects, rule, FGW_ACTION_DENY, action.enforced, action.status, CODE_DENIED,
                     action.message)
+    if action.type == FGW_ACTION_USAGE_CAP or action.type == FGW_ACTION_CONCURRENCY_LIMIT:
+        return demand_bucket(action, rule, facts, effects)
     if not model_allowed(&action.allow, &action.deny, facts):
         return deny(effects, rule, FGW_ACTION_RESTRICT_MODELS, action.enforced, 403,
                     CODE_MODEL_RESTRICTED, 0)

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator, Mapping
 
 from fastgw.config import Config, examine
-from fastgw.config.model import Expression, RateLimit
+from fastgw.config.model import Expression, Limit
 from fastgw.errors import ConfigError
 from fastgw.policy.compiler import compile_expression
 from fastgw.policy.policy import SCALARS, Policy
@@ -42,6 +42,6 @@ def expressions(config: Config) -> Iterator[tuple[Expression, tuple[str, ...]]]:
         for expression in rule.expressions:
             yield expression, ("bool",)
         for action in rule.actions:
-            if isinstance(action, RateLimit):
+            if isinstance(action, Limit):
                 for part in action.bucket_key:
                     yield part, SCALARS

@@ -22,11 +22,11 @@ cdef struct plan_action:
     uint8_t enforced        # the rule's and the action's own
     uint16_t status         # DENY
     uint16_t message        # DENY: index into Policy.messages + 1
-    uint16_t limit          # RATE_LIMIT: index into Policy.limits
-    int64_t value           # CAP_OUTPUT: tokens; RATE_LIMIT: capacity, for the trace
+    uint16_t limit          # limits: index into Policy.limits
+    int64_t value           # CAP_OUTPUT: tokens; limits: capacity, for the trace
     plan_patterns allow     # RESTRICT_MODELS
     plan_patterns deny
-    const uint8_t *prefix   # RATE_LIMIT: the limit's part of the identity
+    const uint8_t *prefix   # limits: their part of the identity
     uint32_t prefix_length
     uint32_t n_keys
     uint32_t addresses      # bit i: key i is the client's address

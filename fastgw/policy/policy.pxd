@@ -63,5 +63,5 @@ cdef class Policy:
     cdef int _limit(self, object spec) except -1
     cdef int _build_rule(self, plan_rule *rule, object source, list programs) except -1
     cdef int _build_action(self, plan_action *action, object source, bint enforce) except -1
-    cdef int _build_rate_limit(self, plan_action *action, object source) except -1
+    cdef int _build_limit(self, plan_action *action, object source) except -1
     cdef dict _render(self, fgw_effects *effects, fgw_value *values)

@@ -8,8 +8,8 @@ from fastgw.policy.limits import LimitSpec
 SCALARS: tuple[str, ...]
 LIMITS_HINT: str
 
-def limit_identities(rule: Rule) -> frozenset[tuple[object, ...]]:
-    """The limits of a rule, each once: those with the same name, unit and keys are one."""
+def limit_identities(rule: Rule) -> frozenset[tuple[bytes, tuple[str, ...]]]:
+    """The limits of a rule, each once: those of one identity with the same keys are one."""
 
 @final
 class PrincipalPart:

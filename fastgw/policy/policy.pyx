@@ -4,17 +4,20 @@ from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
 
 import orjson
 
-from fastgw.config.model import CapOutput, Deny, RateLimit, RestrictModels
+from fastgw.config.model import (
+    CapOutput, ConcurrencyLimit, Deny, Limit, RestrictModels, UsageCap,
+)
 from fastgw.errors import ConfigError
 from fastgw.policy.bound import constraints, most_limits, unguarded
 from fastgw.policy.compiler import compile_expression
 from fastgw.policy.evaluate import facts_in_order
-from fastgw.policy.limits import LimitSpec
+from fastgw.policy.limits import spec_of
 from fastgw.policy.scope import Scope
 
 from fastgw.native.demand cimport fgw_demand_key, fgw_name_hash, fgw_value_text
 from fastgw.native.policy cimport (
-    FGW_ACTION_CAP_OUTPUT, FGW_ACTION_DENY, FGW_ACTION_RATE_LIMIT, FGW_ACTION_RESTRICT_MODELS,
+    FGW_ACTION_CAP_OUTPUT, FGW_ACTION_CONCURRENCY_LIMIT, FGW_ACTION_DENY, FGW_ACTION_RATE_LIMIT,
+    FGW_ACTION_RESTRICT_MODELS, FGW_ACTION_USAGE_CAP,
     FGW_FACT_AI_MAX_OUTPUT_TOKENS, FGW_FACT_AI_MODEL, FGW_FACT_AI_OPERATION, FGW_FACT_AI_PROVIDER,
     FGW_FACT_CONN_CLIENT_IP, FGW_FACT_REQ_METHOD, FGW_FACTS_MAX, fgw_demand, fgw_effects,
     fgw_value,
@@ -145,22 +148,24 @@ cdef class Policy:
             action.type = FGW_ACTION_RESTRICT_MODELS
             self._plan.patterns(&action.allow, source.allow)
             self._plan.patterns(&action.deny, source.deny)
-        elif isinstance(source, RateLimit):
-            self._build_rate_limit(action, source)
+        elif isinstance(source, Limit):
+            self._build_limit(action, source)
         else:
             raise ConfigError(f"no such action: {type(source).__name__}", key="policy")
         return 0
 
-    cdef int _build_rate_limit(self, plan_action *action, object source) except -1:
+    cdef int _build_limit(self, plan_action *action, object source) except -1:
         cdef Py_ssize_t i
-        rate = source.rate
-        spec = LimitSpec(source.name, rate.unit, source.algorithm, rate.capacity, rate.period_ns,
-                         bool(action.enforced))
+        spec = spec_of(source, bool(action.enforced))
         prefix = spec.prefix()
         compiled = [self._compile(expression, SCALARS) for expression in source.bucket_key]
         action.type = FGW_ACTION_RATE_LIMIT
+        if isinstance(source, UsageCap):
+            action.type = FGW_ACTION_USAGE_CAP
+        elif isinstance(source, ConcurrencyLimit):
+            action.type = FGW_ACTION_CONCURRENCY_LIMIT
         action.limit = <uint16_t>self._limit(spec)
-        action.value = rate.capacity
+        action.value = spec.capacity
         action.prefix = self._plan.text(prefix)
         action.prefix_length = <uint32_t>len(prefix)
         action.keys = self._plan.programs([program for program, _ in compiled])
@@ -216,15 +221,14 @@ cdef class Policy:
         plan.text = part._plan.text(text)
         plan.text_length = <uint32_t>len(text)
         set_value(&value, key.id, texts)
-        for rate in key.limits:
-            spec = LimitSpec(f"key {rate.unit}", rate.unit, "token_bucket", rate.capacity,
-                             rate.period_ns, True)
+        for limit in key.limits:
+            spec = spec_of(limit, True)
             prefix = spec.prefix()
             demand = &plan.demands[plan.n_demands]
             plan.n_demands += 1
             demand.limit = <uint16_t>self._limit(spec)
             demand.enforced = 1
-            demand.rule = self._name(FGW_NAME_RULE, f"key {key.id}: limits.{rate.unit}")
+            demand.rule = self._name(FGW_NAME_RULE, f"key {key.id}: limits.{limit.name[4:]}")
             fgw_demand_key(<const uint8_t *><const char *>prefix, len(prefix), &value, 1, 0,
                            demand.identity, unused, 8)
         return part
@@ -280,8 +284,8 @@ cdef class Policy:
 
 
 def limit_identities(rule):
-    """The limits of a rule, each once: those with the same name, unit and keys are one."""
+    """The limits of a rule, each once: those of one identity with the same keys are one."""
     return frozenset(
-        (action.name, action.rate, action.algorithm, action.enforce and rule.enforce,
+        (spec_of(action, action.enforce and rule.enforce).prefix(),
          tuple(expression.text for expression in action.bucket_key))
-        for action in rule.actions if isinstance(action, RateLimit))
+        for action in rule.actions if isinstance(action, Limit))

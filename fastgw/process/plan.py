@@ -36,14 +36,7 @@ class Plan:
         self.routes = _routes(config, self.providers)
         self.keys = _keys(config, self.policy)
         limits = self.policy.limits
-        self.limit_specs = [
-            {
-                "name": spec.name, "unit": spec.unit, "algorithm": spec.algorithm,
-                "capacity": spec.capacity, "period_ns": spec.period_ns,
-                "rule": name_hash(spec.name), "enforced": spec.enforced,
-            }
-            for spec in limits
-        ]
+        self.limit_specs = [spec.wish() | {"rule": name_hash(spec.name)} for spec in limits]
         self.texts = AnswerTexts(
             self.policy.version, [(spec.name, spec.capacity, spec.period_ns) for spec in limits]
         )

@@ -1,7 +1,9 @@
-"""Durations, sizes, shares and rates: exact integers, or None.
+"""Durations, sizes, shares and allowances: exact integers, or None.
 
 Method: tables, and a round trip over random durations.
 """
+
+from decimal import Decimal
 
 import pytest
 from hypothesis import given, settings
@@ -98,29 +100,56 @@ def test_shares(text, share):
 
 
 @pytest.mark.parametrize(
-    "text, rate",
+    "text, allowance",
     [
-        ("60/1m", (60, 60 * 10**9)),
-        ("100000/1m", (100000, 60 * 10**9)),
-        ("1/500ms", (1, 5 * 10**8)),
+        ("60/1m", (60, 60 * 10**9, "")),
+        ("100000/1m", (100000, 60 * 10**9, "")),
+        ("1/500ms", (1, 5 * 10**8, "")),
+        ("250/month", (250, 0, "month")),
+        ("0.25/day", (Decimal("0.25"), 0, "day")),
+        ("9/total", (9, 0, "total")),
         ("60/m", None),
+        ("60/minute", None),
         ("0/1m", None),
+        ("0.0/month", None),
         ("-1/1m", None),
         ("60", None),
         (60, None),
-        ("250/month", None),
         ("60/1m/1m", None),
         ("6e3/1m", None),
+        (".5/day", None),
+        ("1٣/day", None),
     ],
 )
-def test_rates(text, rate):
-    assert amounts.rate(text) == rate
+def test_allowances(text, allowance):
+    assert amounts.allowance(text) == allowance
 
 
-def test_a_rate_of_more_than_one_unit_a_nanosecond_is_refused():
-    assert amounts.rate_error(1000, 1000) is None
-    assert "nanosecond" in amounts.rate_error(1001, 1000)
-    assert "nothing" in amounts.rate_error(0, 1000)
+@settings(max_examples=200, deadline=None)
+@given(some.integers(0, 10**15))
+def test_dollars_are_exact_to_the_micro_dollar(micro):
+    text = f"{micro // 10**6}.{micro % 10**6:06d}"
+
+    assert amounts.micro_dollars(amounts.number(text)) == micro
+    assert amounts.micro_dollars(amounts.number(text + "1")) is None
+
+
+@pytest.mark.parametrize(
+    "text", ["1e3", "-1", "+1", "1_000", "", "nan", "9" * 16, "0." + "1" * 13]
+)
+def test_other_writings_are_no_numbers(text):
+    assert amounts.number(text) is None
+
+
+def test_whole_amounts_have_no_fraction():
+    assert amounts.whole(Decimal("5.0")) == 5 and amounts.whole(Decimal("5.5")) is None
+
+
+@pytest.mark.parametrize(
+    "value, fraction", [(0.5, 0.5), ("80%", 0.8), (1, 1.0), (0, None), (2, None)]
+)
+def test_a_fraction_is_a_share_above_nothing(value, fraction):
+    assert amounts.fraction(value) == fraction
 
 
 @pytest.mark.parametrize(

@@ -129,14 +129,7 @@ CASES = {
         "reject, drop",
         "reject",
     ),
-    "prices": (
-        PROVIDERS + "prices: §{file: p.yaml}\n",
-        "prices",
-        "prices is not supported yet",
-        "",
-    ),
     "export": (PROVIDERS + "export: §[{type: otlp}]\n", "export", "not supported yet", ""),
-    "cluster": (PROVIDERS + "cluster: §{redis: r}\n", "cluster", "not supported yet", ""),
     "size": (PROVIDERS + "limits: {body: §32XB}\n", "limits.body", "expected a size", "32MiB"),
     "labels five": (
         PROVIDERS + "usage: {labels: §{a: 'true', b: 'true', c: 'true', d: 'true', e: 'true'}}\n",
@@ -267,18 +260,6 @@ CASES = {
         "keys[1]",
         "the same secret as keys[0]",
         "new one",
-    ),
-    "key cost": (
-        key("limits: {cost: §250/month}"),
-        "keys[0].limits.cost",
-        "cost is not supported yet",
-        "",
-    ),
-    "key concurrency": (
-        key("limits: {concurrency: §20}"),
-        "keys[0].limits.concurrency",
-        "not supported yet",
-        "",
     ),
     "key rate": (
         key("limits: {requests: §60/m}"),

@@ -11,7 +11,7 @@ import orjson
 import pytest
 
 from fastgw.config import canonical_content, examine_text, from_environment, load
-from fastgw.config.model import Rate, Retries, Secret, Timeouts
+from fastgw.config.model import Rate, RateLimit, Retries, Secret, Timeouts
 from fastgw.errors import ConfigError
 
 CANARY = "sk-canary-5eed"
@@ -86,8 +86,8 @@ def test_everything_that_this_version_takes_arrives_in_the_model():
     assert (config.models_strict, config.open, config.on_ledger_full) == (True, False, "drop")
     assert config.models[0].fallback[0].model == "gpt-4o-mini"
     assert key.limits == (
-        Rate("requests", 60, 60 * 10**9),
-        Rate("output_tokens", 1000, 3600 * 10**9),
+        RateLimit("key requests", Rate("requests", 60, 60 * 10**9)),
+        RateLimit("key output_tokens", Rate("output_tokens", 1000, 3600 * 10**9)),
     )
     assert dict(key.owner) == {"team": "a"} and key.expires_at == 4070908800
     assert not rule.enforce and [action.enforce for action in rule.actions] == [

@@ -5,10 +5,10 @@ Method: small policies over facts by name; codes are those of the catalogue.
 
 import pytest
 
-from fastgw.errors import Code
+from fastgw.errors import Code, ConfigError
 from tests.policy.configured import CHAT, policy
 
-DENY, RATE_LIMIT, CAP, MODELS = 1, 2, 3, 4
+DENY, RATE_LIMIT, CAP, MODELS, USAGE_CAP, CONCURRENCY_LIMIT = 1, 2, 3, 4, 5, 6
 
 
 def trace(result):
@@ -298,3 +298,71 @@ def test_nothing_is_left_of_the_request_before():
 
     assert built.decide({"ai.n": 1})["denied"]
     assert built.decide({"ai.n": 2})["rule"] is None
+
+
+LIMITS = """
+- name: all
+  actions:
+    - {type: rate-limit, config: {name: p, capacity: 5, per: 1s, algorithm: fixed_window}}
+    - type: usage-cap
+      config: {name: c, unit: cost, limit: 2.50, window: month, bucket_key: [key.owner.team]}
+    - {type: concurrency-limit, config: {name: s, limit: 3}, enforce: false}
+"""
+
+
+def test_caps_and_slots_are_collected_like_paces():
+    result = policy(LIMITS).decide({**CHAT, "key.owner.team": "a"})
+
+    assert trace(result) == [
+        ("all", RATE_LIMIT, True, 0),
+        ("all", USAGE_CAP, True, 0),
+        ("all", CONCURRENCY_LIMIT, False, 0),
+    ]
+    assert [entry["value"] for entry in result["rules"]] == [5, 2_500_000, 3]
+    assert [
+        (demand["limit"].name, demand["limit"].algorithm, demand["key"], demand["enforced"])
+        for demand in result["demands"]
+    ] == [
+        ("p", "fixed_window", "[]", True),
+        ("c", "cap", '["a"]', True),
+        ("s", "concurrency", "[]", False),
+    ]
+
+
+def test_limits_of_all_kinds_count_towards_the_most_of_one_request():
+    caps = "".join(
+        f"    - {{type: usage-cap, config: {{name: c{i}, unit: tokens, limit: 1, window: day}}}}\n"
+        for i in range(8)
+    )
+    slot = "    - {type: concurrency-limit, config: {name: s, limit: 1}}\n"
+
+    policy("- name: r\n  actions:\n" + caps)
+    with pytest.raises(ConfigError, match="9 limits could be asked of one request"):
+        policy("- name: r\n  actions:\n" + caps + slot)
+    with pytest.raises(ConfigError, match="1 limits of the key 'a' and 8 of rules"):
+        policy("- name: r\n  actions:\n" + caps, keys=["limits: {concurrency: 1}"])
+
+
+def test_a_cap_that_is_tried_has_words_and_a_size_of_its_own():
+    built = policy("""
+- {name: r, actions: [{type: usage-cap, config: {name: c, unit: tokens, limit: 9, window: day}}]}
+- name: tried
+  enforce: false
+  actions: [{type: usage-cap, config: {name: c, unit: tokens, limit: 5, window: day}}]
+""")
+
+    real, tried = built.decide(CHAT)["demands"]
+
+    assert (real["limit"].capacity, real["enforced"]) == (9, True)
+    assert (tried["limit"].capacity, tried["enforced"]) == (5, False)
+    assert real["identity"] != tried["identity"]
+
+
+def test_identities_of_keys_differ_by_kind_and_not_by_size():
+    def demand(limits):
+        (one,) = policy(keys=["limits: {" + limits + "}"]).decide(CHAT, "a")["demands"]
+        return one["identity"]
+
+    assert demand("tokens: 5/day") == demand("tokens: 6/day")
+    assert len({demand("tokens: 5/day"), demand("tokens: 5/month"), demand("tokens: 5/24h"),
+                demand("requests: 5/day"), demand("concurrency: 5")}) == 5

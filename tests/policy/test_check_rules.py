@@ -25,9 +25,9 @@ CASES = {
         "did you mean 'rate-limit'?",
     ),
     "action later": (
-        action("type: §usage-cap"),
+        action("type: §detect"),
         f"{A0}.type",
-        "usage-cap is not supported yet",
+        "detect is not supported yet",
         "supported: deny",
     ),
     "action without config": (
@@ -72,18 +72,6 @@ CASES = {
         "one of requests",
         "did you mean 'requests'?",
     ),
-    "limit cost": (
-        pace("unit: §cost"),
-        f"{A0}.config.unit",
-        "cost is not supported yet",
-        "requests",
-    ),
-    "limit algorithm": (
-        pace("algorithm: §sliding_window"),
-        f"{A0}.config.algorithm",
-        "sliding_window is not supported yet",
-        "token_bucket",
-    ),
     "limit of nothing": (
         action("{type: rate-limit, config: {name: p, capacity: §0, per: 1m}}"),
         f"{A0}.config.capacity",
@@ -100,7 +88,7 @@ CASES = {
         pace("unit: requests")
         + "        - {type: rate-limit, config: {name: §pace, capacity: 8, per: 1m}}\n",
         f"{R0}.actions[1].config.name",
-        "means something else on line",
+        "has other values on line",
         "another name",
     ),
     "bucket key": (

@@ -6,7 +6,7 @@ facts as the journey does and calls the same ``run``.
 
 import pytest
 
-from fastgw.config.model import Access, AccessKey, Rate
+from fastgw.config.model import Access, AccessKey, Rate, RateLimit
 from fastgw.errors import ConfigError
 from fastgw.policy.limits import LimitSpec
 from fastgw.policy.policy import Policy
@@ -115,7 +115,10 @@ def test_a_key_made_later_gets_its_part():
         "- {name: r, actions: [{type: rate-limit, config: {name: p, capacity: 1, per: 1s}}]}"
     )
     key = AccessKey(
-        "new", b"0" * 32, access=Access(models=("gpt-*",)), limits=(Rate("requests", 7, MINUTE),)
+        "new",
+        b"0" * 32,
+        access=Access(models=("gpt-*",)),
+        limits=(RateLimit("key requests", Rate("requests", 7, MINUTE)),),
     )
 
     part = built.compile_part(key)
