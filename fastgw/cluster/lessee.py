@@ -16,15 +16,19 @@ mended by the next report.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fastgw.cluster.pace import Pace
 from fastgw.cluster.share import LocalShare
 from fastgw.cluster.store import Answer, Call, Store, StoreLost
 from fastgw.cluster.terms import SLIDING_WINDOW, Bounds, Terms
-from fastgw.cluster.wallets import DEGRADED, DRY, HELD, LOST, WANTED, Seen, Turns, Wallets
+from fastgw.cluster.wallets import DEGRADED, DRY, HELD, LOST, WANTED, Seen, Wallets
 from fastgw.log import Log
+
+if TYPE_CHECKING:
+    from fastgw.cluster.wallets import Turns
 
 ENROLL_S = 1.0
 TICK_S = 0.1
@@ -125,10 +129,7 @@ class Lessee:
                     reviewed_ns = self._now_ns()
                     self.review()
                 self.tick()
-                try:
-                    await asyncio.wait_for(self._wake.wait(), self._rest_s())
-                except TimeoutError:
-                    pass
+                await _wait(self._wake, self._rest_s())
         finally:
             enrolling.cancel()
             await asyncio.gather(enrolling, *self._tasks, return_exceptions=True)
@@ -150,7 +151,7 @@ class Lessee:
             if seen is not None and wallet.share is None:
                 returned += max(0, seen.left)
                 self._take_back(wallet, seen, 0)
-            wallet.need = 0
+            wallet.need = wallet.hold_ns = 0
             wallet.due = True
         self._due = dict(self._of)
         while self._due:
@@ -324,10 +325,7 @@ class Lessee:
                 self._lose(str(lost))
                 rest_s, backoff_s = backoff_s, min(2 * backoff_s, BACKOFF_MAX_S)
             self._again.clear()
-            try:
-                await asyncio.wait_for(self._again.wait(), rest_s)
-            except TimeoutError:
-                pass
+            await _wait(self._again, rest_s)
 
     async def _enroll(self) -> None:
         if 0 < self._wallets.said().until_ns <= self._now_ns():
@@ -503,6 +501,13 @@ class Lessee:
         wallet.due = False
         if not enough:
             self._hold(wallet, now + min(max(wallet.share.wait_ns(), DRY_MIN_NS), DRY_MAX_NS))
+
+
+async def _wait(event: asyncio.Event, seconds: float) -> None:
+    """Not asyncio.wait_for: up to Python 3.11 that may swallow a cancellation."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await event.wait()
 
 
 def _batches(wallets: list[Wallet]) -> Iterable[list[Wallet]]:

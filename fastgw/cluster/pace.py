@@ -7,17 +7,18 @@ SLICE_S = 0.5
 ROUND_TRIPS = 8  # a slice lasts at least so many
 LOW_S = 0.1
 LOW_ROUND_TRIPS = 3
-FIRST_NEEDS = 8  # of a wallet whose rate is unknown
+NEEDS = 8  # a slice has at least so many times what was last asked for
 FORGET_S = 2.0  # after this long a measured rate counts for half
 
 
 class Pace:
     """The rate at which one wallet is spent, units a second."""
 
-    __slots__ = ("rate", "_spent", "_at_ns")
+    __slots__ = ("rate", "_need", "_spent", "_at_ns")
 
     def __init__(self) -> None:
         self.rate = 0.0
+        self._need = 0
         self._spent: int | None = None
         self._at_ns = 0
 
@@ -35,9 +36,11 @@ class Pace:
         self._spent, self._at_ns = spent, now_ns
 
     def target(self, need: int, round_trip_s: float) -> int:
-        """What should be left after a renewal, in units."""
+        """What should be left after a renewal, in units. ``need`` 0: nobody has asked."""
+        if need:
+            self._need = max(need, self._need // 2)
         lasting = self.rate * max(SLICE_S, ROUND_TRIPS * round_trip_s)
-        return max(1, int(lasting), FIRST_NEEDS * need if self.rate == 0 else need)
+        return max(1, int(lasting), NEEDS * self._need)
 
     def low(self, target: int, round_trip_s: float) -> int:
         """The exponent of the low-water mark: at most half of a slice."""

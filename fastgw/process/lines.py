@@ -9,7 +9,9 @@
     crew_end          .                          x              nobody posts any more
     reports           x                                         (read by the supervisor)
     reports_end       .         x       x        x        x
+    bell              .         x       x                       (read by the cluster's process)
 
+The cluster's process, where there is one, keeps what the recorder does, and the bell.
 The supervisor keeps the dotted ends too, to hand them to successors.
 """
 

@@ -37,6 +37,7 @@ class Plan:
         self.keys = _keys(config, self.policy)
         limits = self.policy.limits
         self.limit_specs = [spec.wish() | {"rule": name_hash(spec.name)} for spec in limits]
+        self.bell = -1  # how workers wake the cluster's lessee: set before they are forked
         self.texts = AnswerTexts(
             self.policy.version, [(spec.name, spec.capacity, spec.period_ns) for spec in limits]
         )
