@@ -21,7 +21,7 @@ void bench_setup(void)
     for (uint64_t i = 0; i < OTHERS; i++) {
         uint64_t key[2] = {mixed(i), mixed(mixed(i))};
         int inserted = 0;
-        fgw_table_insert(&limits.table, key, FGW_CELL_PACE << 4, &inserted);
+        fgw_table_insert(&limits.table, key, FGW_CELL_PACE << 4, 0, &inserted);
         bench_expect(inserted);
     }
     for (uint16_t i = 0; i < 2; i++) {
@@ -44,8 +44,8 @@ void bench_run(size_t n)
     while (n--) {
         uint32_t inserted = 0;
         fgw_hold_begin(&hold, &id, now);
-        bench_expect(fgw_limits_take(&limits, demands, 2, &held, now, &hold, traces,
-                                     &inserted) == 0);
+        bench_expect(fgw_limits_take(&limits, demands, 2, &held, &held, now, now, &hold,
+                                     traces, &inserted) == 0);
         fgw_limits_settle(&limits, &hold, &used, now + 100000);
         fgw_hold_end(&hold);
         now += 100000000;

@@ -18,7 +18,7 @@ void bench_setup(void)
         uint64_t key[2];
         int inserted;
         key_of(i, key);
-        fgw_table_insert(&table, key, FGW_CELL_PACE << 4, &inserted);
+        fgw_table_insert(&table, key, FGW_CELL_PACE << 4, 0, &inserted);
     }
 }
 

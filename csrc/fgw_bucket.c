@@ -213,6 +213,15 @@ void fgw_bucket_restore(struct fgw_bucket *bucket, uint64_t full_at_ns)
         ;
 }
 
+int fgw_bucket_set(struct fgw_bucket *bucket, uint64_t full_at_ns)
+{
+    uint64_t seen = read_word(bucket);
+    while (seen != FGW_BUCKET_DEAD)
+        if (swap(bucket, &seen, full_at_ns < INSTANT_MAX ? full_at_ns : INSTANT_MAX))
+            return 0;
+    return FGW_BUCKET_GONE;
+}
+
 int fgw_bucket_bury(struct fgw_bucket *bucket, uint64_t now_ns)
 {
     uint64_t full_at = read_word(bucket);

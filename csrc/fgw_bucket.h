@@ -71,6 +71,9 @@ void fgw_bucket_peek(const struct fgw_bucket *bucket, const struct fgw_quota *qu
 /* For a bucket that another segment or a snapshot held: full no earlier than then. */
 void fgw_bucket_restore(struct fgw_bucket *bucket, uint64_t full_at_ns);
 
+/* Puts the word to an instant, earlier or later; 0: full. Returns 0, or FGW_BUCKET_GONE. */
+int fgw_bucket_set(struct fgw_bucket *bucket, uint64_t full_at_ns);
+
 /* For eviction: a full bucket's word becomes FGW_BUCKET_DEAD. Returns 1 if so, 0 if not full. */
 int fgw_bucket_bury(struct fgw_bucket *bucket, uint64_t now_ns);
 

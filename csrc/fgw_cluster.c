@@ -37,7 +37,7 @@ int fgw_grant_ask(struct fgw_board *board, union fgw_cell *grant, uint32_t entry
     do {
         if (seen == FGW_WORD_DEAD)
             return 0;
-        wanted = fgw_grant_meta(spec, window, fgw_grant_low(seen),
+        wanted = fgw_grant_meta(spec, seen ? fgw_grant_window(seen) : window, fgw_grant_low(seen),
                                 (uint32_t)(seen & 255) | FGW_GRANT_WANTED);
     } while (!atomic_compare_exchange_weak(&grant->word.tag, &seen, wanted));
     return 1;

@@ -8,7 +8,8 @@
  * Only the node's lessee (fastgw/cluster) changes `granted`; workers read it and set WANTED. Both
  * words are sums since they began: what may still be spent is granted - word. `low` is a power of
  * two: with less left than that, whoever takes asks for more, so that nobody has to wait. `window`:
- * the low bits of the window's number, which the mixed key does not tell (fgw_limit.h).
+ * the low bits of the window's number, which the mixed key does not tell (fgw_limit.h): calendar
+ * windows in quarters of an hour, others in periods. Of a bucket: which life of it this is.
  *
  * What workers ask for stands in the board, in the segment's header page:
  *
@@ -63,14 +64,15 @@ struct fgw_board {
     _Alignas(FGW_CACHE_LINE) _Atomic uint64_t demands[FGW_DEMANDS];
 };
 
-/* The grant's key of a limit's key. */
-static inline void fgw_grant_key(const uint64_t key[2], uint64_t grant[2])
+/* The key of a limit's grant; its own inverse. */
+static inline void fgw_cluster_key(const uint64_t key[2], uint64_t granted[2])
 {
-    grant[0] = key[0];
-    grant[1] = key[1] ^ FGW_CLUSTER_MARK;
+    granted[0] = key[0];
+    granted[1] = key[1] ^ FGW_CLUSTER_MARK;
 }
 
 #define FGW_WINDOW_BITS 22
+#define FGW_CALENDAR_STEP_NS (UINT64_C(900) * 1000000000) /* every time zone's days begin at one */
 
 static inline uint64_t fgw_grant_meta(uint32_t spec, uint32_t window, uint32_t low,
                                       uint32_t flags)

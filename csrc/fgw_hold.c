@@ -76,7 +76,9 @@ int fgw_hold_is_open(const struct fgw_hold *hold)
 uint64_t fgw_hold_amount(const struct fgw_hold_limit *limit)
 {
     uint64_t state = atomic_load_explicit(&limit->state, memory_order_acquire);
-    return (state & 15) == FGW_HOLD_TAKEN ? limit->amount[state >> 4 & 1] : 0;
+    unsigned phase = (unsigned)(state & 15);
+    return phase == FGW_HOLD_TAKEN || phase == FGW_HOLD_DRAWING ? limit->amount[state >> 4 & 1]
+                                                                : 0;
 }
 
 void fgw_hold_reset(struct fgw_hold *hold) { memset(hold, 0, sizeof *hold); }

@@ -19,7 +19,8 @@
  *     state = seq (48) << 8 | which << 4 | phase      seq: the change's number (fgw_word.h)
  *
  * amount[which] is what is held; while ADDING or SETTLING, amount[1 - which] is what will be held
- * once the change numbered seq has happened. So one store of the state word makes it so.
+ * once the change numbered seq has happened. So one store of the state word makes it so. A TAKEN
+ * cap goes through DRAWING to hold more (or, undone, less) and is TAKEN again either way.
  */
 #ifndef FGW_HOLD_H
 #define FGW_HOLD_H
@@ -36,21 +37,33 @@ enum fgw_hold_phase {
     FGW_HOLD_TAKEN = 2,
     FGW_HOLD_SETTLING = 3,
     FGW_HOLD_WANTED = 4, /* sweeper only: TAKEN, and a settling was begun but has not happened */
+    FGW_HOLD_DRAWING = 5, /* amount[which] is held, and amount[1 - which] if it has happened */
+};
+
+/* What of a limit's configuration its settling must know. */
+enum fgw_hold_flag {
+    FGW_HOLD_CEILING = 1,  /* a ceiling is held: it may be drawn on */
+    FGW_HOLD_PROGRESS = 2, /* of a dead worker: settled at progress; else what is held stays */
+    FGW_HOLD_SLIDING = 4,
+    FGW_HOLD_CLUSTER = 8, /* no more than was granted (fgw_cluster_key) may be in use */
 };
 
 struct fgw_hold_limit {
     _Atomic uint64_t state;
     uint64_t amount[2];
-    uint64_t owed_until_ns; /* pace */
+    uint64_t owed_until_ns; /* bucket; of a window: when that began which was taken from */
     uint64_t identity[2];   /* as in the table: the entry may have been evicted since */
     uint64_t capacity;
-    uint64_t period_ns;     /* pace */
+    uint64_t period_ns;     /* bucket, window */
     uint32_t entry;         /* of the table */
     uint8_t unit;           /* enum fgw_unit */
     uint8_t cell;           /* enum fgw_cell_kind */
     uint8_t enforced;
-    uint8_t reserved;
-    uint64_t ns_per_unit;   /* pace; 0: not a whole number */
+    uint8_t flags; /* enum fgw_hold_flag */
+    union {
+        uint64_t ns_per_unit; /* bucket; 0: not a whole number */
+        uint64_t wall_ahead_ns; /* window: CLOCK_REALTIME less CLOCK_BOOTTIME, when taken */
+    };
 };
 _Static_assert(sizeof(struct fgw_hold_limit) == 80, "layout is shared between processes");
 

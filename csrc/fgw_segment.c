@@ -33,8 +33,8 @@ int fgw_segment_plan(struct fgw_segment *plan, uint32_t workers, uint32_t holds_
     plan->workers = workers;
     plan->holds_per_worker = holds_per_worker;
     plan->groups = groups;
-    plan->slots_at = part(&end, workers, sizeof(struct fgw_worker_slot));
-    plan->dones_at = part(&end, workers, sizeof(struct fgw_done));
+    plan->slots_at = part(&end, workers + FGW_OWNERS_SPARE, sizeof(struct fgw_worker_slot));
+    plan->dones_at = part(&end, workers + FGW_OWNERS_SPARE, sizeof(struct fgw_done));
     plan->counters_at = part(&end, workers, sizeof(struct fgw_counters));
     plan->holds_at = part(&end, (uint64_t)workers * holds_per_worker, sizeof(struct fgw_hold));
     plan->table_at = part(&end, groups, sizeof(struct fgw_table_group));
@@ -134,9 +134,9 @@ static void *view(const struct fgw_segment *segment, uint64_t at, uint64_t index
     return index < n ? segment->base + at + index * size : 0;
 }
 
-struct fgw_worker_slot *fgw_segment_slot(const struct fgw_segment *segment, uint32_t worker)
+struct fgw_worker_slot *fgw_segment_slot(const struct fgw_segment *segment, uint32_t owner)
 {
-    return view(segment, segment->slots_at, worker, segment->workers,
+    return view(segment, segment->slots_at, owner, segment->workers + FGW_OWNERS_SPARE,
                 sizeof(struct fgw_worker_slot));
 }
 
@@ -158,7 +158,8 @@ struct fgw_hold *fgw_segment_hold(const struct fgw_segment *segment, uint32_t wo
 
 struct fgw_dones fgw_segment_dones(const struct fgw_segment *segment)
 {
-    return (struct fgw_dones){view(segment, segment->dones_at, 0, 1, 0), segment->workers};
+    return (struct fgw_dones){view(segment, segment->dones_at, 0, 1, 0),
+                              segment->workers + FGW_OWNERS_SPARE};
 }
 
 struct fgw_table fgw_segment_table(const struct fgw_segment *segment)

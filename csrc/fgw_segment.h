@@ -5,6 +5,7 @@
  *     0        header (4096): magic "FGWSHM\r\n", layout, sizes, boot id, checksum | generation
  *              from 1024: the board of clustered limits  (fgw_cluster.h)
  *     4096     worker slots, 256 each        pid, start time, state | heartbeat, turns | seq
+ *              and of FGW_OWNERS_SPARE other owners of words
  *     .        done[], one cache line each   (fgw_word.h)
  *     .        counters, 8192 each           (fgw_counters.h)
  *     .        holds, 896 each, holds_per_worker for each slot   (fgw_hold.h)
@@ -26,10 +27,13 @@
 #include "fgw_hold.h"
 #include "fgw_table.h"
 
-#define FGW_SEGMENT_LAYOUT 1 /* to be raised with any change of any struct in here */
+#define FGW_SEGMENT_LAYOUT 2 /* to be raised with any change of any struct in here */
 #define FGW_SEGMENT_MAGIC UINT64_C(0x0a0d4d4853574746)
 #define FGW_WORKERS_MAX 256
 #define FGW_HOLDS_MAX 65536
+/* Owners of words that are no workers, at the slots `workers` and up: the supervisor (its changes
+ * from outside: grants, resets, what is rebuilt) and the cluster's process. They have no holds. */
+#define FGW_OWNERS_SPARE 2
 #define FGW_ENTRIES_MAX (1u << 24)
 
 enum fgw_worker_state {
@@ -119,7 +123,7 @@ int fgw_segment_check(struct fgw_segment *segment, uint8_t *base, uint64_t size,
 
 /* Views; NULL out of bounds. */
 struct fgw_segment_header *fgw_segment_header(const struct fgw_segment *segment);
-struct fgw_worker_slot *fgw_segment_slot(const struct fgw_segment *segment, uint32_t worker);
+struct fgw_worker_slot *fgw_segment_slot(const struct fgw_segment *segment, uint32_t owner);
 struct fgw_counters *fgw_segment_counters(const struct fgw_segment *segment, uint32_t worker);
 struct fgw_hold *fgw_segment_hold(const struct fgw_segment *segment, uint32_t worker,
                                   uint32_t index);

@@ -103,9 +103,16 @@ int64_t fgw_table_find(const struct fgw_table *table, const uint64_t key[2])
     return place >= 0 ? entry_of(table, group, (uint32_t)place) : FGW_TABLE_NONE;
 }
 
+static void say_kind(struct fgw_table_group *group, int place, uint8_t kind, uint16_t span)
+{
+    atomic_store_explicit(&group->spans[place], span, memory_order_relaxed);
+    atomic_store_explicit(&group->kinds[place], kind, memory_order_release);
+}
+
 enum { FILLED = 1, FOUND = 2, TAKEN_BY_ANOTHER = 3 };
 
-static int fill(struct fgw_table_group *group, int place, const uint64_t key[2], uint8_t kind)
+static int fill(struct fgw_table_group *group, int place, const uint64_t key[2], uint8_t kind,
+                uint16_t span)
 {
     union {
         uint64_t half[2];
@@ -113,25 +120,25 @@ static int fill(struct fgw_table_group *group, int place, const uint64_t key[2],
     } wanted = {{key[0], key[1]}}, seen = {{0, 0}};
     if (!fgw_swap16(&group->keys[place], &seen.whole, wanted.whole))
         return seen.whole == wanted.whole ? FOUND : TAKEN_BY_ANOTHER;
-    atomic_store_explicit(&group->kinds[place], kind, memory_order_release);
+    say_kind(group, place, kind, span);
     return FILLED;
 }
 
 /* One look at the group as `header` shows it: finds the key, or fills the one empty place of its
  * tag. Returns the place, or -1: neither, so that a tag must be claimed. */
 static int look(struct fgw_table_group *group, const union header *header, const uint64_t key[2],
-                uint8_t kind, int *inserted)
+                uint8_t kind, uint16_t span, int *inserted)
 {
     int place = find_place(group, header, key);
     uint8_t tag = tag_of(key);
     /* Who filled it may have died before it said what it is, and then it is never evicted. */
     if (place >= 0 && atomic_load_explicit(&group->kinds[place], memory_order_relaxed) == 0)
-        atomic_store_explicit(&group->kinds[place], kind, memory_order_release);
+        say_kind(group, place, kind, span);
     for (int at = 0; place < 0 && at < FGW_TABLE_WAYS; at++) {
         if (header->is.tags[at] != tag)
             continue;
         /* The swap is also the one whole reading of the key: halves may have come apart above. */
-        int outcome = fill(group, at, key, kind);
+        int outcome = fill(group, at, key, kind, span);
         if (outcome != TAKEN_BY_ANOTHER)
             place = at;
         if (outcome == FILLED)
@@ -141,7 +148,7 @@ static int look(struct fgw_table_group *group, const union header *header, const
 }
 
 int64_t fgw_table_insert(const struct fgw_table *table, const uint64_t key[2], uint8_t kind,
-                         int *inserted)
+                         uint16_t span, int *inserted)
 {
     struct fgw_table_group *group = group_of(table, key);
     *inserted = 0;
@@ -149,7 +156,7 @@ int64_t fgw_table_insert(const struct fgw_table *table, const uint64_t key[2], u
         return FGW_TABLE_FULL;
     for (int tries = 0; tries < TRIES_MAX; tries++) {
         union header header = read_header(group);
-        int place = look(group, &header, key, kind, inserted);
+        int place = look(group, &header, key, kind, span, inserted);
         if (place >= 0)
             return entry_of(table, group, (uint32_t)place);
         const uint8_t *free_tag = memchr(header.is.tags, TAG_FREE, FGW_TABLE_WAYS);
@@ -174,7 +181,8 @@ union fgw_cell *fgw_table_cell(const struct fgw_table *table, uint64_t entry)
     return group != 0 ? &group->cells[place] : 0;
 }
 
-int fgw_table_read(const struct fgw_table *table, uint64_t entry, uint64_t key[2], uint8_t *kind)
+int fgw_table_read(const struct fgw_table *table, uint64_t entry, uint64_t key[2], uint8_t *kind,
+                   uint16_t *span)
 {
     uint32_t place;
     const struct fgw_table_group *group = group_at(table, entry, &place);
@@ -183,6 +191,7 @@ int fgw_table_read(const struct fgw_table *table, uint64_t entry, uint64_t key[2
     key[0] = atomic_load_explicit(&group->keys[place].low, memory_order_acquire);
     key[1] = atomic_load_explicit(&group->keys[place].high, memory_order_acquire);
     *kind = atomic_load_explicit(&group->kinds[place], memory_order_acquire);
+    *span = atomic_load_explicit(&group->spans[place], memory_order_relaxed);
     return (key[0] | key[1]) != 0;
 }
 
@@ -218,7 +227,38 @@ static int is_buried(const struct fgw_table_group *group, uint32_t place)
     uint8_t kind = atomic_load_explicit(&group->kinds[place], memory_order_acquire) >> 4;
     if (kind == FGW_CELL_PACE)
         return atomic_load(&cell->bucket.full_at_ns) == FGW_BUCKET_DEAD;
+    if (kind == FGW_CELL_WINDOW)
+        return atomic_load(&cell->window.low) == FGW_WINDOW_DEAD;
     return atomic_load(&cell->word.tag) == FGW_WORD_DEAD;
+}
+
+/* A span counts minutes up to SPAN_CIRCLE and round again, from 1 on. What lies less than OVER_MAX
+ * behind now is over; the rest of the circle, 33 days, lies ahead. */
+#define MINUTE UINT64_C(60000000000)
+#define SPAN_CIRCLE 65535u
+#define OVER_MAX 18000u
+#define LATE 2u /* the end rounded up, and a whole minute more */
+
+uint16_t fgw_table_span(uint64_t window_end_ns, uint64_t wall_ns)
+{
+    uint64_t end = window_end_ns / MINUTE + LATE;
+    if (window_end_ns == 0 || end > wall_ns / MINUTE + SPAN_CIRCLE - OVER_MAX - 1)
+        return 0;
+    return (uint16_t)(1 + end % SPAN_CIRCLE);
+}
+
+static int is_over(uint16_t span, uint64_t wall_ns)
+{
+    uint32_t now = (uint32_t)(wall_ns / MINUTE % SPAN_CIRCLE);
+    return span != 0 && (now + SPAN_CIRCLE - (span - 1u)) % SPAN_CIRCLE < OVER_MAX;
+}
+
+void fgw_table_set_span(const struct fgw_table *table, uint64_t entry, uint16_t span)
+{
+    uint32_t place;
+    struct fgw_table_group *group = group_at(table, entry, &place);
+    if (group != 0 && atomic_load_explicit(&group->spans[place], memory_order_relaxed) != span)
+        atomic_store_explicit(&group->spans[place], span, memory_order_relaxed);
 }
 
 void fgw_table_leave(const struct fgw_table *table, uint64_t entry)
@@ -230,7 +270,7 @@ void fgw_table_leave(const struct fgw_table *table, uint64_t entry)
 }
 
 int fgw_table_bury(const struct fgw_table *table, struct fgw_dones dones, uint64_t entry,
-                   uint64_t now_ns)
+                   uint64_t now_ns, uint64_t wall_ns)
 {
     uint32_t place;
     struct fgw_table_group *group = group_at(table, entry, &place);
@@ -238,9 +278,15 @@ int fgw_table_bury(const struct fgw_table *table, struct fgw_dones dones, uint64
         return 0;
     union fgw_cell *cell = &group->cells[place];
     uint8_t kind = atomic_load_explicit(&group->kinds[place], memory_order_acquire) >> 4;
-    int buried = kind == FGW_CELL_PACE    ? fgw_bucket_bury(&cell->bucket, now_ns)
-                 : kind == FGW_CELL_SLOTS ? fgw_word_bury(&cell->word, dones)
-                                          : 0;
+    uint16_t span = atomic_load_explicit(&group->spans[place], memory_order_relaxed);
+    int buried = kind == FGW_CELL_PACE     ? fgw_bucket_bury(&cell->bucket, now_ns)
+                 : kind == FGW_CELL_SLOTS || kind == FGW_CELL_WALLET
+                     ? fgw_word_bury(&cell->word, dones)
+                 : kind == FGW_CELL_GRANT && span == 0 ? fgw_word_forget(&cell->word)
+                 : kind == FGW_CELL_WINDOW ? fgw_window_bury(&cell->window, span, wall_ns)
+                 : (kind == FGW_CELL_CAP || kind == FGW_CELL_GRANT) && is_over(span, wall_ns)
+                     ? fgw_word_end(&cell->word, dones)
+                     : 0;
     if (buried)
         (void)retag(group, place, 0, TAG_LEAVING);
     return buried;
@@ -255,6 +301,7 @@ void fgw_table_free_buried(const struct fgw_table *table, uint64_t entry)
     atomic_store(&group->cells[place].word.value, 0);
     atomic_store(&group->cells[place].word.tag, 0);
     atomic_store(&group->kinds[place], FGW_CELL_UNKNOWN);
+    atomic_store(&group->spans[place], 0);
     atomic_store(&group->keys[place].low, 0);
     atomic_store(&group->keys[place].high, 0);
     (void)retag(group, place, TAG_LEAVING, TAG_FREE);

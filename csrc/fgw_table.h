@@ -2,8 +2,8 @@
  *
  * A key has one group of 14 places. A group is 512 bytes, 8 cache lines:
  *
- *     0         14        16                240                464          478      512
- *     | tags[14]| version | keys[14] (16 B) | cells[14] (16 B) | kinds[14]  | (0)    |
+ *     0         14        16                240                464          478         506
+ *     | tags[14]| version | keys[14] (16 B) | cells[14] (16 B) | kinds[14]  | spans[14] | 0
  *     '-- header (16) ----'
  *
  * A tag is 0 (free), 1 (leaving) or 2..255 from the key. Insert: CAS the header (claim a tag),
@@ -22,6 +22,7 @@
 #include <stdint.h>
 
 #include "fgw_bucket.h"
+#include "fgw_window.h"
 #include "fgw_word.h"
 
 #define FGW_TABLE_WAYS 14
@@ -33,7 +34,8 @@ enum fgw_cell_kind {
     FGW_CELL_UNKNOWN = 0, /* never evicted */
     FGW_CELL_PACE = 1,    /* struct fgw_bucket; goes when full */
     FGW_CELL_SLOTS = 2,   /* struct fgw_word; goes when 0 */
-    FGW_CELL_CAP = 3,     /* struct fgw_word; goes when its window is over */
+    FGW_CELL_CAP = 3,     /* struct fgw_word; goes when its window is over, by its span */
+    FGW_CELL_WINDOW = 4,  /* struct fgw_window; goes when nothing in it counts, by its span */
     FGW_CELL_WALLET = 8,  /* struct fgw_word spent from slices (fgw_cluster.h); goes when 0 */
     FGW_CELL_GRANT = 9,   /* what is granted of it; goes when forgotten: all 0 */
 };
@@ -46,6 +48,7 @@ struct fgw_key {
 union fgw_cell {
     struct fgw_bucket bucket; /* the second half stays 0 */
     struct fgw_word word;
+    struct fgw_window window;
 };
 _Static_assert(sizeof(union fgw_cell) == 16, "layout is shared between processes");
 
@@ -54,7 +57,8 @@ struct fgw_table_group {
     struct fgw_key keys[FGW_TABLE_WAYS];
     union fgw_cell cells[FGW_TABLE_WAYS];
     _Atomic uint8_t kinds[FGW_TABLE_WAYS]; /* enum fgw_cell_kind << 4 | enum fgw_unit */
-    uint8_t reserved[34];
+    _Atomic uint16_t spans[FGW_TABLE_WAYS]; /* CAP: fgw_table_span; WINDOW: fgw_window_span */
+    uint8_t reserved[6];
 };
 _Static_assert(sizeof(struct fgw_table_group) == 512, "layout is shared between processes");
 
@@ -70,22 +74,32 @@ int64_t fgw_table_find(const struct fgw_table *table, const uint64_t key[2]);
  * *inserted becomes 1, for one process only. FGW_TABLE_FULL: no room. The key (0, 0) is invalid
  * and finds no room. */
 int64_t fgw_table_insert(const struct fgw_table *table, const uint64_t key[2], uint8_t kind,
-                         int *inserted);
+                         uint16_t span, int *inserted);
+
+/* When a cap's window is over, for its entry, in minutes: 0 for a window that does not end, or not
+ * within 33 days. Whoever inserts must do so before the end. */
+uint16_t fgw_table_span(uint64_t window_end_ns, uint64_t wall_ns);
+
+/* Notes another span of an entry: a window's capacity may have changed since. */
+void fgw_table_set_span(const struct fgw_table *table, uint64_t entry, uint16_t span);
 
 /* The cell of an entry; NULL out of bounds. */
 union fgw_cell *fgw_table_cell(const struct fgw_table *table, uint64_t entry);
 
-/* Copies the key and kind of an entry. Returns 1, or 0 if it is empty, leaving, out of bounds. */
-int fgw_table_read(const struct fgw_table *table, uint64_t entry, uint64_t key[2], uint8_t *kind);
+/* Copies key, kind and span of an entry. Returns 1; 0 if it is empty, leaving, out of bounds. */
+int fgw_table_read(const struct fgw_table *table, uint64_t entry, uint64_t key[2], uint8_t *kind,
+                   uint16_t *span);
 
 /* The cell of an entry if it is (still) this key's, else NULL. */
 union fgw_cell *fgw_table_cell_of(const struct fgw_table *table, uint64_t entry,
                                   const uint64_t key[2]);
 
-/* Eviction, supervisor only. bury: 1 if the entry was as zeroed and is now on its way out, 0 if
- * it is in use. free_buried: after every worker has passed a loop turn since. */
+/* Eviction, supervisor only. bury: 1 if the entry was as zeroed, or its window is over, and it is
+ * now on its way out; 0 if it is in use. A cap's window counts as over one to three minutes late:
+ * no worker that has not noticed yet may find it new. free_buried: after every worker has passed a
+ * loop turn since. */
 int fgw_table_bury(const struct fgw_table *table, struct fgw_dones dones, uint64_t entry,
-                   uint64_t now_ns);
+                   uint64_t now_ns, uint64_t wall_ns);
 void fgw_table_free_buried(const struct fgw_table *table, uint64_t entry);
 
 /* How many places of a group are in use, leaving ones included; FGW_TABLE_WAYS out of bounds. */

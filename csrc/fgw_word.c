@@ -137,3 +137,27 @@ int fgw_word_bury(struct fgw_word *word, struct fgw_dones dones)
     return seen.tag != FGW_WORD_DEAD && seen.value == 0 &&
            swap(word, dones, &seen, (struct pair){0, FGW_WORD_DEAD});
 }
+
+int fgw_word_forget(struct fgw_word *word)
+{
+    fgw_u128 nothing = 0;
+    return fgw_swap16(word, &nothing, as_u128((struct pair){0, FGW_WORD_DEAD}));
+}
+
+int fgw_word_end(struct fgw_word *word, struct fgw_dones dones)
+{
+    struct pair seen = read_pair(word);
+    while (seen.tag != FGW_WORD_DEAD)
+        if (swap(word, dones, &seen, (struct pair){0, FGW_WORD_DEAD}))
+            return 1;
+    return 0;
+}
+
+int fgw_word_set(struct fgw_word *word, struct fgw_dones dones, uint64_t value, uint64_t tag)
+{
+    struct pair seen = read_pair(word);
+    while (seen.tag != FGW_WORD_DEAD)
+        if (swap(word, dones, &seen, (struct pair){value, tag}))
+            return 0;
+    return FGW_WORD_GONE;
+}

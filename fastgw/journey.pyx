@@ -340,6 +340,8 @@ cdef class Journey(Attempts):
         cdef int refused
         cdef uint64_t now = self.look()
         x.decided_ns = now
+        if x.wall_ns >= self.limits.next_roll_ns:
+            self.limits.roll(x.wall_ns)
         x.hold = self.limits.hold_acquire(&x.id, x.wall_ns)
         if x.hold == NULL:
             fgw_count(self.counters, FGW_COUNT_HOLDS_FULL, 1)
@@ -350,7 +352,7 @@ cdef class Journey(Attempts):
         x.expected.by_unit[<int>FGW_UNIT_OUTPUT_TOKENS] = x.output_expected
         x.expected.by_unit[<int>FGW_UNIT_TOKENS] = x.input_estimate + x.output_expected
         refused = self.limits.take(
-            &x.effects, &x.expected, now, x.hold, x.traces, &inserted
+            &x.effects, &x.expected, &x.expected, now, x.wall_ns, x.hold, x.traces, &inserted
         )
         x.n_traces = x.effects.n_demands
         fgw_count(

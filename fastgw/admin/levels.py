@@ -66,7 +66,10 @@ def _row(
         return row  # its name was lost, and with it what the word is worth
     # The capacity now in force, not that of when the bucket was first used.
     capacity = capacities.get(_identity(named), named["limit"])
-    level = peek.level(segment, entry, capacity, named["period_ns"], now)
+    level = peek.level(
+        segment, entry, capacity, named["period_ns"], now,
+        sliding=named["algorithm"] == "sliding_window",
+    )
     if level is None:
         return None  # evicted meanwhile: it was full
     return row | {

@@ -7,15 +7,16 @@ stands in the word beside it, which only workers and the sweeper change.
 from typing import NamedTuple
 
 cimport cython
-from libc.stdint cimport uint8_t, uint32_t, uint64_t
+from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
 from libc.string cimport memcpy, memset
 
 from fastgw.native.cluster cimport (
     FGW_GRANT_DEGRADED, FGW_GRANT_DRY, FGW_GRANT_WANTED, FGW_STORE_HELD, FGW_STORE_LOST,
     FGW_STORE_UNKNOWN, fgw_board, fgw_board_beat, fgw_board_epoch, fgw_board_read, fgw_board_say,
-    fgw_board_take, fgw_grant_ask, fgw_grant_key, fgw_grant_low, fgw_grant_meta, fgw_grant_read,
+    fgw_board_take, fgw_cluster_key, fgw_grant_ask, fgw_grant_low, fgw_grant_meta, fgw_grant_read,
     fgw_grant_release, fgw_grant_set, fgw_grant_spec,
     fgw_grant_window)
+from fastgw.native.limit cimport fgw_limit_window_key
 from fastgw.native.segment cimport (
     FGW_WORKER_DEAD, FGW_WORKER_NONE, fgw_segment_board, fgw_segment_table, fgw_worker_read,
     fgw_worker_seen)
@@ -84,11 +85,13 @@ cdef class Wallets:
         """`Seen`, or None if there is no wallet at ``entry``."""
         cdef uint64_t key[2]
         cdef uint8_t kind
+        cdef uint16_t span
         cdef uint64_t meta
-        if not fgw_table_read(&self._table, entry, key, &kind) or kind >> 4 != FGW_CELL_GRANT:
+        if not fgw_table_read(&self._table, entry, key, &kind, &span) or (
+                kind >> 4 != FGW_CELL_GRANT):
             return None
         granted = fgw_grant_read(fgw_table_cell(&self._table, entry), &meta)
-        fgw_grant_key(key, key)  # its own inverse
+        fgw_cluster_key(key, key)
         word = fgw_table_find(&self._table, key)
         spent = fgw_word_value(&fgw_table_cell(&self._table, word).word) if word >= 0 else 0
         return Seen((key[0], key[1]), kind & 15, granted, spent, fgw_grant_spec(meta),
@@ -103,15 +106,26 @@ cdef class Wallets:
         cdef uint64_t entry
         cdef uint64_t key[2]
         cdef uint8_t kind
+        cdef uint16_t span
         found = []
         for entry in range(first, min(first + number, <uint64_t>self.places)):
-            if fgw_table_read(&self._table, entry, key, &kind) and kind >> 4 == FGW_CELL_GRANT:
+            if fgw_table_read(&self._table, entry, key, &kind, &span) and (
+                    kind >> 4 == FGW_CELL_GRANT):
                 found.append(entry)
         return found
 
     @property
     def places(self):
         return <uint64_t>self._table.n_groups * FGW_TABLE_WAYS
+
+    @staticmethod
+    def neighbour(key, uint64_t start_ns, step_ns):
+        """The key of the window ``step_ns`` after (or before) the one that ``key`` is of."""
+        cdef uint64_t whole[2]
+        whole[0], whole[1] = key
+        fgw_limit_window_key(whole, start_ns)  # its own inverse
+        fgw_limit_window_key(whole, start_ns + step_ns)
+        return whole[0], whole[1]
 
     def grant(self, uint64_t entry, uint64_t granted, *, uint32_t spec, uint32_t window=0,
               uint32_t low=0, uint32_t flags=0):
@@ -144,9 +158,9 @@ cdef class Wallets:
         cdef int inserted
         self._segment._check_writable()
         whole[0], whole[1] = key
-        fgw_grant_key(whole, whole)
+        fgw_cluster_key(whole, whole)
         entry = fgw_table_insert(&self._table, whole, <uint8_t>(FGW_CELL_GRANT << 4 | unit & 15),
-                                 &inserted)
+                                 0, &inserted)
         if entry < 0:
             raise ShmError("the limit table is full")
         return bool(fgw_grant_ask(self._board, fgw_table_cell(&self._table, <uint64_t>entry),

@@ -1,8 +1,9 @@
 """Frees places of the limit table that nobody needs: supervisor only.
 
-A full bucket and an empty slot count are worth no more than no entry at all, so they may go; but a
-worker may have found one just before. So an entry is buried first, and freed only when every
-worker has passed a turn of its loop since: then whoever comes gets a new place for the key.
+A full bucket, an empty slot count and a window that is over are worth no more than no entry at
+all, so they may go; but a worker may have found one just before. So an entry is buried first, and
+freed only when every worker has passed a turn of its loop since: then whoever comes gets a new
+place for the key.
 
 Only crowded groups are visited: an entry that is evicted and comes back costs a name record.
 """
@@ -10,9 +11,10 @@ Only crowded groups are visited: an entry that is evicted and comes back costs a
 cimport cython
 from libc.stdint cimport uint32_t, uint64_t
 
+from fastgw.native.clock cimport fgw_clock_wall_ns
 from fastgw.native.segment cimport (
-    FGW_WORKER_DEAD, FGW_WORKER_NONE, fgw_segment_dones, fgw_segment_table, fgw_worker_read,
-    fgw_worker_seen)
+    FGW_OWNERS_SPARE, FGW_WORKER_DEAD, FGW_WORKER_NONE, fgw_segment_dones, fgw_segment_table,
+    fgw_worker_read,    fgw_worker_seen)
 from fastgw.native.table cimport (
     FGW_TABLE_WAYS, fgw_table, fgw_table_bury, fgw_table_crowd, fgw_table_free_buried,
     fgw_table_is_leaving, fgw_table_leave)
@@ -45,9 +47,11 @@ cdef class Evictor:
                 self._buried.append(entry)
         self._turns = self._now()
 
-    def step(self, uint64_t now_ns, groups=512):
+    def step(self, uint64_t now_ns, groups=512, wall_ns=None):
         """Frees what was buried, if every worker has gone on since, and then buries what can go in
-        the next ``groups`` groups. Returns how many places it freed."""
+        the next ``groups`` groups. ``wall_ns``: CLOCK_REALTIME, now if not given. Returns how many
+        places it freed."""
+        cdef uint64_t wall = fgw_clock_wall_ns() if wall_ns is None else wall_ns
         cdef fgw_table table = fgw_segment_table(&self._segment.map)
         freed = 0
         if self._buried:
@@ -59,26 +63,28 @@ cdef class Evictor:
             self.freed += freed
             self._buried = []
         for _ in range(min(groups, table.n_groups)):
-            self._visit(&table, now_ns)
+            self._visit(&table, now_ns, wall)
         if self._buried:
             self._turns = self._now()
         return freed
 
-    cdef void _visit(self, const fgw_table *table, uint64_t now_ns):
+    cdef void _visit(self, const fgw_table *table, uint64_t now_ns, uint64_t wall_ns):
         group = self._group
         self._group = (group + 1) % table.n_groups
         if fgw_table_crowd(table, group) <= CROWDED:
             return
         for place in range(FGW_TABLE_WAYS):
             entry = <uint64_t>group * FGW_TABLE_WAYS + place
-            if fgw_table_bury(table, fgw_segment_dones(&self._segment.map), entry, now_ns):
+            if fgw_table_bury(table, fgw_segment_dones(&self._segment.map), entry, now_ns,
+                              wall_ns):
                 self._buried.append(entry)
 
     cdef list _now(self):
         cdef fgw_worker_seen seen
         turns = []
-        for worker in range(self._segment.map.workers):
-            fgw_worker_read(self._segment.slot(worker), &seen)
+        # Spare owners too: the cluster's process finds entries as workers do.
+        for worker in range(self._segment.map.workers + FGW_OWNERS_SPARE):
+            fgw_worker_read(self._segment.owner(worker), &seen)
             # A worker that was reaped is in the middle of nothing.
             gone = seen.state in (FGW_WORKER_NONE, FGW_WORKER_DEAD)
             turns.append(None if gone else (seen.generation, seen.turns))

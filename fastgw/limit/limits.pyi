@@ -5,6 +5,8 @@ from fastgw.shm.segment import Segment
 
 UNITS: dict[str, int]
 ALGORITHMS: dict[str, int]
+STORE_LOSS: dict[str, int]
+LOST: dict[str, int]
 
 @final
 class Holds:
@@ -18,7 +20,11 @@ class Holds:
 
 @final
 class Limits:
-    def __new__(cls, specs: Sequence[Mapping[str, Any]], holds: Holds) -> Self: ...
+    def __new__(cls, specs: Sequence[Mapping[str, Any]], holds: Holds,
+                wall_ns: int | None = ...) -> Self: ...
+    @property
+    def next_roll_ns(self) -> int: ...
+    def roll(self, wall_ns: int) -> int: ...
     @property
     def holds(self) -> Holds: ...
     def __len__(self) -> int: ...

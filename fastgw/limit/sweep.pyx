@@ -8,7 +8,7 @@ run again.
 from typing import NamedTuple
 
 cimport cython
-from libc.stdint cimport uint8_t, uint32_t, uint64_t
+from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
 from libc.string cimport memset
 
 from fastgw.native.clock cimport fgw_clock_wall_ns
@@ -24,12 +24,14 @@ from fastgw.native.segment cimport (
     FGW_WORKER_DEAD, FGW_WORKER_NONE, fgw_segment_dones, fgw_segment_hold, fgw_segment_slot,
     fgw_segment_table)
 from fastgw.native.table cimport (
-    FGW_CELL_PACE, FGW_TABLE_WAYS, fgw_cell, fgw_table, fgw_table_cell, fgw_table_insert,
-    fgw_table_read)
+    FGW_CELL_CAP, FGW_CELL_PACE, FGW_CELL_WINDOW, FGW_TABLE_WAYS, fgw_cell, fgw_table,
+    fgw_table_cell, fgw_table_insert, fgw_table_read)
+from fastgw.native.window cimport fgw_window_read, fgw_window_restore
 from fastgw.native.word cimport fgw_word_value
 from fastgw.shm.segment cimport Segment
 
 from fastgw.errors import Code
+from fastgw.limit.adjust import Adjust
 
 
 class Swept(NamedTuple):
@@ -164,21 +166,34 @@ def sweep(Segment segment not None, Py_ssize_t worker, uint64_t now_ns, callback
 
 
 def carry_over(Segment older not None, Segment newer not None):
-    """Copies every bucket of a segment that was replaced (Segment.replaced), after its slots are
-    swept: what was spent stays spent. Returns how many; the rest found no room."""
+    """Copies every bucket, window and cap of a segment that was replaced (Segment.replaced), after
+    its slots are swept: what was spent stays spent. Returns how many; the rest found no room."""
     cdef fgw_table here = fgw_segment_table(&older.map), there = fgw_segment_table(&newer.map)
     cdef uint64_t key[2]
+    cdef uint64_t halves[2]
     cdef uint8_t kind
+    cdef uint16_t span
     cdef int inserted
     cdef fgw_cell *cell
+    cdef fgw_cell *old
     newer._check_writable()
+    adjust = Adjust(newer)
     carried = 0
     for entry in range(<uint64_t>here.n_groups * FGW_TABLE_WAYS):
-        if not fgw_table_read(&here, entry, key, &kind) or kind >> 4 != FGW_CELL_PACE:
+        if (not fgw_table_read(&here, entry, key, &kind, &span)
+                or kind >> 4 not in (FGW_CELL_PACE, FGW_CELL_WINDOW, FGW_CELL_CAP)):
             continue
-        cell = fgw_table_cell(&there, <uint64_t>fgw_table_insert(&there, key, kind, &inserted))
-        if cell != NULL:
-            fgw_bucket_restore(
-                &cell.bucket, fgw_word_value(&fgw_table_cell(&here, entry).word))
-            carried += 1
+        cell = fgw_table_cell(
+            &there, <uint64_t>fgw_table_insert(&there, key, kind, span, &inserted))
+        if cell == NULL:
+            continue
+        old = fgw_table_cell(&here, entry)
+        if kind >> 4 == FGW_CELL_PACE:
+            fgw_bucket_restore(&cell.bucket, fgw_word_value(&old.word))
+        elif kind >> 4 == FGW_CELL_WINDOW:
+            fgw_window_read(&old.window, halves)
+            fgw_window_restore(&cell.window, halves)
+        else:
+            adjust.set((key[0], key[1]), "cap", fgw_word_value(&old.word), unit=kind & 15)
+        carried += 1
     return carried

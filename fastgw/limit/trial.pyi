@@ -4,6 +4,8 @@ from typing import NamedTuple, Self, final
 from fastgw.limit.limits import UNITS as UNITS
 from fastgw.limit.limits import Limits
 
+NO_CAP: int
+
 class Trace(NamedTuple):
     identity: tuple[int, int]
     rule: int
@@ -16,6 +18,7 @@ class Trace(NamedTuple):
     unit: int
     verdict: int
     enforced: bool
+    flags: int
 
 @final
 class Trial:
@@ -24,7 +27,10 @@ class Trial:
     @property
     def inserted(self) -> int: ...
     def take(self, demands: Sequence[tuple[int, tuple[int, int], bool]],
-             amounts: Mapping[str, int], now_ns: int) -> bool: ...
+             amounts: Mapping[str, int], now_ns: int, *, wall_ns: int = ...,
+             ceiling: Mapping[str, int] | None = ...) -> bool: ...
+    def room(self, now_ns: int = ..., wall_ns: int = ...) -> dict[str, int]: ...
+    def draw(self, more: Mapping[str, int], now_ns: int = ...) -> bool: ...
     @property
     def traces(self) -> list[Trace]: ...
     @property

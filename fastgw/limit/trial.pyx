@@ -14,9 +14,11 @@ from fastgw.native.hold cimport (
     fgw_hold, fgw_hold_amount, fgw_hold_closed, fgw_hold_closing, fgw_hold_opening,
     fgw_hold_progress, fgw_hold_sent)
 from fastgw.native.policy cimport fgw_amounts, fgw_effects
-from fastgw.native.record cimport FGW_LIMITS_MAX, fgw_limit_trace, fgw_request_id
+from fastgw.native.record cimport FGW_LIMITS_MAX, FGW_UNITS, fgw_limit_trace, fgw_request_id
 
 from fastgw.limit.limits import UNITS
+
+NO_CAP = (1 << 64) - 1  # of room
 
 
 class Trace(NamedTuple):
@@ -33,6 +35,7 @@ class Trace(NamedTuple):
     unit: int
     verdict: int
     enforced: bool
+    flags: int
 
 
 @cython.final
@@ -55,9 +58,10 @@ cdef class Trial:
         if self._hold == NULL:
             raise MemoryError("no hold is free in this worker's arena")
 
-    def take(self, demands, amounts, uint64_t now_ns):
-        """``demands``: (limit, identity, enforced) each; ``amounts``: by unit. True if taken."""
-        cdef fgw_amounts held
+    def take(self, demands, amounts, uint64_t now_ns, *, wall_ns=0, ceiling=None):
+        """``demands``: (limit, identity, enforced) each; ``amounts`` by unit, those expected and,
+        if not given apart as ``ceiling``, those at most. True if taken."""
+        cdef fgw_amounts expected, most
         self._check()
         memset(&self._effects, 0, sizeof(self._effects))
         if len(demands) > FGW_LIMITS_MAX:
@@ -68,15 +72,29 @@ cdef class Trial:
             self._effects.demands[<int>at].identity[0] = identity[0]
             self._effects.demands[<int>at].identity[1] = identity[1]
         self._effects.n_demands = len(demands)
-        _amounts(&held, amounts)
-        return self._limits.take(&self._effects, &held, now_ns, self._hold, self._traces,
-                                 &self.inserted) == 0
+        _amounts(&expected, amounts)
+        _amounts(&most, amounts if ceiling is None else ceiling)
+        return self._limits.take(&self._effects, &expected, &most, now_ns, wall_ns, self._hold,
+                                 self._traces, &self.inserted) == 0
+
+    def room(self, uint64_t now_ns=0, uint64_t wall_ns=0):
+        """The least room that the caps of the last `take` leave, by unit, where there are any."""
+        cdef uint64_t left[FGW_UNITS]
+        self._limits.room(&self._effects, now_ns, wall_ns, left)
+        return {unit: left[<int>at] for unit, at in UNITS.items() if left[<int>at] != NO_CAP}
+
+    def draw(self, more, uint64_t now_ns=0):
+        """Takes more for every cap held: True if all of them had room."""
+        cdef fgw_amounts amounts
+        self._check()
+        _amounts(&amounts, more)
+        return self._limits.draw(self._hold, &amounts, now_ns) == 0
 
     @property
     def traces(self):
         """What the last `take` left, one per demand."""
         return [Trace((t.identity[0], t.identity[1]), t.rule, t.used, t.held, t.limit, t.taken,
-                      t.wait_ns, t.reset_ns, t.unit, t.verdict, bool(t.enforced))
+                      t.wait_ns, t.reset_ns, t.unit, t.verdict, bool(t.enforced), t.flags)
                 for t in self._traces[:self._effects.n_demands]]
 
     @property

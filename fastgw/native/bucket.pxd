@@ -31,4 +31,5 @@ cdef extern from "fgw_bucket.h" nogil:
         const fgw_bucket *bucket, const fgw_quota *quota, uint64_t now_ns, uint64_t *used,
         uint64_t *reset_ns) noexcept
     void fgw_bucket_restore(fgw_bucket *bucket, uint64_t full_at_ns) noexcept
+    int fgw_bucket_set(fgw_bucket *bucket, uint64_t full_at_ns) noexcept
     int fgw_bucket_bury(fgw_bucket *bucket, uint64_t now_ns) noexcept

@@ -25,7 +25,7 @@ cdef extern from "fgw_cluster.h" nogil:
     struct fgw_board:
         pass  # opaque: through the functions below
 
-    void fgw_grant_key(const uint64_t *key, uint64_t *grant) noexcept
+    void fgw_cluster_key(const uint64_t *key, uint64_t *granted) noexcept
     uint64_t fgw_grant_meta(
         uint32_t spec, uint32_t window, uint32_t low, uint32_t flags) noexcept
     uint32_t fgw_grant_window(uint64_t meta) noexcept

@@ -11,6 +11,13 @@ cdef extern from "fgw_hold.h" nogil:
         FGW_HOLD_TAKEN
         FGW_HOLD_SETTLING
         FGW_HOLD_WANTED
+        FGW_HOLD_DRAWING
+
+    enum fgw_hold_flag:
+        FGW_HOLD_CEILING
+        FGW_HOLD_PROGRESS
+        FGW_HOLD_SLIDING
+        FGW_HOLD_CLUSTER
 
     struct fgw_hold_limit:
         uint64_t amount[2]
@@ -22,6 +29,7 @@ cdef extern from "fgw_hold.h" nogil:
         uint8_t unit
         uint8_t cell
         uint8_t enforced
+        uint8_t flags
 
     struct fgw_hold:
         uint8_t attempt

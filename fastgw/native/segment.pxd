@@ -12,6 +12,7 @@ cdef extern from "fgw_segment.h" nogil:
     const int FGW_SEGMENT_LAYOUT
     const uint32_t FGW_WORKERS_MAX
     const uint32_t FGW_HOLDS_MAX
+    const uint32_t FGW_OWNERS_SPARE
     const uint32_t FGW_ENTRIES_MAX
 
     enum fgw_worker_state:
@@ -69,7 +70,7 @@ cdef extern from "fgw_segment.h" nogil:
         uint32_t uid) noexcept
     fgw_segment_header *fgw_segment_header_of "fgw_segment_header"(
         const fgw_segment *segment) noexcept
-    fgw_worker_slot *fgw_segment_slot(const fgw_segment *segment, uint32_t worker) noexcept
+    fgw_worker_slot *fgw_segment_slot(const fgw_segment *segment, uint32_t owner) noexcept
     fgw_counters *fgw_segment_counters(const fgw_segment *segment, uint32_t worker) noexcept
     fgw_hold *fgw_segment_hold(
         const fgw_segment *segment, uint32_t worker, uint32_t index) noexcept

@@ -26,3 +26,5 @@ cdef extern from "fgw_word.h" nogil:
     int fgw_word_happened(const fgw_word *word, fgw_dones dones, uint64_t tag) noexcept
     uint64_t fgw_word_value(const fgw_word *word) noexcept
     int fgw_word_bury(fgw_word *word, fgw_dones dones) noexcept
+    int fgw_word_end(fgw_word *word, fgw_dones dones) noexcept
+    int fgw_word_set(fgw_word *word, fgw_dones dones, uint64_t value, uint64_t tag) noexcept

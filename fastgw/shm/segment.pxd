@@ -20,5 +20,6 @@ cdef class Segment:
 
     # Checked, never NULL: IndexError for a worker that does not exist.
     cdef fgw_worker_slot *slot(self, Py_ssize_t worker) except NULL
+    cdef fgw_worker_slot *owner(self, Py_ssize_t owner) except NULL  # spare ones too
     cdef fgw_counters *counters_of(self, Py_ssize_t worker) except NULL
     cdef int _check_writable(self) except -1

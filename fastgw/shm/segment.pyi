@@ -7,6 +7,8 @@ STARTING: int
 READY: int
 DRAINING: int
 DEAD: int
+SUPERVISOR: int
+CLUSTER: int
 FAULTS: dict[int, str]
 
 class WorkerSlot(NamedTuple):

@@ -20,13 +20,14 @@ from fastgw.native.clock cimport fgw_clock_wall_ns
 from fastgw.native.counters cimport fgw_counters, fgw_counters_reset_gauges
 from fastgw.native.hold cimport fgw_hold_is_live, fgw_hold_is_open
 from fastgw.native.segment cimport (
-    FGW_SEGMENT_DAMAGED, FGW_SEGMENT_FOREIGN, FGW_SEGMENT_LAYOUT, FGW_SEGMENT_OTHER_BOOT,
-    FGW_SEGMENT_OTHER_LAYOUT, FGW_SEGMENT_OTHER_USER, FGW_SEGMENT_SHORT, FGW_WORKER_DEAD,
-    FGW_WORKER_DRAINING, FGW_WORKER_NONE, FGW_WORKER_READY, FGW_WORKER_STARTING, fgw_segment,
-    fgw_segment_adopt, fgw_segment_check, fgw_segment_counters, fgw_segment_generation,
-    fgw_segment_groups, fgw_segment_header_of, fgw_segment_hold, fgw_segment_make,
-    fgw_segment_plan, fgw_segment_slot, fgw_worker_claim, fgw_worker_read, fgw_worker_seen,
-    fgw_worker_set_policy, fgw_worker_set_state, fgw_worker_slot, fgw_worker_turn)
+    FGW_OWNERS_SPARE, FGW_SEGMENT_DAMAGED, FGW_SEGMENT_FOREIGN, FGW_SEGMENT_LAYOUT,
+    FGW_SEGMENT_OTHER_BOOT,    FGW_SEGMENT_OTHER_LAYOUT, FGW_SEGMENT_OTHER_USER,
+    FGW_SEGMENT_SHORT, FGW_WORKER_DEAD,     FGW_WORKER_DRAINING, FGW_WORKER_NONE,
+    FGW_WORKER_READY, FGW_WORKER_STARTING, fgw_segment,     fgw_segment_adopt, fgw_segment_check,
+    fgw_segment_counters, fgw_segment_generation,     fgw_segment_groups, fgw_segment_header_of,
+    fgw_segment_hold, fgw_segment_make,     fgw_segment_plan, fgw_segment_slot, fgw_worker_claim,
+    fgw_worker_read, fgw_worker_seen,     fgw_worker_set_policy, fgw_worker_set_state,
+    fgw_worker_slot, fgw_worker_turn)
 
 from fastgw.errors import ShmError
 from fastgw.shm.place import boot_id, make_folder
@@ -37,6 +38,7 @@ STARTING = FGW_WORKER_STARTING
 READY = FGW_WORKER_READY
 DRAINING = FGW_WORKER_DRAINING
 DEAD = FGW_WORKER_DEAD
+SUPERVISOR, CLUSTER = range(FGW_OWNERS_SPARE)  # owners of words behind the workers' slots
 
 # Why a segment cannot be used; also the `reason` of the one that replaces it.
 FAULTS = {
@@ -157,20 +159,20 @@ cdef class Segment:
         return fgw_segment_adopt(&self.map, pid, start_time)
 
     def worker(self, Py_ssize_t worker):
-        """What its slot says."""
+        """What its slot says; also of a spare owner, at ``workers`` + SUPERVISOR or CLUSTER."""
         cdef fgw_worker_seen seen
-        fgw_worker_read(self.slot(worker), &seen)
+        fgw_worker_read(self.owner(worker), &seen)
         return WorkerSlot(seen.pid, seen.state, seen.generation, seen.start_time,
                           seen.heartbeat_ns, seen.turns, seen.policy_version)
 
     def claim(self, Py_ssize_t worker, int pid, start_time, generation):
         """Gives a swept slot to a new worker: STARTING."""
         self._check_writable()
-        fgw_worker_claim(self.slot(worker), pid, start_time, generation)
+        fgw_worker_claim(self.owner(worker), pid, start_time, generation)
 
     def set_state(self, Py_ssize_t worker, int state):
         self._check_writable()
-        fgw_worker_set_state(self.slot(worker), state)
+        fgw_worker_set_state(self.owner(worker), state)
 
     def set_policy(self, Py_ssize_t worker, version):
         """The version that new requests of this worker are decided by."""
@@ -180,7 +182,7 @@ cdef class Segment:
     def turn(self, Py_ssize_t worker, now_ns):
         """A worker's sign of life. Hot code calls fgw_worker_turn itself."""
         self._check_writable()
-        fgw_worker_turn(self.slot(worker), now_ns)
+        fgw_worker_turn(self.owner(worker), now_ns)
 
     def reset_gauges(self, Py_ssize_t worker):
         self._check_writable()
@@ -201,6 +203,11 @@ cdef class Segment:
         if not 0 <= worker < self.map.workers:
             raise IndexError(f"no worker {worker} in a segment for {self.map.workers}")
         return fgw_segment_slot(&self.map, <uint32_t>worker)
+
+    cdef fgw_worker_slot *owner(self, Py_ssize_t owner) except NULL:
+        if not 0 <= owner < <Py_ssize_t>self.map.workers + FGW_OWNERS_SPARE:
+            raise IndexError(f"no owner {owner} in a segment for {self.map.workers} workers")
+        return fgw_segment_slot(&self.map, <uint32_t>owner)
 
     cdef fgw_counters *counters_of(self, Py_ssize_t worker) except NULL:
         if not 0 <= worker < self.map.workers:

@@ -62,8 +62,8 @@ static void work(uint32_t worker)
         struct fgw_request_id id = {.sequence = ++use[at]};
         fgw_hold_begin(hold, &id, 1);
         fgw_hold_progress(hold, 0, DELIVERED, 1, 1);
-        running[at] = !fgw_limits_take(&limits, demands, LIMITS, &held, NOW, hold, traces,
-                                       &inserted);
+        running[at] = !fgw_limits_take(&limits, demands, LIMITS, &held, &held, NOW, WALL, hold,
+                                       traces, &inserted);
         if (!running[at]) {
             fgw_hold_end(hold);
             atomic_store(&books[worker].over[at], use[at] << 32 | taken[at]);
@@ -187,7 +187,10 @@ static void bury(uint32_t worker, uint64_t *random)
 static uint64_t value_of(int at)
 {
     struct fgw_table table = fgw_segment_table(&segment);
-    int64_t entry = fgw_table_find(&table, demands[at].identity);
+    uint64_t key[2];
+    fgw_limit_key(demands[at].identity, 1, key);
+    fgw_limit_window_key(key, specs[at].window_start_ns);
+    int64_t entry = fgw_table_find(&table, key);
     uint64_t used = 0, reset_ns;
     if (entry < 0)
         return 0;

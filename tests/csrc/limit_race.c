@@ -34,8 +34,8 @@ static void race_pace(uint32_t worker, uint64_t n, uint32_t n_limits, struct fgw
         demand(&demands[!(worker & 1)], 1, 5);
     for (uint64_t at = 0; at < n; at++) {
         fgw_hold_begin(hold, &ID, 1);
-        int refused = fgw_limits_take(&limits, demands, n_limits, &amounts, NOW, hold, traces,
-                                      &inserted);
+        int refused = fgw_limits_take(&limits, demands, n_limits, &amounts, &amounts, NOW, WALL,
+                                      hold, traces, &inserted);
         tallies[worker].passed += !refused;
     }
 }
@@ -52,7 +52,8 @@ static void race_slots(uint32_t worker, uint64_t n, struct fgw_limit_spec *specs
     demand(&one, 0, 9);
     for (uint64_t at = 0; at < n; at++) {
         fgw_hold_begin(hold, &ID, 1);
-        if (fgw_limits_take(&limits, &one, 1, &amounts, NOW, hold, &trace, &inserted))
+        if (fgw_limits_take(&limits, &one, 1, &amounts, &amounts, NOW, WALL, hold, &trace,
+                            &inserted))
             continue;
         tallies[worker].passed++;
         uint64_t now_inside = (uint64_t)atomic_fetch_add(inside, 1) + 1;
@@ -73,7 +74,7 @@ static void race_insert(uint32_t worker, uint64_t n, uint32_t workers)
         uint64_t index = (at + worker * (n / (workers * 1000 + 1))) % n + 1;
         uint64_t key[2] = {index * UINT64_C(0x9e3779b97f4a7c15), index % 3};
         int inserted;
-        int64_t entry = fgw_table_insert(&table, key, FGW_CELL_PACE << 4, &inserted);
+        int64_t entry = fgw_table_insert(&table, key, FGW_CELL_PACE << 4, 0, &inserted);
         tallies[worker].inserted += (uint64_t)inserted;
         tallies[worker].passed += entry >= 0 && fgw_table_find(&table, key) == entry;
     }
@@ -98,7 +99,8 @@ static void race_evict(uint32_t worker, uint64_t n, struct fgw_limit_spec *specs
         uint64_t key = next_random(&random) % KEYS;
         demand(&one, 0, key + 1);
         fgw_hold_begin(hold, &ID, 1);
-        if (fgw_limits_take(&limits, &one, 1, &amounts, NOW, hold, &trace, &inserted))
+        if (fgw_limits_take(&limits, &one, 1, &amounts, &amounts, NOW, WALL, hold, &trace,
+                            &inserted))
             continue;
         tallies[worker].passed++;
         tallies[worker].inserted += inserted;
@@ -124,7 +126,7 @@ static void evict_all(uint32_t workers)
     for (uint32_t done = 0; done < workers; atomic_fetch_add(rounds, 1)) {
         struct fgw_worker_seen seen;
         for (uint64_t entry = 0; entry < KEYS_PER_GROUP; entry++)
-            (void)fgw_table_bury(&table, fgw_segment_dones(&segment), entry, NOW);
+            (void)fgw_table_bury(&table, fgw_segment_dones(&segment), entry, NOW, WALL);
         for (uint32_t worker = 0; worker < workers; worker++) {
             fgw_worker_read(fgw_segment_slot(&segment, worker), &seen);
             before[worker] = seen.turns;
@@ -165,8 +167,9 @@ static uint64_t count_entries(void)
     struct fgw_table table = fgw_segment_table(&segment);
     uint64_t found = 0, key[2];
     uint8_t kind;
+    uint16_t span;
     for (uint64_t entry = 0; entry < (uint64_t)table.n_groups * FGW_TABLE_WAYS; entry++)
-        found += (uint64_t)fgw_table_read(&table, entry, key, &kind);
+        found += (uint64_t)fgw_table_read(&table, entry, key, &kind, &span);
     return found;
 }
 

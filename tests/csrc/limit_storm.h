@@ -18,6 +18,7 @@
 
 #define NOW UINT64_C(1000000000000)
 #define DAY UINT64_C(86400000000000)
+#define WALL (20000 * DAY + DAY / 3) /* CLOCK_REALTIME */
 
 #define CHECK(what)                                                                    \
     do {                                                                               \
@@ -56,6 +57,11 @@ static inline struct fgw_limit_spec spec_of(uint8_t unit, uint8_t algorithm, uin
 {
     struct fgw_limit_spec spec = {.unit = unit, .algorithm = algorithm, .enforced = 1};
     CHECK(fgw_quota_init(&spec.quota, capacity, DAY) == 0);
+    if (algorithm == FGW_ALGORITHM_CAP) {
+        spec.holds = 1;
+        spec.window_start_ns = 20000 * DAY;
+        spec.window_end_ns = 20001 * DAY;
+    }
     return spec;
 }
 

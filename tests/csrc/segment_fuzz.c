@@ -49,8 +49,8 @@ static void live_through(const struct fgw_segment *segment, const struct fgw_lim
                 .limit = i, .enforced = next_random(random) % 2};
         if (at % 2)
             fgw_hold_begin(mine, &id, 1);
-        if (at % 2 && fgw_limits_take(&limits, demands, LIMITS, &amounts, now, mine, traces,
-                                      &inserted) == 0)
+        if (at % 2 && fgw_limits_take(&limits, demands, LIMITS, &amounts, &amounts, now, now,
+                                      mine, traces, &inserted) == 0)
             fgw_hold_open(mine, 1, 1);
         if (at % 3)
             fgw_limits_settle(&limits, mine, &amounts, now);
@@ -69,11 +69,12 @@ static void read_all(const struct fgw_segment *segment, uint64_t now)
     struct fgw_worker_seen seen;
     uint64_t key[2];
     uint8_t kind;
+    uint16_t span;
     memset(&sum, 0, sizeof sum);
     for (uint64_t entry = 0; entry < (uint64_t)table.n_groups * FGW_TABLE_WAYS + 20; entry++) {
-        if (fgw_table_read(&table, entry, key, &kind))
+        if (fgw_table_read(&table, entry, key, &kind, &span))
             (void)fgw_table_find(&table, key);
-        (void)fgw_table_bury(&table, dones, entry, now);
+        (void)fgw_table_bury(&table, dones, entry, now, now);
         if (fgw_table_is_leaving(&table, entry) && entry % 2)
             fgw_table_free_buried(&table, entry);
     }
@@ -82,7 +83,8 @@ static void read_all(const struct fgw_segment *segment, uint64_t now)
         fgw_count_code(fgw_segment_counters(segment, worker), (uint16_t)now);
         fgw_worker_read(fgw_segment_slot(segment, worker), &seen);
     }
-    CHECK(fgw_segment_slot(segment, WORKERS) == 0 && fgw_segment_counters(segment, 255) == 0);
+    CHECK(fgw_segment_slot(segment, WORKERS + FGW_OWNERS_SPARE) == 0);
+    CHECK(fgw_segment_counters(segment, WORKERS) == 0);
     CHECK(fgw_segment_hold(segment, 0, HOLDS) == 0 && fgw_segment_hold(segment, 2, 0) == 0);
 }
 

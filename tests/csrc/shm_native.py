@@ -9,7 +9,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 VECTORS = ROOT.parent / "shared/vectors"
 SOURCES = [ROOT / f"csrc/fgw_{name}.c" for name in
-           ("bucket", "word", "table", "hold", "counters", "segment", "limit", "wheel")]
+           ("bucket", "window", "word", "table", "hold", "counters", "segment", "limit",
+            "limit_settle", "wheel")]
 STRICT = ["-std=c11", "-O2", "-g1", "-mcx16", "-Wall", "-Wextra", "-Wconversion", "-Wshadow",
           "-Werror", f"-I{ROOT / 'csrc'}"]
 TRAP = ["-fsanitize=undefined", "-fsanitize-undefined-trap-on-error"]
@@ -30,8 +31,9 @@ def library(*flags: str) -> ctypes.CDLL:
     subprocess.run(["gcc", *STRICT, *TRAP, *flags, "-shared", "-fPIC", "-o", target, *SOURCES],
                    check=True)
     loaded = ctypes.CDLL(str(target))
-    for name in ("take", "try"):
-        getattr(loaded, f"fgw_bucket_{name}").restype = ctypes.c_int64
+    for name in ("bucket_take", "bucket_try", "window_take", "window_try"):
+        getattr(loaded, f"fgw_{name}").restype = ctypes.c_int64
+    loaded.fgw_table_span.restype = loaded.fgw_window_span.restype = ctypes.c_uint16
     loaded.fgw_table_find.restype = loaded.fgw_table_insert.restype = ctypes.c_int64
     loaded.fgw_table_cell.restype = loaded.fgw_wheel_pop.restype = ctypes.c_void_p
     loaded.fgw_word_value.restype = ctypes.c_uint64

@@ -84,7 +84,7 @@ def test_what_is_wrong_with_it_is_named():
     assert check(memory, size, boot=bytes(16)) == BOOT
     assert check(memory, size, uid=os.getuid() + 1) == USER
     assert check(ctypes.create_string_buffer(size), size) == FOREIGN
-    memory[8] = 2  # the layout version
+    memory[8] = 99  # the layout version
     assert check(memory, size) == LAYOUT
 
 

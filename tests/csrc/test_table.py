@@ -30,7 +30,7 @@ class Table(ctypes.Structure):
 
     def insert(self, key, kind=PACE << 4):
         flag = ctypes.c_int(7)
-        entry = self.lib.fgw_table_insert(ctypes.byref(self), pair(key), kind,
+        entry = self.lib.fgw_table_insert(ctypes.byref(self), pair(key), kind, 0,
                                           ctypes.byref(flag))
         self.inserted = flag.value
         return entry
@@ -39,8 +39,9 @@ class Table(ctypes.Structure):
         return self.lib.fgw_table_find(ctypes.byref(self), pair(key))
 
     def read(self, entry):
-        key, kind = pair((0, 0)), ctypes.c_uint8()
-        said = self.lib.fgw_table_read(ctypes.byref(self), u64(entry), key, ctypes.byref(kind))
+        key, kind, span = pair((0, 0)), ctypes.c_uint8(), ctypes.c_uint16()
+        said = self.lib.fgw_table_read(ctypes.byref(self), u64(entry), key, ctypes.byref(kind),
+                                       ctypes.byref(span))
         return (tuple(key), kind.value) if said else None
 
     def cell(self, entry):
@@ -49,7 +50,7 @@ class Table(ctypes.Structure):
 
     def bury(self, entry, now=10):
         return self.lib.fgw_table_bury(ctypes.byref(self), self.Dones(None, 0), u64(entry),
-                                       u64(now))
+                                       u64(now), u64(now))
 
     def call(self, name, entry):
         return getattr(self.lib, f"fgw_table_{name}")(ctypes.byref(self), u64(entry))

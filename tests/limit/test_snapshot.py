@@ -88,7 +88,8 @@ def test_no_snapshot_is_no_error_and_a_damaged_one_restores_nothing(boots, tmp_p
     save(boots[0], path, NOW, WALL)
     whole = path.read_bytes()
 
-    for spoilt in (b"", whole[:-1], whole[:20], b"x" + whole[1:], whole[:40] + b"\0" + whole[41:]):
+    other = bytes([whole[24] ^ 1])
+    for spoilt in (b"", whole[:-1], whole[:20], b"x" + whole[1:], whole[:24] + other + whole[25:]):
         path.write_bytes(spoilt)
         with pytest.raises(ValueError, match="not a whole snapshot"):
             load(boots[1], path, NOW, WALL)
