@@ -233,9 +233,18 @@ void fgw_siphash128(const uint8_t key[16], const uint8_t *bytes, size_t length, 
 
 int fgw_equal_constant_time(const uint8_t *left, const uint8_t *right, size_t length)
 {
-    volatile uint8_t difference = 0; /* volatile: no early exit may be made of this loop */
+    uint64_t difference = 0, one, other;
+    size_t at = 0;
 
-    for (size_t at = 0; at < length; at++)
-        difference = (uint8_t)(difference | (left[at] ^ right[at]));
+    for (; at + 8 <= length; at += 8) {
+        memcpy(&one, left + at, 8);
+        memcpy(&other, right + at, 8);
+        difference |= one ^ other;
+        __asm__ volatile("" : "+r"(difference)); /* no early exit may be made of this loop */
+    }
+    for (; at < length; at++) {
+        difference |= (uint64_t)(left[at] ^ right[at]);
+        __asm__ volatile("" : "+r"(difference));
+    }
     return difference == 0;
 }

@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "fgw_json_fast.h"
+#include "fgw_json_node.h"
 #include "fgw_json_number.h"
 #include "fgw_json_string.h"
 
@@ -12,45 +14,6 @@ void fgw_json_init(struct fgw_json *json, const struct fgw_json_spec *spec, uint
     json->node = root;
 }
 
-static inline int in_object(const struct fgw_json *json)
-{
-    unsigned level = json->depth - 1u;
-    return (int)(json->objects[level / 64] >> (level % 64) & 1);
-}
-
-/* ---- values: where they begin and end, whatever their type ---- */
-
-/* The slot that the value now beginning is to be noted in, or NULL. */
-static inline struct fgw_json_slot *begin_slot(struct fgw_json *json, enum fgw_json_type type,
-                                               const uint8_t *at)
-{
-    const struct fgw_json_node *node = node_of(json);
-    if (node->slot == FGW_JSON_NO_SLOT)
-        return NULL;
-
-    struct fgw_json_slot *slot = &json->slots[node->slot];
-    uint64_t bit = (uint64_t)1 << node->slot;
-    if (json->seen & bit) {
-        if (node->flags & FGW_JSON_ONCE)
-            json->twice |= bit;
-        if (type == FGW_JSON_NULL && node->flags & FGW_JSON_STICKY)
-            return NULL;
-    }
-    json->seen |= bit;
-    slot->type = (uint8_t)type;
-    slot->start = offset_of(json, at);
-    slot->end = 0;
-    slot->count = 0;
-    slot->copied = 0;
-    return slot;
-}
-
-static inline void end_slot(struct fgw_json *json, uint8_t index, const uint8_t *end)
-{
-    if (index != FGW_JSON_NO_SLOT)
-        json->slots[index].end = offset_of(json, end);
-}
-
 static inline void after_value(struct fgw_json *json)
 {
     json->state = json->depth ? AFTER : DONE;
@@ -58,109 +21,43 @@ static inline void after_value(struct fgw_json *json)
 
 static inline const uint8_t *open_container(struct fgw_json *json, const uint8_t *p, int object)
 {
-    unsigned level = json->depth;
+    uint8_t element = node_of(json)->element;
 
-    if (level == FGW_JSON_DEPTH_MAX)
+    if (json->depth == FGW_JSON_DEPTH_MAX)
         return fail(json, FGW_JSON_DEPTH);
-    begin_slot(json, object ? FGW_JSON_OBJECT : FGW_JSON_ARRAY, p);
-    uint64_t bit = (uint64_t)1 << (level % 64);
-    json->objects[level / 64] = (json->objects[level / 64] & ~bit) | (object ? bit : 0);
-    json->counts[level] = 0;
-    json->nodes[level] = json->node;
-    json->depth++;
-    if (object) {
-        json->state = FIRST_KEY;
-    } else {
-        json->state = FIRST_ELEMENT;
-        json->node = node_of(json)->element;
-    }
+    open_at(json, json->depth++, json->node, p, object);
+    json->node = element;
+    json->state = object ? FIRST_KEY : FIRST_ELEMENT;
     return p + 1;
 }
 
 static inline const uint8_t *close_container(struct fgw_json *json, const uint8_t *p)
 {
-    unsigned level = --json->depth;
-    const struct fgw_json_node *node = &json->spec->nodes[json->nodes[level]];
-
-    if (node->slot != FGW_JSON_NO_SLOT) {
-        end_slot(json, node->slot, p + 1);
-        json->slots[node->slot].count = json->counts[level];
-    }
-    json->paused = node->flags & FGW_JSON_PAUSE;
+    json->depth--;
+    json->paused = (uint8_t)close_at(json, json->depth, p);
     after_value(json);
     return p + 1;
 }
 
 /* ---- strings ---- */
 
-static inline char lower(char letter)
-{
-    return letter >= 'A' && letter <= 'Z' ? (char)(letter | 0x20) : letter;
-}
-
-/* Whether `key` is an edge's in other letters: servers that match names in any case (Go's do) take
- * it for that member. */
-static int is_variant(const struct fgw_json_node *node, const char *key, size_t length)
-{
-    for (unsigned i = 0; i < node->edge_count; i++) {
-        const struct fgw_json_edge *edge = &node->edges[i];
-        size_t same = 0;
-        if (edge->key_length != length)
-            continue;
-        while (same < length && lower(key[same]) == edge->key[same])
-            same++;
-        if (same == length)
-            return 1;
-    }
-    return 0;
-}
-
-/* The node of the member `key` of the innermost object. */
-static inline uint8_t member_node(struct fgw_json *json, const char *key, size_t length)
-{
-    unsigned level = json->depth - 1u;
-    const struct fgw_json_node *node = &json->spec->nodes[json->nodes[level]];
-
-    json->counts[level]++;
-    if (node->flags & FGW_JSON_KEYS_TEXT)
-        json->text_bytes += length;
-    for (unsigned i = 0; i < node->edge_count; i++) {
-        const struct fgw_json_edge *edge = &node->edges[i];
-        if (edge->first == (uint8_t)key[0] && edge->key_length == length &&
-            !memcmp(edge->key, key, length))
-            return edge->node;
-    }
-    if (node->flags & FGW_JSON_CASES && is_variant(node, key, length))
-        json->variants++;
-    return node->other;
-}
-
 static inline void end_key(struct fgw_json *json, const char *key, size_t length)
 {
-    json->node = member_node(json, key, length);
+    const struct fgw_json_node *inside = &json->spec->nodes[json->nodes[json->depth - 1u]];
+
+    json->counts[json->depth - 1u]++;
+    json->node = member_node(json, inside, key, length, length);
     json->state = COLON;
 }
 
-/* A key begins after its quote at p - 1. Keys in one piece without escapes are matched
- * in place. */
-static inline const uint8_t *begin_key(struct fgw_json *json, const uint8_t *p, const uint8_t *end)
+/* A name that is not whole in this piece, or has escapes. */
+static inline const uint8_t *begin_key(struct fgw_json *json, const uint8_t *p)
 {
-    const uint8_t *stop = plain_end(p, end);
-
-    if (stop < end && *stop == '"') {
-        end_key(json, (const char *)p, (size_t)(stop - p));
-        if (++stop < end && *stop == ':') {
-            json->state = VALUE;
-            stop++;
-        }
-        return stop;
-    }
     json->state = STRING;
     json->sink = SINK_KEY;
     json->key_length = 0;
     json->string_bytes = 0;
-    pour(json, p, (size_t)(stop - p));
-    return stop;
+    return p + 1;
 }
 
 static int head_begins(const struct fgw_json *json, const char *word)
@@ -230,12 +127,12 @@ static inline const uint8_t *end_string(struct fgw_json *json, const uint8_t *qu
     return quote + 1;
 }
 
-/* A string value begins at its quote. Most end in the same piece and nobody looks at them. */
+/* A string value begins at its quote. */
 static inline const uint8_t *begin_string(struct fgw_json *json, const uint8_t *p,
                                           const uint8_t *end)
 {
     const struct fgw_json_node *node = node_of(json);
-    int noted = begin_slot(json, FGW_JSON_STRING, p) != NULL;
+    int noted = begin_slot(json, node, FGW_JSON_STRING, p) != NULL;
     const uint8_t *stop = plain_end(++p, end);
 
     json->sink = 0;
@@ -274,23 +171,10 @@ static const uint8_t *in_word(struct fgw_json *json, const uint8_t *p, const uin
 static const uint8_t *begin_word(struct fgw_json *json, const uint8_t *p, const uint8_t *end,
                                  enum state state, enum fgw_json_type type)
 {
-    begin_slot(json, type, p);
+    begin_slot(json, node_of(json), type, p);
     json->state = (uint8_t)state;
     json->literal_at = 0;
     return in_word(json, p, end);
-}
-
-/* The rest of a word of four letters, in one piece more often than not. */
-static inline const uint8_t *begin_four(struct fgw_json *json, const uint8_t *p,
-                                        const uint8_t *end, enum state state,
-                                        enum fgw_json_type type)
-{
-    if (end - p < 4 || memcmp(p, WORDS[state - WORD_TRUE], 4))
-        return begin_word(json, p, end, state, type);
-    begin_slot(json, type, p);
-    end_slot(json, node_of(json)->slot, p + 4);
-    after_value(json);
-    return p + 4;
 }
 
 static int end_number(struct fgw_json *json, uint64_t end)
@@ -329,15 +213,15 @@ static const uint8_t *begin_value(struct fgw_json *json, const uint8_t *p, const
     case '[':
         return open_container(json, p, 0);
     case 't':
-        return begin_four(json, p, end, WORD_TRUE, FGW_JSON_TRUE);
+        return begin_word(json, p, end, WORD_TRUE, FGW_JSON_TRUE);
     case 'f':
         return begin_word(json, p, end, WORD_FALSE, FGW_JSON_FALSE);
     case 'n':
-        return begin_four(json, p, end, WORD_NULL, FGW_JSON_NULL);
+        return begin_word(json, p, end, WORD_NULL, FGW_JSON_NULL);
     default:
         if (*p != '-' && (*p < '0' || *p > '9'))
             return fail(json, FGW_JSON_SYNTAX);
-        begin_slot(json, FGW_JSON_NUMBER, p);
+        begin_slot(json, node_of(json), FGW_JSON_NUMBER, p);
         p = fgw_json_begin_number(json, p, end);
         if (p == end)
             return p;
@@ -345,31 +229,18 @@ static const uint8_t *begin_value(struct fgw_json *json, const uint8_t *p, const
     }
 }
 
-/* From a key's quote on, as far as the piece allows without white space: a whole member. Compact
- * documents, which are nearly all of them, take one step a member this way, not three. */
-static inline const uint8_t *begin_member(struct fgw_json *json, const uint8_t *p,
-                                          const uint8_t *end)
-{
-    p = begin_key(json, p + 1, end);
-    return json->state == VALUE && p < end && *p > ' ' ? begin_value(json, p, end) : p;
-}
-
 /* A comma, or the bracket that closes this container. */
-static inline const uint8_t *after_member(struct fgw_json *json, const uint8_t *p,
-                                          const uint8_t *end)
+static inline const uint8_t *after_member(struct fgw_json *json, const uint8_t *p)
 {
     int object = in_object(json);
 
     if (*p == ',') {
-        p++;
-        if (object) {
-            json->state = KEY;
-            return p < end && *p == '"' ? begin_member(json, p, end) : p;
+        json->state = object ? KEY : VALUE;
+        if (!object) {
+            json->node = json->spec->nodes[json->nodes[json->depth - 1]].element;
+            json->counts[json->depth - 1]++;
         }
-        json->state = VALUE;
-        json->node = json->spec->nodes[json->nodes[json->depth - 1]].element;
-        json->counts[json->depth - 1]++;
-        return p;
+        return p + 1;
     }
     if (*p == (object ? '}' : ']'))
         return close_container(json, p);
@@ -392,20 +263,15 @@ static inline const uint8_t *in_structure(struct fgw_json *json, const uint8_t *
             return close_container(json, p);
         /* fallthrough */
     case KEY:
-        return *p == '"' ? begin_member(json, p, end) : fail(json, FGW_JSON_SYNTAX);
+        return *p == '"' ? begin_key(json, p) : fail(json, FGW_JSON_SYNTAX);
     case COLON:
         json->state = VALUE;
         return *p == ':' ? p + 1 : fail(json, FGW_JSON_SYNTAX);
     case AFTER:
-        return after_member(json, p, end);
+        return after_member(json, p);
     default:
         return fail(json, FGW_JSON_SYNTAX);
     }
-}
-
-static inline int is_space(uint8_t byte)
-{
-    return byte == ' ' || byte == '\n' || byte == '\r' || byte == '\t';
 }
 
 static inline const uint8_t *step(struct fgw_json *json, const uint8_t *p, const uint8_t *end)
@@ -414,6 +280,11 @@ static inline const uint8_t *step(struct fgw_json *json, const uint8_t *p, const
         while (is_space(*p))
             if (++p == end)
                 return p;
+        if (json->state != FIRST_ELEMENT && json->state != COLON && json->state != DONE) {
+            p = fgw_json_fast(json, p, end);
+            if (p == end || json->paused || json->state == DONE)
+                return p;
+        }
         return in_structure(json, p, end);
     }
     if (json->state <= CONTINUATION) {

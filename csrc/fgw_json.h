@@ -62,11 +62,18 @@ enum fgw_json_error {
 
 struct fgw_json_edge {
     const char *key;
+    uint64_t word; /* its first eight bytes, the first one lowest */
     uint8_t key_length;
-    uint8_t first; /* its first byte */
     uint8_t node;
 };
-#define FGW_JSON_EDGE(name, to) {name, (uint8_t)(sizeof(name) - 1), (uint8_t)(name)[0], to}
+#define FGW_JSON_BYTE(name, i) \
+    ((uint64_t)(uint8_t)(name)[(i) < sizeof(name) ? (i) : sizeof(name) - 1] << 8 * (i))
+#define FGW_JSON_FIRST_EIGHT(name) \
+    (FGW_JSON_BYTE(name, 0) | FGW_JSON_BYTE(name, 1) | FGW_JSON_BYTE(name, 2) | \
+     FGW_JSON_BYTE(name, 3) | FGW_JSON_BYTE(name, 4) | FGW_JSON_BYTE(name, 5) | \
+     FGW_JSON_BYTE(name, 6) | FGW_JSON_BYTE(name, 7))
+#define FGW_JSON_EDGE(name, to) \
+    {name, FGW_JSON_FIRST_EIGHT(name), (uint8_t)(sizeof(name) - 1), to}
 
 enum fgw_json_node_flag {
     FGW_JSON_ONCE = 1,     /* a second value in this slot sets its bit in `twice` */

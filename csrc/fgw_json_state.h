@@ -1,6 +1,8 @@
 /* fgw_json_state.h - what the parts of the JSON scan share; not for callers.
  *
- *     fgw_json.c         structure: containers, keys, slots, white space, words
+ *     fgw_json.c         structure: containers, keys, white space, words
+ *     fgw_json_fast.c    the same, for what lies whole in one piece
+ *     fgw_json_node.h    what the spec wants of values and members
  *     fgw_json_string.c  inside strings: escapes, UTF-8, where the bytes go
  *     fgw_json_number.c  inside numbers
  *

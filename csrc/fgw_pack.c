@@ -2,6 +2,10 @@
 
 #include <string.h>
 
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
+
 #include "fgw_record.h"
 #include "fgw_ring.h"
 
@@ -30,36 +34,75 @@ static uint64_t earlier(const struct memory *memory, unsigned kind, size_t index
     return index < memory->words[kind] ? word_at(memory->record[kind], index) : 0;
 }
 
+/* Which of eight words differ: a bit each. */
+static inline unsigned changed(const uint8_t *words, const uint8_t *before)
+{
+    unsigned bits = 0;
+#ifdef __SSE2__
+    for (unsigned i = 0; i < 4; i++) {
+        __m128i pair = _mm_loadu_si128((const __m128i *)(const void *)(words + 16 * i));
+        __m128i other = _mm_loadu_si128((const __m128i *)(const void *)(before + 16 * i));
+        __m128i same = _mm_cmpeq_epi32(pair, other); /* SSE2 has no comparison of 64 bits: both */
+        same = _mm_and_si128(same, _mm_shuffle_epi32(same, _MM_SHUFFLE(2, 3, 0, 1))); /* halves */
+        bits |= (unsigned)_mm_movemask_pd(_mm_castsi128_pd(same)) << 2 * i;
+    }
+    return bits ^ 0xff;
+#else
+    for (unsigned i = 0; i < 8; i++)
+        bits |= (unsigned)(word_at(words, i) != word_at(before, i)) << i;
+    return bits;
+#endif
+}
+
+/* The words that differ from the record before, xored, to the front of `differing`; a bit each in
+ * the bitmap. Returns how many. */
+static size_t differences(const uint8_t *record, size_t words, const struct memory *memory,
+                          unsigned kind, uint8_t *bitmap, uint64_t *differing)
+{
+    const uint8_t *before = memory->record[kind];
+    size_t common = (memory->words[kind] < words ? memory->words[kind] : words) & ~(size_t)7;
+    size_t count = 0;
+
+    for (size_t index = 0; index < common; index += 8) {
+        unsigned bits = changed(record + 8 * index, before + 8 * index);
+        bitmap[index >> 3] = (uint8_t)bits;
+        for (; bits; bits &= bits - 1) {
+            size_t at = index + (unsigned)__builtin_ctz(bits);
+            differing[count++] = word_at(record, at) ^ word_at(before, at);
+        }
+    }
+    memset(bitmap + common / 8, 0, (words - common + 7) / 8);
+    for (size_t index = common; index < words; index++) {
+        uint64_t word = word_at(record, index) ^ earlier(memory, kind, index);
+        differing[count] = word;
+        count += word != 0;
+        bitmap[index >> 3] = (uint8_t)(bitmap[index >> 3] | (unsigned)(word != 0) << (index & 7));
+    }
+    return count;
+}
+
 static size_t pack_one(const uint8_t *record, size_t words, const struct memory *memory,
                        unsigned kind, uint8_t *out)
 {
-    uint8_t *bitmap = out + HEAD;
-    uint8_t *bytes = bitmap + (words + 7) / 8;
-    uint64_t differing[WORDS_MAX];
-    size_t count = 0;
+    uint8_t *nibbles = out + HEAD + (words + 7) / 8;
+    uint64_t differing[WORDS_MAX + 1];
+    size_t count = differences(record, words, memory, kind, out + HEAD, differing);
+    uint8_t *bytes = nibbles + (count + 1) / 2;
 
     out[0] = (uint8_t)words;
     out[1] = (uint8_t)(words >> 8);
     out[2] = (uint8_t)kind;
     out[3] = 0;
-    memset(bitmap, 0, (words + 7) / 8);
-    for (size_t index = 0; index < words; index++) {
-        uint64_t word = word_at(record, index) ^ earlier(memory, kind, index);
-
-        if (word != 0) {
-            bitmap[index >> 3] = (uint8_t)(bitmap[index >> 3] | (1u << (index & 7)));
-            differing[count++] = word;
-        }
-    }
-    uint8_t *nibbles = bytes;
-
-    memset(nibbles, 0, (count + 1) / 2);
-    bytes += (count + 1) / 2;
     for (size_t index = 0; index < count; index++) {
         unsigned size = (71u - (unsigned)__builtin_clzll(differing[index])) / 8;
 
-        nibbles[index >> 1] = (uint8_t)(nibbles[index >> 1] | ((size - 1) << (4 * (index & 1))));
-        memcpy(bytes, &differing[index], size);
+        if (index & 1)
+            nibbles[index >> 1] = (uint8_t)(nibbles[index >> 1] | (size - 1) << 4);
+        else
+            nibbles[index >> 1] = (uint8_t)(size - 1);
+        /* All eight, for a copy of known size is one store: what is too much is overwritten, or
+         * lies in the room behind. */
+        memcpy(bytes, &differing[index], 8);
         bytes += size;
     }
     return (size_t)(bytes - out);

@@ -35,6 +35,9 @@ cdef class Client(Link):
         bint close_after             # the current exchange is the connection's last one
         uint8_t address[16]          # IPv6, or IPv4 mapped
         bytes address_text
+        bytes credential             # the last that was found good on this connection,
+        object principal             # whose it is,
+        object key_table             # and by which table (identity.keys.KeyTable)
 
     # The exchange is settled: on to the next request, or close.
     cdef int finished(self, Exchange x, bint keep_alive) except -1
@@ -135,6 +138,7 @@ cdef class Exchange:
         object connection            # upstream.connection.Connection of this attempt
         fgw_dims dims
         fgw_edits edits
+        uint64_t model_hash          # name hash of the model as asked, 0: none
         uint16_t split_model         # "provider/model": where the model begins in ask.model
         int attempt
         bint attempt_open            # an OPEN without its CLOSE

@@ -50,6 +50,7 @@ from fastgw.native.counters cimport (
     fgw_count,
     fgw_count_time,
 )
+from fastgw.native.demand cimport fgw_name_hash
 from fastgw.native.dialect cimport (
     FGW_ASK_MORE_MODELS,
     FGW_OPERATION_COUNT_TOKENS,
@@ -278,8 +279,9 @@ cdef class Journey(Attempts):
         x.dims.dialect = x.route.dialect
         x.dims.operation = x.route.operation
         x.dims.stream = x.ask.flags & 1
-        x.dims.model = self.journal.name(
-            FGW_NAME_MODEL, <const uint8_t *>x.ask.model, x.ask.model_bytes
+        x.dims.model = x.model_hash
+        self.journal.name_known(
+            FGW_NAME_MODEL, x.model_hash, <const uint8_t *>x.ask.model, x.ask.model_bytes
         )
         if x.ask.user_bytes:
             x.dims.user = self.journal.name(
@@ -297,13 +299,14 @@ cdef class Journey(Attempts):
         cdef const uint8_t *model = <const uint8_t *>x.ask.model
         cdef Route route
         x.split_model = 0
+        x.model_hash = fgw_name_hash(model, x.ask.model_bytes)
         if x.pinned_length:
             x.path = self.routes.pinned(x.bytes + x.pinned_at, x.pinned_length)
             return 0
         if x.ask.model_bytes == 0:
             x.path = self.routes.any_of(x.route.dialect)
             return 0
-        x.path = self.routes.find(model, x.ask.model_bytes)
+        x.path = self.routes.find(x.model_hash, model, x.ask.model_bytes)
         if x.path is not None:
             return 0
         for i in range(x.ask.model_bytes):

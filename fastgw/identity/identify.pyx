@@ -1,5 +1,6 @@
 """Phases DIALECT, AUTHENTICATE and IDENTIFY: what the bytes of a request mean."""
 
+from cpython.bytes cimport PyBytes_AS_STRING
 from libc.string cimport memcmp, memset
 
 from fastgw.codes cimport (
@@ -22,6 +23,7 @@ from fastgw.codes cimport (
     CODE_ROUTE_UNKNOWN,
     CODE_STREAM_INVALID,
 )
+from fastgw.exchange cimport Client
 from fastgw.identity.keys cimport Principal
 from fastgw.native.dialect cimport (
     FGW_ASK_DUPLICATE,
@@ -41,6 +43,7 @@ from fastgw.native.dialect cimport (
     fgw_ask_scan,
     fgw_route_find,
 )
+from fastgw.native.hash cimport fgw_equal_constant_time
 from fastgw.native.http1 cimport (
     FGW_FRAMING_NONE,
     FGW_H_ANTHROPIC_VERSION,
@@ -53,6 +56,7 @@ from fastgw.native.http1 cimport (
 
 cdef enum:
     PREFIX_LENGTH = 11             # "/providers/"
+    CREDENTIAL_KEPT = 256          # bytes of a credential that a connection remembers
     OUTPUT_UNKNOWN = 512           # tokens expected of an answer without a limit of its own
     OUTPUT_CEILING = 131072        # no model writes more in one answer (the largest: 128 Ki)
     INPUT_CEILING = 2097152        # no model reads more (the largest context window: 2 Mi)
@@ -104,6 +108,26 @@ cdef int find_route(Exchange x) noexcept:
     return 0
 
 
+cdef Principal recall(Client client, KeyTable keys, const uint8_t *credential, size_t length):
+    """Whose credential this is, or None. A connection's requests carry the same one nearly always,
+    and comparing costs less than hashing. (In constant time: what comes in between may serve many
+    clients over one connection.)"""
+    cdef Principal principal
+    if (
+        client.key_table is keys and <size_t>len(client.credential) == length
+        and fgw_equal_constant_time(
+            <const uint8_t *>PyBytes_AS_STRING(client.credential), credential, length
+        )
+    ):
+        return <Principal>client.principal
+    principal = keys.find(credential, length)
+    if principal is not None and length <= CREDENTIAL_KEPT:
+        client.credential = credential[:length]
+        client.principal = principal
+        client.key_table = keys
+    return principal
+
+
 cdef int authenticate(Exchange x, KeyTable keys):
     """Phase AUTHENTICATE: the credential's principal.
 
@@ -128,7 +152,7 @@ cdef int authenticate(Exchange x, KeyTable keys):
             return CODE_KEY_MISSING
         x.principal = keys.anonymous
         return 0
-    principal = keys.find(value, length)
+    principal = recall(x.client, keys, value, length)
     if principal is None:
         if keys.anonymous is None:
             return CODE_KEY_UNKNOWN

@@ -28,11 +28,11 @@ from fastgw.native.http1 cimport (
     fgw_http1_request,
     fgw_span,
 )
+from fastgw.wire.link cimport BLOCK_BYTES
 
 import ipaddress
 
 cdef enum:
-    BLOCK = 4096                   # the first buffer of a request; most fit
     PIPELINED_MAX = 65536          # bytes that may wait behind an unfinished exchange
     LINGER_BYTES = 1 << 20         # law 9
     SECOND = 1000000000
@@ -106,11 +106,14 @@ cdef class Downstream(Client):
         cdef uint8_t *grown
         if room <= self.room:
             return 0
-        if room < BLOCK:
-            room = BLOCK
+        if room < BLOCK_BYTES:
+            room = BLOCK_BYTES
         elif room < 2 * self.room and self.state != READ_BODY:
             room = 2 * self.room
-        grown = <uint8_t *>realloc(self.bytes, room)
+        if self.bytes == NULL and room == BLOCK_BYTES:
+            grown = self.scratch.take_block()
+        else:
+            grown = <uint8_t *>realloc(self.bytes, room)
         if grown == NULL:
             raise MemoryError()
         self.bytes = grown
@@ -120,7 +123,10 @@ cdef class Downstream(Client):
         return 0
 
     cdef int _drop_buffer(self) except -1:
-        free(self.bytes)
+        if self.room == BLOCK_BYTES:
+            self.scratch.give_block(self.bytes)
+        else:
+            free(self.bytes)
         self.bytes = NULL
         self.room = 0
         self.read_at = NULL

@@ -38,8 +38,7 @@ cdef class Routes:
         list _defaults                   # by dialect: the route to its first provider
         readonly bint strict
 
-    cdef uint64_t _hash(self, const uint8_t *name, size_t length) noexcept
-    cdef Route find(self, const uint8_t *model, size_t length)
+    cdef Route find(self, uint64_t hash, const uint8_t *model, size_t length)
     cdef Route pinned(self, const uint8_t *provider, size_t length)
     cdef Route default(self, uint8_t dialect)
     cdef Route any_of(self, uint8_t dialect)

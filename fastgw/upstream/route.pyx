@@ -7,14 +7,12 @@ another dialect than the request is passed over.
 
 cimport cython
 from libc.stdlib cimport calloc, free
+from libc.string cimport memcmp
 
-from fastgw.native.hash cimport fgw_siphash64
+from fastgw.native.demand cimport fgw_name_hash
 
 cdef enum:
     CANDIDATES_MAX = 64    # a bit each in Exchange.passed
-
-# Any fixed key will do: the table is small, and its keys are the operator's own.
-cdef uint8_t[16] TABLE_KEY = [0] * 16
 
 
 @cython.final
@@ -95,7 +93,7 @@ cdef class Routes:
             if self._defaults[provider.dialect] is None:
                 self._defaults[provider.dialect] = self.providers[provider.id.encode()]
         for name, route in models.items():
-            key = self._hash(name.encode(), len(name.encode()))
+            key = fgw_name_hash(name.encode(), len(name.encode()))
             at = <uint32_t>key & self._mask
             while self._slots[at].number:
                 at = (at + 1) & self._mask
@@ -106,16 +104,17 @@ cdef class Routes:
     def __dealloc__(self):
         free(self._slots)
 
-    cdef uint64_t _hash(self, const uint8_t *name, size_t length) noexcept:
-        return fgw_siphash64(TABLE_KEY, name, length)
-
-    cdef Route find(self, const uint8_t *model, size_t length):
-        """The route of a model that ``models`` names, or None."""
-        cdef uint64_t key = self._hash(model, length)
-        cdef uint32_t at = <uint32_t>key & self._mask
+    cdef Route find(self, uint64_t hash, const uint8_t *model, size_t length):
+        """The route of a model that ``models`` names, or None. ``hash``: its name hash."""
+        cdef uint32_t at = <uint32_t>hash & self._mask
+        cdef tuple entry
+        cdef bytes name
         while self._slots[at].number:
-            if self._slots[at].hash == key:
-                return <Route>(<tuple>self._routes[self._slots[at].number - 1])[1]
+            if self._slots[at].hash == hash:
+                entry = <tuple>self._routes[self._slots[at].number - 1]
+                name = <bytes>entry[0]
+                if <size_t>len(name) == length and memcmp(<const char *>name, model, length) == 0:
+                    return <Route>entry[1]
             at = (at + 1) & self._mask
         return None
 

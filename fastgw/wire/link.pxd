@@ -13,6 +13,8 @@ cdef extern from "<sys/uio.h>" nogil:
 
 cdef enum:
     RECV_BYTES = 65536   # one read; what a stalled client can add to a worker's memory
+    BLOCK_BYTES = 4096   # the first buffer of a request; most fit
+    BLOCKS_KEPT = 64     # of those that nobody uses, by a worker
 
 cdef enum Sent:
     SENT_ALL = 0         # the socket took every byte
@@ -21,9 +23,16 @@ cdef enum Sent:
 
 
 cdef class Scratch:
-    """The receive buffer that all links of a worker share while they hold no bytes."""
+    """The receive buffer that all links of a worker share while they hold no bytes, and blocks
+    for those that do: malloc keeps none of this size at hand."""
     cdef uint8_t *bytes
     cdef size_t size
+    cdef uint8_t *blocks[BLOCKS_KEPT]
+    cdef int n_blocks
+
+    # A block of BLOCK_BYTES from malloc, so that it may be grown or freed; NULL: no memory.
+    cdef uint8_t *take_block(self) noexcept nogil
+    cdef void give_block(self, uint8_t *block) noexcept nogil
 
 
 cdef class Link:
@@ -40,6 +49,7 @@ cdef class Link:
         size_t read_room
         fgw_timer timer      # its one time-out, whichever runs now; owner is this object
 
+    cdef ssize_t _hand_over(self, iovec *pieces, int count, size_t total) noexcept nogil
     cdef int send(self, iovec *pieces, int count) except -1
     cdef int send_bytes(self, const uint8_t *bytes, size_t length) except -1
     cdef int pause_read(self) except -1

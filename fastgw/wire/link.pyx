@@ -1,6 +1,6 @@
 """A connection as a buffered protocol of uvloop that sends on its own socket.
 
-uvloop's ``transport.write`` costs about 2 us and an object a call; ``writev`` on the descriptor
+uvloop's ``transport.write`` costs about 2 us and an object a call; ``send`` on the descriptor
 costs the system call alone. A descriptor is used only where there is no TLS, only while the
 transport's own queue is empty (so that bytes cannot overtake each other), and is forgotten first
 thing in ``connection_lost``. With a high-water mark of 0, ``pause_writing`` and
@@ -24,6 +24,14 @@ cdef extern from "<sys/uio.h>" nogil:
     ssize_t writev(int fd, const iovec *pieces, int count)
 
 
+cdef extern from "<sys/socket.h>" nogil:
+    int MSG_NOSIGNAL
+    ssize_t send(int fd, const void *bytes, size_t length, int flags)
+
+
+cdef enum:
+    GATHER_BYTES = 4096  # pieces that are no more together are copied into one
+
 cdef bytes RESET = pack("ii", 1, 0)   # struct linger: on, for no time
 
 
@@ -37,6 +45,22 @@ cdef class Scratch:
 
     def __dealloc__(self):
         free(self.bytes)
+        while self.n_blocks:
+            self.n_blocks -= 1
+            free(self.blocks[self.n_blocks])
+
+    cdef uint8_t *take_block(self) noexcept nogil:
+        if self.n_blocks == 0:
+            return <uint8_t *>malloc(BLOCK_BYTES)
+        self.n_blocks -= 1
+        return self.blocks[self.n_blocks]
+
+    cdef void give_block(self, uint8_t *block) noexcept nogil:
+        if self.n_blocks == BLOCKS_KEPT:
+            free(block)
+            return
+        self.blocks[self.n_blocks] = block
+        self.n_blocks += 1
 
 
 cdef class Link:
@@ -118,6 +142,25 @@ cdef class Link:
             self.on_failure(exception)
         self.transport = None
 
+    cdef ssize_t _hand_over(self, iovec *pieces, int count, size_t total) noexcept nogil:
+        """One system call on the socket, which never blocks. Bytes taken, or -1 with errno.
+
+        ``send`` of one piece is cheaper than ``writev`` of two by 0.25 us, of which gathering a
+        head and a small body takes back a tenth.
+        """
+        cdef uint8_t gathered[GATHER_BYTES]
+        cdef uint8_t *at = gathered
+        cdef int i
+        if count > 1:
+            if total > GATHER_BYTES:
+                # Python ignores SIGPIPE, so this needs no flag for it.
+                return writev(self.fd, pieces, count)
+            for i in range(count):
+                memcpy(at, pieces[i].iov_base, pieces[i].iov_len)
+                at += pieces[i].iov_len
+            return send(self.fd, gathered, total, MSG_NOSIGNAL)
+        return send(self.fd, pieces[0].iov_base, total, MSG_NOSIGNAL)
+
     # What the owner calls.
 
     cdef int send(self, iovec *pieces, int count) except -1:
@@ -137,9 +180,7 @@ cdef class Link:
             return SENT_QUEUED if self.blocked else SENT_ALL
         if self.fd >= 0 and not self.blocked:
             while True:
-                # Cheaper than sendmsg by some 100 ns; Python ignores SIGPIPE, uvloop's sockets
-                # never block.
-                sent = writev(self.fd, pieces, count)
+                sent = self._hand_over(pieces, count, total)
                 if sent >= 0 or errno != EINTR:
                     break
             if sent < 0:

@@ -77,7 +77,9 @@ void shim_json_edge(struct shim_json *shim, unsigned from, const char *key, int 
     memcpy(shim->keys[from][index], key, (size_t)length);
     shim->edges[from][index].key = shim->keys[from][index];
     shim->edges[from][index].key_length = (uint8_t)length;
-    shim->edges[from][index].first = (uint8_t)key[0];
+    shim->edges[from][index].word = 0;
+    for (int i = 0; i < length && i < 8; i++)
+        shim->edges[from][index].word |= (uint64_t)(uint8_t)key[i] << 8 * i;
     shim->edges[from][index].node = (uint8_t)to;
 }
 

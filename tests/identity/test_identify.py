@@ -104,3 +104,23 @@ def test_input_is_estimated_from_text_and_bounded_by_bytes(worker):
         assert isinstance(asked, Request)
         assert letters / 5 <= asked.input_estimate <= letters / 2
         assert len(body) <= opened.input_high <= len(body) + 8192
+
+
+def test_each_request_of_a_connection_is_judged_by_its_own_credential(worker):
+    one = worker(keys=[{"id": name, "value": f"fgw-{name}"} for name in ("alice", "clive")])
+    client = one.connect()
+
+    def asks(key: str) -> tuple[int, list[str]]:
+        client.feed(request(chat(), key=key))
+        if one.loop.opened and one.upstream.taken():
+            one.upstream.feed(response())
+        status = client.answer().status
+        return status, [one.names[found.dims.account] for found in one.records()
+                        if isinstance(found, Request) and status == 200]
+
+    for key, status, account in [("fgw-alice", 200, "alice"), ("fgw-alicf", 401, ""),
+                                 ("fgw-clive", 200, "clive"), ("fgw-alice", 200, "alice"),
+                                 ("fgw-alice", 200, "alice"), ("fgw-alic", 401, "")]:
+        found, accounts = asks(key)
+        assert found == status
+        assert [f'"id":"{account}"' in text for text in accounts] == [True] * (status == 200)

@@ -1,0 +1,148 @@
+/* fgw_json_node.h - values and members of the JSON scan: what the spec wants of them; not for
+ * callers. Shared by the scan at any cut (fgw_json.c) and the fast one (fgw_json_fast.c).
+ */
+#ifndef FGW_JSON_NODE_H
+#define FGW_JSON_NODE_H
+
+#include <string.h>
+
+#include "fgw_json_state.h"
+
+static inline int in_object(const struct fgw_json *json)
+{
+    unsigned level = json->depth - 1u;
+    return (int)(json->objects[level / 64] >> (level % 64) & 1);
+}
+
+static inline int is_space(uint8_t byte)
+{
+    return byte == ' ' || byte == '\n' || byte == '\r' || byte == '\t';
+}
+
+/* The slot that a value at `node`, which begins at `at`, is to be noted in, or NULL. */
+static inline struct fgw_json_slot *begin_slot(struct fgw_json *json,
+                                               const struct fgw_json_node *node,
+                                               enum fgw_json_type type, const uint8_t *at)
+{
+    if (node->slot == FGW_JSON_NO_SLOT)
+        return NULL;
+
+    struct fgw_json_slot *slot = &json->slots[node->slot];
+    uint64_t bit = (uint64_t)1 << node->slot;
+    if (json->seen & bit) {
+        if (node->flags & FGW_JSON_ONCE)
+            json->twice |= bit;
+        if (type == FGW_JSON_NULL && node->flags & FGW_JSON_STICKY)
+            return NULL;
+    }
+    json->seen |= bit;
+    slot->type = (uint8_t)type;
+    slot->start = offset_of(json, at);
+    slot->end = 0;
+    slot->count = 0;
+    slot->copied = 0;
+    return slot;
+}
+
+static inline void end_slot(struct fgw_json *json, uint8_t index, const uint8_t *end)
+{
+    if (index != FGW_JSON_NO_SLOT)
+        json->slots[index].end = offset_of(json, end);
+}
+
+/* A container begins at p, inside `level` others. */
+static inline void open_at(struct fgw_json *json, unsigned level, uint8_t at, const uint8_t *p,
+                           int object)
+{
+    uint64_t bit = (uint64_t)1 << (level % 64);
+
+    begin_slot(json, &json->spec->nodes[at], object ? FGW_JSON_OBJECT : FGW_JSON_ARRAY, p);
+    json->objects[level / 64] = (json->objects[level / 64] & ~bit) | (object ? bit : 0);
+    json->counts[level] = 0;
+    json->nodes[level] = at;
+}
+
+/* It ends with the bracket at p. Returns whether the scan pauses here. */
+static inline int close_at(struct fgw_json *json, unsigned level, const uint8_t *p)
+{
+    const struct fgw_json_node *node = &json->spec->nodes[json->nodes[level]];
+
+    if (node->slot != FGW_JSON_NO_SLOT) {
+        end_slot(json, node->slot, p + 1);
+        json->slots[node->slot].count = json->counts[level];
+    }
+    return node->flags & FGW_JSON_PAUSE;
+}
+
+static inline char lower(char letter)
+{
+    return letter >= 'A' && letter <= 'Z' ? (char)(letter | 0x20) : letter;
+}
+
+/* Whether `key` is an edge's in other letters: servers that match names in any case (Go's do) take
+ * it for that member. */
+static inline int is_variant(const struct fgw_json_node *node, const char *key, size_t length)
+{
+    for (unsigned i = 0; i < node->edge_count; i++) {
+        const struct fgw_json_edge *edge = &node->edges[i];
+        size_t same = 0;
+        if (edge->key_length != length)
+            continue;
+        while (same < length && lower(key[same]) == edge->key[same])
+            same++;
+        if (same == length)
+            return 1;
+    }
+    return 0;
+}
+
+/* The first eight bytes of a name as an edge has them; `room` bytes may be read. */
+static inline uint64_t word_of(const char *key, size_t length, size_t room)
+{
+    uint64_t word = 0;
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+    if (room >= 8) {
+        memcpy(&word, key, 8);
+        return length >= 8 ? word : word & ((UINT64_C(1) << 8 * length) - 1);
+    }
+#endif
+    for (size_t i = 0; i < length && i < 8; i++)
+        word |= (uint64_t)(uint8_t)key[i] << 8 * i;
+    return word;
+}
+
+/* Whether `key` is this edge's; `word` as word_of has it. */
+static inline int is_edge(const struct fgw_json_edge *edge, uint64_t word, const char *key,
+                          size_t length)
+{
+    if (edge->word != word || edge->key_length != length)
+        return 0;
+    if (length <= 8)
+        return 1;
+    if (length > 16)
+        return !memcmp(edge->key + 8, key + 8, length - 8);
+    uint64_t rest, wanted; /* the last eight bytes: they overlap the first eight */
+    memcpy(&rest, key + length - 8, 8);
+    memcpy(&wanted, edge->key + length - 8, 8);
+    return rest == wanted;
+}
+
+/* The node of the member `key` of an object at `inside`. `room` >= length bytes may be read. */
+static inline uint8_t member_node(struct fgw_json *json, const struct fgw_json_node *inside,
+                                  const char *key, size_t length, size_t room)
+{
+    const struct fgw_json_edge *edge = inside->edges, *last = edge + inside->edge_count;
+
+    if (inside->flags & FGW_JSON_KEYS_TEXT)
+        json->text_bytes += length;
+    if (edge == last)
+        return inside->other;
+    for (uint64_t word = word_of(key, length, room); edge < last; edge++)
+        if (is_edge(edge, word, key, length))
+            return edge->node;
+    if (inside->flags & FGW_JSON_CASES && is_variant(inside, key, length))
+        json->variants++;
+    return inside->other;
+}
+
+#endif
