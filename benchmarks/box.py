@@ -104,13 +104,12 @@ class End:
 
 
 class Box:
-    """One worker of `benchmarks/fastgw.yaml`, and a client connected to it."""
+    """One worker of a configuration of ours, and a client connected to it."""
 
-    def __init__(self) -> None:
+    def __init__(self, name: str = "fastgw.yaml") -> None:
         self._folder = tempfile.TemporaryDirectory(dir="/dev/shm")
         root = Path(self._folder.name)
-        config = load(peers.filled("fastgw.yaml", root, PORT=8080, ADMIN=9090, FOLDER=root,
-                                   MOCK=9001))
+        config = load(peers.filled(name, root, PORT=8080, ADMIN=9090, FOLDER=root, MOCK=9001))
         segment = Segment.create(root / "segment", workers=1)
         main = Ring.create(root / "main", 1 << 20, slot=0)
         refusals = Ring.create(root / "refusals", 1 << 20, slot=0, lane=REFUSALS)

@@ -1,6 +1,7 @@
 # How every exchange ends: the answer cut or refused, books closed, limits settled.
 
 from fastgw.exchange cimport Exchange, Receiver
+from fastgw.explain.refusal cimport Explainer
 from fastgw.identity.facts cimport Facts
 from fastgw.identity.keys cimport KeyTable
 from fastgw.ledger.journal cimport Journal
@@ -27,7 +28,8 @@ cdef class Endings(Receiver):
         Batch batch
         object loop
         object log
-        object refusals          # listener.refusal.Refusals: renders refusals, off the hot path
+        Explainer explainer      # renders refusals
+        object refusals          # listener.refusal.Refusals: the gateway's rarer words
         list names               # texts of the limits, for the names of new buckets
         fgw_counters *counters
         object _segment          # keeps the counters mapped
@@ -39,6 +41,7 @@ cdef class Endings(Receiver):
         double retry_share
         bint restricts_models    # some rule or key says which models may be asked
         readonly bint draining
+        list parked              # exchanges that wait for a slice of a limit of the fleet
         set running              # exchanges in the hands of the journey
 
     cdef int _begin(self, Exchange x) except -1

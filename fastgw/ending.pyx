@@ -10,7 +10,6 @@ from libc.string cimport memset
 from fastgw.codes cimport CODE_CUT_BY_DRAIN, CODE_DRAINING, CODE_INTERNAL
 from fastgw.exchange cimport BODY, Exchange, SETTLE
 from fastgw.identity.keys cimport Principal
-from fastgw.explain.view cimport view_of
 from fastgw.ledger.entries cimport fill_close, post_refusal
 from fastgw.native.counters cimport (
     FGW_COUNT_BYTES_TO_CLIENT,
@@ -150,7 +149,7 @@ cdef class Endings(Receiver):
         """Answer in the dialect's own shape, record it, give back what was taken (law 5)."""
         cdef fgw_record_close close
         cdef fgw_amounts nothing
-        cdef bytes answer
+        cdef Py_ssize_t length
         cdef uint64_t now = self.look()
         if not x.live:
             self._begin(x)
@@ -158,8 +157,8 @@ cdef class Endings(Receiver):
         x.code = <uint16_t>code
         memset(&close, 0, sizeof(close))
         x.client.will_refuse(x)
-        answer = self.refusals.render(view_of(x, code))
-        x.status = <uint16_t>self.refusals.status
+        length = self.explainer.render(x, code)
+        x.status = self.explainer.status
         if x.attempt_open:
             self._close_attempt(x, FGW_FATE_FAILED_BEFORE_FIRST_BYTE, True, &close)
         elif x.attempt == 0:
@@ -184,7 +183,7 @@ cdef class Endings(Receiver):
         fgw_count(self.counters, FGW_COUNT_STATUS_1XX + x.status // 100 - 1, 1)
         fgw_count_time(self.counters, FGW_HISTOGRAM_REFUSAL, now - x.began_ns)
         self.batch.forget()
-        x.client.send_bytes(answer, <size_t>len(answer))
+        x.client.send_bytes(self.explainer.bytes, <size_t>length)
         self._leave(x)
         return x.client.refused(x)
 

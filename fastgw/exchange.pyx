@@ -124,6 +124,8 @@ cdef class Exchange:
         self.effects.output_max = 0
         self.n_traces = 0
         self.hold = NULL
+        self.parked = False
+        self.parked_until_ns = 0
         self.path = self.candidate = self.provider_key = self.connection = None
         self.edits.count = 0
         self.edits.hide_usage = 0

@@ -1,5 +1,5 @@
 # READ FIRST: the phases of a request, in order. One Journey per worker.
-from libc.stdint cimport uint32_t
+from libc.stdint cimport uint32_t, uint64_t
 
 from fastgw.exchange cimport Exchange
 from fastgw.attempts cimport Attempts
@@ -10,6 +10,8 @@ cdef class Journey(Attempts):
     cdef int _find_route(self, Exchange x) except -1
     cdef int _route(self, Exchange x) except -1
     cdef int _limit(self, Exchange x) except -1
+    cdef int _decided(self, Exchange x, int code) except -1
+    cdef int _park(self, Exchange x, uint64_t now) except -1
     cdef int _admit(self, Exchange x) except -1
     cdef int _own(self, Exchange x) except -1
     cdef int _dims(self, Exchange x) except -1

@@ -86,6 +86,10 @@ from fastgw.wire.link cimport Link, Scratch
 cdef enum:
     SPARE_MAX = 256          # exchanges kept for the next requests
     RETRY_CREDIT_MAX = 10    # retries that a burst of failures may use at once
+    PARKED = -1              # of _limit: wait for a slice of the fleet's limit
+
+cdef uint64_t PARK_NS = 500000000   # longer than a store that is merely slow
+cdef double PARK_POLL_S = 0.002
 
 
 cdef uint64_t closed_to(PrincipalPart part, list candidates, list fallback):
@@ -114,7 +118,8 @@ cdef class Journey(Attempts):
         self.routes = plan.routes
         self.texts = plan.texts
         self.refusals = plan.refusals
-        self.limits = Limits(plan.limit_specs, Holds(segment, slot))
+        self.explainer = plan.explainer
+        self.limits = Limits(plan.limit_specs, Holds(segment, slot), bell=plan.bell)
         self.facts = Facts(self.policy.dynamic_facts, self.policy.facts_used)
         self.journal = journal
         self.loop = loop
@@ -132,6 +137,7 @@ cdef class Journey(Attempts):
         self.retry_credit = RETRY_CREDIT_MAX
         self.retry_share = plan.retry_share
         self.spare = []
+        self.parked = []
         self.running = set()
         self.wall_offset_ns = fgw_clock_wall_ns() - self.look()
         fgw_wheel_init(&self.wheel, self.now_ns)
@@ -241,9 +247,46 @@ cdef class Journey(Attempts):
         if code == 0:
             x.phase = LIMIT
             code = self._limit(x)
+        return self._decided(x, code)
+
+    cdef int _decided(self, Exchange x, int code) except -1:
+        if code == PARKED:
+            return 0
         if code:
             return self.refuse(x, code)
         return self._admit(x)
+
+    cdef int _park(self, Exchange x, uint64_t now) except -1:
+        """A slice is on its way from the fleet's store: wait for it a moment, holding nothing.
+        Returns 0 once that was long enough."""
+        if x.parked_until_ns == 0:
+            x.parked_until_ns = now + PARK_NS
+        if now >= x.parked_until_ns:
+            return 0
+        self.limits.hold_release(x.hold)
+        x.hold = NULL
+        x.parked = True
+        if not self.parked:
+            self.loop.call_later(PARK_POLL_S, self.look_at_parked)
+        self.parked.append(x)
+        return 1
+
+    def look_at_parked(self):
+        """Every 2 ms while any request waits for a slice."""
+        cdef Exchange x
+        waiting, self.parked = self.parked, []
+        for x in waiting:
+            if not x.live or not x.parked:
+                continue  # it ended meanwhile; the same object may serve another request
+            x.parked = False
+            try:
+                self.limits.do_without(self.look() >= x.parked_until_ns)
+                code = self._limit(x)
+                self.limits.do_without(False)
+                self._decided(x, code)
+            except Exception as exception:
+                self.limits.do_without(False)
+                self.failed(x, exception)
 
     cdef int _policy(self, Exchange x) except -1:
         cdef PrincipalPart part = <PrincipalPart>(<Principal>x.principal).part
@@ -260,7 +303,7 @@ cdef class Journey(Attempts):
             if x.output_max == 0 or <uint64_t>x.effects.output_max < x.output_max:
                 x.output_max = <uint64_t>x.effects.output_max
                 x.output_bound = x.output_max * x.ask.n
-                x.rule_line = self.refusals.rule_line(x.effects.output_rule)
+                x.rule_line = self.explainer.rule_line(x.effects.output_rule)
             if x.output_expected > x.output_bound:
                 x.output_expected = x.output_bound
         return 0
@@ -358,6 +401,13 @@ cdef class Journey(Attempts):
             &x.effects, &x.expected, &x.expected, now, x.wall_ns, x.hold, x.traces, &inserted
         )
         x.n_traces = x.effects.n_demands
+        if (
+            refused and self.limits.bell >= 0 and self.limits.waits(x.traces, x.n_traces)
+            and self._park(x, now)
+        ):
+            if inserted:
+                self._name_buckets(x, inserted)
+            return PARKED
         fgw_count(
             self.counters, FGW_COUNT_LIMITS_REFUSED if refused else FGW_COUNT_LIMITS_TAKEN,
             x.n_traces,

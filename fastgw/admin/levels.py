@@ -9,6 +9,7 @@ import orjson
 
 from fastgw.clock import now_ns
 from fastgw.errors import LedgerError, ShmError
+from fastgw.ledger.names import BUCKET_PARTS
 from fastgw.ledger.query import Ledger
 from fastgw.ledger.records import NAME_BUCKET
 from fastgw.ledger.schema import unsigned
@@ -61,6 +62,7 @@ def _row(
         "unit": named.get("unit", _UNIT_NAMES.get(entry.unit, "?")),
         "enforced": named.get("enforced", True),
         "used": None, "held": None, "limit": None, "reset_ms": None,
+        **{part: named.get(part, default) for part, default in BUCKET_PARTS.items()},
     }
     if not named:
         return row  # its name was lost, and with it what the word is worth
@@ -81,7 +83,8 @@ def _row(
 
 
 def _identity(limit: dict[str, Any]) -> tuple[Any, ...]:
-    return tuple(limit[part] for part in ("name", "unit", "algorithm", "period_ns", "enforced"))
+    of_kind = (limit.get(part, default) for part, default in BUCKET_PARTS.items())
+    return (limit["name"], limit["unit"], limit["enforced"], *of_kind)
 
 
 def _capacities(data_dir: Path) -> dict[tuple[Any, ...], int]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
 from fastgw.admin.levels import live_limits
@@ -17,7 +19,7 @@ from fastgw.explain.refusal import duration
 @click.option("--key", metavar="K", help="Only buckets with K in their key.")
 @about_instance
 def limits(name: str | None, key: str | None, data_dir: str | None, file: str | None) -> None:
-    """Used, held, limit and reset of live buckets."""
+    """Used, held, limit and reset of live buckets and caps."""
     path = find_directory(data_dir, file)
     try:
         rows = live_limits(path, name=name, key=key)
@@ -29,13 +31,40 @@ def limits(name: str | None, key: str | None, data_dir: str | None, file: str | 
     table = [
         [
             row["name"] + ("" if row["enforced"] else " (shadow)"), row["key"], row["unit"],
-            *(_number(row[part]) for part in ("used", "held", "limit")),
-            "?" if row["reset_ms"] is None else duration(row["reset_ms"] * 1_000_000),
+            over(row), *(amount(row[part], row["unit"]) for part in ("used", "held", "limit")),
+            _reset(row["reset_ms"]),
         ]
         for row in rows
     ]
-    print_table(["name", "key", "unit", "used", "held", "limit", "full again in"], table, left=3)
+    print_table(
+        ["name", "key", "unit", "over", "used", "held", "limit", "resets in"], table, left=4
+    )
 
 
-def _number(value: int | None) -> str:
-    return "?" if value is None else f"{value:,}"
+def over(row: dict[str, Any]) -> str:
+    """What a limit counts over: `60 s`, `60 s sliding`, `month UTC`, `total`, `now`."""
+    if row["window"]:
+        return f"{row['window']} {row['time_zone']}".rstrip()
+    if row["period_ns"]:
+        return f"{duration(row['period_ns'])}{_KINDS.get(row['algorithm'], '')}"
+    return "now" if row["algorithm"] == "concurrency" else "?"
+
+
+_KINDS = {"fixed_window": " fixed", "sliding_window": " sliding"}
+
+
+def _reset(reset_ms: int | None) -> str:
+    if reset_ms is None:
+        return "?"
+    return duration(reset_ms * 1_000_000) if reset_ms else "-"
+
+
+def amount(value: int | None, unit: str) -> str:
+    """A number of the limit's unit: micro-dollars as dollars, `?` for None."""
+    if value is None:
+        return "?"
+    if unit != "cost":
+        return f"{value:,}"
+    whole, micro = divmod(value, 10**6)
+    cents = f"{micro:06d}"
+    return f"${whole:,}.{cents[:2]}{cents[2:].rstrip('0')}"

@@ -28,7 +28,7 @@ providers:
 #     owner: {team: a}
 #     tags: {tier: free}
 #     access: {models: ["gpt-4o*"]}
-#     limits: {requests: 60/1m, tokens: 100000/1m}
+#     limits: {requests: 60/1m, tokens: 100000/1m, cost: 250/month, concurrency: 20}
 
 # Rules are tried in order. All expressions (CEL) of a rule must hold; then its actions act.
 # `enforce: false` on a rule or an action only records what it would have done.
@@ -43,4 +43,9 @@ policy:
       actions:
         - type: rate-limit
           config: {name: pace, capacity: 600, per: 1m, bucket_key: ["conn.client_ip"]}
+    # - name: what a team may spend          # a cap is never passed; a pace only delays
+    #   actions:
+    #     - type: usage-cap
+    #       config: {name: team month, unit: cost, limit: 250.00, window: month,
+    #                time_zone: UTC, bucket_key: ["key.owner.team"], alert_at: [50%, 80%]}
 '''

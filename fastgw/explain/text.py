@@ -6,25 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from fastgw.explain import catalogue
-from fastgw.explain.refusal import (
-    NEVER,
-    REFUSED,
-    TABLE_FULL,
-    TAKEN,
-    UNDONE,
-    LimitState,
-    Refusal,
-    change,
-    duration,
-)
-
-_VERDICTS = {
-    "taken": TAKEN,
-    "refused": REFUSED,
-    "never": NEVER,
-    "undone": UNDONE,
-    "table_full": TABLE_FULL,
-}
+from fastgw.explain.refusal import change, duration
 
 
 def complete(decision: dict[str, Any]) -> dict[str, Any]:
@@ -36,7 +18,11 @@ def complete(decision: dict[str, Any]) -> dict[str, Any]:
     if known is not None and not done.get("reason"):
         done["reason"] = known.title
     denied = decision["verdict"] == "deny"
-    done["change"] = change(_refusal(decision)) or None if denied and known is not None else None
+    done["change"] = None
+    if denied and known is not None:
+        done["change"] = change(
+            decision["code"], decision["limits"], decision.get("input_estimate") or 0
+        )
     return done
 
 
@@ -129,17 +115,45 @@ def _limit_line(limit: dict[str, Any]) -> str:
 
 def _limit_text(limit: dict[str, Any]) -> str:
     whose = f" for {limit['key']}" if limit["key"] else ""
+    unit = "" if limit["unit"] == "cost" else f" {limit['unit']}"
     text = (
         f"{limit['name']}{whose}: {_in_unit(limit['used'], limit)} of "
-        f"{_in_unit(limit['limit'], limit)} {limit['unit']} used"
+        f"{_in_unit(limit['limit'], limit)}{unit} {_span(limit)}"
     )
     if limit["held"]:
         text += f" ({_in_unit(limit['held'], limit)} held by running requests)"
     if limit["taken"]:
         text += f", this request {_in_unit(limit['taken'], limit)}"
     if limit["reset_ms"]:
-        text += f", full again in {duration(limit['reset_ms'] * 1_000_000)}"
+        text += f", {_ENDS.get(_algorithm(limit), 'free again')} in "
+        text += duration(limit["reset_ms"] * 1_000_000)
     return text
+
+
+# What happens when a limit resets: a sliding window has then forgotten all that counts now.
+_ENDS = {"token_bucket": "full again", "cap": "next window", "fixed_window": "next window"}
+
+
+def _span(limit: dict[str, Any]) -> str:
+    """Over what a limit counts: `used`, `used within the last 60 s`, `used this month (UTC)`,
+    `in use`."""
+    algorithm, window = _algorithm(limit), limit.get("window", "")
+    if algorithm == "concurrency":
+        return "in use"
+    if window:
+        zone = f" ({limit['time_zone']})" if limit.get("time_zone") else ""
+        words = {"day": "today", "total": "in total"}
+        return f"used {words.get(window, 'this ' + window)}{zone}"
+    if algorithm in ("fixed_window", "sliding_window") and limit.get("period_ns"):
+        within = "within the last" if algorithm == "sliding_window" else "in a window of"
+        return f"used {within} {duration(limit['period_ns'])}"
+    return "used"
+
+
+def _algorithm(limit: dict[str, Any]) -> str:
+    if limit["unit"] == "slots":
+        return "concurrency"
+    return limit.get("algorithm") or "token_bucket"
 
 
 def _attempt_lines(attempt: dict[str, Any]) -> Iterator[str]:
@@ -191,32 +205,3 @@ def _entry(decision: dict[str, Any]) -> catalogue.Entry | None:
         return catalogue.entry(decision["code"]) if decision["code"] else None
     except (KeyError, ValueError):
         return None  # of a newer writer
-
-
-def _refusal(decision: dict[str, Any]) -> Refusal:
-    limits = [
-        LimitState(
-            name=one["name"],
-            unit=one["unit"],
-            limit=one["limit"],
-            used=one["used"],
-            held=one["held"],
-            taken=one["taken"],
-            wait_ns=(one.get("wait_ms") or 0) * 1_000_000,
-            reset_ns=one["reset_ms"] * 1_000_000,
-            verdict=_VERDICTS.get(one["verdict"], UNDONE),
-            enforced=one.get("enforced", True),
-            key=one["key"],
-        )
-        for one in decision["limits"]
-    ]
-    return Refusal(
-        code=int(decision["code"].removeprefix("FGW-")),
-        request_id=decision["request_id"],
-        rule=decision.get("rule") or "",
-        reason="",
-        status=decision["status"] or 0,
-        limits=limits,
-        input_estimate=decision.get("input_estimate") or 0,
-        output_max=decision.get("max_output_tokens") or 0,
-    )

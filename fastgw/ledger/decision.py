@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from fastgw.dialect.names import DIALECTS, OPERATIONS
-from fastgw.ledger.names import Names
+from fastgw.ledger.names import BUCKET_PARTS, Names
 from fastgw.ledger.records import (
     NAME_LABEL,
     NAME_LIMIT,
@@ -159,6 +159,7 @@ def _limit(limit: LimitTrace, names: Names) -> dict[str, Any]:
         "verdict": word(LIMIT_VERDICTS, limit.verdict),
         "wait_ms": -(-limit.wait_ns // 1_000_000) if limit.wait_ns else None,
         "enforced": bool(limit.enforced),
+        **{part: bucket.get(part, default) for part, default in BUCKET_PARTS.items()},
     }
 
 

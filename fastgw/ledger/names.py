@@ -10,6 +10,15 @@ import orjson
 from fastgw.ledger.records import NAME_ACCOUNT, NAME_BUCKET
 from fastgw.ledger.schema import signed
 
+# What a bucket's name says of its limit beside name, unit, key and limit, and what an older
+# writer's means. A cap has a window and its time zone, a pace a period.
+BUCKET_PARTS: dict[str, Any] = {
+    "algorithm": "token_bucket",
+    "period_ns": 0,
+    "window": "",
+    "time_zone": "",
+}
+
 
 class Names:
     """Looks names up in a ledger, each once."""
@@ -48,7 +57,8 @@ class Names:
         return known
 
     def bucket(self, identity: tuple[int, int]) -> dict[str, Any]:
-        """{"name", "unit", "key", …} of a limit's word; empty where its name was lost."""
+        """{"name", "unit", "key", "limit", …BUCKET_PARTS} of a limit's word; empty where its name
+        was lost."""
         return _object(self.text(NAME_BUCKET, *identity)) or {}
 
 

@@ -5,6 +5,7 @@ from fastgw.codes cimport (
     CODE_LIMIT_COST,
     CODE_LIMIT_NEVER,
     CODE_LIMIT_REQUESTS,
+    CODE_LIMIT_STORE_LOST,
     CODE_LIMIT_TABLE_FULL,
     CODE_LIMIT_TOKENS,
 )
@@ -12,6 +13,7 @@ from fastgw.native.record cimport (
     FGW_LIMIT_NEVER,
     FGW_LIMIT_REFUSED,
     FGW_LIMIT_TABLE_FULL,
+    FGW_TRACE_LOST,
     FGW_UNIT_COST,
     FGW_UNIT_REQUESTS,
     FGW_UNIT_SLOTS,
@@ -36,7 +38,9 @@ cdef int limit_code(Exchange x) noexcept:
         longest = x.traces[i].wait_ns
         x.effects.rule = x.effects.demands[i].rule
         unit = x.traces[i].unit
-        if unit == FGW_UNIT_REQUESTS:
+        if x.traces[i].flags & FGW_TRACE_LOST:
+            code = CODE_LIMIT_STORE_LOST
+        elif unit == FGW_UNIT_REQUESTS:
             code = CODE_LIMIT_REQUESTS
         elif unit == FGW_UNIT_SLOTS:
             code = CODE_LIMIT_CONCURRENCY

@@ -6,7 +6,10 @@ import struct
 from dataclasses import asdict, dataclass
 from typing import Any
 
+import orjson
+
 from fastgw.config.model import ConcurrencyLimit, Limit, RateLimit, UsageCap
+from fastgw.wire.ratelimit import item, policy_item
 
 # fgw_unit; every request takes one slot, and its own amount of the rest.
 UNIT_NUMBERS = {"requests": 0, "tokens": 1, "input_tokens": 2, "output_tokens": 3, "cost": 4,
@@ -43,6 +46,20 @@ class LimitSpec:
             ">BBQB", UNIT_NUMBERS[self.unit], ALGORITHM_NUMBERS[self.algorithm], self.period_ns,
             not self.enforced)
         return head + (_field(self.window) + _field(self.time_zone) if self.window else b"")
+
+    def header_items(self) -> tuple[str, str]:
+        """What the `RateLimit` and the `RateLimit-Policy` field begin its items with."""
+        policy = policy_item(self.name, self.unit, self.capacity, self.period_ns, self.window)
+        return item(self.name), policy
+
+    def bucket_text(self, key: bytes, enforced: bool) -> bytes:
+        """What the ledger's NAME_BUCKET says of one word: ``key`` is its key as a JSON array."""
+        return orjson.dumps({
+            "name": self.name, "unit": self.unit, "algorithm": self.algorithm,
+            "key": orjson.loads(key or b"[]"), "limit": self.capacity,
+            "period_ns": self.period_ns, "window": self.window, "time_zone": self.time_zone,
+            "enforced": enforced,
+        })
 
     def wish(self) -> dict[str, Any]:
         """What ``fastgw.limit.limits.Limits`` is asked for; the hash of the name is not in it."""

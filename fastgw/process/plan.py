@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from fastgw.config.model import RestrictModels
+from fastgw.explain.refusal import Explainer
 from fastgw.identity.keys import KeyTable, Principal
 from fastgw.ledger.journal import name_hash
 from fastgw.listener.refusal import Refusals
@@ -39,9 +40,10 @@ class Plan:
         self.limit_specs = [spec.wish() | {"rule": name_hash(spec.name)} for spec in limits]
         self.bell = -1  # how workers wake the cluster's lessee: set before they are forked
         self.texts = AnswerTexts(
-            self.policy.version, [(spec.name, spec.capacity, spec.period_ns) for spec in limits]
+            self.policy.version, [spec.header_items() for spec in limits]
         )
         self.refusals = Refusals(self.policy)
+        self.explainer = Explainer(self.policy)
         self.restricts_models = any(
             isinstance(action, RestrictModels) and action.enforce and rule.enforce
             for rule in config.rules for action in rule.actions
@@ -70,7 +72,8 @@ class Plan:
 
     def describe(self) -> dict[str, object]:
         """policy.json: what readers of the data directory need to name limits and labels."""
-        parts = ("name", "unit", "algorithm", "capacity", "period_ns", "enforced")
+        parts = ("name", "unit", "algorithm", "capacity", "period_ns", "window", "time_zone",
+                 "enforced")
         return {
             "version": self.policy.version,
             "labels": list(self.policy.labels),

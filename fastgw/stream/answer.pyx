@@ -6,7 +6,7 @@ much of each limit is left (draft-ietf-httpapi-ratelimit-headers).
 """
 
 cimport cython
-from libc.stdint cimport uint64_t
+from libc.stdint cimport UINT64_MAX, uint64_t
 from libc.string cimport memcpy
 
 from fastgw.native.http1 cimport FGW_H_CONTENT_ENCODING, FGW_H_RATELIMIT, FGW_H_RATELIMIT_POLICY
@@ -20,6 +20,7 @@ from fastgw.native.http1 cimport (
 )
 from fastgw.stream.relay cimport FRAMING_CHUNKED, FRAMING_LENGTH, FRAMING_NONE
 
+
 cdef enum:
     OWN_BYTES = 2048
     SECOND = 1000000000
@@ -28,22 +29,25 @@ cdef enum:
 @cython.final
 cdef class AnswerTexts:
     def __init__(self, str policy_version, list limits):
-        """``limits``: (name, capacity, period in ns) in the order of the policy's limits."""
+        """``limits``: (name as it is quoted, item of RateLimit-Policy) in the order of the
+        policy's limits."""
         self.policy_version = f"x-fastgw-policy: {policy_version}\r\n".encode()
-        self.limit_names = []
-        self.limit_policies = []
-        for name, capacity, period_ns in limits:
-            # A structured-field string has visible ASCII only (RFC 8941 section 3.3.3).
-            quoted = "".join(c if " " <= c <= "~" else "?" for c in name)
-            quoted = '"' + quoted.replace("\\", "\\\\").replace('"', '\\"') + '"'
-            self.limit_names.append(quoted.encode())
-            window = max(1, -(-period_ns // SECOND))
-            self.limit_policies.append(f"{quoted};q={capacity};w={window}".encode())
+        self.limit_names = [name.encode() for name, _ in limits]
+        self.limit_policies = [policy.encode() for _, policy in limits]
 
 
 cdef inline uint8_t *put(uint8_t *out, bytes text) noexcept:
     memcpy(out, <const char *>text, <size_t>len(text))
     return out + len(text)
+
+
+cdef inline bint tells_limits(Exchange x) noexcept:
+    """A shadow is nobody's business but the operator's."""
+    cdef int i
+    for i in range(x.n_traces):
+        if x.traces[i].enforced:
+            return True
+    return False
 
 
 cdef Py_ssize_t write_rate_limits(
@@ -53,30 +57,35 @@ cdef Py_ssize_t write_rate_limits(
     cdef uint64_t left
     cdef int i, limit
     cdef size_t need = 64
-    if x.n_traces == 0:
+    cdef bytes before = b"ratelimit-policy: "
+    if not tells_limits(x):
         return 0
     for i in range(x.n_traces):
         limit = x.effects.demands[i].limit
         need += 64 + 2 * <size_t>len(<bytes>texts.limit_policies[limit])
     if need > room:
         return -1
-    at = put(at, b"ratelimit-policy: ")
     for i in range(x.n_traces):
-        if i:
-            at = put(at, b", ")
-        at = put(at, <bytes>texts.limit_policies[x.effects.demands[i].limit])
-    at = put(at, b"\r\nratelimit: ")
+        if x.traces[i].enforced:
+            at = put(at, before)
+            before = b", "
+            at = put(at, <bytes>texts.limit_policies[x.effects.demands[i].limit])
+    before = b"\r\nratelimit: "
     for i in range(x.n_traces):
-        if i:
-            at = put(at, b", ")
+        if not x.traces[i].enforced:
+            continue
+        at = put(at, before)
+        before = b", "
         at = put(at, <bytes>texts.limit_names[x.effects.demands[i].limit])
         at = put(at, b";r=")
         left = 0
         if x.traces[i].used < x.traces[i].limit:
             left = x.traces[i].limit - x.traces[i].used
         at += fgw_http1_put_u64(at, 24, left)
-        at = put(at, b";t=")
-        at += fgw_http1_put_u64(at, 24, (x.traces[i].reset_ns + SECOND - 1) // SECOND)
+        # No time brings back slots (0) and totals.
+        if 0 < x.traces[i].reset_ns < UINT64_MAX:
+            at = put(at, b";t=")
+            at += fgw_http1_put_u64(at, 24, (x.traces[i].reset_ns + SECOND - 1) // SECOND)
     at = put(at, b"\r\n")
     return at - out
 
@@ -91,7 +100,7 @@ cdef Py_ssize_t write_answer_head(
     cdef int copied
     cdef Py_ssize_t added
     cdef uint64_t drop = FGW_DROP_RESPONSE
-    if x.n_traces:
+    if tells_limits(x):
         drop |= (<uint64_t>1 << FGW_H_RATELIMIT) | (<uint64_t>1 << FGW_H_RATELIMIT_POLICY)
     if drop_coding:
         drop |= <uint64_t>1 << FGW_H_CONTENT_ENCODING

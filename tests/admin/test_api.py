@@ -65,7 +65,8 @@ def test_tells_live_limits(get):
     reset_ms = rows[0].pop("reset_ms")
     assert rows == [{
         "name": "free", "key": "bob", "unit": "requests", "enforced": True,
-        "used": 2, "held": 0, "limit": 2,
+        "used": 2, "held": 0, "limit": 2, "algorithm": "token_bucket",
+        "period_ns": 86_400 * 10**9, "window": "", "time_zone": "",
     }]
     assert 0 < reset_ms <= 86_400_000
     assert get("/api/limits?name=other") == (200, [])

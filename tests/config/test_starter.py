@@ -23,7 +23,7 @@ def test_the_starter_loads_with_its_comments_taken_in(tmp_path):
     for line in STARTER.splitlines():
         taken = re.fullmatch(
             r"( *)# ( *(?:- )?(?:id|dialect|base_url|keys|hash|owner|tags|access"
-            r"|limits):.*)",
+            r"|limits|name|actions|type|config|time_zone):.*)",
             line,
         )
         lines.append(taken[1] + taken[2] if taken else line)
@@ -32,7 +32,8 @@ def test_the_starter_loads_with_its_comments_taken_in(tmp_path):
 
     errors, _ = check(file, ENV)
 
-    assert errors == [] and "dialect: anthropic" in "\n".join(lines)
+    text = "\n".join(lines)
+    assert errors == [] and "dialect: anthropic" in text and "\n        - type: usage-cap" in text
     assert sum("#" in line for line in lines) < sum("#" in line for line in STARTER.splitlines())
 
 

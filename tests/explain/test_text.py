@@ -121,3 +121,51 @@ def test_what_the_rule_said_stands_before_the_catalogue(tell):
 
 def test_a_sample_says_that_it_stands_for_more(tell):
     assert "is a sample" in render(tell(request(ID, verdict=1, status=401, code=301, sampled=1)))
+
+
+LIMIT = {"name": "n", "key": "", "used": 2, "limit": 5, "held": 0, "taken": 0, "reset_ms": 0,
+         "verdict": "taken", "period_ns": 0, "window": "", "time_zone": ""}
+
+
+@pytest.mark.parametrize(
+    "limit, shown",
+    [
+        (
+            {"unit": "cost", "algorithm": "cap", "window": "month", "time_zone": "Asia/Tokyo",
+             "used": 12_500_000, "limit": 250_000_000, "held": 30_000, "reset_ms": 86_400_000 * 9},
+            "$12.5 of $250 used this month (Asia/Tokyo) ($0.03 held by running requests), "
+            "next window in 9 d",
+        ),
+        (
+            {"unit": "tokens", "algorithm": "cap", "window": "day", "time_zone": "UTC",
+             "reset_ms": 5000},
+            "2 of 5 tokens used today (UTC), next window in 5 s",
+        ),
+        (
+            {"unit": "requests", "algorithm": "cap", "window": "total", "key": "a"},
+            "for a: 2 of 5 requests used in total",
+        ),
+        (
+            {"unit": "requests", "algorithm": "fixed_window", "period_ns": 60 * 10**9,
+             "reset_ms": 1},
+            "2 of 5 requests used in a window of 60 s, next window in 1 ms",
+        ),
+        (
+            {"unit": "requests", "algorithm": "sliding_window", "period_ns": 60 * 10**9,
+             "reset_ms": 90_000},
+            "2 of 5 requests used within the last 60 s, free again in 90 s",
+        ),
+        (
+            {"unit": "slots", "algorithm": "concurrency", "used": 5, "held": 0},
+            "5 of 5 slots in use",
+        ),
+        (  # the name of its word was lost
+            {"unit": "slots", "algorithm": "token_bucket"},
+            "2 of 5 slots in use",
+        ),
+    ],
+)
+def test_every_kind_of_limit_is_told_in_its_own_words(tell, limit, shown):
+    allowed = {**tell(request(ID)), "limits": [LIMIT | limit]}
+
+    assert f"{shown}\n" in render(allowed)

@@ -22,25 +22,21 @@ from tests.journey.peers import (
 )
 
 EVENT = b'data: {"id":"a","choices":[{"index":0,"delta":{"content":"x"}}]}\n\n'
+# No code has an entry but those in KNOWN: whatever is refused raises while it is rendered.
 DEFECTS = """
+from fastgw.explain import catalogue, refusal
 from fastgw.listener.refusal import Refusals
-render, worse = Refusals.render, [False]
-
-def broken(self, view):
-    if view["code"] == 991 and not worse[0]:
-        return render(self, view)
-    worse[0] = view["model"] == b"worse"
-    raise ZeroDivisionError("a defect")
 
 def event(self, *arguments):
     raise ZeroDivisionError("a defect")
 
-Refusals.render, Refusals.stream_error = broken, event
+Refusals.stream_error = event
+refusal.entries = lambda: {code: one for code, one in catalogue.entries().items() if code in KNOWN}
 """
 POLICY = {"on_http_request": [
     {"name": "limits", "actions": [{"type": "rate-limit", "config": {
         "name": "tokens", "unit": "tokens", "capacity": 10**6, "per": "24h"}}]},
-    {"name": "no", "expressions": ["ai.model == 'denied' || ai.model == 'worse'"],
+    {"name": "no", "expressions": ["ai.model == 'denied'"],
      "actions": [{"type": "deny"}]}]}
 
 
@@ -60,15 +56,33 @@ def play(call):
 
 @pytest.fixture(scope="module")
 def gateway():
-    instance = in_front_of(Upstream(play).port, before=DEFECTS, policy=POLICY,
+    yield from started("KNOWN = {991}")
+
+
+@pytest.fixture(scope="module")
+def worse():
+    """Not even the defect can be told."""
+    yield from started("KNOWN = set()")
+
+
+def started(known):
+    instance = in_front_of(Upstream(play).port, before=known + DEFECTS, policy=POLICY,
                            timeouts={"first_byte": "300ms"})
     yield instance
     instance.remove()
 
 
+def test_ends_what_cannot_even_be_refused_and_goes_on(worse):
+    workers = worse.pids("worker")
+    assert ask(worse, model="denied").status == 0
+    assert ask(worse, model="any").status == 200
+    assert worse.pids("worker") == workers
+    settled(worse)
+    assert gauge(worse, "holds_live") == 0
+
+
 @pytest.mark.parametrize("model,status", [
-    ("denied", 500), ("nonsense", 500), ("silent", 500), ("cut", 200), ("worse", 0),
-    ("denied", 500),
+    ("denied", 500), ("nonsense", 500), ("silent", 500), ("cut", 200), ("denied", 500),
 ])
 def test_fails_one_exchange_and_goes_on(gateway, model, status):
     workers = gateway.pids("worker")
@@ -90,5 +104,6 @@ def test_settles_and_records_what_failed(gateway):
     closed, opened = records(gateway)
     assert set(closed) == opened
     text = gateway.log()
-    assert text.count("exchange failed") >= 5 and "ZeroDivisionError" in text
+    assert text.count("exchange failed") >= 5
+    assert "ZeroDivisionError" in text and "ValueError" in text
     assert "a defect" not in text  # what an exception says may hold anything

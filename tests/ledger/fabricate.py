@@ -36,6 +36,7 @@ from fastgw.ledger.records import (
     Tokens,
 )
 from fastgw.ledger.ring import Ring
+from fastgw.policy.limits import LimitSpec
 
 MINUTE = 60 * 10**9
 T0 = 1_800_000_000 * 10**9 // MINUTE * MINUTE  # 2027-01-15, at a full minute
@@ -67,10 +68,10 @@ def names(
     pairs += [(NAME_PROVIDER, "openai"), (NAME_RULE, "per-key pace"), (NAME_LIMIT, "pace")]
     pairs += [(NAME_LABEL, "search"), (NAME_RULE, "no robots")]
     made = [Name(space, name_hash(text), 0, text).pack() for space, text in pairs]
-    bucket = orjson.dumps(
-        {"name": "pace", "unit": "requests", "key": ["k1"], "limit": 60, "per_ms": 60_000}
-    ).decode()
-    return [*made, Name(NAME_BUCKET, *PACE, bucket).pack()]
+    bucket = LimitSpec("pace", "requests", "token_bucket", 60, 60 * 10**9, True).bucket_text(
+        b'["k1"]', True
+    )
+    return [*made, Name(NAME_BUCKET, *PACE, bucket.decode()).pack()]
 
 
 def pace(used: int = 1, verdict: int = 1, **more: int) -> LimitTrace:

@@ -137,6 +137,10 @@ def test_a_refused_request_says_which_limit_with_its_values(known):
             "verdict": "refused",
             "wait_ms": 2,
             "enforced": True,
+            "algorithm": "token_bucket",
+            "period_ns": 60 * 10**9,
+            "window": "",
+            "time_zone": "",
         }
     ]
     assert found["attempts"] == [] and found["complete"]

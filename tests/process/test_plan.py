@@ -36,7 +36,7 @@ def test_describes_limits_and_labels_by_name():
         "labels": ["feature"],
         "limits": [{
             "name": "pace", "unit": "requests", "algorithm": "token_bucket", "capacity": 60,
-            "period_ns": 60 * 10**9, "enforced": True,
+            "period_ns": 60 * 10**9, "window": "", "time_zone": "", "enforced": True,
         }],
     }
 

@@ -52,6 +52,28 @@ def test_limits_are_told_in_structured_fields_and_go_down(worker):
         r'"the \"pace\"";r=59', r'"the \"pace\"";r=58']
 
 
+def test_each_kind_of_limit_says_its_unit_and_length(worker):
+    kinds = {"actions": [
+        {"type": "usage-cap", "config": {"name": "c", "unit": "cost", "limit": 2.5,
+                                         "window": "total"}},
+        {"type": "concurrency-limit", "config": {"name": "s", "limit": 20}}]}
+    _, answer = worker(policy=policy(kinds)).ask(request(chat()), response())
+
+    assert answer.fields["ratelimit-policy"] == (
+        '"c";q=2500000;qu="micro-dollars", "s";q=20;qu="concurrent-requests"')
+    assert answer.fields["ratelimit"].endswith('"s";r=19')
+
+
+def test_shadows_are_not_told_to_clients(worker):
+    shadow, both = {"enforce": False, **LIMIT}, dict(LIMIT)
+    _, alone = worker(policy=policy(shadow)).ask(request(chat()), response(None, 'RateLimit: "x"'))
+    _, beside = worker(policy=policy(shadow, both)).ask(request(chat()), response())
+
+    assert alone.fields["ratelimit"] == '"x"' and "ratelimit-policy" not in alone.fields
+    assert beside.fields["ratelimit-policy"].count("q=60") == 1
+    assert beside.fields["ratelimit"].startswith(r'"the \"pace\"";r=59')
+
+
 def test_without_limits_the_providers_own_pass(worker):
     _, answer = worker().ask(request(chat()), response(None, 'RateLimit: "x";r=1'))
 

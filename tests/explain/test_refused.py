@@ -1,4 +1,4 @@
-"""Goal: what a refusal says is what happened to that very exchange.
+"""explain/refusal: what a refusal says is what happened to that very exchange.
 
 Method: exchanges refused in one phase after another through a worker; the answers are compared.
 """
@@ -70,3 +70,36 @@ def test_a_parameter_at_fault_is_named(worker):
     _, answer = worker().ask(request(b'{"messages":[]}'))
 
     assert orjson.loads(answer.body)["error"]["param"] == "model"
+
+
+def test_every_limit_that_failed_is_told_to_the_client(worker):
+    """One exchange, two limits of two units, and the tokens that would have passed both."""
+    both = {"actions": [
+        {"type": "rate-limit", "config": {"name": "tokens", "unit": "tokens", "capacity": 100,
+                                          "per": "1h", "bucket_key": ["key.id"]}},
+        {"type": "rate-limit", "config": {"name": "output", "unit": "output_tokens",
+                                          "capacity": 60, "per": "1h"}}]}
+    one = worker(policy=policy(both))
+    one.ask(request(chat(max_tokens=40)), response())
+    _, answer = one.ask(request(chat(max_tokens=90, n=2)))
+
+    error = orjson.loads(answer.body)["error"]
+    limits = {limit["name"]: limit for limit in error["fastgw"]["limits"]}
+    assert answer.code == "FGW-802" and set(limits) == {"tokens", "output"}
+    assert (limits["tokens"]["used"], limits["output"]["used"]) == (50, 19)
+    assert limits["tokens"]["key"] == "alice" and limits["output"]["key"] == ""
+    room = error["fastgw"]["change"]["max_tokens"]
+    assert f"at most {room} output tokens an answer (max_tokens)" in error["message"]
+    _, answer = one.ask(request(chat(max_tokens=room, n=2)), response())
+    assert answer.status == 200
+
+
+def test_a_clients_own_text_in_a_bucket_key_stays_text(worker):
+    one = worker(policy=policy(PACE))
+    model = 'a"b\\c é</x>, "limit": "evil"'
+    for _ in range(3):
+        _, answer = one.ask(request(chat(model=model)), response())
+
+    error = orjson.loads(answer.body)["error"]
+    assert error["fastgw"]["limits"][0]["key"] == f"alice, {model}"
+    assert f"for alice, {model}: " in error["message"]
