@@ -86,7 +86,7 @@ from fastgw.wire.link cimport Link, Scratch
 cdef enum:
     SPARE_MAX = 256          # exchanges kept for the next requests
     RETRY_CREDIT_MAX = 10    # retries that a burst of failures may use at once
-    PARKED = -1              # of _limit: wait for a slice of the fleet's limit
+    PARKED = 1 << 30         # of _limit, no code: wait for a slice of the fleet's limit
 
 cdef uint64_t PARK_NS = 500000000   # longer than a store that is merely slow
 cdef double PARK_POLL_S = 0.002

@@ -38,6 +38,7 @@ def live_limits(
     rows = [
         _row(segment, entry, named.get(entry.identity, {}), capacities, now)
         for entry in peek.entries(segment)
+        if entry.kind != "grant"
     ]
     found = [
         row
@@ -74,6 +75,10 @@ def _row(
     )
     if level is None:
         return None  # evicted meanwhile: it was full
+    grant = peek.find(segment, peek.granted(entry.identity))
+    if grant is not None:
+        # Of a fleet's limit: what this node may still spend of it counts as free, the rest as used.
+        level = level._replace(used=max(0, capacity - max(0, grant.raw - entry.raw)))
     return row | {
         "used": level.used,
         "held": level.held,

@@ -131,7 +131,9 @@ class Lessee:
                 self.tick()
                 await _wait(self._wake, self._rest_s())
         finally:
-            enrolling.cancel()
+            # Not cancelled: their replies would be read by whoever speaks to the store next.
+            self._stopping = True
+            self._again.set()
             await asyncio.gather(enrolling, *self._tasks, return_exceptions=True)
 
     def ring(self) -> None:
@@ -140,6 +142,7 @@ class Lessee:
 
     def stop(self) -> None:
         self._stopping = True
+        self._again.set()
         self._wake.set()
 
     async def drain(self) -> int:
@@ -283,7 +286,7 @@ class Lessee:
         wall = self._wall_ns()
         span = terms.window_of(seen.window, wall, self._bounds)
         wallet = Wallet(entry, terms, seen.window, span)
-        wallet.moved_ns = self._now_ns()
+        wallet.moved_ns = wallet.told_ns = self._now_ns()
         if self._is_over(wallet, wall):
             return None
         self._of[entry] = wallet
@@ -317,15 +320,16 @@ class Lessee:
 
     async def _keep_enrolled(self) -> None:
         backoff_s = 0.05
-        while True:
+        while not self._stopping:
             try:
                 await self._enroll()
                 rest_s, backoff_s = ENROLL_S, 0.05
             except StoreLost as lost:
                 self._lose(str(lost))
                 rest_s, backoff_s = backoff_s, min(2 * backoff_s, BACKOFF_MAX_S)
-            self._again.clear()
-            await _wait(self._again, rest_s)
+            if not self._stopping:
+                self._again.clear()
+                await _wait(self._again, rest_s)
 
     async def _enroll(self) -> None:
         if 0 < self._wallets.said().until_ns <= self._now_ns():

@@ -7,7 +7,6 @@ time, so the next one mends what the last left open.
 
 from __future__ import annotations
 
-import asyncio
 import uuid
 from collections.abc import Sequence
 from importlib.resources import files
@@ -63,7 +62,8 @@ class Answer(NamedTuple):
 
 
 class Store:
-    """One node's connection. Safe for several calls at once."""
+    """One node's connections. Safe for several calls at once, but not to be cancelled: a reply that
+    nobody read would be the next call's. Every read ends within ``timeout_s``."""
 
     def __init__(
         self, url: str, *, node: str, incarnation: int, prefix: str = "fastgw",
@@ -78,7 +78,6 @@ class Store:
         self.node = node
         self.lease_ms, self.grace_ms = lease_ms, grace_ms
         self._incarnation = str(incarnation)
-        self._timeout_s = timeout_s
         self._nodes = f"{{{prefix}}}:nodes"
         self._epoch_key = f"{{{prefix}}}:epoch"
         self._accounts = f"{{{prefix}}}:of:"
@@ -89,7 +88,7 @@ class Store:
         self._hashes: dict[str, str] = {}
         self._redis: Any = Redis.from_url(
             url, socket_timeout=timeout_s, socket_connect_timeout=timeout_s,
-            retry=Retry(NoBackoff(), 0), client_name="fastgw", decode_responses=True,
+            retry=Retry(NoBackoff(), 0), decode_responses=True, protocol=2,
         )
 
     async def enroll(self, remembered: str) -> Enrolment:
@@ -125,8 +124,7 @@ class Store:
 
     async def _run(self, wanted: list[tuple[str, list[str], list[Any]]]) -> list[Any]:
         try:
-            async with asyncio.timeout(2 * self._timeout_s):
-                return await self._pipeline(wanted)
+            return await self._pipeline(wanted)
         except self._lost as error:
             # What else is pooled broke with it, or is about to answer something older.
             await self._redis.connection_pool.disconnect(inuse_connections=False)

@@ -28,7 +28,7 @@ DIMS = struct.Struct("<5Q4Q3B5x")
 TOKENS = struct.Struct("<8Q")
 REQUEST_BODY = struct.Struct("<QQ16sIIIHHQQ4BHBB16I")
 RULE = struct.Struct("<QBBHIq")
-LIMIT = struct.Struct("<2Q7Q3B5x")
+LIMIT = struct.Struct("<2Q7Q4B4x")
 OPEN_BODY = struct.Struct("<QQQBB6x")
 HELD = struct.Struct("<3Q")
 CLOSE_BODY = struct.Struct("<4QqIHH6BHII3Q16I")
@@ -148,6 +148,7 @@ class LimitTrace:
     unit: int = 0
     verdict: int = 1
     enforced: int = 1
+    flags: int = 0  # enum fgw_trace_flag
 
 
 @dataclass(slots=True)
@@ -211,6 +212,7 @@ class Request:
                 one.unit,
                 one.verdict,
                 one.enforced,
+                one.flags,
             )
             for one in self.limits
         )

@@ -9,7 +9,7 @@ import contextlib
 import time
 
 from fastgw.cluster.lessee import Lessee
-from fastgw.cluster.store import Store
+from fastgw.cluster.store import Store, StoreLost
 from fastgw.cluster.terms import Terms
 from fastgw.cluster.wallets import DEGRADED, DRY, HELD, UNKNOWN, WANTED, Said, Seen
 from fastgw.log import Log
@@ -147,15 +147,13 @@ class Gateway:
     async def die(self):
         """As kill -9: nothing is said to anybody."""
         self.running.cancel()
-        for task in self.lessee._tasks:
-            task.cancel()
-        await asyncio.gather(self.running, *self.lessee._tasks, return_exceptions=True)
+        await asyncio.gather(self.running, return_exceptions=True)
         await self.store.close()
 
     async def stop(self):
         self.lessee.stop()
         await self.running
-        with contextlib.suppress(Exception):
+        with contextlib.suppress(StoreLost):
             await self.lessee.drain()
         await self.store.close()
 

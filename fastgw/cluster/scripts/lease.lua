@@ -102,7 +102,8 @@ elseif need > 0 or want > 0 then
   if algorithm == BUCKET then
     wait = math.ceil(short * period / capacity / 1000)
   else
-    wait = math.max(1, tonumber(ARGV[12]) - now)
+    -- A window that never ends: what is given back may come at any time, or never.
+    wait = ARGV[12] == '0' and 3600000 or math.max(1, tonumber(ARGV[12]) - now)
     if earlier > 0 then wait = math.min(wait, math.ceil(short / earlier * period / 1000)) end
   end
 end
