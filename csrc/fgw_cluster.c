@@ -19,7 +19,8 @@ uint64_t fgw_grant_limit(const struct fgw_board *board, const union fgw_cell *gr
 
 static int post(struct fgw_board *board, uint32_t entry, uint64_t need)
 {
-    uint64_t demand = (uint64_t)entry << FGW_NEED_BITS | (need < FGW_NEED_MAX ? need : FGW_NEED_MAX);
+    need = need < FGW_NEED_MAX ? need : FGW_NEED_MAX;
+    uint64_t demand = (uint64_t)entry << FGW_NEED_BITS | need;
     uint32_t at = atomic_fetch_add_explicit(&board->head, 1, memory_order_relaxed);
     uint64_t nobody = 0;
     return atomic_compare_exchange_strong(&board->demands[at % FGW_DEMANDS], &nobody, demand);

@@ -1,14 +1,14 @@
 /* fgw_cluster.h - limits that hold over several nodes: this node's slices of them.
  *
- * A clustered limit is spent from a counted word (fgw_word.h) under its key, up to what the fleet's
- * store has granted to this node. That stands beside it, under the key marked FGW_CLUSTER_MARK:
+ * A clustered limit is spent from a counted word (fgw_word.h) under its key, up to what the
+ * fleet's store has granted to this node. That stands beside it, under the marked key:
  *
  *     | granted (64) | FFFE (16) | spec (12) | low (6) | window (22) | flags (8) |
  *
  * Only the node's lessee (fastgw/cluster) changes `granted`; workers read it and set WANTED. Both
  * words are sums since they began: what may still be spent is granted - word. `low` is a power of
- * two: with less left than that, whoever takes asks for more, so that nobody has to wait. `window`:
- * the low bits of the window's number, which the mixed key does not tell (fgw_limit.h): calendar
+ * two: with less left than that, whoever takes asks for more, so that nobody waits. `window`: the
+ * low bits of the window's number, which the mixed key does not tell (fgw_limit.h): calendar
  * windows in quarters of an hour, others in periods. Of a bucket: which life of it this is.
  *
  * What workers ask for stands in the board, in the segment's header page:
@@ -98,7 +98,7 @@ static inline uint64_t fgw_grant_read(const union fgw_cell *grant, uint64_t *met
 /* 1: the store answers, as far as this node knows. */
 int fgw_store_answers(const struct fgw_board *board, uint64_t now_ns);
 
-/* The greatest value that the limit's word may get: what is granted, 0 once the lease is over. */
+/* The greatest value that the limit's word may get: what is granted; 0 once the lease is over. */
 uint64_t fgw_grant_limit(const struct fgw_board *board, const union fgw_cell *grant,
                          uint64_t now_ns, uint64_t *meta);
 

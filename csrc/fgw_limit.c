@@ -10,7 +10,7 @@ struct taking {
     uint32_t inserted;
     const struct fgw_limit_spec *specs[FGW_LIMITS_MAX];
     union fgw_cell *cells[FGW_LIMITS_MAX]; /* NULL: the table is full */
-    struct fgw_slice slices[FGW_LIMITS_MAX]; /* of clustered limits */
+    struct fgw_lease slices[FGW_LIMITS_MAX]; /* of clustered limits */
     uint8_t order[FGW_LIMITS_MAX];         /* of entries */
 };
 
@@ -114,7 +114,7 @@ static void locate(struct taking *taking, uint32_t i)
     limit->entry = entry < 0 ? UINT32_MAX : (uint32_t)entry;
     taking->cells[i] = fgw_table_cell(&taking->limits->table, limit->entry);
     if (limit->flags & FGW_HOLD_CLUSTER) {
-        fgw_slice_find(taking->limits, spec, limit->identity, taking->wall_ns,
+        fgw_lease_find(taking->limits, spec, limit->identity, taking->wall_ns,
                        &taking->slices[i]);
         if (taking->slices[i].grant == 0)
             taking->cells[i] = 0;
@@ -152,7 +152,7 @@ static uint64_t bound_of(struct taking *taking, uint32_t i)
 {
     const struct fgw_hold_limit *limit = &taking->wanted[i];
     return limit->flags & FGW_HOLD_CLUSTER
-               ? fgw_slice_bound(taking->limits, &taking->slices[i], taking->now_ns)
+               ? fgw_lease_bound(taking->limits, &taking->slices[i], taking->now_ns)
                : limit->capacity;
 }
 
@@ -165,7 +165,7 @@ static uint32_t number_of(const struct taking *taking, uint32_t i)
 static int is_open(const struct taking *taking, uint32_t i)
 {
     return taking->wanted[i].flags & FGW_HOLD_CLUSTER &&
-           fgw_slice_is_open(taking->limits, taking->specs[i], taking->now_ns);
+           fgw_lease_is_open(taking->limits, taking->specs[i], taking->now_ns);
 }
 
 /* Of a counted word. When a slot comes free nobody knows: the wait is 0 then. */
@@ -175,8 +175,8 @@ static uint8_t short_of(struct taking *taking, uint32_t i, uint64_t value)
     if (limit->amount[1] > limit->capacity)
         return FGW_LIMIT_NEVER;
     if (limit->flags & FGW_HOLD_CLUSTER) {
-        struct fgw_slice *slice = &taking->slices[i];
-        fgw_slice_short(taking->limits, number_of(taking, i), slice,
+        struct fgw_lease *slice = &taking->slices[i];
+        fgw_lease_short(taking->limits, number_of(taking, i), slice,
                         value + limit->amount[1] - slice->granted, taking->now_ns,
                         taking->wall_ns, &taking->traces[i]);
         return FGW_LIMIT_REFUSED;
@@ -226,7 +226,7 @@ static uint8_t take_word(struct taking *taking, uint32_t i)
     fgw_state_set(limit, outcome == 0 ? fgw_state_of(seq, 1, FGW_HOLD_TAKEN)
                                       : fgw_state_of(seq, 0, FGW_HOLD_FREE));
     if (outcome == 0 && limit->flags & FGW_HOLD_CLUSTER)
-        fgw_slice_taken(limits, number_of(taking, i), &taking->slices[i], value,
+        fgw_lease_taken(limits, number_of(taking, i), &taking->slices[i], value,
                         &taking->traces[i]);
     return outcome == 0 ? 0 : outcome == FGW_WORD_GONE ? GONE : short_of(taking, i, value);
 }
@@ -406,7 +406,7 @@ void fgw_limits_room(const struct fgw_limits *limits, const struct fgw_demand *d
         if (entry >= 0)
             used = fgw_word_value(&fgw_table_cell(&limits->table, (uint64_t)entry)->word);
         uint64_t bound = spec->quota.capacity;
-        uint64_t left = spec->cluster ? fgw_slice_room(limits, spec, key, used, now_ns)
+        uint64_t left = spec->cluster ? fgw_lease_room(limits, spec, key, used, now_ns)
                         : used < bound ? bound - used
                                        : 0;
         if (left < room[spec->unit])

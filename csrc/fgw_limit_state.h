@@ -64,7 +64,7 @@ static inline void fgw_limit_window(const struct fgw_limit_spec *spec, uint64_t 
 }
 
 /* A clustered limit's grant, as one take sees it. */
-struct fgw_slice {
+struct fgw_lease {
     union fgw_cell *grant; /* NULL: the table is full */
     uint32_t entry;
     uint32_t window; /* low bits of its number */
@@ -73,23 +73,23 @@ struct fgw_slice {
 };
 
 /* Finds the grant, or inserts it. */
-void fgw_slice_find(const struct fgw_limits *limits, const struct fgw_limit_spec *spec,
-                    const uint64_t key[2], uint64_t wall_ns, struct fgw_slice *slice);
+void fgw_lease_find(const struct fgw_limits *limits, const struct fgw_limit_spec *spec,
+                    const uint64_t key[2], uint64_t wall_ns, struct fgw_lease *slice);
 
 /* Reads how far the limit's word may go now. */
-uint64_t fgw_slice_bound(const struct fgw_limits *limits, struct fgw_slice *slice,
+uint64_t fgw_lease_bound(const struct fgw_limits *limits, struct fgw_lease *slice,
                          uint64_t now_ns);
 
 /* 1: on_store_loss is open, and the store does not answer. */
-int fgw_slice_is_open(const struct fgw_limits *limits, const struct fgw_limit_spec *spec,
+int fgw_lease_is_open(const struct fgw_limits *limits, const struct fgw_limit_spec *spec,
                       uint64_t now_ns);
 
 /* After a take: asks for more in good time. */
-void fgw_slice_taken(const struct fgw_limits *limits, uint32_t spec, struct fgw_slice *slice,
+void fgw_lease_taken(const struct fgw_limits *limits, uint32_t spec, struct fgw_lease *slice,
                      uint64_t value, struct fgw_limit_trace *trace);
 
 /* The slice lacks `need`: asks for it, and says in the trace what to wait for. */
-void fgw_slice_short(const struct fgw_limits *limits, uint32_t spec, struct fgw_slice *slice,
+void fgw_lease_short(const struct fgw_limits *limits, uint32_t spec, struct fgw_lease *slice,
                      uint64_t need, uint64_t now_ns, uint64_t wall_ns,
                      struct fgw_limit_trace *trace);
 
@@ -99,7 +99,7 @@ uint64_t fgw_limit_bound(const struct fgw_limits *limits, const uint64_t key[2],
                          uint64_t need, uint64_t now_ns);
 
 /* What is left of a clustered cap: all of it while nobody has said that the fleet is dry. */
-uint64_t fgw_slice_room(const struct fgw_limits *limits, const struct fgw_limit_spec *spec,
+uint64_t fgw_lease_room(const struct fgw_limits *limits, const struct fgw_limit_spec *spec,
                         const uint64_t key[2], uint64_t value, uint64_t now_ns);
 
 /* Settles to `target`, whatever phase it is in; nothing if it is settled. */

@@ -77,7 +77,7 @@ def _row(
         return None  # evicted meanwhile: it was full
     grant = peek.find(segment, peek.granted(entry.identity))
     if grant is not None:
-        # Of a fleet's limit: what this node may still spend of it counts as free, the rest as used.
+        # Of a fleet's limit: what this node may still spend of it is free, the rest used.
         level = level._replace(used=max(0, capacity - max(0, grant.raw - entry.raw)))
     return row | {
         "used": level.used,

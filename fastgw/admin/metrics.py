@@ -140,10 +140,12 @@ def _limits(segment: Segment) -> Iterator[Metric]:
 
 
 def _cluster(data_dir: Path, segment: Segment) -> Iterator[Metric]:
-    """What this node holds of the fleet's limits: summed over nodes, the slices outstanding are
-    what the fleet may lack of its limits at this moment, and all that a dead node can take along."""
+    """What this node has of the fleet's limits. Summed over nodes: what is outstanding is what the
+    fleet may lack of its limits at this moment; what is at risk, by how much dead nodes could at
+    most make it pass them (windows; a token bucket is never passed)."""
     limits = (read_document(data_dir / "policy.json") or {"limits": []})["limits"]
-    wallets, held = Wallets(segment), {}
+    wallets = Wallets(segment)
+    held: dict[tuple[str, str], int] = {}
     for entry in wallets.all():
         seen = wallets.read(entry)
         if seen is not None and seen.spec < len(limits):
@@ -158,6 +160,11 @@ def _cluster(data_dir: Path, segment: Segment) -> Iterator[Metric]:
         slices.add_metric([name, unit], units)
     yield slices
     status, said = read_document(data_dir / "cluster.json") or {}, wallets.said()
+    risk = GaugeMetricFamily(
+        "fastgw_cluster_at_risk", "Leased and not told as spent.", labels=["limit", "unit"])
+    for name, unit, units in status.get("at_risk", ()):
+        risk.add_metric([name, unit], units)
+    yield risk
     yield _gauge("cluster_store_held", "1: the store answers.", float(said.state == HELD))
     yield _gauge("cluster_nodes", "Nodes of the cluster, as last seen.", said.nodes)
     lease_s = (said.until_ns - now_ns()) / 1e9 if said.until_ns else 0.0

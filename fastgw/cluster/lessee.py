@@ -18,7 +18,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from fastgw.cluster.pace import Pace
 from fastgw.cluster.share import LocalShare
@@ -26,9 +26,6 @@ from fastgw.cluster.store import Answer, Call, Store, StoreLost
 from fastgw.cluster.terms import SLIDING_WINDOW, Bounds, Terms
 from fastgw.cluster.wallets import DEGRADED, DRY, HELD, LOST, WANTED, Seen, Wallets
 from fastgw.log import Log
-
-if TYPE_CHECKING:
-    from fastgw.cluster.wallets import Turns
 
 ENROLL_S = 1.0
 TICK_S = 0.1
@@ -68,7 +65,7 @@ class Wallet:
         self.need = 0
         self.due = False  # something is to be said or asked
         self.in_flight = False
-        self.turns: Turns | None = None  # what was taken back is told when these are over
+        self.turns: Any = None  # what was taken back is told when these are over
         self.hold_ns = 0  # not before
         self.moved_ns = 0
         self.spent = -1
@@ -172,9 +169,22 @@ class Lessee:
         return {
             "held": self._held, "reason": self.reason, "nodes": self.nodes,
             "wallets": len(self._of), "round_trip_ms": round(self.round_trip_s * 1000, 3),
+            "at_risk": self._at_risk(),
             "reissued": sum(wallet.reissued for wallet in self._of.values()),
             **self.counts,
         }
+
+    def _at_risk(self) -> list[tuple[str, str, int]]:
+        """(limit, unit, units): granted and not told as spent. Were this node lost with all it
+        knows, so much could be given out again, though it may be spent."""
+        units: dict[tuple[str, str], int] = {}
+        for wallet in self._of.values():
+            seen = self._wallets.read(wallet.entry)
+            if seen is not None and wallet.share is None:
+                name = wallet.terms.name, wallet.terms.unit
+                risk = max(0, seen.granted - max(0, wallet.told_spent))
+                units[name] = units.get(name, 0) + risk
+        return [(*name, risk) for name, risk in units.items()]
 
     # --- one round -------------------------------------------------------------------------
 

@@ -1,8 +1,8 @@
 """on_store_loss: local_share. What a node may spend by itself: capacity / nodes last seen.
 
 The promise is weaker than a slice's, and known: while the store is away, each node spends at most
-its share of a window, or what it had spent of it before if that was more; of a token bucket at most
-its share as a burst and at the share's rate.
+its share of a window, or what it had spent of it before if that was more; of a token bucket at
+most its share as a burst and at the share's rate.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ class LocalShare:
     """One wallet's, from the moment at which the store was found lost."""
 
     def __init__(self, terms: Terms, nodes: int, now_ns: int) -> None:
-        """``nodes`` 0: none was ever seen, so nobody knows what a share would be: there is none."""
+        """``nodes`` 0: none was ever seen, nobody knows what a share would be: there is none."""
         self._share = terms.capacity // nodes if nodes else 0
         self._period_ns = terms.period_ns if terms.algorithm == TOKEN_BUCKET else 0
         self._given = 0

@@ -62,8 +62,8 @@ class Answer(NamedTuple):
 
 
 class Store:
-    """One node's connections. Safe for several calls at once, but not to be cancelled: a reply that
-    nobody read would be the next call's. Every read ends within ``timeout_s``."""
+    """One node's connections. Several calls may be under way, but none may be cancelled: a reply
+    that nobody read would be the next call's. Every read ends within ``timeout_s``."""
 
     def __init__(
         self, url: str, *, node: str, incarnation: int, prefix: str = "fastgw",
@@ -145,7 +145,7 @@ class Store:
                 return rows
             if again or not all(isinstance(row, NoScriptError) for row in failed):
                 raise failed[0]
-            await self._load()  # a restart, or SCRIPT FLUSH; seq keeps what ran from counting twice
+            await self._load()  # a restart, or SCRIPT FLUSH; seq: what ran does not count twice
         raise AssertionError
 
     async def _load(self) -> None:

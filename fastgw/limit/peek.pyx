@@ -16,7 +16,8 @@ from fastgw.native.record cimport FGW_LIMITS_MAX
 from fastgw.native.segment cimport fgw_segment_hold, fgw_segment_table
 from fastgw.native.table cimport (
     FGW_CELL_CAP, FGW_CELL_GRANT, FGW_CELL_PACE, FGW_CELL_SLOTS, FGW_CELL_WALLET,
-    FGW_CELL_WINDOW, FGW_TABLE_WAYS, fgw_cell, fgw_table, fgw_table_cell, fgw_table_cell_of, fgw_table_find, fgw_table_read)
+    FGW_CELL_WINDOW, FGW_TABLE_WAYS, fgw_cell, fgw_table, fgw_table_cell, fgw_table_cell_of,
+    fgw_table_find, fgw_table_read)
 from fastgw.native.window cimport (
     fgw_window_check, fgw_window_peek, fgw_window_read, fgw_window_rule)
 from fastgw.native.word cimport fgw_word_value

@@ -85,7 +85,7 @@ class FakeWallets:
         return False
 
     def take(self, amount, entry=0):
-        """'taken', 'dry' (refused for good), 'short' (asked for) or 'lost'; and whether to ring."""
+        """'taken', 'dry' (refused for good), 'short' (asked for), 'lost'; and whether to ring."""
         row = self.rows.get(entry) or Seen(KEY, 0, 0, 0, 0, 0, 0, 0)
         alive = row.flags & DEGRADED or time.monotonic_ns() < self.board.until_ns
         granted = row.granted if alive else 0

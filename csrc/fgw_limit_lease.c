@@ -5,8 +5,8 @@
 #define SOON_NS UINT64_C(20000000)
 #define LOST_NS UINT64_C(1000000000)
 
-void fgw_slice_find(const struct fgw_limits *limits, const struct fgw_limit_spec *spec,
-                    const uint64_t key[2], uint64_t wall_ns, struct fgw_slice *slice)
+void fgw_lease_find(const struct fgw_limits *limits, const struct fgw_limit_spec *spec,
+                    const uint64_t key[2], uint64_t wall_ns, struct fgw_lease *slice)
 {
     uint64_t granted_key[2], start_ns, end_ns;
     int inserted;
@@ -25,7 +25,7 @@ void fgw_slice_find(const struct fgw_limits *limits, const struct fgw_limit_spec
     slice->granted = slice->meta = 0;
 }
 
-uint64_t fgw_slice_bound(const struct fgw_limits *limits, struct fgw_slice *slice,
+uint64_t fgw_lease_bound(const struct fgw_limits *limits, struct fgw_lease *slice,
                          uint64_t now_ns)
 {
     slice->granted = slice->grant == 0
@@ -39,13 +39,13 @@ static int is_lost(const struct fgw_limits *limits, uint64_t now_ns)
     return limits->alone || !fgw_store_answers(limits->board, now_ns);
 }
 
-int fgw_slice_is_open(const struct fgw_limits *limits, const struct fgw_limit_spec *spec,
+int fgw_lease_is_open(const struct fgw_limits *limits, const struct fgw_limit_spec *spec,
                       uint64_t now_ns)
 {
     return spec->store_loss == FGW_STORE_LOSS_OPEN && is_lost(limits, now_ns);
 }
 
-void fgw_slice_taken(const struct fgw_limits *limits, uint32_t spec, struct fgw_slice *slice,
+void fgw_lease_taken(const struct fgw_limits *limits, uint32_t spec, struct fgw_lease *slice,
                      uint64_t value, struct fgw_limit_trace *trace)
 {
     if (slice->meta & FGW_GRANT_DEGRADED)
@@ -68,7 +68,7 @@ static uint64_t until_more(const struct fgw_limit_spec *spec, uint64_t need, uin
     return end_ns > wall_ns ? end_ns - wall_ns : 0;
 }
 
-void fgw_slice_short(const struct fgw_limits *limits, uint32_t spec, struct fgw_slice *slice,
+void fgw_lease_short(const struct fgw_limits *limits, uint32_t spec, struct fgw_lease *slice,
                      uint64_t need, uint64_t now_ns, uint64_t wall_ns,
                      struct fgw_limit_trace *trace)
 {
@@ -106,7 +106,7 @@ uint64_t fgw_limit_bound(const struct fgw_limits *limits, const uint64_t key[2],
     return granted;
 }
 
-uint64_t fgw_slice_room(const struct fgw_limits *limits, const struct fgw_limit_spec *spec,
+uint64_t fgw_lease_room(const struct fgw_limits *limits, const struct fgw_limit_spec *spec,
                         const uint64_t key[2], uint64_t value, uint64_t now_ns)
 {
     uint64_t granted_key[2], granted = 0, meta = 0;
