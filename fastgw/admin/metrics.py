@@ -156,14 +156,14 @@ def _cluster(data_dir: Path, segment: Segment) -> Iterator[Metric]:
         "fastgw_cluster_outstanding",
         "Leased from the cluster and not spent (cost: micro-dollars).", labels=["limit", "unit"],
     )
-    for (name, unit), units in held.items():
-        slices.add_metric([name, unit], units)
+    for (limit_name, unit), units in held.items():
+        slices.add_metric([limit_name, unit], units)
     yield slices
     status, said = read_document(data_dir / "cluster.json") or {}, wallets.said()
     risk = GaugeMetricFamily(
         "fastgw_cluster_at_risk", "Leased and not told as spent.", labels=["limit", "unit"])
-    for name, unit, units in status.get("at_risk", ()):
-        risk.add_metric([name, unit], units)
+    for limit_name, unit, units in status.get("at_risk", ()):
+        risk.add_metric([limit_name, unit], units)
     yield risk
     yield _gauge("cluster_store_held", "1: the store answers.", float(said.state == HELD))
     yield _gauge("cluster_nodes", "Nodes of the cluster, as last seen.", said.nodes)

@@ -1,7 +1,5 @@
 from typing import NamedTuple, final
 
-from typing_extensions import disjoint_base
-
 from fastgw.shm.segment import Segment
 
 UNKNOWN: int
@@ -33,7 +31,6 @@ class Said(NamedTuple):
 _Turns = list[tuple[int, int] | None]
 
 @final
-@disjoint_base
 class Wallets:
     def __new__(cls, segment: Segment) -> Wallets: ...
     @property
