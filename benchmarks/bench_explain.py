@@ -3,9 +3,9 @@
 from types import SimpleNamespace
 
 import pytest
+
 from fastgw.explain.refusal import Explainer
 from fastgw.explain.trial import refuse
-
 from fastgw.policy.limits import LimitSpec
 
 TOKENS = LimitSpec("tokens", "tokens", "token_bucket", 100_000, 60_000_000_000, True)

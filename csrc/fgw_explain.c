@@ -150,9 +150,12 @@ static int blocks(const struct fgw_explain_state *state)
             trace->verdict == FGW_LIMIT_TABLE_FULL);
 }
 
-static int is_never(const struct fgw_limit_trace *trace)
+/* No wait helps. A cap that knows of none has no window that ends. */
+static int is_never(const struct fgw_explain_state *state)
 {
-    return trace->verdict == FGW_LIMIT_NEVER || trace->wait_ns == FGW_EXPLAIN_FOREVER;
+    const struct fgw_limit_trace *trace = state->trace;
+    return trace->verdict == FGW_LIMIT_NEVER || trace->wait_ns == FGW_EXPLAIN_FOREVER ||
+           (trace->verdict == FGW_LIMIT_REFUSED && state->known->ceiling && !trace->wait_ns);
 }
 
 static uint64_t input_of(const struct fgw_refusal *refusal, const struct fgw_explain_state *state)
@@ -197,7 +200,7 @@ void fgw_explain_change_of(const struct fgw_refusal *refusal, struct fgw_explain
         const struct fgw_limit_trace *trace = state->trace;
         if (!blocks(state))
             continue;
-        int never = is_never(trace);
+        int never = is_never(state);
         if (!change->blocked++ || never > change->never ||
             (never == change->never && trace->wait_ns > change->wait_ns)) {
             change->first = i;
@@ -282,7 +285,7 @@ int32_t fgw_explain_change_text(uint8_t *text, uint32_t cap, const struct fgw_re
 
 /* ---- the body ---- */
 
-/* `. Limit 'pace' for k1: 58 used, 2 held of 60 requests, this request needs 1, resets in 9 s` */
+/* `. Limit 'slots' for k1: 0 used, 60 held of 60 slots, this request needs 1, resets in 9 s` */
 static void put_limit(struct out *out, const struct fgw_explain_state *state)
 {
     const struct fgw_limit_trace *trace = state->trace;
@@ -295,9 +298,12 @@ static void put_limit(struct out *out, const struct fgw_explain_state *state)
     }
     PUT(out, ": ");
     put_amount(out, trace->used > trace->held ? trace->used - trace->held : 0, unit);
-    PUT(out, " used, ");
-    put_amount(out, trace->held, unit);
-    PUT(out, " held of ");
+    if (trace->held) {
+        PUT(out, " used, ");
+        put_amount(out, trace->held, unit);
+        PUT(out, " held of ");
+    } else /* what of it is held is not known here: it would take a look at every request */
+        PUT(out, " used or held of ");
     put_amount(out, trace->limit, unit);
     if (unit != FGW_UNIT_COST) {
         PUT(out, " ");
@@ -379,7 +385,7 @@ static void put_state(struct out *out, const struct fgw_explain_state *state)
     PUT(out, ",\"needed\":");
     put_number(out, state->needed);
     PUT(out, ",\"wait_ms\":");
-    put_ms(out, is_never(trace) ? 0 : trace->wait_ns);
+    put_ms(out, is_never(state) ? 0 : trace->wait_ns);
     PUT(out, ",\"verdict\":\"");
     put_text(out, verdicts[trace->verdict]);
     PUT(out, "\"}");

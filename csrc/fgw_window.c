@@ -13,6 +13,8 @@
 #define SECOND UINT64_C(1000000000)
 /* A clock that was set back by less than this, or by one window, is waited for. */
 #define BACK_MAX (60 * SECOND)
+/* No wait and no reset is longer: a debt of centuries is one for ever. */
+#define SPAN_MAX (UINT64_C(1) << 62)
 
 /* A cell as it stands, taken apart. */
 struct seen {
@@ -145,15 +147,16 @@ static uint64_t slide(uint64_t previous, uint64_t room, uint64_t period_ns)
 static uint64_t wait_of(struct state state, const struct fgw_window_rule *rule, uint64_t units,
                         uint64_t wall_ns)
 {
-    uint64_t most = rule->capacity - units, at = state.start;
+    uint64_t most = rule->capacity - units;
+    fgw_u128 at = state.start;
     if (state.current > most) {
         uint64_t windows = (state.current - most + rule->capacity - 1) / rule->capacity;
         pass(&state, windows, rule->capacity);
-        at += windows * rule->period_ns;
+        at += (fgw_u128)windows * rule->period_ns;
     }
     if (rule->sliding)
         at += slide(state.previous, most - state.current, rule->period_ns);
-    return at > wall_ns ? at - wall_ns : 1;
+    return at - wall_ns < SPAN_MAX ? (uint64_t)(at - wall_ns) : SPAN_MAX;
 }
 
 /* 0 and what the cell becomes, or the wait. */
@@ -251,7 +254,8 @@ void fgw_window_peek(const struct fgw_window *window, const struct fgw_window_ru
     uint64_t windows = 1 + (state.current ? (state.current - 1) / rule->capacity : 0);
     if (rule->sliding)
         windows += state.current != 0;
-    *reset_ns = state.start + windows * rule->period_ns - wall_ns;
+    fgw_u128 reset = (fgw_u128)windows * rule->period_ns + state.start - wall_ns;
+    *reset_ns = reset < SPAN_MAX ? (uint64_t)reset : SPAN_MAX;
 }
 
 void fgw_window_read(const struct fgw_window *window, uint64_t halves[2])

@@ -20,6 +20,7 @@ from fastgw.native.counters cimport (
     FGW_COUNT_FATE,
     FGW_COUNT_INTERVALS,
     FGW_COUNT_INTERVAL_WIDTH,
+    FGW_COUNT_REFUSALS_SAMPLED_OUT,
     FGW_COUNT_REQUESTS,
     FGW_COUNT_STATUS_1XX,
     FGW_COUNT_TOKENS,
@@ -166,10 +167,10 @@ cdef class Endings(Receiver):
                 x.dims.account = (<Principal>x.principal).account_hash
             x.dims.dialect = x.route.dialect
             x.dims.operation = x.route.operation
-            post_refusal(
-                x, self.journal, self.policy.version_hash, x.client.address,
-                0, now,
-            )
+            if not post_refusal(
+                x, self.journal, self.policy.version_hash, x.client.address, 0, now
+            ):
+                fgw_count(self.counters, FGW_COUNT_REFUSALS_SAMPLED_OUT, 1)
         if x.hold != NULL:
             memset(&nothing, 0, sizeof(nothing))
             if x.asked:

@@ -39,7 +39,7 @@ from fastgw.identity.keys cimport Principal
 from fastgw.ledger.entries cimport post_request
 from fastgw.ledger.journal cimport JOURNAL_FULL, Journal
 from fastgw.limit.limits cimport Holds, Limits
-from fastgw.limit.verdict cimport limit_code
+from fastgw.limit.verdict cimport limit_code, limits_refusing
 from fastgw.native.clock cimport fgw_clock_wall_ns
 from fastgw.native.counters cimport (
     FGW_COUNT_ALLOWED,
@@ -410,12 +410,12 @@ cdef class Journey(Attempts):
             return PARKED
         fgw_count(
             self.counters, FGW_COUNT_LIMITS_REFUSED if refused else FGW_COUNT_LIMITS_TAKEN,
-            x.n_traces,
+            limits_refusing(x) if refused else x.n_traces,
         )
         if inserted:
             self._name_buckets(x, inserted)
         if refused:
-            return limit_code(x)
+            return limit_code(x, self.limits)
         return 0
 
     cdef int _name_buckets(self, Exchange x, uint32_t inserted) except -1:

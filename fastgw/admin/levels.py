@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 
-from fastgw.clock import now_ns
+from fastgw.clock import now_ns, wall_ns
 from fastgw.errors import LedgerError, ShmError
 from fastgw.ledger.names import BUCKET_PARTS
 from fastgw.ledger.query import Ledger
@@ -32,21 +32,22 @@ def live_limits(
     if instance is None:
         raise ShmError(f"{data_dir}: no instance ever ran here")
     segment = Segment.attach(instance["segment"], readonly=True)
-    named = _bucket_names(data_dir)
+    names = _bucket_names(data_dir)
     capacities = _capacities(data_dir)
-    now = now_ns()
-    rows = [
-        _row(segment, entry, named.get(entry.identity, {}), capacities, now)
-        for entry in peek.entries(segment)
-        if entry.kind != "grant"
-    ]
-    found = [
-        row
-        for row in rows
-        if row is not None
-        and (name is None or row["name"] == name)
-        and (key is None or key == row["key"] or key in row["key"].split(", "))
-    ]
+    held = peek.held(segment)
+    now, wall = now_ns(), wall_ns()
+    found = []
+    for entry in peek.entries(segment):
+        named = names.get(entry.identity, {})
+        if entry.kind == "grant":
+            continue  # what the cluster granted of another row's limit
+        row = _row(segment, entry, named, capacities, held.get(entry.identity, 0), now, wall)
+        if (
+            row is not None
+            and (name is None or row["name"] == name)
+            and (key is None or key == row["key"] or key in row["key"].split(", "))
+        ):
+            found.append(row)
     return sorted(found, key=lambda row: (row["name"], row["key"]))
 
 
@@ -55,7 +56,9 @@ def _row(
     entry: peek.Entry,
     named: dict[str, Any],
     capacities: dict[tuple[Any, ...], int],
+    held: int,
     now: int,
+    wall: int,
 ) -> dict[str, Any] | None:
     row: dict[str, Any] = {
         "name": named.get("name", f"?{entry.identity[0]:016x}"),
@@ -70,7 +73,7 @@ def _row(
     # The capacity now in force, not that of when the bucket was first used.
     capacity = capacities.get(_identity(named), named["limit"])
     level = peek.level(
-        segment, entry, capacity, named["period_ns"], now,
+        segment, entry, capacity, named["period_ns"], now, wall_ns=wall, holding=held,
         sliding=named["algorithm"] == "sliding_window",
     )
     if level is None:
@@ -79,11 +82,16 @@ def _row(
     if grant is not None:
         # Of a fleet's limit: what this node may still spend of it is free, the rest used.
         level = level._replace(used=max(0, capacity - max(0, grant.raw - entry.raw)))
+    reset_ns, ends_ns = level.reset_ns, named.get("window_end_ns", 0)
+    if ends_ns:
+        if ends_ns <= wall and not level.held:
+            return None  # its window is over, it waits for its eviction
+        reset_ns = max(0, ends_ns - wall)
     return row | {
         "used": level.used,
         "held": level.held,
         "limit": capacity,
-        "reset_ms": -(-level.reset_ns // 1_000_000),
+        "reset_ms": -(-reset_ns // 1_000_000),
     }
 
 

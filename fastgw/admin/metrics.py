@@ -21,7 +21,7 @@ from prometheus_client.core import (
 from fastgw import __version__
 from fastgw.clock import now_ns
 from fastgw.cluster.wallets import HELD, Wallets
-from fastgw.errors import FastgwError
+from fastgw.errors import Code, FastgwError
 from fastgw.ledger.query import Ledger
 from fastgw.ledger.ring import Ring
 from fastgw.ledger.tails import PREFIX
@@ -92,13 +92,23 @@ def _traffic(total: counters.Totals) -> Iterator[Metric]:
     fates = {fate: number for fate, number in total.fates.items() if fate != "open"}
     yield _counters("attempts_ended", "Attempts by fate.", "fate", fates)
     yield _counters("tokens", "Tokens by disjoint class.", "class", total.tokens)
-    codes = {f"FGW-{code:03d}": number for code, number in sorted(total.codes.items())}
-    yield _counters("refusals", "Refusals by code.", "code", codes)
+    yield _refusals(total.codes)
     for name, value in total.gauges.items():
         help = name.replace("_", " ").capitalize() + " at this moment."
         yield _gauge(f"{name}_now", help, value)
     for name, times in total.times.items():
         yield _histogram(name, times)
+
+
+def _refusals(codes: dict[int, int]) -> Metric:
+    """By code, with its name, which says more on a dashboard; '' for one of a newer worker."""
+    family = CounterMetricFamily(
+        "fastgw_refusals", "Refusals by code.", labels=["code", "name"]
+    )
+    names = {code.value: code.name.lower() for code in Code}
+    for code, number in sorted(codes.items()):
+        family.add_metric([f"FGW-{code:03d}", names.get(code, "")], number)
+    return family
 
 
 def _tree(state: dict[str, Any], segment: Segment) -> Iterator[Metric]:

@@ -25,6 +25,9 @@ _ALLOWANCE = re.compile(r"(\d{1,15}(?:\.\d{1,12})?)/(\S+)", re.ASCII)
 _NUMBER = re.compile(r"\d{1,15}(?:\.\d{0,12})?", re.ASCII)
 
 AMOUNT_MAX = 10**15  # of any unit, cost in micro-dollars: a billion dollars
+# What the cell of a fixed or sliding window can hold (csrc/fgw_window.h).
+WINDOW_CAPACITY_MAX = 1 << 43
+WINDOW_PERIOD_MIN_NS = 1 << 21
 WINDOWS = ("hour", "day", "week", "month", "total")
 
 

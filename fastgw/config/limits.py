@@ -61,6 +61,13 @@ def _build_pace(name: str, unit: str, config: dict[str, Any], bucket_key: tuple[
     rate = Rate(unit, capacity, config["per"])
     if algorithm == "token_bucket":
         check_rate(rate, f"{path}.capacity", reading)
+    elif rate.period_ns < amounts.WINDOW_PERIOD_MIN_NS:
+        reading.fail(f"{path}.per", f"no window is shorter than {amounts.WINDOW_PERIOD_MIN_NS} ns",
+                     "3ms or longer, or algorithm: token_bucket")
+    elif rate.capacity > amounts.WINDOW_CAPACITY_MAX:
+        reading.fail(f"{path}.capacity",
+                     f"a window counts up to {amounts.WINDOW_CAPACITY_MAX:,} of {unit}",
+                     "a smaller capacity, or algorithm: token_bucket")
     return RateLimit(name, rate, bucket_key, algorithm, **rest)
 
 

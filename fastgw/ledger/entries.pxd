@@ -9,9 +9,9 @@ from fastgw.native.record cimport fgw_record_close, fgw_record_open
 # Posts the REQUEST of an admitted exchange; returns what Journal.request does.
 cdef int post_request(Exchange x, Journal journal, uint64_t policy, const uint8_t *address,
                       uint64_t now_ns) noexcept
-# Posts the refusal of `x` (refused, code, status, phase are set).
-cdef int post_refusal(Exchange x, Journal journal, uint64_t policy, const uint8_t *address,
-                      uint64_t reason, uint64_t now_ns) noexcept
+# Posts the refusal of `x` (refused, code, status, phase are set); False: it was only counted.
+cdef bint post_refusal(Exchange x, Journal journal, uint64_t policy, const uint8_t *address,
+                       uint64_t reason, uint64_t now_ns) noexcept
 # Posts the OPEN of the attempt that x is about to make; returns what Journal.open does.
 cdef int post_open(Exchange x, Journal journal, uint64_t key_hash, int room) noexcept
 # Fills identity, fate and times of a CLOSE; tokens are usage's.

@@ -35,15 +35,14 @@ cdef int post_request(Exchange x, Journal journal, uint64_t policy, const uint8_
     return journal.request(&record, x.effects.rules, x.traces)
 
 
-cdef int post_refusal(Exchange x, Journal journal, uint64_t policy, const uint8_t *address,
-                      uint64_t reason, uint64_t now_ns) noexcept:
+cdef bint post_refusal(Exchange x, Journal journal, uint64_t policy, const uint8_t *address,
+                       uint64_t reason, uint64_t now_ns) noexcept:
     cdef fgw_record_request record
     fill_request(x, &record, policy, address, now_ns)
     record.status = x.status
     record.code = x.code
     record.reason = reason
-    journal.refuse(&record, x.effects.rules, x.traces, now_ns)
-    return 0
+    return journal.refuse(&record, x.effects.rules, x.traces, now_ns)
 
 
 cdef int post_open(Exchange x, Journal journal, uint64_t key_hash, int room) noexcept:

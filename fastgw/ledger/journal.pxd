@@ -70,8 +70,9 @@ cdef class Journal:
     cdef void abandon(self, int room) noexcept nogil
 
     # A refused request (verdict is set here): posted whole up to 1,000/s a key and 100/s without
-    # one, beyond that one marked sample and an exact count. `now_ns`: any steady clock.
-    cdef void refuse(
+    # one, beyond that one marked sample and an exact count. `now_ns`: any steady clock. False: it
+    # was only counted.
+    cdef bint refuse(
         self, fgw_record_request *record, const fgw_rule_trace *rules,
         const fgw_limit_trace *limits, uint64_t now_ns,
     ) noexcept nogil

@@ -242,7 +242,7 @@ cdef class Journal:
 
     # ----------------------------------------------------------------- refusals
 
-    cdef void refuse(
+    cdef bint refuse(
         self, fgw_record_request *record, const fgw_rule_trace *rules,
         const fgw_limit_trace *limits, uint64_t now_ns,
     ) noexcept nogil:
@@ -252,10 +252,12 @@ cdef class Journal:
         if not fgw_pacer_take(self._pacer, record.dims.account, now_ns):
             if not fgw_refusals_sample(self._counts, record):
                 count_refusal(self, record)
-                return
+                return False
             record.sampled = 1
         if not put_request(self.refusals, record, rules, limits):
             count_refusal(self, record)
+            return False
+        return True
 
     cdef void flush(self, uint64_t now_ns) noexcept nogil:
         fgw_refusals_flush(self._counts, &self.refusals._ring, fgw_clock_wall_ns())

@@ -11,10 +11,12 @@ from typing import Any
 
 import orjson
 
+from fastgw.clock import wall_ns
 from fastgw.dialect.errors import stream_error
 from fastgw.errors import Code
 from fastgw.explain.catalogue import entry, url
 from fastgw.identity.facts import OPERATIONS
+from fastgw.limit.windows import bounds
 
 DIALECTS = ("openai", "openai", "anthropic")
 
@@ -51,7 +53,11 @@ class Refusals:
 
     def bucket_name(self, limit: int, key: bytes, enforced: int) -> bytes:
         """What a word of the shared table stands for, as the ledger keeps it."""
-        return self.policy.limits[limit].bucket_text(key, bool(enforced))
+        spec = self.policy.limits[limit]
+        ends_ns = 0
+        if spec.window:
+            ends_ns = bounds(spec.window, spec.time_zone or "UTC", wall_ns())[1]
+        return spec.bucket_text(key, bool(enforced), ends_ns)
 
     def own(self, path: bytes, method: bytes, request_id: bytes, close: bool) -> bytes:
         """The gateway's own paths. Health needs no key, and says nothing about anybody."""

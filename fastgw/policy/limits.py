@@ -52,13 +52,14 @@ class LimitSpec:
         policy = policy_item(self.name, self.unit, self.capacity, self.period_ns, self.window)
         return item(self.name), policy
 
-    def bucket_text(self, key: bytes, enforced: bool) -> bytes:
-        """What the ledger's NAME_BUCKET says of one word: ``key`` is its key as a JSON array."""
+    def bucket_text(self, key: bytes, enforced: bool, window_end_ns: int = 0) -> bytes:
+        """What the ledger's NAME_BUCKET says of one word: ``key`` is its key as a JSON array,
+        ``window_end_ns`` (CLOCK_REALTIME) is when a calendar cap's window is over."""
         return orjson.dumps({
             "name": self.name, "unit": self.unit, "algorithm": self.algorithm,
             "key": orjson.loads(key or b"[]"), "limit": self.capacity,
             "period_ns": self.period_ns, "window": self.window, "time_zone": self.time_zone,
-            "enforced": enforced,
+            "window_end_ns": window_end_ns, "enforced": enforced,
         })
 
     def wish(self) -> dict[str, Any]:

@@ -21,12 +21,12 @@ from fastgw.native.counters cimport fgw_counters, fgw_counters_reset_gauges
 from fastgw.native.hold cimport fgw_hold_is_live, fgw_hold_is_open
 from fastgw.native.segment cimport (
     FGW_OWNERS_SPARE, FGW_SEGMENT_DAMAGED, FGW_SEGMENT_FOREIGN, FGW_SEGMENT_LAYOUT,
-    FGW_SEGMENT_OTHER_BOOT,    FGW_SEGMENT_OTHER_LAYOUT, FGW_SEGMENT_OTHER_USER,
-    FGW_SEGMENT_SHORT, FGW_WORKER_DEAD,     FGW_WORKER_DRAINING, FGW_WORKER_NONE,
-    FGW_WORKER_READY, FGW_WORKER_STARTING, fgw_segment,     fgw_segment_adopt, fgw_segment_check,
-    fgw_segment_counters, fgw_segment_generation,     fgw_segment_groups, fgw_segment_header_of,
-    fgw_segment_hold, fgw_segment_make,     fgw_segment_plan, fgw_segment_slot, fgw_worker_claim,
-    fgw_worker_read, fgw_worker_seen,     fgw_worker_set_policy, fgw_worker_set_state,
+    FGW_SEGMENT_OTHER_BOOT, FGW_SEGMENT_OTHER_LAYOUT, FGW_SEGMENT_OTHER_USER,
+    FGW_SEGMENT_SHORT, FGW_WORKER_DEAD, FGW_WORKER_DRAINING, FGW_WORKER_NONE,
+    FGW_WORKER_READY, FGW_WORKER_STARTING, fgw_segment, fgw_segment_adopt, fgw_segment_check,
+    fgw_segment_counters, fgw_segment_generation, fgw_segment_groups, fgw_segment_header_of,
+    fgw_segment_hold, fgw_segment_make, fgw_segment_plan, fgw_segment_slot, fgw_worker_claim,
+    fgw_worker_read, fgw_worker_seen, fgw_worker_set_policy, fgw_worker_set_state,
     fgw_worker_slot, fgw_worker_turn)
 
 from fastgw.errors import ShmError

@@ -37,7 +37,8 @@ def test_sums_traffic_over_workers(samples):
     assert samples["fastgw_responses_total", (("class", "4xx"),)] == 1
     assert samples["fastgw_attempts_ended_total", (("fate", "delivered"),)] == 4
     assert samples["fastgw_tokens_total", (("class", "output"),)] == 4 * 8
-    assert samples["fastgw_refusals_total", (("code", "FGW-801"),)] == 1
+    refused = (("code", "FGW-801"), ("name", "limit_requests"))
+    assert samples["fastgw_refusals_total", refused] == 1
 
 
 def test_histograms_are_cumulative(samples):

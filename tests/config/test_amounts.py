@@ -3,13 +3,16 @@
 Method: tables, and a round trip over random durations.
 """
 
+import re
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as some
 
 from fastgw.config import amounts
+from fastgw.limit import windows
 
 
 @pytest.mark.parametrize(
@@ -165,3 +168,14 @@ def test_a_fraction_is_a_share_above_nothing(value, fraction):
 )
 def test_instants_need_their_offset(text, instant):
     assert amounts.instant_s(text) == instant
+
+
+def test_windows_are_bounded_as_in_the_kernel():
+    header = (Path(__file__).resolve().parents[2] / "csrc/fgw_window.h").read_text()
+
+    def shift(name):
+        return 1 << int(re.search(rf"{name} \(UINT64_C\(1\) << (\d+)\)", header)[1])
+
+    assert amounts.WINDOW_CAPACITY_MAX == shift("FGW_WINDOW_CAPACITY_MAX")
+    assert amounts.WINDOW_PERIOD_MIN_NS == shift("FGW_WINDOW_PERIOD_MIN")
+    assert amounts.WINDOWS == windows.WINDOWS

@@ -106,10 +106,23 @@ CASES = {
         "a duration of 1ns to 400d, got 'month'",
         "30s",
     ),
-    "a window that outlives the table": (
+    "a window that is no time": (
+        limit("rate-limit", "name: p, capacity: 9, algorithm: sliding_window, per: §1ms"),
+        f"{C0}.per",
+        "no window is shorter than 2097152 ns",
+        "token_bucket",
+    ),
+    "a window of more than its cell counts": (
         limit(
-            "rate-limit", "name: p, capacity: 9, algorithm: fixed_window, per: §500d"
+            "rate-limit",
+            "name: p, unit: cost, capacity: §9000000, algorithm: fixed_window, per: 1d",
         ),
+        f"{C0}.capacity",
+        "a window counts up to 8,796,093,022,208 of cost",
+        "token_bucket",
+    ),
+    "a window that outlives the table": (
+        limit("rate-limit", "name: p, capacity: 9, algorithm: fixed_window, per: §500d"),
         f"{C0}.per",
         "a duration of 1ns to 400d, got '500d'",
         "30s",

@@ -37,7 +37,7 @@ def test_a_pace_has_any_unit_and_algorithm():
         "{type: rate-limit, config: {name: b, unit: tokens, algorithm: sliding_window,"
         " capacity: 9, per: 1h, enforce: false}}",
         "{type: rate-limit, config: {name: c, unit: cost, algorithm: fixed_window,"
-        " capacity: 0.50, per: 1us}}",
+        " capacity: 5.50, per: 3ms}}",
     )
 
     assert plain == RateLimit("a", Rate("requests", 60, MINUTE))
@@ -45,7 +45,7 @@ def test_a_pace_has_any_unit_and_algorithm():
         "b", Rate("tokens", 9, 60 * MINUTE), algorithm="sliding_window", enforce=False
     )
     # A window's word counts units, not nanoseconds: it may hold more than one a nanosecond.
-    assert dollars == RateLimit("c", Rate("cost", 500_000, 1000), algorithm="fixed_window")
+    assert dollars == RateLimit("c", Rate("cost", 5_500_000, 3_000_000), algorithm="fixed_window")
 
 
 def test_a_cap_says_all_that_it_can():

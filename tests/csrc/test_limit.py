@@ -1,11 +1,13 @@
 """Limits: all together or none, exact when workers race, and nothing lost when they are killed.
 
-Method: limit_race.c forks workers behind a starting gate onto one segment; limit_kill.c kills them
+Method: limit_race.c forks workers behind a starting gate onto one segment; limit_exact.c has them
+spend every algorithm and unit to the last, stopped at random instructions; limit_kill.c kills them
 at random instants and checks the words against its books (its first comment says how). Each is
 also built with what it must catch: without CAS, with a sweeper that guesses, with one that changes
 words before it has found out. What one worker alone does is in tests/limit.
 """
 
+import os
 import subprocess
 
 import pytest
@@ -78,11 +80,42 @@ def test_a_thousand_a_day_admits_a_thousand_of_five_thousand():
     assert said["passed"] == 1000
 
 
-def test_no_amount_is_lost_when_workers_are_killed_at_random_instants():
-    said = run(program("limit_kill.c"), 700, SEED, timeout=120)
+ALGORITHMS = ("bucket", "fixed", "sliding", "cap", "slots", "draw", "undo")
 
-    assert said["kills"] >= 700
+
+def exact(rounds, *flags, seed=SEED):
+    return run(program("limit_exact.c", *flags), seed, rounds, timeout=200)
+
+
+def test_every_algorithm_passes_exactly_what_there_is_in_every_unit():
+    """A round is a seed of its own; FGW_ROUNDS=100 for the long run."""
+    said = exact(int(os.environ.get("FGW_ROUNDS", "8")))
+
+    assert said == dict.fromkeys(ALGORITHMS, 0), "rounds that went wrong"
+
+
+@pytest.mark.parametrize("flags, where", [
+    pytest.param((NO_CAS,), ALGORITHMS[:4], id="no CAS"),
+    pytest.param(("-DREAD_THEN_ADD", "-Wl,--wrap=fgw_word_add"), ALGORITHMS[3:6],
+                 id="reads, then adds"),
+    pytest.param(("-DFGW_MUTANT_NO_UNDO",), ALGORITHMS[5:], id="a refused draw is not undone"),
+])
+def test_the_race_for_exactness_catches(flags, where):
+    for seed in range(SEED, SEED + 12):
+        said = exact(3, *flags, seed=seed)
+        if any(said[name] for name in where):
+            return
+    pytest.fail("survived 36 rounds")
+
+
+def test_no_amount_is_lost_when_workers_are_killed_at_random_instants():
+    """All algorithms, draws included; FGW_KILLS=10000 for the long run."""
+    kills = int(os.environ.get("FGW_KILLS", "700"))
+    said = run(program("limit_kill.c"), kills, SEED, timeout=120 + kills)
+
+    assert said["kills"] >= kills
     assert said["windows"] > 20, "too few died in the middle of a change to have shown anything"
+    assert said["drawing"] > 5, "or in the middle of a draw"
 
 
 @pytest.mark.parametrize("flags", [

@@ -52,7 +52,9 @@ class Limit:
 
     @property
     def never(self) -> bool:
-        return self.verdict == NEVER or self.wait_ns == FOREVER
+        """No wait helps: also where a cap has no window that ends."""
+        endless = self.cap and self.verdict == REFUSED and not self.wait_ns
+        return self.verdict == NEVER or self.wait_ns == FOREVER or endless
 
     @property
     def shown_key(self) -> str:
@@ -136,8 +138,9 @@ def message(one: Refusal) -> str:
 def describe(one: Limit) -> str:
     whose = f" for {one.shown_key}" if one.key else ""
     unit = "" if one.unit == "cost" else f" {one.unit}"
-    text = (f"Limit {one.name!r}{whose}: {amount(max(0, one.used - one.held), one.unit)} used, "
-            f"{amount(one.held, one.unit)} held of {amount(one.limit, one.unit)}{unit}")
+    held = f", {amount(one.held, one.unit)} held" if one.held else " or held"
+    text = (f"Limit {one.name!r}{whose}: {amount(max(0, one.used - one.held), one.unit)} used"
+            f"{held} of {amount(one.limit, one.unit)}{unit}")
     if one.needed:
         text += f", this request needs {amount(one.needed, one.unit)}"
     if one.reset_ns and one.reset_ns != FOREVER:

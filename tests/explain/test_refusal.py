@@ -12,11 +12,11 @@ from types import SimpleNamespace
 
 import orjson
 import pytest
-from fastgw.explain.refusal import Explainer, change, duration
-from fastgw.explain.trial import refuse
 
 from fastgw.errors import Code
 from fastgw.explain.catalogue import entry
+from fastgw.explain.refusal import Explainer, change, duration
+from fastgw.explain.trial import refuse
 from fastgw.ledger.journal import name_hash
 from fastgw.policy.limits import LimitSpec
 from tests.explain import reference
@@ -136,6 +136,12 @@ def test_what_is_offered_holds_for_all_answers_and_all_limits():
         "wait_ms": 12_000, "max_tokens": None, "input_tokens": None, "model": None}
 
 
+def test_what_of_it_is_held_is_told_where_it_is_known():
+    assert "0 used, 60 held of 60 slots" in text_of(refusal(limits=[
+        pace(unit="slots", held=60, wait_ns=0, reset_ns=0)]))
+    assert "60 used or held of 60 requests" in text_of(refusal(limits=[pace()]))
+
+
 @pytest.mark.parametrize("limit, estimate", [
     (tokens(), 200), (tokens(), 5000), (tokens(unit="cost"), 0), (pace(), 0),
     (tokens(needed=150), 0)])
@@ -173,9 +179,10 @@ def test_a_cap_offers_a_smaller_input_where_no_output_limit_fits():
     assert fields["x-should-retry"] == "false" and fields["retry-after"] == "7200"
 
 
-def test_a_cap_without_a_window_is_never_free_by_waiting():
+@pytest.mark.parametrize("wait_ns", [0, FOREVER])
+def test_a_cap_without_a_window_is_never_free_by_waiting(wait_ns):
     fields, error = told(refusal(Code.LIMIT_CAP, limits=[
-        cap(wait_ns=FOREVER, reset_ns=FOREVER, unit="cost")]))
+        cap(wait_ns=wait_ns, reset_ns=wait_ns, unit="cost")]))
 
     assert fields["x-should-retry"] == "false" and "retry-after" not in fields
     assert "t=" not in fields["ratelimit"] and "resets in" not in error["message"]

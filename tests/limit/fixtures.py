@@ -12,6 +12,7 @@ from fastgw.shm.segment import Segment
 S = 1_000_000_000
 NOW = 5_000 * S
 DAY = 86_400 * S
+WALL = 20_000 * DAY + 7 * 3600 * S
 TAKEN, REFUSED, NEVER, UNDONE, TABLE_FULL = 1, 2, 3, 4, 5
 
 
@@ -27,16 +28,21 @@ def pace(capacity, *, unit="requests", per=DAY, rule=0, enforced=True):
             "rule": rule, "enforced": enforced}
 
 
+def window(capacity, *, sliding=False, unit="requests", per=60 * S):
+    return {"unit": unit, "algorithm": "sliding_window" if sliding else "fixed_window",
+            "capacity": capacity, "period_ns": per}
+
+
 def slots(capacity):
     return {"unit": "slots", "algorithm": "concurrency", "capacity": capacity}
 
 
-def cap(capacity, unit="cost"):
-    return {"unit": unit, "algorithm": "cap", "capacity": capacity}
+def cap(capacity, unit="cost", **more):
+    return {"unit": unit, "algorithm": "cap", "capacity": capacity, "period_ns": 0, **more}
 
 
-def limits(segment, *specs, worker=0):
-    return Limits(specs, Holds(segment, worker))
+def limits(segment, *specs, worker=0, wall=WALL):
+    return Limits(specs, Holds(segment, worker), wall)
 
 
 def demands(n, key=1, enforced=True):
@@ -44,10 +50,10 @@ def demands(n, key=1, enforced=True):
     return [(at, (key * 1000 + at, key), enforced) for at in range(n)]
 
 
-def ask(made, wanted, now=NOW, **amounts):
+def ask(made, wanted, now=NOW, *, wall=WALL, ceiling=None, **amounts):
     """A trial that has asked; .verdicts tells what it heard."""
     trial = Trial(made)
-    trial.take(wanted, amounts, now)
+    trial.take(wanted, amounts, now, wall_ns=wall, ceiling=ceiling)
     return trial
 
 

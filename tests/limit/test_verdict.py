@@ -3,8 +3,10 @@
 Method: policies of one or two limits through a worker, asked until one of them refuses.
 """
 
+import orjson
 import pytest
 
+from fastgw.shm.counters import total
 from tests.worker import chat, policy, request, response
 
 
@@ -31,6 +33,40 @@ def test_who_must_wait_longest_speaks(worker, rules, code, says):
 
     assert (answer.status, answer.code) == (429, code)
     assert f"Limit '{says}'".encode() in answer.body
+
+
+CAP = {"actions": [{"type": "usage-cap", "config": {
+    "name": "day", "unit": "requests", "limit": 1, "window": "day", "bucket_key": ["key.id"]}}]}
+
+
+@pytest.mark.parametrize("window, retry", [("day", True), ("total", False)])
+def test_a_cap_that_is_used_up_says_so(worker, window, retry):
+    """Longer than any pace: its code goes before theirs, wherever it stands."""
+    CAP["actions"][0]["config"]["window"] = window
+    answer = refused(worker(policy=policy(limit("requests", 1, per="1s"), CAP)))
+    error = orjson.loads(answer.body)["error"]
+
+    assert (answer.status, answer.code, error["type"]) == (429, "FGW-804", "insufficient_quota")
+    assert ("retry-after" in answer.fields) == retry
+    assert answer.fields["x-should-retry"] == "false" and error["fastgw"]["limit"] == "day"
+
+
+def test_all_slots_taken_has_a_code_of_its_own(worker):
+    slots = {"actions": [{"type": "concurrency-limit", "config": {
+        "name": "slots", "limit": 1, "bucket_key": ["key.id"]}}]}
+    one = worker(policy=policy(slots))
+    one.connect().feed(request(chat()))
+    _, answer = one.ask(request(chat()))
+
+    assert answer.code == "FGW-803" and b"0 used, 1 held of 1 slots" in answer.body
+    assert answer.fields["retry-after"] == "1" and "x-should-retry" not in answer.fields
+
+
+def test_limits_that_refused_are_counted_and_not_those_beside_them(worker):
+    one = worker(policy=policy(limit("requests", 1), limit("tokens", 10**6)))
+    refused(one)
+
+    assert total(one.segment).counters["limits_refused"] == 1
 
 
 def test_a_shadow_does_not_speak(worker):
