@@ -9,6 +9,7 @@ import time
 
 import pytest
 
+from fastgw.cluster.wallets import LOST
 from tests.cluster.fleet import KEY, FakeWallets, Gateway, fleet, storm, terms
 from tests.cluster.server import Proxy, needs_redis
 
@@ -67,9 +68,8 @@ def test_slices_grow_with_the_rate_so_that_calls_do_not(redis):
                     if rang:
                         gateway.lessee.ring()
                 await asyncio.sleep(0.002)
-            assert taken > 10_000
-            assert gateway.lessee.counts["calls"] < 60
-            assert parked < 1000  # in the first milliseconds only
+            assert gateway.lessee.counts["calls"] < taken / 100
+            assert parked < taken / 4  # in the first milliseconds only
 
     asyncio.run(story())
 
@@ -143,10 +143,10 @@ def test_a_killed_nodes_slice_comes_back_when_its_lease_is_over(redis):
             slices = victim.outstanding
             assert slices > 0
             for _ in range(slices // 2):
-                assert victim.wallets.take(1)[0] == "taken"
+                assert victim.wallets.take(1)[0] == "taken"  # and told to nobody
                 victim.admitted += 1
-            risk = sum(units for *_, units in victim.lessee.describe()["at_risk"])
             await victim.die()
+            risk = sum(units for *_, units in victim.lessee.describe()["at_risk"])
             await storm(gateways, 6000)
             assert admitted([*gateways, victim]) <= 1000
             await asyncio.sleep(1.0)  # its lease, by Redis's clock
@@ -173,8 +173,8 @@ def test_a_killed_node_that_comes_back_in_time_goes_on_with_its_slice(redis):
         first.start()
         await first.held()
         await storm([first], 200)
-        slices, taken = first.outstanding, first.admitted
         await first.die()
+        slices, taken = first.outstanding, first.admitted
         again = Gateway(redis.url, "same", segment=first.wallets)
         again.start()
         await again.held()
@@ -193,13 +193,14 @@ def test_a_cut_connection_leaves_slices_to_be_spent_and_then_the_mode_decides(re
         async with fleet([proxy.url, redis.url, redis.url],
                          terms(store_loss=mode)) as [cut, *others]:
             await storm([cut], 100)
-            slice_of_it, before = cut.outstanding, cut.admitted
             proxy.sever()
+            await cut.held(state=LOST)
+            slice_of_it, before = cut.outstanding, cut.admitted
             await storm([cut], 1000, patience_s=0.3)
             if mode == "closed":
                 assert cut.admitted == before + slice_of_it
             else:
-                assert cut.admitted == 1000 // 3
+                assert cut.admitted == max(before + slice_of_it, 1000 // 3)
                 assert cut.lessee.describe()["degraded_grants"] > 0
             await storm(others, 3000)
             assert admitted(others) <= 1000 - before - slice_of_it
@@ -241,7 +242,7 @@ def test_a_restarted_redis_that_forgot_grants_only_when_all_have_spoken(redis):
             before = admitted(gateways)
             assert before == 600
             redis.restart()
-            await gateways[0].held(state=2)
+            await gateways[0].held(state=LOST)
             for gateway in gateways:
                 await gateway.held()
             await storm(gateways, 3000)
@@ -255,7 +256,7 @@ def test_a_full_redis_counts_as_lost_until_there_is_room(redis):
         async with fleet([redis.url] * 2) as gateways:
             await storm(gateways, 100)
             redis.command("CONFIG", "SET", "maxmemory", "1")
-            await gateways[0].held(state=2)
+            await gateways[0].held(state=LOST)
             assert "maxmemory" in gateways[0].lessee.reason
             await storm(gateways, 500, patience_s=0.1)
             assert admitted(gateways) <= 1000
@@ -287,7 +288,7 @@ def test_a_node_that_begins_without_a_store_has_no_share_of_an_unknown_fleet(red
         redis.stop()
         gateway = Gateway(redis.url, "n", terms(store_loss="local_share"))
         gateway.start()
-        await gateway.held(state=2)
+        await gateway.held(state=LOST)
         assert not await gateway.request(patience_s=0.2)
         redis.start()
         await gateway.held()
