@@ -2,7 +2,8 @@
 
 Method: clients fire at all gateways; admissions are counted by the clients and by the mock's
 books, slices by each gateway's own metric. Redis is reached through a
-proxy of the test that cuts it off. The windows are total or a day long, so that time gives nothing back.
+proxy of the test that cuts it off. The windows are total or a day long, so that time gives nothing
+back.
 """
 
 import asyncio
