@@ -372,8 +372,7 @@ class Lessee:
         if self._held:
             self.counts["losses"] += 1
         self._held, self.reason = False, reason
-        said = self._wallets.said()
-        self._wallets.say(state=LOST, nodes=said.nodes, until_ns=said.until_ns)
+        self._wallets.say(state=LOST, nodes=self.nodes, until_ns=self._wallets.said().until_ns)
 
     def _rejoin(self) -> None:
         """The store grants again: what we granted to ourselves is void, what was spent is told."""
@@ -452,7 +451,7 @@ class Lessee:
                 self._void()
             raise StoreLost(f"this node's {answer.status} is over")
         wallet.told_ns, wallet.told_spent = now, call.spent
-        wallet.left, wallet.reissued = answer.left, answer.reissued
+        wallet.left, wallet.reissued, self.nodes = answer.left, answer.reissued, answer.nodes
         if wallet.turns is not None:
             return  # taken back meanwhile: still due, and what came now goes back too
         self._due.pop(wallet.entry, None)
