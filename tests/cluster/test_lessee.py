@@ -203,7 +203,8 @@ def test_a_cut_connection_leaves_slices_to_be_spent_and_then_the_mode_decides(re
                 assert cut.admitted == max(before + slice_of_it, 1000 // 3)
                 assert cut.lessee.describe()["degraded_grants"] > 0
             await storm(others, 3000)
-            assert admitted(others) <= 1000 - before - slice_of_it
+            # What a share was granted instead of is not known here; what was spent is.
+            assert admitted(others) <= 1000 - before - (slice_of_it if mode == "closed" else 0)
             proxy.mend()
             await cut.held()
             await asyncio.sleep(1.2)
