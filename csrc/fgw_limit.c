@@ -1,5 +1,9 @@
 #include "fgw_limit_state.h"
 
+#include <string.h>
+
+#define COLD __attribute__((noinline, cold))
+
 /* What one call of take knows of its demands, besides what is in hold->limits. */
 struct taking {
     const struct fgw_limits *limits;
@@ -23,7 +27,7 @@ static uint8_t cell_kind(const struct fgw_limit_spec *spec)
         [FGW_ALGORITHM_FIXED_WINDOW] = FGW_CELL_WINDOW,
         [FGW_ALGORITHM_SLIDING_WINDOW] = FGW_CELL_WINDOW,
     };
-    if (fgw_is_clustered(spec))
+    if (spec->cluster)
         return spec->algorithm == FGW_ALGORITHM_TOKEN_BUCKET ? FGW_CELL_WALLET : FGW_CELL_CAP;
     return spec->algorithm < sizeof kinds ? kinds[spec->algorithm] : FGW_CELL_UNKNOWN;
 }
@@ -47,17 +51,18 @@ static uint64_t amount_of(const struct fgw_limit_spec *spec, uint8_t cell,
 
 static uint8_t flags_of(const struct fgw_limit_spec *spec)
 {
-    return (uint8_t)((spec->holds ? FGW_HOLD_CEILING : 0) | (spec->lost ? FGW_HOLD_PROGRESS : 0) |
-                     (fgw_is_clustered(spec) ? FGW_HOLD_CLUSTER : 0) |
-                     (spec->algorithm == FGW_ALGORITHM_SLIDING_WINDOW ? FGW_HOLD_SLIDING : 0));
+    int sliding = spec->algorithm == FGW_ALGORITHM_SLIDING_WINDOW;
+    return (uint8_t)((spec->holds & 1) * FGW_HOLD_CEILING + (spec->lost & 1) * FGW_HOLD_PROGRESS +
+                     sliding * FGW_HOLD_SLIDING + (spec->cluster & 1) * FGW_HOLD_CLUSTER);
 }
 
 static void key_of(const struct fgw_limit_spec *spec, const struct fgw_demand *demand,
                    uint64_t wall_ns, uint64_t key[2])
 {
-    uint64_t start_ns, end_ns;
+    uint64_t start_ns = spec->window_start_ns, end_ns;
     fgw_limit_key(demand->identity, spec->enforced && demand->enforced, key);
-    fgw_limit_window(spec, wall_ns, &start_ns, &end_ns);
+    if (spec->cluster)
+        fgw_limit_window(spec, wall_ns, &start_ns, &end_ns);
     if (start_ns != 0)
         fgw_limit_window_key(key, start_ns);
 }
@@ -82,13 +87,23 @@ static void describe(const struct taking *taking, uint32_t i, const struct fgw_d
     limit->enforced = spec->enforced && demand->enforced;
     limit->flags = flags_of(spec);
     key_of(spec, demand, taking->wall_ns, limit->identity);
-    taking->traces[i] = (struct fgw_limit_trace){
-        .identity = {limit->identity[0], limit->identity[1]},
-        .rule = spec->rule,
-        .limit = spec->quota.capacity,
-        .unit = spec->unit,
-        .enforced = limit->enforced,
-    };
+    struct fgw_limit_trace *trace = &taking->traces[i];
+    memset(trace, 0, sizeof *trace); /* in place: a literal is made apart, and copied */
+    trace->identity[0] = limit->identity[0];
+    trace->identity[1] = limit->identity[1];
+    trace->rule = spec->rule;
+    trace->limit = spec->quota.capacity;
+    trace->unit = spec->unit;
+    trace->enforced = limit->enforced;
+}
+
+/* What is clustered stands apart, so that what is not costs no more for it. */
+static COLD void locate_lease(struct taking *taking, uint32_t i)
+{
+    fgw_lease_find(taking->limits, taking->specs[i], taking->wanted[i].identity, taking->wall_ns,
+                   &taking->slices[i]);
+    if (taking->slices[i].grant == 0)
+        taking->cells[i] = 0;
 }
 
 /* Finds the limit's entry, or inserts it. The cell is NULL where the table is full, and the entry
@@ -98,11 +113,13 @@ static void locate(struct taking *taking, uint32_t i)
     struct fgw_hold_limit *limit = &taking->wanted[i];
     const struct fgw_limit_spec *spec = taking->specs[i];
     int inserted = 0;
-    int64_t entry = fgw_table_find(&taking->limits->table, limit->identity);
+    int64_t entry = fgw_table_find_cell(&taking->limits->table, limit->identity,
+                                        &taking->cells[i]);
     if (entry < 0) {
         struct fgw_window_rule rule = rule_of(spec);
-        uint64_t start_ns, end_ns;
-        fgw_limit_window(spec, taking->wall_ns, &start_ns, &end_ns);
+        uint64_t start_ns, end_ns = spec->window_end_ns;
+        if (spec->cluster)
+            fgw_limit_window(spec, taking->wall_ns, &start_ns, &end_ns);
         uint16_t span = limit->cell == FGW_CELL_WINDOW ? fgw_window_span(&rule)
                         : limit->cell == FGW_CELL_CAP
                             ? fgw_table_span(end_ns, taking->wall_ns)
@@ -110,15 +127,11 @@ static void locate(struct taking *taking, uint32_t i)
         entry = fgw_table_insert(&taking->limits->table, limit->identity,
                                  (uint8_t)(limit->cell << 4 | limit->unit), span, &inserted);
         taking->inserted |= (uint32_t)inserted << i;
+        taking->cells[i] = fgw_table_cell(&taking->limits->table, (uint64_t)entry);
     }
     limit->entry = entry < 0 ? UINT32_MAX : (uint32_t)entry;
-    taking->cells[i] = fgw_table_cell(&taking->limits->table, limit->entry);
-    if (limit->flags & FGW_HOLD_CLUSTER) {
-        fgw_lease_find(taking->limits, spec, limit->identity, taking->wall_ns,
-                       &taking->slices[i]);
-        if (taking->slices[i].grant == 0)
-            taking->cells[i] = 0;
-    }
+    if (limit->flags & FGW_HOLD_CLUSTER)
+        locate_lease(taking, i);
 }
 
 /* Finds every word, and sorts: by insertion, there are few. */
@@ -175,9 +188,8 @@ static uint8_t short_of(struct taking *taking, uint32_t i, uint64_t value)
     if (limit->amount[1] > limit->capacity)
         return FGW_LIMIT_NEVER;
     if (limit->flags & FGW_HOLD_CLUSTER) {
-        struct fgw_lease *slice = &taking->slices[i];
-        fgw_lease_short(taking->limits, number_of(taking, i), slice,
-                        value + limit->amount[1] - slice->granted, taking->now_ns,
+        fgw_lease_short(taking->limits, number_of(taking, i), &taking->slices[i],
+                        value + limit->amount[1] - taking->slices[i].granted, taking->now_ns,
                         taking->wall_ns, &taking->traces[i]);
         return FGW_LIMIT_REFUSED;
     }
@@ -197,18 +209,29 @@ static uint8_t ask(struct taking *taking, uint32_t i)
             return 0;
         return short_of(taking, i, used);
     }
-    struct fgw_window_rule rule = rule_of(taking->specs[i]);
-    int64_t outcome =
-        limit->cell == FGW_CELL_PACE
-            ? fgw_bucket_try(&cell->bucket, &taking->specs[i]->quota, limit->amount[1],
-                             taking->now_ns)
-            : fgw_window_try(&cell->window, &rule, limit->amount[1], taking->wall_ns);
+    int64_t outcome;
+    if (limit->cell == FGW_CELL_PACE) {
+        outcome = fgw_bucket_try(&cell->bucket, &taking->specs[i]->quota, limit->amount[1],
+                                 taking->now_ns);
+    } else {
+        struct fgw_window_rule rule = rule_of(taking->specs[i]);
+        outcome = fgw_window_try(&cell->window, &rule, limit->amount[1], taking->wall_ns);
+    }
     /* GONE: its key gets a new cell, which is full: taking will find it. */
     return verdict_of(outcome == FGW_BUCKET_GONE ? 0 : outcome, &taking->traces[i]);
 }
 
 /* Returns a verdict, 0 if taken, or GONE. */
 #define GONE 255
+
+/* Without the store, and told to do without: whatever the slice. */
+static COLD int take_open(struct taking *taking, uint32_t i, uint64_t seq, uint64_t *value)
+{
+    taking->traces[i].flags |= FGW_TRACE_DEGRADED;
+    return fgw_word_add(&taking->cells[i]->word, taking->limits->dones,
+                        taking->wanted[i].amount[1], UINT64_MAX,
+                        fgw_word_tag(taking->limits->worker, seq), value);
+}
 
 static uint8_t take_word(struct taking *taking, uint32_t i)
 {
@@ -218,11 +241,8 @@ static uint8_t take_word(struct taking *taking, uint32_t i)
     fgw_state_set(limit, fgw_state_of(seq, 0, FGW_HOLD_ADDING));
     int outcome = fgw_word_add(&taking->cells[i]->word, limits->dones, limit->amount[1],
                                bound_of(taking, i), fgw_word_tag(limits->worker, seq), &value);
-    if (outcome == FGW_WORD_SHORT && is_open(taking, i)) {
-        outcome = fgw_word_add(&taking->cells[i]->word, limits->dones, limit->amount[1],
-                               UINT64_MAX, fgw_word_tag(limits->worker, seq), &value);
-        taking->traces[i].flags |= FGW_TRACE_DEGRADED;
-    }
+    if (outcome == FGW_WORD_SHORT && is_open(taking, i))
+        outcome = take_open(taking, i, seq, &value);
     fgw_state_set(limit, outcome == 0 ? fgw_state_of(seq, 1, FGW_HOLD_TAKEN)
                                       : fgw_state_of(seq, 0, FGW_HOLD_FREE));
     if (outcome == 0 && limit->flags & FGW_HOLD_CLUSTER)
@@ -235,14 +255,16 @@ static uint8_t take_pace(struct taking *taking, uint32_t i)
 {
     struct fgw_hold_limit *limit = &taking->wanted[i];
     union fgw_cell *cell = taking->cells[i];
-    struct fgw_window_rule rule = rule_of(taking->specs[i]);
+    int64_t outcome;
     fgw_state_set(limit, fgw_state_of(0, 0, FGW_HOLD_ADDING));
-    int64_t outcome =
-        limit->cell == FGW_CELL_PACE
-            ? fgw_bucket_take(&cell->bucket, &taking->specs[i]->quota, limit->amount[1],
-                              taking->now_ns, &limit->owed_until_ns)
-            : fgw_window_take(&cell->window, &rule, limit->amount[1], taking->wall_ns,
-                              &limit->owed_until_ns);
+    if (limit->cell == FGW_CELL_PACE) {
+        outcome = fgw_bucket_take(&cell->bucket, &taking->specs[i]->quota, limit->amount[1],
+                                  taking->now_ns, &limit->owed_until_ns);
+    } else {
+        struct fgw_window_rule rule = rule_of(taking->specs[i]);
+        outcome = fgw_window_take(&cell->window, &rule, limit->amount[1], taking->wall_ns,
+                                  &limit->owed_until_ns);
+    }
     fgw_state_set(limit, outcome == 0 ? fgw_state_of(0, 1, FGW_HOLD_TAKEN)
                                       : fgw_state_of(0, 0, FGW_HOLD_FREE));
     return outcome == FGW_BUCKET_GONE ? GONE : verdict_of(outcome, &taking->traces[i]);
@@ -287,7 +309,8 @@ static int take_all(struct taking *taking)
             continue; /* a shadow without room */
         trace->verdict = take_one(taking, i);
         if (trace->verdict == 0) {
-            trace->flags &= (uint8_t) ~(FGW_TRACE_WAITS | FGW_TRACE_LOST);
+            if (trace->flags)
+                trace->flags &= (uint8_t) ~(FGW_TRACE_WAITS | FGW_TRACE_LOST);
             trace->verdict = FGW_LIMIT_TAKEN;
             trace->taken = taking->wanted[i].amount[1];
         } else if (taking->wanted[i].enforced) {
@@ -301,7 +324,7 @@ static int take_all(struct taking *taking)
 }
 
 /* What this node may spend is what is left, for whoever reads it; the rest counts as used. */
-static void fill_clustered(const struct taking *taking, uint32_t i, uint64_t value,
+static COLD void fill_clustered(const struct taking *taking, uint32_t i, uint64_t value,
                            struct fgw_limit_trace *trace)
 {
     const struct fgw_limit_spec *spec = taking->specs[i];

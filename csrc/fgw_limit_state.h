@@ -43,12 +43,6 @@ static inline uint64_t fgw_next_seq(const struct fgw_limits *limits)
     return seq & FGW_WORD_SEQ_MAX;
 }
 
-/* 1: it is spent from slices. */
-static inline int fgw_is_clustered(const struct fgw_limit_spec *spec)
-{
-    return spec->cluster && spec->algorithm != FGW_ALGORITHM_CONCURRENCY;
-}
-
 /* The window that a limit counts in now: of calendar caps as rolled, of clustered windows by the
  * clock; 0, 0: none. */
 static inline void fgw_limit_window(const struct fgw_limit_spec *spec, uint64_t wall_ns,
@@ -56,7 +50,7 @@ static inline void fgw_limit_window(const struct fgw_limit_spec *spec, uint64_t 
 {
     *start_ns = spec->window_start_ns;
     *end_ns = spec->window_end_ns;
-    if (fgw_is_clustered(spec) && (spec->algorithm == FGW_ALGORITHM_FIXED_WINDOW ||
+    if (spec->cluster && (spec->algorithm == FGW_ALGORITHM_FIXED_WINDOW ||
                                    spec->algorithm == FGW_ALGORITHM_SLIDING_WINDOW)) {
         *start_ns = wall_ns - wall_ns % spec->quota.period_ns;
         *end_ns = *start_ns + spec->quota.period_ns;

@@ -103,6 +103,18 @@ int64_t fgw_table_find(const struct fgw_table *table, const uint64_t key[2])
     return place >= 0 ? entry_of(table, group, (uint32_t)place) : FGW_TABLE_NONE;
 }
 
+int64_t fgw_table_find_cell(const struct fgw_table *table, const uint64_t key[2],
+                            union fgw_cell **cell)
+{
+    struct fgw_table_group *group = group_of(table, key);
+    union header header = read_header(group);
+    int place = find_place(group, &header, key);
+    if (place < 0)
+        return FGW_TABLE_NONE;
+    *cell = &group->cells[place];
+    return entry_of(table, group, (uint32_t)place);
+}
+
 static void say_kind(struct fgw_table_group *group, int place, uint8_t kind, uint16_t span)
 {
     atomic_store_explicit(&group->spans[place], span, memory_order_relaxed);

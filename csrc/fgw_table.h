@@ -70,6 +70,10 @@ struct fgw_table {
 /* The key's entry, or FGW_TABLE_NONE. Writes nothing: works on a read-only mapping. */
 int64_t fgw_table_find(const struct fgw_table *table, const uint64_t key[2]);
 
+/* The same, and its cell; untouched where there is none. */
+int64_t fgw_table_find_cell(const struct fgw_table *table, const uint64_t key[2],
+                            union fgw_cell **cell);
+
 /* The key's entry, inserted (zeroed: full, or nothing used) if it was not there, in which case
  * *inserted becomes 1, for one process only. FGW_TABLE_FULL: no room. The key (0, 0) is invalid
  * and finds no room. */

@@ -251,9 +251,9 @@ void fgw_window_peek(const struct fgw_window *window, const struct fgw_window_ru
     *used = state.current + in_sight(&state, rule, at_ns);
     if (*used == 0)
         return;
-    uint64_t windows = 1 + (state.current ? (state.current - 1) / rule->capacity : 0);
-    if (rule->sliding)
-        windows += state.current != 0;
+    uint64_t windows = rule->sliding && state.current != 0 ? 2 : 1;
+    if (state.current > rule->capacity)
+        windows += (state.current - 1) / rule->capacity;
     fgw_u128 reset = (fgw_u128)windows * rule->period_ns + state.start - wall_ns;
     *reset_ns = reset < SPAN_MAX ? (uint64_t)reset : SPAN_MAX;
 }

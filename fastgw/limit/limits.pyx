@@ -206,7 +206,8 @@ cdef int _fill(fgw_limit_spec *spec, wanted) except -1:
     spec.enforced = bool(wanted.get("enforced", True))
     spec.holds = spec.algorithm == FGW_ALGORITHM_CAP
     spec.lost = LOST[wanted.get("on_worker_lost") or "ceiling"]
-    spec.cluster = bool(wanted.get("cluster"))
+    # Slots are of one node: a request that runs somewhere else is no load here.
+    spec.cluster = bool(wanted.get("cluster")) and spec.algorithm != FGW_ALGORITHM_CONCURRENCY
     spec.store_loss = STORE_LOSS[wanted.get("on_store_loss") or "closed"]
     # Concurrency and caps have no period; the longest keeps the same check on its capacity.
     counted = spec.algorithm in (FGW_ALGORITHM_CAP, FGW_ALGORITHM_CONCURRENCY)

@@ -7,8 +7,8 @@
  * The books. Each use of a hold has a number; when it is over, its worker stores in one word how
  * many uses are over and how many of them had taken. What a dead worker was in the middle of is
  * read from its hold before it is swept: only ADDING and DRAWING leave open whether the word was
- * changed;
- * there the sweeper's own decision is taken at its word: the sum shows whether it was right.
+ * changed; there the sweeper's own decision is taken at its word: the sum shows whether it was
+ * right.
  * Built with -DMUTANT=0 or 1 (and --wrap), the sweeper guesses; with -DRESOLVE_FIRST=0 it makes
  * changes of its own before it has found out about the dead worker's: all must be caught.
  */
