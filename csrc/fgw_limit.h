@@ -44,7 +44,7 @@ struct fgw_limit_spec {
     uint8_t enforced;
     uint8_t holds;      /* 0: expected amounts, 1: ceilings */
     uint8_t lost;       /* a dead worker's request: 0 keeps the ceiling, 1 settles at progress */
-    uint8_t cluster;    /* 1: only what this node was granted may be used (fgw_cluster.h); not slots */
+    uint8_t cluster;    /* 1: only what this node was granted is there to be used; not of slots */
     uint8_t store_loss; /* cluster: enum fgw_store_loss */
     uint8_t reserved;
     /* Of a calendar cap, CLOCK_REALTIME; rolled when passed. 0, 0: one window for ever. */
