@@ -50,6 +50,20 @@ void fgw_count_time(struct fgw_counters *counters, unsigned histogram, uint64_t 
     raise(&times->sum_us, us);
 }
 
+void fgw_count_ratio(struct fgw_counters *counters, unsigned ratio, uint64_t reported,
+                     uint64_t estimated)
+{
+    static const uint16_t BOUNDS[FGW_RATIO_BUCKETS - 1] = FGW_RATIO_BOUNDS;
+    unsigned bucket = 0;
+    if (ratio >= FGW_RATIOS || reported > UINT64_MAX / 128)
+        return;
+    uint64_t hundredths = reported * 100 / (estimated ? estimated : 1);
+    while (bucket < FGW_RATIO_BUCKETS - 1 && hundredths > BOUNDS[bucket])
+        bucket++;
+    raise(&counters->ratios[ratio].bucket[bucket], 1);
+    raise(&counters->ratios[ratio].sum, hundredths);
+}
+
 void fgw_counters_sum(struct fgw_counters *sum, const struct fgw_counters *counters)
 {
     for (uint32_t at = 0; at < FGW_COUNTERS; at++)
@@ -64,6 +78,12 @@ void fgw_counters_sum(struct fgw_counters *sum, const struct fgw_counters *count
         for (uint32_t at = 0; at < FGW_HISTOGRAM_BUCKETS; at++)
             sum->histograms[kind].bucket[at] += read_one(&times->bucket[at]);
         sum->histograms[kind].sum_us += read_one(&times->sum_us);
+    }
+    for (uint32_t kind = 0; kind < FGW_RATIOS; kind++) {
+        const struct fgw_counted_ratios *ratios = &counters->ratios[kind];
+        for (uint32_t at = 0; at < FGW_RATIO_BUCKETS; at++)
+            sum->ratios[kind].bucket[at] += read_one(&ratios->bucket[at]);
+        sum->ratios[kind].sum += read_one(&ratios->sum);
     }
 }
 

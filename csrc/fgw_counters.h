@@ -5,7 +5,7 @@
  * counts on. Gauges (from FGW_GAUGES on) are set back to 0 when a dead worker is swept.
  *
  *     0            1024        2048                3584 … 8192
- *     | value[128] | codes[64] | histograms[6][32] | (0)     |
+ *     | value[128] | codes[64] | histograms[6][32] | ratios[2][16] | (0) |
  */
 #ifndef FGW_COUNTERS_H
 #define FGW_COUNTERS_H
@@ -58,6 +58,9 @@ enum fgw_counter {
     FGW_COUNT_HOLDS_FULL = 54,
     FGW_COUNT_EXCEPTIONS = 55, /* exchanges ended by a defect of ours */
     FGW_COUNT_CODES_LOST = 56, /* refusals whose code found no place */
+    FGW_COUNT_OVERRUN_NANO_USD = 64,
+    FGW_COUNT_LIMITS_FITTED = 65, /* output limits made smaller so that a cap is kept */
+    FGW_COUNT_UNBOUNDED = 66,     /* requests without a bound that a cap let pass */
     FGW_GAUGES = 112,
     FGW_GAUGE_CONNECTIONS = 112, /* open now */
     FGW_GAUGE_REQUESTS = 113,
@@ -66,6 +69,7 @@ enum fgw_counter {
     FGW_GAUGE_UPSTREAM_IDLE = 116,
     FGW_GAUGE_BUFFERED_BYTES = 117,
     FGW_GAUGE_HOLDS = 118,
+    FGW_GAUGE_WAITING = 119, /* for a slot of a concurrency limit */
     FGW_COUNTERS = 128,
 };
 
@@ -82,6 +86,17 @@ enum fgw_histogram {
 /* Bucket b counts times below 2^b us (b = 0: below 1 us); the last also everything above. */
 #define FGW_HISTOGRAM_BUCKETS 31
 
+/* How far estimates are from what providers report: reported / estimated. */
+enum fgw_ratio {
+    FGW_RATIO_INPUT = 0,
+    FGW_RATIO_OUTPUT = 1,
+    FGW_RATIOS = 2,
+};
+
+/* Upper bounds of the buckets in hundredths; the last bucket has everything above. */
+#define FGW_RATIO_BOUNDS {10, 25, 50, 70, 80, 90, 95, 100, 105, 110, 125, 150, 200, 400}
+#define FGW_RATIO_BUCKETS 15
+
 struct fgw_code_count {
     uint64_t code; /* FGW code; 0: free */
     uint64_t count;
@@ -95,7 +110,11 @@ struct fgw_counters {
         uint64_t bucket[FGW_HISTOGRAM_BUCKETS];
         uint64_t sum_us;
     } histograms[FGW_HISTOGRAMS];
-    uint8_t reserved[8192 - 1024 - 1024 - 1536];
+    struct fgw_counted_ratios {
+        uint64_t bucket[FGW_RATIO_BUCKETS];
+        uint64_t sum; /* in hundredths */
+    } ratios[FGW_RATIOS];
+    uint8_t reserved[8192 - 1024 - 1024 - 1536 - 256];
 };
 _Static_assert(sizeof(struct fgw_counters) == 8192, "layout is shared between processes");
 
@@ -111,6 +130,10 @@ void fgw_count_code(struct fgw_counters *counters, uint16_t code);
 
 /* Counts a time span in a histogram. */
 void fgw_count_time(struct fgw_counters *counters, unsigned histogram, uint64_t ns);
+
+/* Counts reported / estimated; an estimate of 0 is one of 1. */
+void fgw_count_ratio(struct fgw_counters *counters, unsigned ratio, uint64_t reported,
+                     uint64_t estimated);
 
 /* The reader's side: adds one worker's block to `sum`, private memory that began as zeroes. */
 void fgw_counters_sum(struct fgw_counters *sum, const struct fgw_counters *counters);

@@ -8,6 +8,7 @@ enum {
     NOTHING = 0,
     BODY,
     EVENT,
+    TRACKED_EVENT,
     ID,
     MODEL,
     TYPE,
@@ -37,6 +38,9 @@ enum {
     PASS_CACHE_WRITE,
     PASS_CACHE_SPLIT,
     PASS_CACHE_WRITE_1H,
+    BLOCK_INDEX,
+    TRACKED_DELTA,
+    SAID,
 };
 
 static const struct fgw_json_edge BODY_EDGES[] = {
@@ -59,6 +63,17 @@ static const struct fgw_json_edge EVENT_EDGES[] = {
     FGW_JSON_EDGE("error", ERROR),
 };
 
+/* Of a stream that may have to be ended here: the blocks that stand open, too. */
+static const struct fgw_json_edge TRACKED_EVENT_EDGES[] = {
+    FGW_JSON_EDGE("type", TYPE),
+    FGW_JSON_EDGE("index", BLOCK_INDEX),
+    FGW_JSON_EDGE("delta", TRACKED_DELTA),
+    FGW_JSON_EDGE("content_block", BLOCK),
+    FGW_JSON_EDGE("message", MESSAGE),
+    FGW_JSON_EDGE("usage", USAGE),
+    FGW_JSON_EDGE("error", ERROR),
+};
+
 static const struct fgw_json_edge MESSAGE_EDGES[] = {
     FGW_JSON_EDGE("id", ID),
     FGW_JSON_EDGE("model", MODEL),
@@ -73,12 +88,19 @@ static const struct fgw_json_edge DELTA_EDGES[] = {
     FGW_JSON_EDGE("stop_reason", FINISH),
 };
 
-/* Results of server tools stand in blocks too, but are no output: their `content` is
- * passed over. */
+static const struct fgw_json_edge TRACKED_DELTA_EDGES[] = {
+    FGW_JSON_EDGE("text", SAID),
+    FGW_JSON_EDGE("partial_json", GENERATED),
+    FGW_JSON_EDGE("thinking", SAID),
+    FGW_JSON_EDGE("content", GENERATED),
+    FGW_JSON_EDGE("stop_reason", FINISH),
+};
+
+/* Results of server tools stand in blocks too, but are no output: their `content` is passed over.
+ * So is a tool's name: an event that bears nothing else is not sure to have cost a token. */
 static const struct fgw_json_edge BLOCK_EDGES[] = {
     FGW_JSON_EDGE("text", GENERATED),
     FGW_JSON_EDGE("thinking", GENERATED),
-    FGW_JSON_EDGE("name", GENERATED),
     FGW_JSON_EDGE("input", GENERATED_TREE),
 };
 
@@ -147,6 +169,10 @@ static const struct fgw_json_node ANSWER_NODES[] = {
     [PASS_CACHE_WRITE] = {.slot = ANSWER_PASS_CACHE_WRITE},
     [PASS_CACHE_SPLIT] = {FGW_NODE_EDGES(PASS_SPLIT_EDGES), FGW_NODE_PLAIN},
     [PASS_CACHE_WRITE_1H] = {.slot = ANSWER_PASS_CACHE_WRITE_1H},
+    [TRACKED_EVENT] = {FGW_NODE_EDGES(TRACKED_EVENT_EDGES), FGW_NODE_PLAIN},
+    [BLOCK_INDEX] = {.slot = ANSWER_BLOCK_INDEX},
+    [TRACKED_DELTA] = {FGW_NODE_EDGES(TRACKED_DELTA_EDGES), FGW_NODE_PLAIN},
+    [SAID] = {.text = FGW_JSON_SAID, FGW_NODE_PLAIN},
 };
 
 static const struct fgw_json_room ANSWER_ROOMS[ANSWER_SLOTS] = {
@@ -270,12 +296,43 @@ static void take_usage(struct fgw_meter *meter)
     }
 }
 
+/* Blocks come one after another; more than a few at a time have not been seen. */
+static void track_block(struct fgw_stream_state *state, int64_t index, int opens)
+{
+    unsigned at = 0;
+
+    while (at < state->blocks && state->block[at] != index)
+        at++;
+    if (opens && at == state->blocks && at < FGW_BLOCKS_TRACKED)
+        state->block[state->blocks++] = index;
+    if (!opens && at < state->blocks) {
+        state->blocks--;
+        for (; at < state->blocks; at++)
+            state->block[at] = state->block[at + 1];
+    }
+}
+
+static void track(struct fgw_meter *meter)
+{
+    const struct fgw_json *json = &meter->json;
+    int64_t index = fgw_json_number(json, ANSWER_BLOCK_INDEX, 0);
+
+    if (text_is(json, ANSWER_TYPE, "message_start"))
+        meter->state.begun = 1;
+    else if (text_is(json, ANSWER_TYPE, "content_block_start"))
+        track_block(&meter->state, index, 1);
+    else if (text_is(json, ANSWER_TYPE, "content_block_stop"))
+        track_block(&meter->state, index, 0);
+}
+
 unsigned fgw_anthropic_fold(struct fgw_meter *meter)
 {
     const struct fgw_json *json = &meter->json;
     enum fgw_json_type error = fgw_json_type_of(json, ANSWER_ERROR);
     unsigned flags = 0;
 
+    if (meter->tracked)
+        track(meter);
     if (text_is(json, ANSWER_TYPE, "message_start")) {
         if (is_repetition(meter))
             return 0;

@@ -11,7 +11,12 @@
 #include "fgw_dialect_meter.h"
 #include "fgw_json.h"
 
-enum { FGW_ANTHROPIC_BODY_ROOT = 1, FGW_ANTHROPIC_EVENT_ROOT = 2 };
+/* The third root is that of all events of tracked streams. */
+enum {
+    FGW_ANTHROPIC_BODY_ROOT = 1,
+    FGW_ANTHROPIC_EVENT_ROOT,
+    FGW_ANTHROPIC_TRACKED_EVENT_ROOT,
+};
 
 /* Slots: enum answer_slot. */
 extern const struct fgw_json_spec fgw_anthropic_answer;

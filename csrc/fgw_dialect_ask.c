@@ -8,7 +8,6 @@
 
 #define N_MAX 1024
 #define MESSAGE_TOKENS 4    /* what a message costs besides its text */
-#define PICTURE_TOKENS 800  /* of a middling picture; estimate only */
 #define CLAUDE_TOOLS_TOKENS 350 /* what Anthropic adds to a request that has tools */
 #define TOKEN_ID_BYTES 5    /* of a token given as a number, comma included */
 
@@ -58,7 +57,9 @@ static void read_sizes(struct fgw_ask *ask, const struct fgw_json *json)
                        span_of(json, ASK_PROMPT).bytes;
     ask->messages = count_of(json, ASK_MESSAGES) + count_of(json, ASK_INPUT) +
                     count_of(json, ASK_PROMPT);
+    /* An empty object counts: `web_search_options: {}` turns the search on. */
     if (json->remotes || json->strangers || count_of(json, ASK_STORED) ||
+        fgw_json_type_of(json, ASK_STORED) == FGW_JSON_OBJECT ||
         fgw_json_type_of(json, ASK_PROMPT) == FGW_JSON_OBJECT)
         ask->flags |= FGW_ASK_UNBOUNDED;
     if (count_of(json, ASK_TOOLS) || count_of(json, ASK_FUNCTIONS))
@@ -249,11 +250,10 @@ int fgw_ask_scan(struct fgw_ask *ask, struct fgw_json *json, const struct fgw_ro
     return fgw_ask_finish(ask, json, route);
 }
 
-uint64_t fgw_ask_input_estimate(const struct fgw_ask *ask)
+uint64_t fgw_ask_input_guess(const struct fgw_ask *ask)
 {
     uint64_t tokens = ask->text_bytes / 4 + ask->tools_bytes / 4 +
-                      (uint64_t)ask->messages * MESSAGE_TOKENS +
-                      (uint64_t)ask->binaries * PICTURE_TOKENS;
+                      (uint64_t)ask->messages * MESSAGE_TOKENS;
 
     if (ask->dialect == FGW_DIALECT_ANTHROPIC && ask->flags & FGW_ASK_TOOLS)
         tokens += CLAUDE_TOOLS_TOKENS;
@@ -264,5 +264,25 @@ uint64_t fgw_ask_input_estimate(const struct fgw_ask *ask)
 
 uint64_t fgw_ask_input_bound(const struct fgw_ask *ask)
 {
-    return ask->body_bytes + FGW_INPUT_ALLOWANCE + (uint64_t)ask->binaries * FGW_BINARY_ALLOWANCE;
+    return ask->body_bytes - ask->binary_bytes + ask->binary_bytes / FGW_BINARY_BYTES +
+           FGW_INPUT_ALLOWANCE + (uint64_t)ask->binaries * FGW_BINARY_ALLOWANCE;
+}
+
+int fgw_ask_may_cache(const struct fgw_ask *ask, const uint8_t *body, size_t length)
+{
+    static const char NAME[] = "cache_control";
+    const uint8_t *at = body, *end = body + length;
+
+    if (ask->dialect != FGW_DIALECT_ANTHROPIC)
+        return 0;
+    while ((at = memchr(at, '"', (size_t)(end - at))) != NULL) {
+        at++;
+        if ((size_t)(end - at) >= sizeof NAME - 1 && !memcmp(at, NAME, sizeof NAME - 1))
+            return 1;
+    }
+    /* A name may be written in escapes; text full of them is no reason to read on. */
+    for (at = body; (at = memchr(at, '\\', (size_t)(end - at))) != NULL && end - at > 1; at += 2)
+        if (at[1] == 'u')
+            return 1;
+    return 0;
 }

@@ -84,12 +84,25 @@ int fgw_ask_finish(struct fgw_ask *ask, struct fgw_json *json, const struct fgw_
 int fgw_ask_scan(struct fgw_ask *ask, struct fgw_json *json, const struct fgw_route *route,
                  const uint8_t *body, size_t length);
 
-/* Input tokens, O(1): a point (text bytes / 4, tools / 4, a few per message, 800 a picture), and a
- * bound that they do not pass unless FGW_ASK_UNBOUNDED (a token is at least one byte of text;
- * FGW_INPUT_ALLOWANCE for what the provider adds; FGW_BINARY_ALLOWANCE for each picture). */
+/* Input tokens, O(1): a guess for all but pictures (text bytes / 4, tools / 4, a few per message;
+ * base64 is no text; fgw_estimate.h makes an estimate of it), and a bound that they do not pass
+ * unless FGW_ASK_UNBOUNDED (a token is at least one byte of text; FGW_INPUT_ALLOWANCE for what the
+ * provider adds; FGW_BINARY_ALLOWANCE for each picture, and a token for each FGW_BINARY_BYTES of
+ * base64: sound of 8 kbit/s has one in 133). */
 #define FGW_INPUT_ALLOWANCE 4096u
 #define FGW_BINARY_ALLOWANCE 50000u
-uint64_t fgw_ask_input_estimate(const struct fgw_ask *ask);
+#define FGW_BINARY_BYTES 64u
+uint64_t fgw_ask_input_guess(const struct fgw_ask *ask);
 uint64_t fgw_ask_input_bound(const struct fgw_ask *ask);
+
+/* Pictures and other files, in the body or by reference. */
+static inline uint64_t fgw_ask_pictures(const struct fgw_ask *ask)
+{
+    return (uint64_t)ask->binaries + ask->remotes;
+}
+
+/* Whether the body may ask for its input to be written to a cache (Anthropic's `cache_control`,
+ * anywhere, also in escapes): 0 only if it surely does not. Looks at every byte. */
+int fgw_ask_may_cache(const struct fgw_ask *ask, const uint8_t *body, size_t length);
 
 #endif

@@ -66,11 +66,11 @@ static void add_edit(struct fgw_edits *edits, const struct pen *pen, size_t sour
     edits->length_change += (int64_t)edit.bytes - (int64_t)drop;
 }
 
-static const char *limit_member(uint8_t operation)
+static const char *limit_member(uint8_t operation, int old_name)
 {
     switch (operation) {
     case FGW_OPERATION_CHAT:
-        return "\"max_completion_tokens\":";
+        return old_name ? "\"max_tokens\":" : "\"max_completion_tokens\":";
     case FGW_OPERATION_RESPONSES:
         return "\"max_output_tokens\":";
     case FGW_OPERATION_COMPLETIONS:
@@ -81,10 +81,11 @@ static const char *limit_member(uint8_t operation)
     }
 }
 
-static void plan_limit(struct fgw_edits *edits, const struct fgw_ask *ask, int64_t limit,
-                       struct pen *pen, struct pen *members)
+static void plan_limit(struct fgw_edits *edits, const struct fgw_ask *ask,
+                       const struct fgw_want *want, struct pen *pen, struct pen *members)
 {
-    const char *member = limit_member(ask->operation);
+    const char *member = limit_member(ask->operation, want->old_limit_name);
+    int64_t limit = want->output_limit;
     int in_force = ask->limit_fields != 0;
 
     if (!member || limit <= 0)
@@ -159,7 +160,7 @@ int fgw_edits_plan(struct fgw_edits *edits, const struct fgw_ask *ask, const str
     if (want->model_bytes > FGW_MODEL_MAX)
         return -1;
     plan_model(edits, ask, want, &pen, &members);
-    plan_limit(edits, ask, want->output_limit, &pen, &members);
+    plan_limit(edits, ask, want, &pen, &members);
     if (want->include_usage)
         plan_usage(edits, ask, &pen, &members);
     if (members.used) { /* new members go first, so only a body without any needs no comma */

@@ -16,6 +16,8 @@ struct fgw_want {
     uint16_t model_bytes;    /* <= FGW_MODEL_MAX */
     /* 1: ask for the usage chunk, if this is a chat or completions stream */
     uint8_t include_usage;
+    /* 1: where chat has no limit, put it in as `max_tokens`; the API knows no other name */
+    uint8_t old_limit_name;
 };
 
 /* At `at`, `drop` bytes of the body give way to `bytes` bytes from text[source]. */

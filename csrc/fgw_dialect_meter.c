@@ -13,21 +13,31 @@ static uint8_t openai_root(const struct fgw_meter *meter)
 {
     if (!meter->streaming)
         return FGW_OPENAI_BODY_ROOT;
+    if (meter->tracked)
+        return FGW_OPENAI_TRACKED_EVENT_ROOT;
     return meter->id_bytes && meter->model_bytes ? FGW_OPENAI_LATER_EVENT_ROOT
                                                  : FGW_OPENAI_EVENT_ROOT;
+}
+
+static uint8_t anthropic_root(const struct fgw_meter *meter)
+{
+    if (!meter->streaming)
+        return FGW_ANTHROPIC_BODY_ROOT;
+    return meter->tracked ? FGW_ANTHROPIC_TRACKED_EVENT_ROOT : FGW_ANTHROPIC_EVENT_ROOT;
 }
 
 static void begin_json(struct fgw_meter *meter)
 {
     if (meter->dialect == FGW_DIALECT_ANTHROPIC) {
-        fgw_json_init(&meter->json, &fgw_anthropic_answer,
-                      meter->streaming ? FGW_ANTHROPIC_EVENT_ROOT : FGW_ANTHROPIC_BODY_ROOT);
+        fgw_json_init(&meter->json, &fgw_anthropic_answer, anthropic_root(meter));
         fgw_anthropic_begin(meter);
     } else {
         fgw_json_init(&meter->json, &fgw_openai_answer, openai_root(meter));
     }
     meter->fed = FED_SOME;
     meter->head_bytes = 0;
+    if (meter->tracked)
+        meter->before = meter->state;
 }
 
 void fgw_meter_init(struct fgw_meter *meter, uint8_t dialect, uint8_t operation, int streaming)
@@ -40,6 +50,38 @@ void fgw_meter_init(struct fgw_meter *meter, uint8_t dialect, uint8_t operation,
     fgw_sse_init(&meter->sse);
 }
 
+void fgw_meter_track(struct fgw_meter *meter)
+{
+    memset(&meter->state, 0, sizeof meter->state);
+    meter->state.sequence = -1;
+    meter->before = meter->state;
+    meter->unheard = 0;
+    meter->heard = 0;
+    meter->vocabulary = NULL;
+    meter->json.ear = NULL;
+    meter->tracked = 1;
+}
+
+static void hear(void *listener, const uint8_t *bytes, size_t length)
+{
+    struct fgw_meter *meter = listener;
+
+    if (!length || (meter->dialect != FGW_DIALECT_ANTHROPIC && !fgw_openai_says(meter)))
+        return;
+    meter->heard = 1;
+    fgw_bpe_feed(meter->counter, meter->vocabulary, bytes, length);
+}
+
+void fgw_meter_listen(struct fgw_meter *meter, const struct fgw_bpe_vocabulary *vocabulary,
+                      struct fgw_bpe_count *counter)
+{
+    fgw_bpe_start(counter);
+    meter->counter = counter;
+    meter->vocabulary = vocabulary;
+    meter->json.listener = meter;
+    meter->json.ear = hear;
+}
+
 static void feed_json(struct fgw_meter *meter, const uint8_t *bytes, size_t length)
 {
     while (meter->fed != FED_BROKEN && length) {
@@ -47,8 +89,10 @@ static void feed_json(struct fgw_meter *meter, const uint8_t *bytes, size_t leng
         int code = fgw_json_feed_some(&meter->json, bytes, length, &used);
         if (code < 0)
             meter->fed = FED_BROKEN;
-        else if (code > 0)
+        else if (code > 0 && meter->dialect == FGW_DIALECT_ANTHROPIC)
             fgw_anthropic_pass(meter);
+        else if (code > 0)
+            fgw_openai_pass(meter);
         bytes += used;
         length -= used;
     }
@@ -131,6 +175,10 @@ static void end_event(struct fgw_meter *meter, int dispatch)
             flags |= fold(meter);
         }
         meter->text_events += (flags & FGW_EVENT_TEXT) != 0;
+        if (meter->tracked) {
+            meter->unheard += flags & FGW_EVENT_TEXT && !meter->heard;
+            meter->heard = 0;
+        }
         if (meter->hide_usage && flags & FGW_EVENT_USAGE && is_usage_chunk(&meter->json))
             flags |= FGW_EVENT_HIDE;
         if (meter->name_bytes == 5 && !memcmp(meter->name, "error", 5))
@@ -212,6 +260,42 @@ static int is_final(const struct fgw_meter *meter)
         return fgw_anthropic_final(meter);
     return !meter->streaming ||
            meter->ever & (FGW_EVENT_FINISH | FGW_EVENT_DONE | FGW_EVENT_ERROR);
+}
+
+uint64_t fgw_meter_told_output(const struct fgw_meter *meter)
+{
+    struct fgw_usage usage = {0};
+
+    if (!(meter->report.present >> FGW_REPORT_OUTPUT & 1))
+        return 0;
+    if (meter->dialect != FGW_DIALECT_ANTHROPIC)
+        fgw_openai_classes(meter, &usage);
+    else if (fgw_anthropic_final(meter)) /* what message_start has is a placeholder */
+        fgw_anthropic_classes(meter, &usage);
+    return fgw_usage_output(&usage);
+}
+
+uint64_t fgw_meter_output(const struct fgw_meter *meter, uint64_t edge)
+{
+    uint64_t told = fgw_meter_told_output(meter), counted = meter->text_events;
+
+    if (meter->vocabulary) {
+        /* The lower bound lags by the last word: at most a token for each byte of the tail. */
+        counted = meter->unheard + fgw_bpe_tokens(meter->counter);
+        if (counted + FGW_BPE_TAIL >= edge)
+            counted = meter->unheard + fgw_bpe_now(meter->counter, meter->vocabulary);
+    }
+    return told > counted ? told : counted;
+}
+
+int fgw_meter_bears_text(const struct fgw_meter *meter)
+{
+    const struct fgw_json *json = &meter->json;
+
+    /* A string is added to text_bytes when it ends; this one may be in the middle of it. */
+    return meter->fed != FED_NOTHING &&
+           (json->text_bytes || json->spec->nodes[json->node].text == FGW_JSON_TEXT ||
+            json->spec->nodes[json->node].text == FGW_JSON_SAID);
 }
 
 uint32_t fgw_meter_usage(const struct fgw_meter *meter, struct fgw_usage *usage)

@@ -11,6 +11,10 @@
  *     }
  *     // [sent, length) is the beginning of the next event (or all of a body that is no stream)
  *
+ * A stream that may have to be ended here, at the edge of a cap, is *tracked*: the meter then
+ * knows what its ending must continue, as of the event before the one that just ended, which is
+ * the one not to be passed on.
+ *
  * Usage is kept twice: as the provider reported it (struct fgw_usage_report, merged
  * by that dialect's rule) and, computed on demand, in disjoint classes (struct fgw_usage).
  */
@@ -20,6 +24,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "fgw_bpe.h"
 #include "fgw_dialect.h"
 #include "fgw_json.h"
 #include "fgw_sse.h"
@@ -103,6 +108,19 @@ enum fgw_event_flag {
 #define FGW_METER_ID_MAX 128
 #define FGW_METER_MODEL_MAX 128
 
+#define FGW_CHOICES_TRACKED 128
+#define FGW_BLOCKS_TRACKED 4
+
+/* What the ending of a tracked stream goes on from. */
+struct fgw_stream_state {
+    uint64_t finished[FGW_CHOICES_TRACKED / 64]; /* openai: choices that ended, by index */
+    int64_t created;   /* openai: as its events have it; 0: not told */
+    int64_t sequence;  /* openai responses: sequence_number of the last event; -1: not told */
+    int64_t block[FGW_BLOCKS_TRACKED]; /* anthropic: indexes of content blocks that stand open */
+    uint8_t blocks;    /* how many */
+    uint8_t begun;     /* anthropic: message_start has passed; openai: any event */
+};
+
 enum fgw_meter_code { FGW_METER_MORE = 0, FGW_METER_EVENT = 1 };
 
 struct fgw_meter {
@@ -118,6 +136,7 @@ struct fgw_meter {
     uint8_t name_bytes;
     uint8_t head_bytes;
     uint8_t fed;
+    uint8_t tracked; /* by fgw_meter_track */
     uint64_t event_bytes;  /* decoded bytes of generated text in the event that just ended */
     uint64_t events;       /* dispatched */
     uint64_t text_events;  /* dispatched with generated text */
@@ -134,10 +153,25 @@ struct fgw_meter {
     char model[FGW_METER_MODEL_MAX]; /* the model that answered, cut */
     struct fgw_sse sse;
     struct fgw_json json;
+    /* Of tracked streams alone: not touched otherwise. */
+    struct fgw_stream_state state;  /* with the event that just ended */
+    struct fgw_stream_state before; /* without it */
+    uint64_t unheard; /* events with text that no tokenizer has heard */
+    uint8_t heard;    /* it has heard some of the event that is being read */
+    const struct fgw_bpe_vocabulary *vocabulary; /* NULL: no tokenizer listens */
+    struct fgw_bpe_count *counter;
 };
 
 /* `streaming`: the body is SSE (go by the answer's content-type, not by the request). */
 void fgw_meter_init(struct fgw_meter *meter, uint8_t dialect, uint8_t operation, int streaming);
+
+/* After init, of a stream: keeps `state` and `before`, and counts. */
+void fgw_meter_track(struct fgw_meter *meter);
+
+/* After track, of a stream that has one answer in it: a tokenizer counts its text. `counter` is
+ * the caller's, and is begun here. */
+void fgw_meter_listen(struct fgw_meter *meter, const struct fgw_bpe_vocabulary *vocabulary,
+                      struct fgw_bpe_count *counter);
 
 /* Reads on from bytes[*at]. FGW_METER_EVENT: an event ended just before the new *at (`event`,
  * `event_bytes` tell about it; call again). FGW_METER_MORE: all is read. */
@@ -146,6 +180,18 @@ enum fgw_meter_code fgw_meter_next(struct fgw_meter *meter, const uint8_t *bytes
 
 /* The body has ended, wherever: a last event without its blank line still counts. Idempotent. */
 void fgw_meter_end(struct fgw_meter *meter);
+
+/* Output tokens that the answer has cost for certain once the event that just ended is out: what
+ * the provider has told, if it tells as it goes, or what the tokenizer counts; without it, one for
+ * each event with text. Never more than there are, so a cut by it never comes early; exact, by the
+ * tokenizer, where it comes near `edge`. Of tracked streams. */
+uint64_t fgw_meter_output(const struct fgw_meter *meter, uint64_t edge);
+
+/* What the provider has told of its output so far, placeholders apart; 0: nothing. */
+uint64_t fgw_meter_told_output(const struct fgw_meter *meter);
+
+/* 1 if the event being read, not ended yet, has borne generated text, or is about to. */
+int fgw_meter_bears_text(const struct fgw_meter *meter);
 
 /* The classes so far. Returns `usage->flags`. */
 uint32_t fgw_meter_usage(const struct fgw_meter *meter, struct fgw_usage *usage);

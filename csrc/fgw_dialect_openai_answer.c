@@ -9,6 +9,7 @@ enum {
     BODY,
     EVENT,
     LATER_EVENT,
+    TRACKED_EVENT,
     ID,
     MODEL,
     TYPE,
@@ -44,6 +45,16 @@ enum {
     NODE_IMAGE_OUTPUT,
     NODE_VENDOR,
     NODE_AUDIO_SECONDS,
+    TRACKED_CHOICES,
+    TRACKED_CHOICE,
+    TRACKED_RESOURCE,
+    TRACKED_DELTA,
+    SAID,
+    SAID_CONTENT,
+    CHOICE_INDEX,
+    CHOICE_FINISH,
+    CREATED,
+    SEQUENCE,
 };
 
 static const struct fgw_json_edge BODY_EDGES[] = {
@@ -99,8 +110,8 @@ static const struct fgw_json_edge CALL_EDGES[] = {
     FGW_JSON_EDGE("custom", FUNCTION),
 };
 
+/* (Names are no text: an event that bears nothing else is not sure to have cost a token.) */
 static const struct fgw_json_edge FUNCTION_EDGES[] = {
-    FGW_JSON_EDGE("name", GENERATED),
     FGW_JSON_EDGE("arguments", GENERATED),
     FGW_JSON_EDGE("input", GENERATED),
     FGW_JSON_EDGE("transcript", GENERATED),
@@ -121,6 +132,59 @@ static const struct fgw_json_edge CONTENT_EDGES[] = {
 static const struct fgw_json_edge RESOURCE_EDGES[] = {
     FGW_JSON_EDGE("id", ID),
     FGW_JSON_EDGE("model", MODEL),
+    FGW_JSON_EDGE("usage", USAGE),
+    FGW_JSON_EDGE("error", ERROR),
+};
+
+/* Of a stream that may have to be ended here: what its ending must say, too, and what is said, for
+ * the tokenizer. (Arguments of calls are not heard: how a provider cuts JSON into tokens is less
+ * sure than that each event has cost one.) */
+static const struct fgw_json_edge TRACKED_EVENT_EDGES[] = {
+    FGW_JSON_EDGE("id", ID),
+    FGW_JSON_EDGE("model", MODEL),
+    FGW_JSON_EDGE("created", CREATED),
+    FGW_JSON_EDGE("sequence_number", SEQUENCE),
+    FGW_JSON_EDGE("choices", TRACKED_CHOICES),
+    FGW_JSON_EDGE("usage", USAGE),
+    FGW_JSON_EDGE("type", TYPE),
+    FGW_JSON_EDGE("delta", SAID),
+    FGW_JSON_EDGE("response", TRACKED_RESOURCE),
+    FGW_JSON_EDGE("error", ERROR),
+    FGW_JSON_EDGE("x_groq", GROQ),
+};
+
+static const struct fgw_json_edge TRACKED_CHOICE_EDGES[] = {
+    FGW_JSON_EDGE("index", CHOICE_INDEX),
+    FGW_JSON_EDGE("delta", TRACKED_DELTA),
+    FGW_JSON_EDGE("text", SAID),
+    FGW_JSON_EDGE("finish_reason", CHOICE_FINISH),
+};
+
+static const struct fgw_json_edge TRACKED_DELTA_EDGES[] = {
+    FGW_JSON_EDGE("content", SAID_CONTENT),
+    FGW_JSON_EDGE("tool_calls", CALLS),
+    FGW_JSON_EDGE("function_call", FUNCTION),
+    FGW_JSON_EDGE("refusal", SAID),
+    FGW_JSON_EDGE("reasoning_content", SAID),
+    FGW_JSON_EDGE("reasoning", SAID),
+    FGW_JSON_EDGE("audio", FUNCTION),
+};
+
+static const struct fgw_json_edge SAID_CONTENT_EDGES[] = {
+    FGW_JSON_EDGE("text", SAID_CONTENT),
+    FGW_JSON_EDGE("content", SAID_CONTENT),
+    FGW_JSON_EDGE("summary", SAID_CONTENT),
+    FGW_JSON_EDGE("thinking", SAID_CONTENT),
+    FGW_JSON_EDGE("refusal", SAID),
+    FGW_JSON_EDGE("name", GENERATED),
+    FGW_JSON_EDGE("arguments", GENERATED),
+    FGW_JSON_EDGE("input", GENERATED),
+};
+
+static const struct fgw_json_edge TRACKED_RESOURCE_EDGES[] = {
+    FGW_JSON_EDGE("id", ID),
+    FGW_JSON_EDGE("model", MODEL),
+    FGW_JSON_EDGE("created_at", CREATED),
     FGW_JSON_EDGE("usage", USAGE),
     FGW_JSON_EDGE("error", ERROR),
 };
@@ -203,6 +267,19 @@ static const struct fgw_json_node ANSWER_NODES[] = {
     [NODE_IMAGE_OUTPUT] = {.slot = ANSWER_IMAGE_OUTPUT},
     [NODE_VENDOR] = {.slot = ANSWER_VENDOR},
     [NODE_AUDIO_SECONDS] = {.slot = ANSWER_AUDIO_SECONDS},
+    [TRACKED_EVENT] = {FGW_NODE_EDGES(TRACKED_EVENT_EDGES), FGW_NODE_PLAIN},
+    [TRACKED_CHOICES] = {.element = TRACKED_CHOICE, .slot = ANSWER_CHOICES},
+    [TRACKED_CHOICE] = {FGW_NODE_EDGES(TRACKED_CHOICE_EDGES), FGW_NODE_PLAIN,
+                        .flags = FGW_JSON_PAUSE},
+    [TRACKED_RESOURCE] = {FGW_NODE_EDGES(TRACKED_RESOURCE_EDGES), FGW_NODE_PLAIN},
+    [TRACKED_DELTA] = {FGW_NODE_EDGES(TRACKED_DELTA_EDGES), FGW_NODE_PLAIN},
+    [SAID] = {.text = FGW_JSON_SAID, FGW_NODE_PLAIN},
+    [SAID_CONTENT] = {FGW_NODE_EDGES(SAID_CONTENT_EDGES), .element = SAID_CONTENT,
+                      .text = FGW_JSON_SAID, FGW_NODE_PLAIN},
+    [CHOICE_INDEX] = {.slot = ANSWER_CHOICE_INDEX},
+    [CHOICE_FINISH] = {.slot = ANSWER_CHOICE_FINISH},
+    [CREATED] = {.slot = ANSWER_CREATED},
+    [SEQUENCE] = {.slot = ANSWER_SEQUENCE},
 };
 
 static const struct fgw_json_room ANSWER_ROOMS[ANSWER_SLOTS] = {
@@ -225,6 +302,52 @@ static int type_is_bytes(const struct fgw_json *json, const char *word, size_t l
            !memcmp(fgw_json_text_of(json, ANSWER_TYPE), word, length);
 }
 #define type_is(json, word) type_is_bytes(json, word, sizeof(word) - 1)
+
+int fgw_openai_says(const struct fgw_meter *meter)
+{
+    static const char *const SAYING[] = {"response.output_text.", "response.refusal.",
+                                         "response.reasoning"};
+    const struct fgw_json *json = &meter->json;
+
+    if (meter->operation != FGW_OPERATION_RESPONSES)
+        return 1;
+    if (fgw_json_type_of(json, ANSWER_TYPE) != FGW_JSON_STRING)
+        return 0; /* not told yet: it may be the arguments of a call, or sound */
+    for (unsigned i = 0; i < sizeof SAYING / sizeof *SAYING; i++) {
+        size_t length = strlen(SAYING[i]);
+        if (json->slots[ANSWER_TYPE].copied >= length &&
+            !memcmp(fgw_json_text_of(json, ANSWER_TYPE), SAYING[i], length))
+            return 1;
+    }
+    return 0;
+}
+
+void fgw_openai_pass(struct fgw_meter *meter)
+{
+    struct fgw_json *json = &meter->json;
+    struct fgw_stream_state *state = &meter->state;
+    int64_t index = fgw_json_number(json, ANSWER_CHOICE_INDEX, 0);
+    int ended = fgw_json_type_of(json, ANSWER_CHOICE_FINISH) == FGW_JSON_STRING;
+
+    if (index >= 0 && index < FGW_CHOICES_TRACKED)
+        state->finished[index / 64] |= (uint64_t)ended << (index % 64);
+    if (ended) { /* told to the event as a whole, as untracked streams have it */
+        json->seen |= (uint64_t)1 << ANSWER_FINISH;
+        json->slots[ANSWER_FINISH].type = FGW_JSON_STRING;
+    }
+    json->seen &= ~((uint64_t)1 << ANSWER_CHOICE_INDEX | (uint64_t)1 << ANSWER_CHOICE_FINISH);
+}
+
+/* What the ending of a stream must continue, once the event in meter->json is passed on. */
+static void track(struct fgw_meter *meter)
+{
+    const struct fgw_json *json = &meter->json;
+    struct fgw_stream_state *state = &meter->state;
+
+    state->created = fgw_json_number(json, ANSWER_CREATED, state->created);
+    state->sequence = fgw_json_number(json, ANSWER_SEQUENCE, state->sequence);
+    state->begun = 1;
+}
 
 /* What the name of a typed event (responses, audio, images) says. */
 static unsigned flags_of_type(struct fgw_json *json)
@@ -302,6 +425,8 @@ unsigned fgw_openai_fold(struct fgw_meter *meter)
     if (error == FGW_JSON_OBJECT || error == FGW_JSON_TRUE ||
         (error == FGW_JSON_STRING && json->slots[ANSWER_ERROR].count))
         flags |= FGW_EVENT_ERROR;
+    if (meter->tracked)
+        track(meter);
     if (is_usage(json, ANSWER_USAGE) || is_usage(json, ANSWER_USAGE_TWIN)) {
         take_report(meter);
         flags |= FGW_EVENT_USAGE;

@@ -9,11 +9,23 @@
 #include "fgw_dialect_meter.h"
 #include "fgw_json.h"
 
-/* The third root is that of events once id and model are known: they are passed over. */
-enum { FGW_OPENAI_BODY_ROOT = 1, FGW_OPENAI_EVENT_ROOT, FGW_OPENAI_LATER_EVENT_ROOT };
+/* The third root is that of events once id and model are known: they are passed over. The fourth
+ * is that of all events of tracked streams. */
+enum {
+    FGW_OPENAI_BODY_ROOT = 1,
+    FGW_OPENAI_EVENT_ROOT,
+    FGW_OPENAI_LATER_EVENT_ROOT,
+    FGW_OPENAI_TRACKED_EVENT_ROOT,
+};
 
 /* Slots: enum answer_slot. */
 extern const struct fgw_json_spec fgw_openai_answer;
+
+/* Whether the SAID string that is being read is text, as far as its event is known. */
+int fgw_openai_says(const struct fgw_meter *meter);
+
+/* One element of `choices` of a tracked stream has been read (the scan has paused after it). */
+void fgw_openai_pass(struct fgw_meter *meter);
 
 /* The event, or the body, in meter->json is read: takes what it says into the meter. Returns its
  * enum fgw_event_flag bits (DISPATCH, TEXT, HIDE apart). */

@@ -67,6 +67,15 @@ enum answer_slot {
 };
 _Static_assert(ANSWER_SLOTS <= FGW_JSON_SLOTS_MAX, "slots of an answer");
 
+/* Of tracked streams (fgw_meter_track), in slots that their dialect has no other use for. */
+enum {
+    ANSWER_CHOICE_FINISH = ANSWER_PASS_TYPE, /* openai: of one element of choices */
+    ANSWER_CHOICE_INDEX = ANSWER_PASS_INPUT,
+    ANSWER_CREATED = ANSWER_PASS_OUTPUT,
+    ANSWER_SEQUENCE = ANSWER_PASS_CACHED,
+    ANSWER_BLOCK_INDEX = ANSWER_CHOICES, /* anthropic */
+};
+
 #define FGW_NODE_EDGES(table) .edges = table, .edge_count = sizeof table / sizeof *table
 #define FGW_NODE_PLAIN .slot = FGW_JSON_NO_SLOT
 

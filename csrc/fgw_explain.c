@@ -177,16 +177,16 @@ static uint64_t output_in(const struct fgw_refusal *refusal, const struct fgw_ex
     return (free - input) / (refusal->answers ? refusal->answers : 1);
 }
 
-/* Input tokens, of a cap: one output token an answer is the least that a request can ask for. */
-static uint64_t input_in(const struct fgw_refusal *refusal, const struct fgw_explain_state *state,
-                         uint64_t free)
+/* Input tokens too many, of a cap. A ceiling counts more than there are, for instance bytes, but
+ * each token that is left out makes it smaller by one at least. 0: it has not so many to spare. */
+static uint64_t input_over(const struct fgw_refusal *refusal,
+                           const struct fgw_explain_state *state, uint64_t free)
 {
     uint8_t unit = state->trace->unit;
-    uint64_t output = unit == FGW_UNIT_TOKENS ? refusal->answers : 0;
     if ((unit != FGW_UNIT_TOKENS && unit != FGW_UNIT_INPUT_TOKENS) || !state->known->ceiling ||
-        free <= output || free - output >= refusal->input_ceiling || !refusal->answers)
+        state->needed <= free || state->needed - free >= refusal->input_expected)
         return 0;
-    return free - output;
+    return state->needed - free;
 }
 
 static uint64_t least(uint64_t a, uint64_t b) { return a < b ? a : b; }
@@ -194,7 +194,8 @@ static uint64_t least(uint64_t a, uint64_t b) { return a < b ? a : b; }
 void fgw_explain_change_of(const struct fgw_refusal *refusal, struct fgw_explain_change *change)
 {
     *change = (struct fgw_explain_change){
-        .output = UINT64_MAX, .output_ever = UINT64_MAX, .input = UINT64_MAX};
+        .output = UINT64_MAX, .output_ever = UINT64_MAX};
+    int shorter = 1;
     for (uint32_t i = 0; i < refusal->n_limits; i++) {
         const struct fgw_explain_state *state = &refusal->limits[i];
         const struct fgw_limit_trace *trace = state->trace;
@@ -212,10 +213,14 @@ void fgw_explain_change_of(const struct fgw_refusal *refusal, struct fgw_explain
         change->output_ever = least(
             change->output_ever,
             output_in(refusal, state, trace->verdict == FGW_LIMIT_NEVER ? trace->limit : free));
-        change->input = least(change->input, input_in(refusal, state, free));
+        uint64_t over = input_over(refusal, state, free);
+        shorter = shorter && over;
+        change->input = over > change->input ? over : change->input;
     }
     if (!change->blocked)
-        change->output = change->output_ever = change->input = 0;
+        change->output = change->output_ever = 0;
+    if (!shorter)
+        change->input = 0;
     if (change->never)
         change->wait_ns = 0;
 }
@@ -257,9 +262,9 @@ static void put_change(struct out *out, const struct fgw_refusal *refusal,
         put_output(out, refusal, change->output);
     } else if (change->input) {
         put_way(out, &ways);
-        PUT(out, "send at most ");
+        PUT(out, "shorten the input by ");
         put_number(out, change->input);
-        PUT(out, " input tokens");
+        PUT(out, " tokens");
     } else if (change->output_ever) {
         put_way(out, &ways);
         put_output(out, refusal, change->output_ever);
@@ -416,7 +421,7 @@ static void put_limits(struct out *out, const struct fgw_refusal *refusal,
     put_ms(out, change->wait_ns);
     PUT(out, ",\"max_tokens\":");
     put_count(out, refusal->answers ? change->output : 0);
-    PUT(out, ",\"input_tokens\":");
+    PUT(out, ",\"fewer_input_tokens\":");
     put_count(out, change->output ? 0 : change->input);
     PUT(out, ",\"model\":");
     if (refusal->model.length) {

@@ -98,7 +98,7 @@ struct fgw_explain_change {
     uint64_t wait_ns;      /* 0: unknown */
     uint64_t output;       /* tokens an answer (all together where `answers` is 0) */
     uint64_t output_ever;  /* the same, once what is used now is free again */
-    uint64_t input;        /* tokens */
+    uint64_t input;        /* so many tokens less */
 };
 
 /* What would have to change for every limit that refuses. */

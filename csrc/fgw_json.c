@@ -84,6 +84,7 @@ static void count_text(struct fgw_json *json, uint8_t text)
 {
     switch (text) {
     case FGW_JSON_TEXT:
+    case FGW_JSON_SAID:
         json->text_bytes += json->string_bytes;
         return;
     case FGW_JSON_WORD:
@@ -141,6 +142,8 @@ static inline const uint8_t *begin_string(struct fgw_json *json, const uint8_t *
     if (node->text == FGW_JSON_DATA_URL || node->text == FGW_JSON_WORD) {
         json->sink |= SINK_HEAD;
         json->head_length = 0;
+    } else if (node->text == FGW_JSON_SAID && json->ear) {
+        json->sink |= SINK_EAR;
     }
     json->string_bytes = 0;
     json->state = STRING;

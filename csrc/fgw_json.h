@@ -47,6 +47,7 @@ enum fgw_json_text {
     FGW_JSON_DATA_URL, /* BINARY if it begins with `data:`, else a remote reference */
     FGW_JSON_REMOTE,   /* names an input that the provider will fetch: counted in remotes */
     FGW_JSON_WORD,     /* counted in strangers unless it begins with one of the spec's words */
+    FGW_JSON_SAID,     /* TEXT, whose decoded bytes go to the ear as well */
 };
 
 enum fgw_json_error {
@@ -118,6 +119,9 @@ struct fgw_json_slot {
     uint8_t inexact;  /* number: it had a fraction, or did not fit */
 };
 
+/* Hears the bytes of SAID strings, in pieces as they come. */
+typedef void fgw_json_ear(void *listener, const uint8_t *bytes, size_t length);
+
 struct fgw_json {
     const struct fgw_json_spec *spec;
     uint64_t offset; /* bytes of the document fed before this piece */
@@ -160,6 +164,9 @@ struct fgw_json {
     char head[FGW_JSON_HEAD_MAX];
     struct fgw_json_slot slots[FGW_JSON_SLOTS_MAX];
     char copy[FGW_JSON_COPY_MAX];
+    /* The caller's, where the spec has SAID nodes, and left as they are by init. NULL: nobody. */
+    fgw_json_ear *ear;
+    void *listener;
 };
 
 /* Makes the scan ready for a document whose outermost value stands at node `root`. Touches a

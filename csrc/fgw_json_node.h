@@ -128,6 +128,7 @@ static inline int is_edge(const struct fgw_json_edge *edge, uint64_t word, const
 }
 
 /* The node of the member `key` of an object at `inside`. `room` >= length bytes may be read. */
+__attribute__((always_inline))
 static inline uint8_t member_node(struct fgw_json *json, const struct fgw_json_node *inside,
                                   const char *key, size_t length, size_t room)
 {

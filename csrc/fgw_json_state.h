@@ -41,7 +41,7 @@ enum state {
     INVALID,
 };
 
-enum sink { SINK_KEY = 1, SINK_SLOT = 2, SINK_HEAD = 4 };
+enum sink { SINK_KEY = 1, SINK_SLOT = 2, SINK_HEAD = 4, SINK_EAR = 8 };
 
 static inline const uint8_t *fail(struct fgw_json *json, enum fgw_json_error error)
 {

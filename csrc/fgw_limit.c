@@ -95,6 +95,7 @@ static void describe(const struct taking *taking, uint32_t i, const struct fgw_d
     trace->limit = spec->quota.capacity;
     trace->unit = spec->unit;
     trace->enforced = limit->enforced;
+    trace->algorithm = spec->algorithm;
 }
 
 /* What is clustered stands apart, so that what is not costs no more for it. */
@@ -435,4 +436,35 @@ void fgw_limits_room(const struct fgw_limits *limits, const struct fgw_demand *d
         if (left < room[spec->unit])
             room[spec->unit] = left;
     }
+}
+
+/* ---- what another request would be told ---- */
+
+int fgw_limits_fit(const struct fgw_limits *limits, const struct fgw_demand *demands,
+                   uint32_t n_demands, const struct fgw_amounts *expected,
+                   const struct fgw_amounts *ceiling, uint64_t now_ns, uint64_t wall_ns)
+{
+    struct fgw_hold_limit wanted[FGW_LIMITS_MAX];
+    struct fgw_limit_trace traces[FGW_LIMITS_MAX];
+    struct taking taking;
+    taking.limits = limits;
+    taking.wanted = wanted;
+    taking.traces = traces;
+    taking.now_ns = now_ns;
+    taking.wall_ns = wall_ns;
+    if (n_demands > FGW_LIMITS_MAX)
+        return 0;
+    for (uint32_t i = 0; i < n_demands; i++) {
+        if (demands[i].limit >= limits->n_specs)
+            return 0;
+        taking.specs[i] = &limits->specs[demands[i].limit];
+        describe(&taking, i, &demands[i], taking.specs[i]->holds ? ceiling : expected);
+        if (!wanted[i].enforced)
+            continue;
+        int64_t entry = fgw_table_find(&limits->table, wanted[i].identity);
+        taking.cells[i] = entry < 0 ? 0 : fgw_table_cell(&limits->table, (uint64_t)entry);
+        if (taking.cells[i] ? ask(&taking, i) != 0 : wanted[i].amount[1] > bound_of(&taking, i))
+            return 0;
+    }
+    return 1;
 }

@@ -100,6 +100,12 @@ void fgw_limits_room(const struct fgw_limits *limits, const struct fgw_demand *d
                      uint32_t n_demands, uint64_t now_ns, uint64_t wall_ns,
                      uint64_t room[FGW_UNITS]);
 
+/* 1: all enforced limits have room for these amounts now; a limit without an entry is unused.
+ * Reads only, so by the time of a take it may be otherwise. */
+int fgw_limits_fit(const struct fgw_limits *limits, const struct fgw_demand *demands,
+                   uint32_t n_demands, const struct fgw_amounts *expected,
+                   const struct fgw_amounts *ceiling, uint64_t now_ns, uint64_t wall_ns);
+
 /* Takes more for every cap that holds a ceiling of this live hold, all or none: 0 drawn, 1 refused
  * and nothing changed. A shadow that was not taken, or has no room, is passed over. */
 int fgw_limits_draw(const struct fgw_limits *limits, struct fgw_hold *hold,

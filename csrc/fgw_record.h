@@ -12,6 +12,7 @@
  * CLOSE    one per OPEN, always: fate, tokens by class, interval, cost.
  * NAME     text behind a 64-bit (or, for limits, 128-bit) hash, posted by whoever first uses it.
  * REFUSED  a count of refusals beyond the sampled ones, by (rule, code, key).
+ * GRANT    a limit's word was changed from outside: room given, or all set to unused.
  *
  * Texts never stand in the hot records: only their hashes (fgw_hash.h, SipHash with the
  * fixed key FGW_NAME_KEY, so a name has the same hash in every process and after a restart).
@@ -37,7 +38,12 @@ enum fgw_record_kind {
     FGW_RECORD_CLOSE = 3,
     FGW_RECORD_NAME = 4,
     FGW_RECORD_REFUSED = 5,
+    FGW_RECORD_GRANT = 6,
 };
+
+/* fgw_record.flags of a CLOSE: bytes of the attempt's request went to a provider. Without it the
+ * attempt has cost nothing, whatever else went wrong. */
+#define FGW_CLOSE_ASKED 1
 
 /* Names a request for ever: `generation` is given to a worker at its birth by the supervisor,
  * is unique over restarts (kept in data_dir), and `sequence` counts that worker's requests.
@@ -157,10 +163,17 @@ struct fgw_limit_trace {
     uint8_t unit;
     uint8_t verdict; /* enum fgw_limit_verdict */
     uint8_t enforced;
-    uint8_t flags; /* enum fgw_trace_flag */
-    uint8_t reserved[4];
+    uint8_t algorithm; /* enum fgw_algorithm (fgw_limit.h) */
+    uint8_t flags;     /* enum fgw_trace_flag */
+    uint8_t reserved[3];
 };
 _Static_assert(sizeof(struct fgw_limit_trace) == 80, "stored in the ledger");
+
+/* In head.flags of a REQUEST. */
+enum fgw_request_flag {
+    FGW_REQUEST_FITTED = 1,    /* output_max is what a cap had left */
+    FGW_REQUEST_UNBOUNDED = 2, /* nothing bounds its use, but the caps let it pass */
+};
 
 /* REQUEST, followed by rules[n_rules], then limits[n_limits]. */
 struct fgw_record_request {
@@ -220,10 +233,11 @@ struct fgw_record_close {
     uint8_t final; /* 1: no further attempt follows; the request is over */
     uint16_t reserved0;
     uint32_t events;
-    uint32_t reserved;
+    uint32_t overrun_tokens; /* that the provider billed beyond the ceiling; in tokens too */
     uint64_t bytes_in;  /* request body sent */
     uint64_t bytes_out; /* response body delivered */
     uint64_t started_ns; /* wall clock of the attempt's OPEN */
+    uint64_t overrun_nano_usd; /* what they cost, where the price is known; in the cost too */
     uint32_t phase_us[FGW_PHASES_MAX]; /* of the whole request, where final */
 };
 
@@ -250,6 +264,7 @@ enum fgw_name_space {
     FGW_NAME_POLICY = 10, /* policy version -> its text form */
     FGW_NAME_REQUEST = 11, /* a client's own x-request-id */
     FGW_NAME_PROVIDER_KEY = 12,
+    FGW_NAME_ADMIN = 13, /* who changed a limit */
 };
 
 struct fgw_record_refused {
@@ -261,5 +276,21 @@ struct fgw_record_refused {
     uint32_t reserved;
     uint64_t count; /* refusals not posted one by one since the last such record */
 };
+
+#define FGW_GRANT_ALL UINT64_MAX
+
+struct fgw_record_grant {
+    struct fgw_record head; /* id 0: no request's */
+    uint64_t identity[2];   /* the word, as in fgw_limit_trace */
+    uint64_t rule;          /* name hash of the limit's name */
+    uint64_t admin;         /* name hash of who asked for it */
+    uint64_t amount;        /* asked for, in the limit's unit; FGW_GRANT_ALL: set to unused */
+    uint64_t before;        /* used, held included */
+    uint64_t after;
+    uint8_t unit;
+    uint8_t algorithm; /* enum fgw_algorithm */
+    uint8_t reserved[6];
+};
+_Static_assert(sizeof(struct fgw_record_grant) == 104, "stored in the ledger");
 
 #endif

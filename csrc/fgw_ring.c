@@ -213,6 +213,8 @@ int fgw_record_check(const struct fgw_record *record, size_t available)
                    : -1;
     case FGW_RECORD_REFUSED:
         return size == sizeof(struct fgw_record_refused) ? 0 : -1;
+    case FGW_RECORD_GRANT:
+        return size == sizeof(struct fgw_record_grant) ? 0 : -1;
     default:
         return -1;
     }

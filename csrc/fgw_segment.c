@@ -200,6 +200,7 @@ void fgw_worker_claim(struct fgw_worker_slot *slot, uint32_t pid, uint64_t start
     atomic_store(&slot->generation, generation);
     atomic_store(&slot->heartbeat_ns, 0);
     atomic_store(&slot->policy_version, 0);
+    fgw_worker_show_queue(slot, 0, 0);
     atomic_store(&slot->pid, pid);
     atomic_store(&slot->state, FGW_WORKER_STARTING);
 }
@@ -212,4 +213,19 @@ void fgw_worker_set_state(struct fgw_worker_slot *slot, uint32_t state)
 void fgw_worker_set_policy(struct fgw_worker_slot *slot, uint64_t version)
 {
     atomic_store(&slot->policy_version, version);
+}
+
+void fgw_worker_show_queue(struct fgw_worker_slot *slot, uint64_t oldest_ns, uint64_t keys)
+{
+    atomic_store(&slot->queue_keys, keys);
+    atomic_store(&slot->queue_oldest_ns, oldest_ns);
+}
+
+uint64_t fgw_worker_queue(const struct fgw_worker_slot *slot, uint64_t *keys)
+{
+    /* A change of a word is a release; without this its reader could still have looked earlier. */
+    atomic_thread_fence(memory_order_seq_cst);
+    uint64_t oldest_ns = atomic_load(&slot->queue_oldest_ns);
+    *keys = atomic_load(&slot->queue_keys);
+    return oldest_ns;
 }

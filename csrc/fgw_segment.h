@@ -56,7 +56,9 @@ struct fgw_worker_slot {
     _Alignas(FGW_CACHE_LINE) _Atomic uint64_t heartbeat_ns; /* CLOCK_BOOTTIME */
     _Atomic uint64_t turns;
     _Atomic uint64_t policy_version;
-    uint8_t reserved2[40];
+    _Atomic uint64_t queue_oldest_ns; /* fgw_worker_queue */
+    _Atomic uint64_t queue_keys;
+    uint8_t reserved2[24];
     /* Written by the worker, then by whoever sweeps: its last change of a counted word. */
     _Alignas(FGW_CACHE_LINE) _Atomic uint64_t word_seq;
     uint8_t reserved3[120];
@@ -158,5 +160,12 @@ void fgw_worker_claim(struct fgw_worker_slot *slot, uint32_t pid, uint64_t start
                       uint32_t generation);
 void fgw_worker_set_state(struct fgw_worker_slot *slot, uint32_t state);
 void fgw_worker_set_policy(struct fgw_worker_slot *slot, uint64_t version);
+
+/* A worker's queue of requests that wait for a slot, as other workers see it: when its oldest one
+ * began to wait (CLOCK_BOOTTIME; 0: none does), and of each bucket that is waited for the bit
+ * 1 << (its key & 63). Showing comes before the worker's next look at those buckets, reading after
+ * one's own change of them: so either sees the other. */
+void fgw_worker_show_queue(struct fgw_worker_slot *slot, uint64_t oldest_ns, uint64_t keys);
+uint64_t fgw_worker_queue(const struct fgw_worker_slot *slot, uint64_t *keys);
 
 #endif

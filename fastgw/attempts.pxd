@@ -1,7 +1,10 @@
 # From an admitted request to its answer: attempts, and the answer on its way.
 
+from libc.stdint cimport uint64_t
+
 from fastgw.ending cimport Endings
 from fastgw.exchange cimport Exchange
+from fastgw.stream.relay cimport Relay
 from fastgw.upstream.provider cimport Provider
 from fastgw.upstream.route cimport Candidate
 
@@ -11,6 +14,8 @@ cdef class Attempts(Endings):
     cdef int _name_model(self, Exchange x, Candidate candidate) except -1
     cdef int _reach(self, Exchange x, Provider provider) except -1
     cdef int _send(self, Exchange x) except -1
+    cdef int _draw(self, Exchange x, uint64_t tokens) except -1
+    cdef int _track(self, Exchange x, Relay relay) except -1
     cdef int _again(self, Exchange x, int code, bint same) except -1
     cdef int _give_up(self, Exchange x, int code) except -1
     cdef Candidate _next(self, Exchange x, bint same)

@@ -4,10 +4,12 @@
 and whatever happens on either side ends in ``fastgw.ending``.
 """
 
-from libc.stdint cimport uint16_t, uint64_t, uint8_t
+from libc.stdint cimport UINT64_MAX, uint16_t, uint64_t, uint8_t
+from libc.string cimport memset
 
 from fastgw.codes cimport (
     CODE_CLIENT_GONE,
+    CODE_CUT_BY_CAP,
     CODE_INTERNAL,
     CODE_LEDGER_FULL,
     CODE_UPSTREAM_CUT,
@@ -21,6 +23,7 @@ from fastgw.ending cimport Endings
 from fastgw.exchange cimport Client, Exchange, STREAM, UPSTREAM
 from fastgw.ledger.entries cimport post_open
 from fastgw.ledger.journal cimport JOURNAL_DROPPED, JOURNAL_FULL
+from fastgw.native.bpe cimport fgw_bpe_vocabulary
 from fastgw.native.counters cimport (
     FGW_COUNT_ATTEMPTS,
     FGW_COUNT_CLIENT_ABORTS,
@@ -34,7 +37,7 @@ from fastgw.native.counters cimport (
     fgw_count_time,
 )
 from fastgw.native.dialect cimport FGW_ROUTE_METERED
-from fastgw.native.dialect_meter cimport FGW_EVENT_DONE, fgw_meter_init
+from fastgw.native.dialect_meter cimport FGW_EVENT_DONE, fgw_meter_init, fgw_meter_track
 from fastgw.native.hold cimport (
     fgw_hold_closed,
     fgw_hold_first_byte,
@@ -42,11 +45,19 @@ from fastgw.native.hold cimport (
     fgw_hold_sent,
 )
 from fastgw.native.http1 cimport FGW_FRAMING_CHUNKED, FGW_FRAMING_LENGTH, FGW_FRAMING_NONE
+from fastgw.native.policy cimport fgw_amounts
+from fastgw.native.price cimport fgw_price_ceiling, fgw_price_micro
 from fastgw.native.record cimport (
+    FGW_FATE_CUT_BY_CAP,
     FGW_FATE_CUT_BY_CLIENT,
     FGW_FATE_DELIVERED,
     FGW_FATE_RETRIED_AWAY,
     FGW_NAME_MODEL,
+    FGW_UNIT_COST,
+    FGW_UNIT_INPUT_TOKENS,
+    FGW_UNIT_OUTPUT_TOKENS,
+    FGW_UNIT_TOKENS,
+    FGW_UNITS,
     fgw_record_close,
 )
 from fastgw.stream.answer cimport write_answer_head
@@ -64,11 +75,26 @@ from fastgw.upstream.provider cimport Provider, ProviderKey
 from fastgw.upstream.request cimport PIECES_MAX, plan_edits, write_request
 from fastgw.wire.link cimport Link, SENT_CLOSED, SENT_QUEUED, iovec
 from fastgw.native.http1 cimport fgw_head
+from fastgw.upstream.bounds cimport price_of
 from fastgw.upstream.connection cimport Connection
 from fastgw.upstream.route cimport Candidate, Route
+from fastgw.usage.account cimport add_earlier
+
+cdef enum:
+    CODING_UNKNOWN = 2       # of coding_of
+    SLICE = 1024             # output tokens drawn at a time
 
 cdef inline uint64_t earlier(uint64_t one, uint64_t other) noexcept:
     return one if one < other else other
+
+
+cdef inline Framing framing_of(Exchange x, const fgw_head *head, bint resized) noexcept:
+    """How the client is told where the body ends. ``resized``: not where the provider says."""
+    if head.framing == FGW_FRAMING_NONE:
+        return FRAMING_LENGTH if head.content_length == 0 else FRAMING_NONE
+    if head.framing == FGW_FRAMING_LENGTH and not resized:
+        return FRAMING_LENGTH
+    return FRAMING_CHUNKED if x.head.minor == 1 else FRAMING_CLOSE
 
 
 cdef class Attempts(Endings):
@@ -89,6 +115,7 @@ cdef class Attempts(Endings):
         x.upstream_status = 0
         x.first_byte_ns = 0
         x.metered = False
+        x.price = price_of(x, candidate)
         x.dims.provider = provider.name_hash
         x.provider_line = provider.answer_line
         x.model_line = candidate.answer_line
@@ -222,6 +249,7 @@ cdef class Attempts(Endings):
         x.code = <uint16_t>code
         x.status = x.upstream_status
         self._close_attempt(x, FGW_FATE_RETRIED_AWAY, False, &close)
+        add_earlier(x, &close)
         x.code = x.status = 0
         x.room = JOURNAL_DROPPED
         x.candidate = candidate
@@ -239,7 +267,7 @@ cdef class Attempts(Endings):
         cdef Candidate candidate
         cdef Relay relay = <Relay>x.relay
         cdef Framing framing
-        cdef bint events, hide, close
+        cdef bint events, hide, close, capped = False
         cdef int coding
         cdef Py_ssize_t length
         x.upstream_status = head.status
@@ -260,20 +288,25 @@ cdef class Attempts(Endings):
         coding = coding_of(head, bytes)
         hide = x.edits.hide_usage and events and head.status < 300
         x.metered = x.route.flags & FGW_ROUTE_METERED and head.status < 300
-        if head.framing == FGW_FRAMING_NONE:
-            framing = FRAMING_LENGTH if head.content_length == 0 else FRAMING_NONE
-        elif head.framing == FGW_FRAMING_LENGTH and not (hide and events):
-            framing = FRAMING_LENGTH
-        elif x.head.minor == 1:
-            framing = FRAMING_CHUNKED
-        else:
-            framing = FRAMING_CLOSE
+        if x.metered and events:
+            x.edge_output = self.limits.edge(
+                x.hold, x.ceiling.by_unit[<int>FGW_UNIT_INPUT_TOKENS], x.output_bound
+            )
+            capped = x.edge_output != UINT64_MAX
+            if capped and coding == CODING_UNKNOWN:
+                # What cannot be read cannot be kept below a cap. (Identity was asked for.)
+                self._drop_connection(x)
+                return self._give_up(x, CODE_UPSTREAM_MALFORMED)
+        framing = framing_of(x, head, hide or capped)
+        if framing == FRAMING_CLOSE:
             client.close_after = True
         if x.metered:
             fgw_meter_init(&x.meter, x.route.dialect, x.route.operation, events)
             x.meter.hide_usage = hide
+            if capped:
+                self._track(x, relay)
         relay.begin(
-            x, framing, head.framing == FGW_FRAMING_CHUNKED, x.metered, hide, coding
+            x, framing, head.framing == FGW_FRAMING_CHUNKED, x.metered, hide, capped, coding
         )
         close = client.close_after or self.draining
         client.close_after = close
@@ -288,8 +321,51 @@ cdef class Attempts(Endings):
         x.head_sent = True
         return 0
 
+    cdef int _track(self, Exchange x, Relay relay) except -1:
+        """A stream that may have to be ended at its cap's edge."""
+        cdef Candidate candidate = <Candidate>x.candidate
+        cdef const fgw_bpe_vocabulary *vocabulary
+        cdef const uint8_t *model = <const uint8_t *>x.ask.model + x.split_model
+        cdef size_t length = x.ask.model_bytes - x.split_model
+        fgw_meter_track(&x.meter)
+        if candidate.model:
+            model, length = candidate.model, <size_t>len(candidate.model)
+        if x.ask.n == 1:  # several answers are mixed: their words would run into each other
+            vocabulary = self.tokenizers.of(x.route.dialect, model, length)
+            if vocabulary != NULL:
+                relay.listen(x, vocabulary)
+        return 0
+
     cdef int on_body(self, Exchange x, const uint8_t *bytes, size_t length) except -1:
         return (<Relay>x.relay).body(x, bytes, length)
+
+    cdef int on_edge(self, Exchange x, uint64_t count) except -1:
+        """The provider goes on beyond what is held: more is drawn from the caps, or it ends."""
+        cdef uint64_t needed = count - x.edge_output
+        if needed < SLICE and self._draw(x, SLICE):
+            return 1
+        return self._draw(x, needed)
+
+    cdef int _draw(self, Exchange x, uint64_t tokens) except -1:
+        cdef fgw_amounts more
+        cdef uint64_t edge = x.edge_output
+        cdef int unit
+        memset(&more, 0, sizeof(more))
+        more.by_unit[<int>FGW_UNIT_OUTPUT_TOKENS] = tokens
+        more.by_unit[<int>FGW_UNIT_TOKENS] = tokens
+        more.by_unit[<int>FGW_UNIT_COST] = fgw_price_micro(
+            fgw_price_ceiling(x.price, x.input_bound, edge + tokens, True)
+            - fgw_price_ceiling(x.price, x.input_bound, edge, True)
+        )
+        if self.limits.draw(x.hold, &more, self.now_ns):
+            return 0
+        for unit in range(<int>FGW_UNITS):
+            x.ceiling.by_unit[unit] += more.by_unit[unit]
+        x.output_bound += tokens
+        x.hold.output_high += tokens
+        x.hold.cost_held += more.by_unit[<int>FGW_UNIT_COST]
+        x.edge_output = edge + tokens
+        return 1
 
     cdef int on_raw(self, Exchange x, const uint8_t *raw, size_t plain_to, bint ends) except -1:
         return (<Relay>x.relay).end_of_read(x, raw, plain_to, ends)
@@ -312,6 +388,8 @@ cdef class Attempts(Endings):
         cdef Connection connection = <Connection>x.connection
         cdef int sent
         relay.finish(x)
+        if relay.cut:
+            return self.on_cut(x)
         sent = relay.flush(x)
         self.disarm(connection)
         x.connection = None
@@ -331,7 +409,9 @@ cdef class Attempts(Endings):
 
     cdef int client_writable(self, Exchange x) except -1:
         if x.answered:
-            return self._settle(x, FGW_FATE_DELIVERED)
+            return self._settle(
+                x, FGW_FATE_CUT_BY_CAP if x.code == CODE_CUT_BY_CAP else FGW_FATE_DELIVERED
+            )
         if x.connection is not None:
             (<Connection>x.connection).resume_read()
         return 0

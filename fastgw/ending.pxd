@@ -1,11 +1,14 @@
 # How every exchange ends: the answer cut or refused, books closed, limits settled.
 
+from fastgw.ceilings cimport Ceilings
 from fastgw.exchange cimport Exchange, Receiver
 from fastgw.explain.refusal cimport Explainer
 from fastgw.identity.facts cimport Facts
 from fastgw.identity.keys cimport KeyTable
+from fastgw.instead cimport Instead
 from fastgw.ledger.journal cimport Journal
 from fastgw.limit.limits cimport Limits
+from fastgw.limit.queue cimport Queue
 from fastgw.native.counters cimport fgw_counters
 from fastgw.native.json cimport fgw_json
 from fastgw.native.record cimport fgw_record_close
@@ -14,6 +17,8 @@ from fastgw.policy.policy cimport Policy
 from fastgw.stream.answer cimport AnswerTexts
 from fastgw.stream.batch cimport Batch
 from fastgw.upstream.route cimport Routes
+from fastgw.usage.expect cimport Expect
+from fastgw.usage.tokenizers cimport Tokenizers
 
 
 cdef class Endings(Receiver):
@@ -22,6 +27,12 @@ cdef class Endings(Receiver):
         KeyTable keys
         Routes routes
         Limits limits
+        Ceilings ceilings        # what pace and caps take of a request
+        Queue queue              # None: no limit lets requests wait
+        readonly int waker       # eventfd by which other processes wake this queue; -1: none
+        bint serving             # the queue will be served behind this callback
+        Expect expect            # what requests will use, as learned in this worker
+        Tokenizers tokenizers
         Journal journal
         Facts facts
         AnswerTexts texts
@@ -29,6 +40,7 @@ cdef class Endings(Receiver):
         object loop
         object log
         Explainer explainer      # renders refusals
+        Instead instead          # what else would pass
         object refusals          # listener.refusal.Refusals: the gateway's rarer words
         list names               # texts of the limits, for the names of new buckets
         fgw_counters *counters
@@ -46,8 +58,10 @@ cdef class Endings(Receiver):
 
     cdef int _begin(self, Exchange x) except -1
     cdef int _leave(self, Exchange x) except -1
+    cdef int _leave_slots(self, Exchange x) except -1
     cdef int _settle(self, Exchange x, int fate) except -1
     cdef int _drop_connection(self, Exchange x) except -1
+    cdef dict _where(self, Exchange x)
     cdef int _break(self, Exchange x, int code) except -1
     cdef int _close_attempt(
         self, Exchange x, int fate, bint final, fgw_record_close *close) except -1

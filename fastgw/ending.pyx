@@ -7,19 +7,24 @@ attempts in ``_close_attempt``. All three may be called from any phase.
 from libc.stdint cimport uint16_t, uint64_t
 from libc.string cimport memset
 
-from fastgw.codes cimport CODE_CUT_BY_DRAIN, CODE_DRAINING, CODE_INTERNAL
+from fastgw.codes cimport CODE_CUT_BY_CAP, CODE_CUT_BY_DRAIN, CODE_DRAINING, CODE_INTERNAL
+from fastgw.dialect.cut cimport cut_of
 from fastgw.exchange cimport BODY, Exchange, SETTLE
 from fastgw.identity.keys cimport Principal
 from fastgw.ledger.entries cimport fill_close, post_refusal
 from fastgw.native.counters cimport (
     FGW_COUNT_BYTES_TO_CLIENT,
     FGW_COUNT_BYTES_TO_UPSTREAM,
+    FGW_COUNT_COST_NANO_USD,
+    FGW_COUNT_COST_UNKNOWN,
     FGW_COUNT_DENIED,
     FGW_COUNT_EVENTS,
     FGW_COUNT_EXCEPTIONS,
     FGW_COUNT_FATE,
     FGW_COUNT_INTERVALS,
     FGW_COUNT_INTERVAL_WIDTH,
+    FGW_COUNT_OVERRUN_NANO_USD,
+    FGW_COUNT_OVERRUN_TOKENS,
     FGW_COUNT_REFUSALS_SAMPLED_OUT,
     FGW_COUNT_REQUESTS,
     FGW_COUNT_STATUS_1XX,
@@ -32,9 +37,13 @@ from fastgw.native.counters cimport (
     fgw_count_code,
     fgw_count_time,
 )
+from fastgw.native.dialect cimport FGW_ASK_INCLUDE_USAGE
+from fastgw.native.dialect_meter cimport FGW_REPORT_INPUT
 from fastgw.native.hold cimport fgw_hold_closed, fgw_hold_closing
 from fastgw.native.policy cimport fgw_amounts
 from fastgw.native.record cimport (
+    FGW_FATE_CUT_BY_CAP,
+    FGW_FATE_CUT_BY_CLIENT,
     FGW_FATE_DELIVERED,
     FGW_FATE_FAILED_BEFORE_FIRST_BYTE,
     FGW_FATE_FAILED_IN_STREAM,
@@ -44,6 +53,7 @@ from fastgw.stream.relay cimport FRAMING_CLOSE, Relay
 from fastgw.upstream.request cimport write_id
 from fastgw.usage.account cimport account, amounts
 from fastgw.upstream.connection cimport Connection
+from fastgw.wire.link cimport SENT_CLOSED, SENT_QUEUED
 
 
 cdef class Endings(Receiver):
@@ -75,6 +85,42 @@ cdef class Endings(Receiver):
             x.client.reset()  # here a FIN would be a clean end
         return self._settle(x, FGW_FATE_FAILED_IN_STREAM)
 
+    cdef int on_cut(self, Exchange x) except -1:
+        """The edge of a cap: the next event is not passed on, the stream ends as its own API ends
+        one that ran into its limit, and the provider is cut off."""
+        cdef Relay relay = <Relay>x.relay
+        cdef bytes ending
+        cdef int sent
+        x.code = CODE_CUT_BY_CAP
+        ending = self.refusals.stream_end(self._where(x))
+        self.batch.keep.append(ending)
+        relay.append(x, ending, <size_t>len(ending))
+        relay.end(x)
+        sent = relay.flush(x)
+        self._drop_connection(x)
+        if sent == SENT_CLOSED:
+            return self._settle(x, FGW_FATE_CUT_BY_CLIENT)
+        x.answered = True
+        if sent == SENT_QUEUED:
+            return 0  # client_writable goes on
+        return self._settle(x, FGW_FATE_CUT_BY_CAP)
+
+    cdef dict _where(self, Exchange x):
+        """What the ending of a stream is made from."""
+        cdef dict where = cut_of(&x.meter)
+        where["identity"] = where["identity"] or x.id_text[:x.id_length].decode()
+        where["model"] = where["model"] or x.ask.model[:x.ask.model_bytes].decode()
+        where["choices"] = x.ask.n
+        where["usage"] = bool(x.ask.flags & FGW_ASK_INCLUDE_USAGE)
+        where["input_tokens"] = x.input_estimate
+        if x.meter.report.present >> FGW_REPORT_INPUT & 1:
+            where["input_tokens"] = x.meter.report.value[<int>FGW_REPORT_INPUT]
+        where["output_tokens"] = x.output_delivered
+        where["operation"] = x.route.operation
+        where["code"] = x.code
+        where["request_id"] = x.id_text[:x.id_length].decode()
+        return where
+
     # ------------------------------------------------------------------ USAGE, SETTLE
     cdef int _close_attempt(
         self, Exchange x, int fate, bint final, fgw_record_close *close
@@ -85,6 +131,7 @@ cdef class Endings(Receiver):
         x.body_sent = (<Relay>x.relay).sent_bytes if x.head_sent else 0
         fill_close(x, close, fate, final, self.now_ns, self.now_ns + self.wall_offset_ns)
         account(x, close, x.asked, fate == FGW_FATE_DELIVERED)
+        self.expect.learn(x, close, self.counters)
         if x.attempt_open:
             x.attempt_open = False
             fgw_hold_closing(x.hold, self.journal.main._ring.head)
@@ -95,6 +142,13 @@ cdef class Endings(Receiver):
         for i in range(8):
             if tokens[i]:
                 fgw_count(self.counters, FGW_COUNT_TOKENS + i, tokens[i])
+        if close.cost_nano_usd < 0:
+            fgw_count(self.counters, FGW_COUNT_COST_UNKNOWN, 1)
+        elif close.cost_nano_usd:
+            fgw_count(self.counters, FGW_COUNT_COST_NANO_USD, <uint64_t>close.cost_nano_usd)
+        if close.overrun_tokens:
+            fgw_count(self.counters, FGW_COUNT_OVERRUN_TOKENS, close.overrun_tokens)
+            fgw_count(self.counters, FGW_COUNT_OVERRUN_NANO_USD, close.overrun_nano_usd)
         if x.metered and x.meter.events:
             fgw_count(self.counters, FGW_COUNT_EVENTS, x.meter.events)
         fgw_count(self.counters, FGW_COUNT_BYTES_TO_UPSTREAM, x.sent_bytes)
@@ -117,7 +171,7 @@ cdef class Endings(Receiver):
         self.look()
         if x.hold != NULL:
             self._close_attempt(x, fate, True, &close)
-            amounts(&close, &used)
+            amounts(x, &close, &used)
             self.limits.settle(x.hold, &used, self.now_ns)
             self.limits.hold_release(x.hold)
             x.hold = NULL
@@ -143,6 +197,16 @@ cdef class Endings(Receiver):
         self.active -= 1
         self.running.discard(x)
         fgw_count(self.counters, FGW_GAUGE_REQUESTS, <uint64_t>-1)
+        if self.queue is not None:
+            self._leave_slots(x)
+        return 0
+
+    cdef int _leave_slots(self, Exchange x) except -1:
+        """Out of the queue; and who waits for what it held is served behind this callback."""
+        self.queue.leave(x, self.now_ns)
+        if self.queue.freed(x, self.now_ns) and not self.serving:
+            self.serving = True
+            self.loop.call_soon(self.serve_queue)
         return 0
 
     # ------------------------------------------------------------------ refusals
@@ -174,7 +238,7 @@ cdef class Endings(Receiver):
         if x.hold != NULL:
             memset(&nothing, 0, sizeof(nothing))
             if x.asked:
-                amounts(&close, &nothing)
+                amounts(x, &close, &nothing)
             self.limits.settle(x.hold, &nothing, now)
             self.limits.hold_release(x.hold)
             x.hold = NULL

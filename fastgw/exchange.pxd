@@ -9,6 +9,7 @@ from fastgw.native.dialect_meter cimport fgw_meter
 from fastgw.native.hold cimport fgw_hold
 from fastgw.native.http1 cimport fgw_head, fgw_http1_limits
 from fastgw.native.policy cimport fgw_amounts, fgw_effects
+from fastgw.native.price cimport fgw_price
 from fastgw.native.record cimport fgw_dims, fgw_limit_trace, fgw_request_id
 from fastgw.wire.link cimport Link, Scratch
 
@@ -78,6 +79,11 @@ cdef class Receiver:
     cdef int on_body(self, Exchange x, const uint8_t *bytes, size_t length) except -1
     cdef int on_raw(self, Exchange x, const uint8_t *raw, size_t plain_to, bint ends) except -1
     cdef int on_flush(self, Exchange x) except -1
+    # An event would bring what is delivered to `count` output tokens, beyond x.edge_output. 1: the
+    # edge was moved, let it pass; 0: it must not.
+    cdef int on_edge(self, Exchange x, uint64_t count) except -1
+    # So it did not: the answer ends here.
+    cdef int on_cut(self, Exchange x) except -1
     cdef int on_end(self, Exchange x) except -1
     cdef int on_lost(self, Exchange x, int code, object why) except -1
     cdef int on_wait(self, Exchange x, Link connection, uint64_t now_ns) except -1
@@ -116,25 +122,47 @@ cdef class Exchange:
         size_t pinned_length
         object principal             # identity.keys.Principal
         fgw_ask ask
-        uint64_t input_estimate      # tokens
+        uint64_t input_guess         # tokens, by bytes alone; without pictures
+        uint64_t input_estimate      # tokens, with what was learned of the model
         uint64_t input_bound
         uint64_t output_bound        # tokens, all answers together
         uint64_t output_expected
         uint64_t output_max          # output limit in force, tokens an answer; 0: none
+        bint limit_written           # the gateway puts output_max into the request
         uint64_t client_request_id   # name hash of the client's own x-request-id
 
         # policy and limits
         fgw_effects effects
         fgw_amounts expected
+        fgw_amounts ceiling          # beyond it lies overrun
+        bint bounded                 # a ceiling of tokens is known
+        bint fitted                  # output_max is what a cap had left
+        bint unbounded               # nothing bounds the input, but a cap lets it pass
+        fgw_amounts earlier          # what attempts that were retried away have used
         fgw_limit_trace traces[8]
         uint8_t n_traces
         fgw_hold *hold
         bint parked                  # waits for a slice of a limit of the fleet
         uint64_t parked_until_ns
 
+        # the queue for a slot (limit.queue)
+        Exchange queue_next
+        Exchange queue_before
+        fgw_hold *place              # in the queue: all that a waiting request holds
+        bint waits
+        uint64_t waits_key           # the bucket that it waits for
+        uint64_t waits_since_ns      # 0: it never waited
+        uint64_t waits_until_ns
+        uint64_t wanted_max          # output_max, output_bound, output_expected and limit_written
+        uint64_t wanted_bound        # as they were before LIMIT
+        uint64_t wanted_expected
+        bint wanted_written
+        bytes reason                 # in place of the catalogue's title, or None
+
         # upstream
         object path                  # upstream.route.Route
         object candidate             # upstream.route.Candidate of this attempt
+        const fgw_price *price       # of the model as this attempt asks for it; NULL: unknown
         uint64_t passed              # candidates tried, or not this key's: a bit each
         object provider_key          # upstream.provider.ProviderKey
         object connection            # upstream.connection.Connection of this attempt
@@ -154,6 +182,8 @@ cdef class Exchange:
         # stream and usage
         fgw_meter meter
         object relay                 # stream.relay.Relay
+        uint64_t edge_output         # output tokens that what is held pays for; UINT64_MAX: no cap
+        uint64_t output_delivered    # of a capped stream: certain to have passed, or reported
         bint metered                 # a meter reads the answer
         bint generates               # the operation costs tokens
         bytes provider_line          # "x-fastgw-provider: …\r\n" and the model's, once routed

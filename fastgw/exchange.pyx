@@ -1,6 +1,7 @@
 """The record that travels, and who hears of its upstream connection."""
 
 cimport cython
+from libc.stdint cimport UINT64_MAX
 from libc.string cimport memset
 
 from fastgw.native.clock cimport fgw_clock_now_ns
@@ -74,6 +75,12 @@ cdef class Receiver:
     cdef int on_flush(self, Exchange x) except -1:
         raise TypeError(ABSTRACT)
 
+    cdef int on_edge(self, Exchange x, uint64_t count) except -1:
+        raise TypeError(ABSTRACT)
+
+    cdef int on_cut(self, Exchange x) except -1:
+        raise TypeError(ABSTRACT)
+
     cdef int on_end(self, Exchange x) except -1:
         raise TypeError(ABSTRACT)
 
@@ -113,7 +120,10 @@ cdef class Exchange:
         self.principal = None
         self.ask.model_bytes = self.ask.user_bytes = 0
         self.ask.flags = 0
-        self.input_estimate = self.input_bound = self.output_bound = 0
+        self.input_guess = self.input_estimate = self.input_bound = self.output_bound = 0
+        self.limit_written = self.fitted = self.bounded = self.unbounded = False
+        memset(&self.earlier, 0, sizeof(self.earlier))
+        self.price = NULL
         self.output_expected = self.output_max = 0
         self.client_request_id = 0
         self.effects.n_rules = self.effects.n_demands = 0
@@ -126,6 +136,9 @@ cdef class Exchange:
         self.hold = NULL
         self.parked = False
         self.parked_until_ns = 0
+        self.waits = False
+        self.waits_since_ns = 0
+        self.reason = None
         self.path = self.candidate = self.provider_key = self.connection = None
         self.edits.count = 0
         self.edits.hide_usage = 0
@@ -140,6 +153,8 @@ cdef class Exchange:
         self.attempt_wall_ns = 0
         self.upstream_status = 0
         self.metered = self.generates = False
+        self.edge_output = UINT64_MAX
+        self.output_delivered = 0
         self.provider_line = self.model_line = self.rule_line = None
         self.head_sent = self.answered = False
         self.body_sent = 0

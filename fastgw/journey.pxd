@@ -2,10 +2,10 @@
 from libc.stdint cimport uint32_t, uint64_t
 
 from fastgw.exchange cimport Exchange
-from fastgw.attempts cimport Attempts
+from fastgw.waiting cimport PARKED, WAITS, Waiting
 
 
-cdef class Journey(Attempts):
+cdef class Journey(Waiting):
     cdef int _policy(self, Exchange x) except -1
     cdef int _find_route(self, Exchange x) except -1
     cdef int _route(self, Exchange x) except -1
@@ -15,4 +15,6 @@ cdef class Journey(Attempts):
     cdef int _admit(self, Exchange x) except -1
     cdef int _own(self, Exchange x) except -1
     cdef int _dims(self, Exchange x) except -1
+    cdef int _take(self, Exchange x, uint64_t now) except -1
+    cdef int _fit(self, Exchange x, uint64_t now) except -1
     cdef int _name_buckets(self, Exchange x, uint32_t inserted) except -1

@@ -3,14 +3,15 @@
     HEAD DIALECT AUTHENTICATE BODY IDENTIFY POLICY ROUTE LIMIT | UPSTREAM STREAM USAGE SETTLE
 
 ``arrive`` goes from DIALECT to BODY, ``decide`` from IDENTIFY to the request's first byte to the
-provider; both run to completion inside one callback. What follows is in ``fastgw.attempts``:
+provider; both run to completion inside one callback, unless LIMIT lets the request wait
+(``fastgw.waiting``). What follows is in ``fastgw.attempts``:
 ``on_head`` and ``on_body`` are STREAM; in ``fastgw.ending``, ``_settle`` is USAGE and SETTLE. Each
 phase is a room's function; here is only what happens next.
 """
 
 cimport cython
 from libc.stdint cimport uint16_t, uint32_t, uint64_t, uint8_t
-from libc.string cimport memcmp, memset
+from libc.string cimport memcmp
 
 from fastgw.codes cimport (
     CODE_CONNECTIONS_FULL,
@@ -22,6 +23,7 @@ from fastgw.codes cimport (
     CODE_NO_CANDIDATE,
     CODE_PROVIDER_UNKNOWN,
 )
+from fastgw.ceilings cimport FIT_ALREADY, FIT_NOTHING, FIT_SMALLER, Ceilings, Fit
 from fastgw.exchange cimport (
     AUTHENTICATE,
     BODY,
@@ -36,16 +38,20 @@ from fastgw.exchange cimport (
 from fastgw.identity.facts cimport Facts
 from fastgw.identity.identify cimport authenticate, field, find_route, identify
 from fastgw.identity.keys cimport Principal
+from fastgw.instead cimport Instead
 from fastgw.ledger.entries cimport post_request
 from fastgw.ledger.journal cimport JOURNAL_FULL, Journal
 from fastgw.limit.limits cimport Holds, Limits
+from fastgw.limit.queue cimport Queue
 from fastgw.limit.verdict cimport limit_code, limits_refusing
 from fastgw.native.clock cimport fgw_clock_wall_ns
 from fastgw.native.counters cimport (
     FGW_COUNT_ALLOWED,
     FGW_COUNT_HOLDS_FULL,
+    FGW_COUNT_LIMITS_FITTED,
     FGW_COUNT_LIMITS_REFUSED,
     FGW_COUNT_LIMITS_TAKEN,
+    FGW_COUNT_UNBOUNDED,
     FGW_HISTOGRAM_OVERHEAD,
     fgw_count,
     fgw_count_time,
@@ -62,10 +68,7 @@ from fastgw.native.record cimport (
     FGW_NAME_LABEL,
     FGW_NAME_MODEL,
     FGW_NAME_USER,
-    FGW_UNIT_INPUT_TOKENS,
-    FGW_UNIT_OUTPUT_TOKENS,
-    FGW_UNIT_REQUESTS,
-    FGW_UNIT_TOKENS,
+    FGW_UNIT_COST,
 )
 from fastgw.native.wheel cimport (
     fgw_timer,
@@ -80,13 +83,17 @@ from fastgw.shm.segment cimport Segment
 from fastgw.stream.batch cimport Batch
 from fastgw.stream.relay cimport Relay
 from fastgw.upstream.route cimport Candidate, Route
+from fastgw.usage.expect cimport Expect
+from fastgw.usage.tokenizers cimport Tokenizers
 from fastgw.wire.link cimport Link, Scratch
+
+from fastgw.limit.queue import queues
 
 
 cdef enum:
     SPARE_MAX = 256          # exchanges kept for the next requests
+    FIT_TRIES = 3            # lost races for what a cap has left
     RETRY_CREDIT_MAX = 10    # retries that a burst of failures may use at once
-    PARKED = 1 << 30         # of _limit, no code: wait for a slice of the fleet's limit
 
 cdef uint64_t PARK_NS = 500000000   # longer than a store that is merely slow
 cdef double PARK_POLL_S = 0.002
@@ -108,19 +115,29 @@ cdef uint64_t closed_to(PrincipalPart part, list candidates, list fallback):
 
 
 @cython.final
-cdef class Journey(Attempts):
+cdef class Journey(Waiting):
     """All phases of one worker's requests. ``fastgw.listener.build`` puts it together."""
 
-    def __init__(self, plan, *, Segment segment, int slot, Journal journal, loop, log):
-        """``plan``: process.plan.Plan. The segment's counters and holds of ``slot`` are ours."""
+    def __init__(self, plan, *, Segment segment, int slot, Journal journal, loop, log, wakers=()):
+        """``plan``: process.plan.Plan. The segment's counters and holds of ``slot`` are ours.
+        ``wakers``: an eventfd for each worker, where there are several."""
         self.policy = plan.policy
         self.keys = plan.keys
         self.routes = plan.routes
         self.texts = plan.texts
         self.refusals = plan.refusals
         self.explainer = plan.explainer
+        self.instead = Instead(self.policy, self.routes, plan.models_instead)
+        self.tokenizers = Tokenizers()
         self.limits = Limits(plan.limit_specs, Holds(segment, slot), bell=plan.bell)
+        self.queue = None
+        self.waker = -1
+        if queues(plan.limit_specs):
+            self.queue = Queue(plan.limit_specs, self.limits.holds, wakers)
+            self.waker = wakers[slot] if wakers else -1
         self.facts = Facts(self.policy.dynamic_facts, self.policy.facts_used)
+        self.ceilings = Ceilings(plan.limit_specs, self.limits)
+        self.expect = Expect()
         self.journal = journal
         self.loop = loop
         self.log = log
@@ -150,7 +167,7 @@ cdef class Journey(Attempts):
             x = <Exchange>self.spare.pop()
         else:
             x = Exchange()
-            x.relay = Relay(self.batch)
+            x.relay = Relay(self.batch, self)
         x.reset()
         x.client = client
         x.began_ns = now_ns
@@ -188,6 +205,8 @@ cdef class Journey(Attempts):
                 link.on_timer(now)
             except Exception as exception:
                 link.on_failure(exception)
+        if self.queue is not None:
+            self._queue_tick(now)
         self.journal.flush(now)
 
     # ------------------------------------------------------------------ HEAD to BODY
@@ -239,6 +258,7 @@ cdef class Journey(Attempts):
         code = identify(x, &self.scan)
         if code == 0:
             self._find_route(x)
+            self.expect.estimate(x)
             x.phase = POLICY
             code = self._policy(x)
         if code == 0:
@@ -246,12 +266,12 @@ cdef class Journey(Attempts):
             code = self._route(x)
         if code == 0:
             x.phase = LIMIT
-            code = self._limit(x)
+            code = self._limit(x) if self.queue is None else self._limit_in_turn(x)
         return self._decided(x, code)
 
     cdef int _decided(self, Exchange x, int code) except -1:
-        if code == PARKED:
-            return 0
+        if code == WAITS or code == PARKED:
+            return 0  # fastgw.waiting, or look_at_parked, goes on with it
         if code:
             return self.refuse(x, code)
         return self._admit(x)
@@ -281,7 +301,7 @@ cdef class Journey(Attempts):
             x.parked = False
             try:
                 self.limits.do_without(self.look() >= x.parked_until_ns)
-                code = self._limit(x)
+                code = self._limit(x) if self.queue is None else self._limit_in_turn(x)
                 self.limits.do_without(False)
                 self._decided(x, code)
             except Exception as exception:
@@ -303,6 +323,7 @@ cdef class Journey(Attempts):
             if x.output_max == 0 or <uint64_t>x.effects.output_max < x.output_max:
                 x.output_max = <uint64_t>x.effects.output_max
                 x.output_bound = x.output_max * x.ask.n
+                x.limit_written = True
                 x.rule_line = self.explainer.rule_line(x.effects.output_rule)
             if x.output_expected > x.output_bound:
                 x.output_expected = x.output_bound
@@ -381,42 +402,72 @@ cdef class Journey(Attempts):
         return 0
 
     cdef int _limit(self, Exchange x) except -1:
-        """Reads effects.demands. Writes hold, traces. Explains 429, 503."""
-        cdef uint32_t inserted = 0
-        cdef int refused
+        """Reads effects.demands. Writes hold, traces. Explains 403, 429, 503."""
+        cdef int refused, code
         cdef uint64_t now = self.look()
         x.decided_ns = now
         if x.wall_ns >= self.limits.next_roll_ns:
             self.limits.roll(x.wall_ns)
+        code = self.ceilings.bound(x)
+        if code:
+            return code
         x.hold = self.limits.hold_acquire(&x.id, x.wall_ns)
         if x.hold == NULL:
             fgw_count(self.counters, FGW_COUNT_HOLDS_FULL, 1)
             return CODE_CONNECTIONS_FULL
-        memset(&x.expected, 0, sizeof(x.expected))
-        x.expected.by_unit[<int>FGW_UNIT_REQUESTS] = 1
-        x.expected.by_unit[<int>FGW_UNIT_INPUT_TOKENS] = x.input_estimate
-        x.expected.by_unit[<int>FGW_UNIT_OUTPUT_TOKENS] = x.output_expected
-        x.expected.by_unit[<int>FGW_UNIT_TOKENS] = x.input_estimate + x.output_expected
-        refused = self.limits.take(
-            &x.effects, &x.expected, &x.expected, now, x.wall_ns, x.hold, x.traces, &inserted
-        )
-        x.n_traces = x.effects.n_demands
+        self.ceilings.amounts(x)
+        refused = self._take(x, now)
         if (
             refused and self.limits.bell >= 0 and self.limits.waits(x.traces, x.n_traces)
             and self._park(x, now)
         ):
-            if inserted:
-                self._name_buckets(x, inserted)
             return PARKED
+        if refused and self.ceilings.capped:
+            refused = self._fit(x, now)
         fgw_count(
             self.counters, FGW_COUNT_LIMITS_REFUSED if refused else FGW_COUNT_LIMITS_TAKEN,
             limits_refusing(x) if refused else x.n_traces,
         )
+        if refused:
+            self.explainer.other_model = self.instead.find(x, self.facts, self.limits, now)
+            return limit_code(x, self.limits)
+        x.hold.cost_held = x.ceiling.by_unit[<int>FGW_UNIT_COST]
+        if x.unbounded:
+            fgw_count(self.counters, FGW_COUNT_UNBOUNDED, 1)
+        return 0
+
+    cdef int _take(self, Exchange x, uint64_t now) except -1:
+        cdef uint32_t inserted = 0
+        cdef int refused = self.limits.take(
+            &x.effects, &x.expected, &x.ceiling, now, x.wall_ns, x.hold, x.traces, &inserted
+        )
+        x.n_traces = x.effects.n_demands
         if inserted:
             self._name_buckets(x, inserted)
-        if refused:
-            return limit_code(x, self.limits)
-        return 0
+        return refused
+
+    cdef int _fit(self, Exchange x, uint64_t now) except -1:
+        """A cap has less left than the ceiling: the largest output limit that fits goes into the
+        request. What is left may be another's by the time it is taken: then look again."""
+        cdef uint64_t asked = x.output_max, bound = x.output_bound
+        cdef bint written = x.limit_written
+        cdef int _tries
+        cdef Fit fit = FIT_SMALLER
+        for _tries in range(FIT_TRIES):
+            fit = self.ceilings.shrink(x, now)
+            if fit == FIT_ALREADY:
+                break  # what refused is no cap
+            if fit == FIT_NOTHING:
+                # The traces shall say what even one token of each answer would have needed.
+                self.ceilings.limit_output(x, 1)
+            if not self._take(x, now):
+                fgw_count(self.counters, FGW_COUNT_LIMITS_FITTED, 1)
+                x.fitted = True
+                return 0
+            if fit == FIT_NOTHING:
+                break
+        x.output_max, x.output_bound, x.limit_written = asked, bound, written
+        return 1
 
     cdef int _name_buckets(self, Exchange x, uint32_t inserted) except -1:
         """Once in a bucket's life: tell people what its word stands for."""

@@ -8,7 +8,7 @@ happens by itself: each `feed` runs until all is quiet, so a test decides every 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -106,6 +106,9 @@ class Loop:
         self.asked: list[tuple[str, int, dict[str, Any]]] = []
         self.fault: list[OSError] = []
 
+    def call_soon(self, call, *arguments: Any) -> None:
+        self.soon.append(lambda: call(*arguments))
+
     def create_task(self, coroutine) -> Task:
         task = Task(coroutine)
         self.soon.append(task.step)
@@ -174,21 +177,25 @@ class End:
 
 
 class Worker:
-    """``config``: sections that replace those of `configuration`."""
+    """``config``: sections that replace those of `configuration`. ``wakers``: of two workers, of
+    which the second is ``beside`` the first, in its segment."""
 
-    def __init__(self, folder: Path, **config: Any) -> None:
+    def __init__(self, folder: Path, *, wakers: Sequence[int] = (), beside: Worker | None = None,
+                 **config: Any) -> None:
         made, errors, _ = examine_text(orjson.dumps(configuration(**config)), "test.yaml", {})
         assert made is not None, errors
         self.loop = Loop()
-        main = Ring.create(folder / "main", 1 << 20, slot=0)
-        refusals = Ring.create(folder / "refusals", 1 << 20, slot=0, lane=REFUSALS)
+        self.slot = slot = 0 if beside is None else 1
+        main = Ring.create(folder / "main", 1 << 20, slot=slot)
+        refusals = Ring.create(folder / "refusals", 1 << 20, slot=slot, lane=REFUSALS)
         self._readers = [Ring.attach(ring.path, producer=False) for ring in (main, refusals)]
         self.names: dict[int, str] = {}
-        self.segment = Segment.create(folder / "segment", workers=1)
+        self.segment = beside.segment if beside else Segment.create(
+            folder / "segment", workers=len(wakers) or 1)
         self.plan = Plan(made)
-        self.journal = Journal(main, refusals, generation=1, worker=0)
-        self.journey = Journey(self.plan, segment=self.segment, slot=0, loop=self.loop,
-                               log=Log(level="error"), journal=self.journal)
+        self.journal = Journal(main, refusals, generation=1, worker=slot)
+        self.journey = Journey(self.plan, segment=self.segment, slot=slot, loop=self.loop,
+                               log=Log(level="error"), journal=self.journal, wakers=wakers)
         self.listener = Listener(self.journey, connections_max=100)
 
     def connect(self, kind: type[Transport] = Transport) -> End:

@@ -1,4 +1,4 @@
-"""The admin API: what runs, what was decided, what was spent. Reads; changes nothing but drain."""
+"""The admin API: what runs, what was decided, what was spent. Changes limits, and drains."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import orjson
 from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
@@ -17,6 +19,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from fastgw.admin import openapi
+from fastgw.admin.giving import BucketUnknown, give
 from fastgw.admin.levels import live_limits
 from fastgw.admin.metrics import Metrics
 from fastgw.admin.moments import since_ns
@@ -27,6 +30,7 @@ from fastgw.errors import FastgwError, LedgerError, ShmError
 from fastgw.explain.text import complete
 from fastgw.ledger import query
 from fastgw.process.directory import read_document, read_instance
+from fastgw.process.orders import OrderError, OrderRefused
 
 if TYPE_CHECKING:
     from fastgw.config import Config
@@ -47,6 +51,9 @@ def make_app(config: Config, data_dir: Path, log: Log) -> Starlette:
             ValueError: _bad_request,
             LedgerError: _unavailable,
             ShmError: _unavailable,
+            OrderError: _unavailable,
+            OrderRefused: _bad_request,
+            BucketUnknown: _not_found,
             FastgwError: _bad_request,
             Exception: _defect(log),
         },
@@ -54,7 +61,7 @@ def make_app(config: Config, data_dir: Path, log: Log) -> Starlette:
 
 
 class Api:
-    """Each method answers one route; all but drain may run in a thread."""
+    """Each method answers one route; those that are no coroutines run in a thread."""
 
     def __init__(self, config: Config, data_dir: Path, log: Log) -> None:
         self._config = config
@@ -63,7 +70,7 @@ class Api:
         self._metrics = Metrics(data_dir)
         self._supervisor = os.getppid()
 
-    def routes(self) -> list[tuple[str, str, Callable[[Request], Response]]]:
+    def routes(self) -> list[tuple[str, str, Callable[[Request], Any]]]:
         return [
             ("GET", "/healthz", self.healthz),
             ("GET", "/readyz", self.readyz),
@@ -72,6 +79,9 @@ class Api:
             ("GET", "/api/decisions", self.decisions),
             ("GET", "/api/decisions/{request_id}", self.decision),
             ("GET", "/api/limits", self.limits),
+            ("GET", "/api/limits/grants", self.grants),
+            ("POST", "/api/limits/grant", self.grant),
+            ("POST", "/api/limits/reset", self.reset),
             ("GET", "/api/config", self.config),
             ("POST", "/api/reload", self.reload),
             ("POST", "/api/drain", self.drain),
@@ -130,6 +140,26 @@ class Api:
         wanted = request.query_params
         return answer(live_limits(self._home, name=wanted.get("name"), key=wanted.get("key")))
 
+    def grants(self, request: Request) -> Response:
+        with query.Ledger(self._home) as ledger:
+            return answer(ledger.grants())
+
+    async def grant(self, request: Request) -> Response:
+        """``{"name", "key", "amount"}``: so much of what the key has used is forgiven."""
+        wanted = await _members(request, "name", "key", "amount")
+        return await self._give(request, wanted["amount"], wanted)
+
+    async def reset(self, request: Request) -> Response:
+        """``{"name", "key"}``: all that the key has used is forgiven."""
+        return await self._give(request, None, await _members(request, "name", "key"))
+
+    async def _give(
+        self, request: Request, amount: object, wanted: dict[str, Any]
+    ) -> Response:
+        by = f"admin port, {request.client.host if request.client else 'unknown address'}"
+        name, key = wanted["name"], _key_text(wanted["key"])
+        return answer(await run_in_threadpool(give, self._home, name, key, amount, by))
+
     def config(self, request: Request) -> Response:
         content = canonical_content(self._config)
         return answer({"file": self._config.file, "version": self._config.version, **content})
@@ -149,6 +179,27 @@ class Api:
         return answer(openapi.document())
 
 
+async def _members(request: Request, *names: str) -> dict[str, Any]:
+    """The members of a JSON body, which must be these. Raises ValueError."""
+    if not request.headers.get("content-type", "").startswith("application/json"):
+        # A page in a browser on this machine can send anything else without being asked.
+        raise ValueError("send content-type: application/json")
+    try:
+        wanted = orjson.loads(await request.body())
+    except orjson.JSONDecodeError:
+        raise ValueError("the body is no JSON") from None
+    if not isinstance(wanted, dict) or sorted(wanted) != sorted(names):
+        raise ValueError(f"the body is a JSON object of {', '.join(names)}")
+    if not isinstance(wanted["name"], str):
+        raise ValueError("name is a text")
+    return wanted
+
+
+def _key_text(key: object) -> str:
+    """A key as people type it; as JSON it may also be the array itself."""
+    return key if isinstance(key, str) else orjson.dumps(key).decode()
+
+
 async def _http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     code = {404: "not_found", 405: "method_not_allowed"}.get(error.status_code, "refused")
@@ -160,6 +211,10 @@ async def _http_error(request: Request, error: Exception) -> Response:
 
 async def _bad_request(request: Request, error: Exception) -> Response:
     return refuse(400, "invalid", str(error))
+
+
+async def _not_found(request: Request, error: Exception) -> Response:
+    return refuse(404, "not_found", str(error))
 
 
 async def _unavailable(request: Request, error: Exception) -> Response:

@@ -32,7 +32,7 @@ def live_limits(
     if instance is None:
         raise ShmError(f"{data_dir}: no instance ever ran here")
     segment = Segment.attach(instance["segment"], readonly=True)
-    names = _bucket_names(data_dir)
+    names, granted = _read_ledger(data_dir)
     capacities = _capacities(data_dir)
     held = peek.held(segment)
     now, wall = now_ns(), wall_ns()
@@ -42,6 +42,8 @@ def live_limits(
         if entry.kind == "grant":
             continue  # what the cluster granted of another row's limit
         row = _row(segment, entry, named, capacities, held.get(entry.identity, 0), now, wall)
+        if row is not None:
+            row["granted"] = granted.get(entry.identity, 0)
         if (
             row is not None
             and (name is None or row["name"] == name)
@@ -61,6 +63,7 @@ def _row(
     wall: int,
 ) -> dict[str, Any] | None:
     row: dict[str, Any] = {
+        "id": f"{entry.identity[0]:016x}{entry.identity[1]:016x}",
         "name": named.get("name", f"?{entry.identity[0]:016x}"),
         "key": ", ".join(map(str, named.get("key", ()))),
         "unit": named.get("unit", _UNIT_NAMES.get(entry.unit, "?")),
@@ -105,12 +108,16 @@ def _capacities(data_dir: Path) -> dict[tuple[Any, ...], int]:
     return {_identity(limit): limit["capacity"] for limit in policy["limits"]}
 
 
-def _bucket_names(data_dir: Path) -> dict[tuple[int, int], dict[str, Any]]:
+def _read_ledger(
+    data_dir: Path,
+) -> tuple[dict[tuple[int, int], dict[str, Any]], dict[tuple[int, int], int]]:
+    """By identity: what its name says, and how much was granted of it."""
     try:
         with Ledger(data_dir) as ledger:
-            rows = ledger.names(NAME_BUCKET)
+            rows, granted = ledger.names(NAME_BUCKET), ledger.granted()
     except LedgerError:
-        return {}  # nothing recorded yet
-    return {
+        return {}, {}  # nothing recorded yet
+    names = {
         (unsigned(hash0), unsigned(hash1)): orjson.loads(text) for _, hash0, hash1, text in rows
     }
+    return names, granted

@@ -19,9 +19,12 @@ from prometheus_client.core import (
 )
 
 from fastgw import __version__
+from fastgw.admin.gauges import limit_gauges
+from fastgw.admin.levels import live_limits
 from fastgw.clock import now_ns
 from fastgw.cluster.wallets import HELD, Wallets
 from fastgw.errors import Code, FastgwError
+from fastgw.ledger.drawn import GIVEN_UP, SENT, UNSENT, UNWANTED
 from fastgw.ledger.query import Ledger
 from fastgw.ledger.ring import Ring
 from fastgw.ledger.tails import PREFIX
@@ -31,8 +34,10 @@ from fastgw.shm import counters
 from fastgw.shm.segment import Segment
 
 # What is told apart by a label elsewhere, or is no counter of its own.
-_LABELLED = {f"status_{digit}xx" for digit in range(1, 6)} | {"cost_nano_usd"}
+_LABELLED = {f"status_{digit}xx" for digit in range(1, 6)} | {"cost_nano_usd", "overrun_nano_usd"}
 _BOTH_SIDES = ("requests", "denied", "attempts")  # of the ledger's invariant
+_TOLD = {UNSENT: "not yet", SENT: "yes", GIVEN_UP: "given up", UNWANTED: "nobody"}
+LedgerSums = tuple[dict[str, int], list[tuple[str, float, int, int]]]
 _HELP = {
     "overhead": "In the gateway before the upstream is asked.",
     "connect": "Connecting to a provider.",
@@ -49,7 +54,8 @@ class Metrics:
     def __init__(self, data_dir: Path) -> None:
         self._home = data_dir
         self._segment: Segment | None = None
-        self._totals = LedgerTotals(data_dir)
+        self._sums = Rarely(lambda: _read_ledger(data_dir))
+        self._levels = Rarely(lambda: live_limits(data_dir))
         self._registry = CollectorRegistry()
         self._registry.register(self)
 
@@ -69,9 +75,10 @@ class Metrics:
         yield from _limits(segment)
         if "cluster" in state:
             yield from _cluster(self._home, segment)
+        yield from limit_gauges(self._levels.read() or [])
         yield from _rings(Path(state["rings"]))
         yield from _recorder(self._home)
-        yield from _ledger(self._totals.read())
+        yield from _ledger(self._sums.read())
 
     def _attach(self, path: str) -> Segment:
         if self._segment is None or self._segment.path != path:
@@ -85,6 +92,8 @@ def _traffic(total: counters.Totals) -> Iterator[Metric]:
             yield _counter(name, name.replace("_", " ").capitalize() + ".", value)
     cost = total.counters["cost_nano_usd"] / 1e9
     yield _counter("cost_usd", "Cost of attempts whose price is known.", cost)
+    overrun = total.counters["overrun_nano_usd"] / 1e9
+    yield _counter("overrun_cost_usd", "Cost of tokens billed beyond their ceiling.", overrun)
     yield _counters(
         "responses", "Answers by class.", "class",
         {f"{digit}xx": total.counters[f"status_{digit}xx"] for digit in range(1, 6)},
@@ -98,6 +107,7 @@ def _traffic(total: counters.Totals) -> Iterator[Metric]:
         yield _gauge(f"{name}_now", help, value)
     for name, times in total.times.items():
         yield _histogram(name, times)
+    yield _ratios(total.ratios)
 
 
 def _refusals(codes: dict[int, int]) -> Metric:
@@ -217,38 +227,56 @@ def _recorder(data_dir: Path) -> Iterator[Metric]:
     yield _gauge("ledger_failing", "1: the store or the spill fails.", bool(status.get("failing")))
 
 
-def _ledger(totals: dict[str, int]) -> Iterator[Metric]:
-    if not totals:
+def _ledger(sums: LedgerSums | None) -> Iterator[Metric]:
+    if sums is None:
         return  # nothing stored yet, or not readable: the gauges above say so
+    totals, alerts = sums
     for name in _BOTH_SIDES:
         yield _counter(f"ledger_{name}", f"Stored {name}.", totals[name])
     yield _gauge("ledger_open_attempts", "Stored attempts without their close.", totals["open"])
     apart = sum(abs(totals[name] - totals[f"rollup_{name}"]) for name in _BOTH_SIDES)
     yield _gauge("ledger_difference", "Records against roll-ups; 0, or it is a defect.", apart)
+    yield from _alerts(alerts)
 
 
-class LedgerTotals:
-    """Sums over the whole ledger. They take longer as it grows, so they are read the more rarely
-    the longer they take: at most a twentieth of the time goes into them."""
+def _alerts(alerts: list[tuple[str, float, int, int]]) -> Iterator[Metric]:
+    reached = CounterMetricFamily(
+        "fastgw_cap_alerts", "Fractions of caps that keys have reached, once a window.",
+        labels=["limit", "fraction", "told"],
+    )
+    for limit, fraction, state, number in alerts:
+        reached.add_metric([limit, f"{fraction:g}", _TOLD[state]], number)
+    yield reached
 
-    def __init__(self, data_dir: Path, clock: Callable[[], float] = time.monotonic) -> None:
-        self._home = data_dir
+
+class Rarely:
+    """What takes the longer to read the more there is, is read the more rarely the longer it
+    takes: at most a twentieth of the time goes into it."""
+
+    def __init__(
+        self, read: Callable[[], Any], clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._read = read
         self._clock = clock
-        self._totals: dict[str, int] = {}
+        self._last: Any = None
         self._due_s = 0.0
 
-    def read(self) -> dict[str, int]:
-        """As of a moment ago; empty where there is no ledger yet."""
+    def read(self) -> Any:
+        """As of a moment ago; None where there is nothing to read yet."""
         began = self._clock()
         if began < self._due_s:
-            return self._totals
+            return self._last
         try:
-            with Ledger(self._home) as ledger:
-                self._totals = ledger.totals()
+            self._last = self._read()
         except FastgwError:
-            self._totals = {}
+            self._last = None
         self._due_s = began + 20 * (self._clock() - began)
-        return self._totals
+        return self._last
+
+
+def _read_ledger(data_dir: Path) -> LedgerSums:
+    with Ledger(data_dir) as ledger:
+        return ledger.totals(), ledger.alerts()
 
 
 def _counter(name: str, help: str, value: float) -> Metric:
@@ -275,4 +303,19 @@ def _histogram(name: str, times: counters.Times) -> Metric:
     buckets.append(("+Inf", sum(times.counts)))
     family = HistogramMetricFamily(f"fastgw_{name}_seconds", _HELP.get(name, name))
     family.add_metric([], buckets, sum_value=times.sum_us / 1e6)
+    return family
+
+
+def _ratios(ratios: dict[str, counters.Ratios]) -> Metric:
+    family = HistogramMetricFamily(
+        "fastgw_estimate_ratio", "Tokens that providers reported by those that were estimated.",
+        labels=["of"],
+    )
+    for name, ratio in ratios.items():
+        buckets, below = [], 0
+        for bound, number in zip(counters.BUCKETS_RATIO, ratio.counts, strict=False):
+            below += number
+            buckets.append((repr(bound / 100), below))
+        buckets.append(("+Inf", sum(ratio.counts)))
+        family.add_metric([name], buckets, sum_value=ratio.sum_hundredths / 100)
     return family

@@ -40,6 +40,11 @@ def document() -> dict[str, Any]:
                 "Live buckets.", "LimitRow", many=True,
                 query=(("name", "Only this limit."), ("key", "Only buckets with this key.")),
             ),
+            "/api/limits/grants": _get(
+                "Limits that were changed from outside, the oldest first.", "Grant", many=True),
+            "/api/limits/grant": {"post": _change(
+                "Forgive `amount` of what a key has used; cost in dollars.", amount=True)},
+            "/api/limits/reset": {"post": _change("Forgive all that a key has used.")},
             "/api/config": _get("The configuration in force, without secrets.", "Config"),
             "/api/reload": {"post": _call("Not supported yet: 501.", {"501": _json("Error")})},
             "/api/drain": {"post": _call(
@@ -84,6 +89,19 @@ def _get(
     return {"get": call}
 
 
+def _change(summary: str, *, amount: bool = False) -> dict[str, Any]:
+    members = {"name": _text(), "key": _text()} | (
+        {"amount": {"type": "number"}} if amount else {}
+    )
+    call = _call(summary, {
+        "200": _json("Changed"), "400": _json("Error"), "404": _json("Error"),
+        "503": _json("Error"),
+    })
+    shape = {**_object(members), "required": list(members)}
+    call["requestBody"] = {"required": True, "content": {"application/json": {"schema": shape}}}
+    return call
+
+
 def _call(summary: str, responses: dict[str, Any]) -> dict[str, Any]:
     return {"summary": summary, "responses": {**responses, "401": _json("Error")}}
 
@@ -108,8 +126,18 @@ def _schemas() -> dict[str, Any]:
             "interval": _object({"input_tokens": interval, "output_tokens": interval}),
         }),
         "LimitRow": _object({
-            "name": _text(), "key": _text(), "unit": _text(), "enforced": {"type": "boolean"},
+            "id": _text(), "name": _text(), "key": _text(), "unit": _text(),
+            "enforced": {"type": "boolean"}, "granted": _whole(),
             **{name: _or_null(_whole()) for name in ("used", "held", "limit", "reset_ms")},
+        }),
+        "Changed": _object({
+            "name": _text(), "key": _text(), "unit": _text(), "before": _whole(),
+            "after": _whole(),
+        }),
+        "Grant": _object({
+            "time": _text(), "name": _text(), "key": _list({}), "unit": _text(),
+            "admin": _text(), "amount": _or_null(_whole()), "before": _whole(),
+            "after": _whole(),
         }),
         "Decision": _object({
             "request_id": _text(), "time": _text(), "verdict": {"enum": ["allow", "deny"]},

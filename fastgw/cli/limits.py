@@ -9,17 +9,23 @@ import click
 from fastgw.admin.levels import live_limits
 from fastgw.cli.failure import ABSENT, Failure
 from fastgw.cli.finding import about_instance, find_directory
+from fastgw.cli.giving import grant, reset
 from fastgw.cli.table import print_table
 from fastgw.errors import FastgwError
 from fastgw.explain.refusal import duration
 
 
-@click.command()
+@click.group(invoke_without_command=True)
 @click.option("--name", metavar="N", help="Only the limit of this name.")
 @click.option("--key", metavar="K", help="Only buckets with K in their key.")
 @about_instance
-def limits(name: str | None, key: str | None, data_dir: str | None, file: str | None) -> None:
+@click.pass_context
+def limits(
+    ctx: click.Context, name: str | None, key: str | None, data_dir: str | None, file: str | None
+) -> None:
     """Used, held, limit and reset of live buckets and caps."""
+    if ctx.invoked_subcommand is not None:
+        return
     path = find_directory(data_dir, file)
     try:
         rows = live_limits(path, name=name, key=key)
@@ -39,6 +45,10 @@ def limits(name: str | None, key: str | None, data_dir: str | None, file: str | 
     print_table(
         ["name", "key", "unit", "over", "used", "held", "limit", "resets in"], table, left=4
     )
+
+
+limits.add_command(grant)
+limits.add_command(reset)
 
 
 def over(row: dict[str, Any]) -> str:

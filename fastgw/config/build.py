@@ -38,6 +38,7 @@ from fastgw.config.model import (
     Rule,
     Secret,
     Timeouts,
+    UsageCap,
 )
 from fastgw.config.shape import Reading, did_you_mean
 
@@ -362,5 +363,8 @@ def _warn(config: Config, reading: Reading) -> None:
         if not provider.tls and not is_loopback(provider.host) and provider.keys:
             reading.warn(f"providers[{i}].base_url", "the provider's key goes out unencrypted",
                          "https://…")
+    if config.alerts and not any(isinstance(action, UsageCap) and action.alert_at
+                                 for rule in config.rules for action in rule.actions):
+        reading.warn("alerts", "no usage-cap asks for an alert", "alert_at: [0.8], in its config")
     if isinstance(config.admin.token, Secret) and len(config.admin.token.reveal()) < 16:
         reading.warn("admin.token", "the admin token is short", "openssl rand -hex 32")

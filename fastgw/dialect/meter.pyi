@@ -1,4 +1,4 @@
-from typing import final
+from typing import Any, final
 
 from fastgw.dialect.names import DIALECTS as DIALECTS
 from fastgw.dialect.names import EVENT_FLAGS as EVENT_FLAGS
@@ -9,11 +9,16 @@ from fastgw.dialect.names import USAGE_FLAGS as USAGE_FLAGS
 @final
 class Meter:
     def __init__(
-        self, dialect: str, operation: str, *, streaming: bool, hide_usage: bool = False
+        self, dialect: str, operation: str, *, streaming: bool, hide_usage: bool = False,
+        tracked: bool = False,
     ) -> None: ...
     def feed(self, piece: bytes) -> list[tuple[int, frozenset[str], int]]: ...
     def end(self) -> None: ...
     def usage(self) -> tuple[dict[str, int], frozenset[str]]: ...
+    @property
+    def output(self) -> int: ...
+    @property
+    def cut(self) -> dict[str, Any]: ...
     @property
     def report(self) -> dict[str, int | None]: ...
     @property

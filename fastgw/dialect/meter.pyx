@@ -5,7 +5,9 @@ The relay runs the C itself; this serves tests and whatever reads a recorded ans
 
 import cython
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
-from libc.stdint cimport uint8_t, uint32_t, uint64_t
+from libc.stdint cimport UINT64_MAX, uint8_t, uint32_t, uint64_t
+
+from fastgw.dialect.cut cimport cut_of
 
 from fastgw.native.dialect_meter cimport (
     FGW_METER_EVENT,
@@ -14,6 +16,8 @@ from fastgw.native.dialect_meter cimport (
     fgw_meter_end,
     fgw_meter_init,
     fgw_meter_next,
+    fgw_meter_output,
+    fgw_meter_track,
     fgw_meter_usage,
     fgw_usage,
     fgw_usage_report,
@@ -38,16 +42,20 @@ cdef dict report_of(const fgw_usage_report *report):
 
 @cython.final
 cdef class Meter:
-    """Reads one answer of ``dialect`` and ``operation``; ``streaming``: it is SSE."""
+    """Reads one answer of ``dialect`` and ``operation``; ``streaming``: it is SSE; ``tracked``:
+    it may have to be ended here."""
 
     cdef fgw_meter _meter
     cdef uint64_t _seen
 
-    def __init__(self, str dialect, str operation, *, bint streaming, bint hide_usage=False):
+    def __init__(self, str dialect, str operation, *, bint streaming, bint hide_usage=False,
+                 bint tracked=False):
         fgw_meter_init(
             &self._meter, DIALECTS.index(dialect), OPERATIONS.index(operation), streaming
         )
         self._meter.hide_usage = hide_usage
+        if tracked:
+            fgw_meter_track(&self._meter)
         self._seen = 0
 
     def feed(self, bytes piece):
@@ -82,6 +90,16 @@ cdef class Meter:
             "image_output": usage.image_output,
         }
         return classes, flag_names(USAGE_FLAGS, flags)
+
+    @property
+    def output(self):
+        """Output tokens that are certain so far, of a tracked stream."""
+        return fgw_meter_output(&self._meter, UINT64_MAX)
+
+    @property
+    def cut(self):
+        """Where a tracked stream stands without the event that just ended: for endings.Cut."""
+        return cut_of(&self._meter)
 
     @property
     def report(self):

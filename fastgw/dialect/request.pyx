@@ -21,7 +21,9 @@ from fastgw.native.dialect cimport (
     FGW_ROUTE_SUB,
     fgw_ask,
     fgw_ask_input_bound,
-    fgw_ask_input_estimate,
+    fgw_ask_input_guess,
+    fgw_ask_may_cache,
+    fgw_ask_pictures,
     fgw_ask_begin,
     fgw_ask_finish,
     fgw_edits,
@@ -31,6 +33,7 @@ from fastgw.native.dialect cimport (
     fgw_route_find,
     fgw_want,
 )
+from fastgw.native.estimate cimport fgw_estimate_input
 from fastgw.native.json cimport fgw_json, fgw_json_feed
 
 from fastgw.dialect.names import ASK_ERRORS, DIALECTS, OPERATIONS
@@ -164,13 +167,22 @@ cdef class Ask:
 
     @property
     def input_estimate(self):
-        return fgw_ask_input_estimate(&self._ask)
+        """Before anything was learned of the model."""
+        return fgw_estimate_input(
+            NULL, fgw_ask_input_guess(&self._ask), fgw_ask_pictures(&self._ask))
+
+    @property
+    def may_cache(self):
+        return fgw_ask_may_cache(
+            &self._ask, <const uint8_t *>PyBytes_AS_STRING(self._body),
+            PyBytes_GET_SIZE(self._body))
 
     @property
     def input_bound(self):
         return fgw_ask_input_bound(&self._ask)
 
-    def edited(self, *, int output_limit=0, str model=None, bint include_usage=False):
+    def edited(self, *, int output_limit=0, str model=None, bint include_usage=False,
+               bint old_limit_name=False):
         """The body with these wishes put in, and whether the usage chunk is to be hidden then."""
         cdef fgw_edits edits
         cdef fgw_want want
@@ -178,6 +190,7 @@ cdef class Ask:
         cdef Py_ssize_t length = len(self._body)
         want.output_limit = output_limit
         want.include_usage = include_usage
+        want.old_limit_name = old_limit_name
         want.model = NULL
         want.model_bytes = 0
         if model is not None:

@@ -34,6 +34,7 @@ cdef class Explainer:
         uint32_t _cap
         uint8_t *bytes                # the last answer; overwritten by the next
         readonly uint16_t status      # of the last answer
+        bytes other_model             # what the next answer offers instead, as JSON text; or None
 
     # The answer to an exchange that ends with `code`, in `bytes`: its length. ValueError: a code
     # without an entry, or more than there is room for: defects both.

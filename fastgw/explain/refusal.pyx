@@ -31,6 +31,7 @@ from fastgw.native.http1 cimport FGW_M_HEAD
 from fastgw.native.policy cimport FGW_KEY_TEXT_MAX, fgw_demand
 from fastgw.native.record cimport (
     FGW_LIMITS_MAX,
+    FGW_UNIT_INPUT_TOKENS,
     FGW_UNIT_REQUESTS,
     FGW_UNIT_SLOTS,
     fgw_limit_trace,
@@ -196,32 +197,41 @@ cdef class Explainer:
 
     cdef Py_ssize_t render(self, Exchange x, int code) except -1:
         cdef fgw_refusal refusal
+        cdef Py_ssize_t at
         cdef int i
         refusal.n_limits = 0
         for i in range(x.n_traces):
             if x.effects.demands[i].limit < self._n_limits:
-                _fill(&refusal.limits[refusal.n_limits], x, i)
-                refusal.limits[refusal.n_limits].known = (
-                    &self._limits[x.effects.demands[i].limit]
+                _fill(
+                    &refusal.limits[refusal.n_limits],
+                    &self._limits[x.effects.demands[i].limit], x, i,
                 )
                 refusal.n_limits += 1
         refusal.rule = self.rule_of(x.effects.rule)
         refusal.reason.length = 0
-        if 0 < x.effects.message <= self._n_reasons:
+        if x.reason is not None:
+            refusal.reason.bytes = x.reason
+            refusal.reason.length = <uint32_t>len(x.reason)
+        elif 0 < x.effects.message <= self._n_reasons:
             refusal.reason = self._reasons[x.effects.message - 1]
         refusal.request_id.bytes = x.id_text
         refusal.request_id.length = <uint32_t>x.id_length
         refusal.model.length = 0
+        if self.other_model is not None:
+            refusal.model.bytes = <const uint8_t *>self.other_model
+            refusal.model.length = <uint32_t>len(self.other_model)
         refusal.parameter = self._parameter[x.route.operation == FGW_OPERATION_RESPONSES]
         refusal.allow = self._allow[x.route.methods & 7]
-        refusal.input_expected = x.input_estimate
-        refusal.input_ceiling = x.input_bound
+        refusal.input_expected = x.expected.by_unit[<int>FGW_UNIT_INPUT_TOKENS]
+        refusal.input_ceiling = x.ceiling.by_unit[<int>FGW_UNIT_INPUT_TOKENS]
         refusal.answers = x.ask.n
         refusal.attempts = <uint32_t>x.attempt
         refusal.status = x.status if x.phase == HEAD else x.effects.status
         refusal.close = x.client.close_after
         refusal.head_only = x.head.method == FGW_M_HEAD
-        return self.write(&refusal, code, x.route.dialect)
+        at = self.write(&refusal, code, x.route.dialect)
+        self.other_model = None
+        return at
 
     cdef Py_ssize_t write(self, fgw_refusal *refusal, int code, int dialect) except -1:
         cdef int32_t length
@@ -239,11 +249,14 @@ cdef class Explainer:
         return length
 
 
-cdef void _fill(fgw_explain_state *state, Exchange x, int i) noexcept:
-    """Reads traces, demands and amounts. Writes all but what is known of the limit."""
+cdef void _fill(
+    fgw_explain_state *state, const fgw_explain_limit *known, Exchange x, int i
+) noexcept:
+    """Reads traces, demands and amounts: what caps hold, and what pace does."""
     cdef const fgw_limit_trace *trace = &x.traces[i]
     cdef const fgw_demand *demand = &x.effects.demands[i]
     state.trace = trace
+    state.known = known
     state.key.bytes = &x.effects.key_text[demand.text_offset]
     state.key.length = demand.text_length
     state.needed = trace.taken
@@ -251,6 +264,8 @@ cdef void _fill(fgw_explain_state *state, Exchange x, int i) noexcept:
         return
     if trace.unit == FGW_UNIT_REQUESTS or trace.unit == FGW_UNIT_SLOTS:
         state.needed = 1
+    elif known.ceiling:
+        state.needed = x.ceiling.by_unit[trace.unit]
     else:  # pace never asks for more than its capacity
         state.needed = min(x.expected.by_unit[trace.unit], trace.limit)
 

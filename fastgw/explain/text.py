@@ -97,7 +97,10 @@ def _who(one: dict[str, Any]) -> Iterator[str]:
     if one.get("input_estimate"):
         asked.append(f"about {one['input_estimate']} input tokens")
     if one.get("max_output_tokens"):
-        asked.append(f"at most {one['max_output_tokens']} output tokens")
+        why = " (what a cap had left)" if one.get("output_fitted") else ""
+        asked.append(f"at most {one['max_output_tokens']} output tokens{why}")
+    if one.get("unbounded"):
+        asked.append("inputs that nothing bounds, which the caps let pass")
     if one.get("client_ip"):
         asked.append(f"from {one['client_ip']}")
     if one.get("labels"):
@@ -125,6 +128,8 @@ def _limit_text(limit: dict[str, Any]) -> str:
         text += f" ({_in_unit(limit['held'], limit)} held by running requests)"
     if limit["taken"]:
         text += f", this request {_in_unit(limit['taken'], limit)}"
+    if limit.get("granted"):
+        text += f", {_in_unit(limit['granted'], limit)} forgiven before"
     if limit["reset_ms"]:
         text += f", {_ENDS.get(_algorithm(limit), 'free again')} in "
         text += duration(limit["reset_ms"] * 1_000_000)
@@ -167,6 +172,12 @@ def _attempt_lines(attempt: dict[str, Any]) -> Iterator[str]:
     )
     if attempt["usage"] is not None:
         yield f"     {_usage(attempt['usage'])}, cost {_cost(attempt['cost_nano_usd'])}"
+    if attempt.get("overrun_tokens"):
+        spent = _cost(attempt.get("overrun_nano_usd") or None)
+        yield (
+            f"     {attempt['overrun_tokens']} of these tokens lie beyond the ceiling held for it"
+            f" (cost {spent}): overrun"
+        )
 
 
 def _usage(usage: dict[str, Any]) -> str:

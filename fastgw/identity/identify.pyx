@@ -39,7 +39,7 @@ from fastgw.native.dialect cimport (
     FGW_ROUTE_BODY,
     FGW_ROUTE_CAPPABLE,
     fgw_ask_input_bound,
-    fgw_ask_input_estimate,
+    fgw_ask_input_guess,
     fgw_ask_scan,
     fgw_route_find,
 )
@@ -57,7 +57,7 @@ from fastgw.native.http1 cimport (
 cdef enum:
     PREFIX_LENGTH = 11             # "/providers/"
     CREDENTIAL_KEPT = 256          # bytes of a credential that a connection remembers
-    OUTPUT_UNKNOWN = 512           # tokens expected of an answer without a limit of its own
+    TOKENS_MAX = 1099511627776     # a limit above this is none: sums stay within 64 bits
     OUTPUT_CEILING = 131072        # no model writes more in one answer (the largest: 128 Ki)
     INPUT_CEILING = 2097152        # no model reads more (the largest context window: 2 Mi)
 
@@ -189,15 +189,14 @@ cdef int identify(Exchange x, fgw_json *scan) noexcept:
     """Phase IDENTIFY: model, stream, n, limits and sizes, in one pass over the body.
 
     Reads     route, the body
-    Writes    ask, input_estimate, input_bound, output_bound, output_expected
+    Writes    ask, input_guess, input_bound, output_bound
     Explains  400, 415
     """
     cdef const uint8_t *coding
     cdef uint64_t limit
-    x.input_estimate = 0
+    x.input_guess = 0
     x.input_bound = 0
     x.output_bound = 0
-    x.output_expected = 0
     if not x.route.flags & FGW_ROUTE_BODY:
         memset(&x.ask, 0, sizeof(x.ask))
         x.ask.dialect = x.route.dialect
@@ -214,18 +213,16 @@ cdef int identify(Exchange x, fgw_json *scan) noexcept:
         return CODE_MEDIA_TYPE
     if fgw_ask_scan(&x.ask, scan, &x.route, x.bytes + x.body_at, x.body_length) < 0:
         return ask_code(x.ask.error)
-    x.input_estimate = fgw_ask_input_estimate(&x.ask)
+    x.input_guess = fgw_ask_input_guess(&x.ask)
     x.input_bound = fgw_ask_input_bound(&x.ask)
     if x.ask.flags & FGW_ASK_UNBOUNDED:
         x.input_bound = INPUT_CEILING
     if x.route.flags & FGW_ROUTE_CAPPABLE:
         if x.ask.output_limit >= 0:
-            limit = <uint64_t>x.ask.output_limit * x.ask.n
-            x.output_bound = limit
-            x.output_expected = limit
+            limit = <uint64_t>x.ask.output_limit
+            x.output_bound = (limit if limit < TOKENS_MAX else TOKENS_MAX) * x.ask.n
         else:
             x.output_bound = OUTPUT_CEILING * <uint64_t>x.ask.n
-            x.output_expected = OUTPUT_UNKNOWN * <uint64_t>x.ask.n
     return 0
 
 

@@ -82,7 +82,7 @@ def render(story: Story, names: Names) -> dict[str, Any]:
     code = ended.code if ended is not None else 0
     decision = {
         "request_id": str(some.id),
-        "time": _time(some.wall_ns),
+        "time": instant(some.wall_ns),
         "verdict": "deny" if denied else "allow",
         "status": (ended.status if ended is not None else 0) or None,
         "dialect": word(DIALECTS, some.dims.dialect),
@@ -115,7 +115,7 @@ def _decided(request: Request, names: Names) -> dict[str, Any]:
         "policy_version": names.text(NAME_POLICY, request.policy_version).removeprefix("?"),
         "reason": names.text(NAME_REASON, request.reason) or None,
         "rules": [_rule(rule, names) for rule in request.rules],
-        "limits": [_limit(limit, names) for limit in request.limits],
+        "limits": [_limit(limit, names, request.wall_ns) for limit in request.limits],
         "rule": names.text(NAME_RULE, request.rule, or_space=NAME_LIMIT) or None,
         "rules_total": request.rules_total,
         "phase": word(PHASES, request.phase),
@@ -124,6 +124,8 @@ def _decided(request: Request, names: Names) -> dict[str, Any]:
         "input_estimate": request.input_estimate,
         "max_output_tokens": request.output_max or None,
         "tools": bool(request.tools),
+        "output_fitted": request.fitted,
+        "unbounded": request.unbounded,
         "sampled": bool(request.sampled),
     }
 
@@ -145,8 +147,9 @@ def _rule(rule: RuleTrace, names: Names) -> dict[str, Any]:
     }
 
 
-def _limit(limit: LimitTrace, names: Names) -> dict[str, Any]:
+def _limit(limit: LimitTrace, names: Names, wall_ns: int) -> dict[str, Any]:
     bucket = names.bucket(limit.identity)
+    granted = names.granted(limit.identity, wall_ns)
     key = bucket.get("key", "")
     return {
         "name": names.text(NAME_LIMIT, limit.rule) or bucket.get("name", ""),
@@ -162,6 +165,7 @@ def _limit(limit: LimitTrace, names: Names) -> dict[str, Any]:
         "enforced": bool(limit.enforced),
         "degraded": bool(limit.flags & _DEGRADED),
         **{part: bucket.get(part, default) for part, default in BUCKET_PARTS.items()},
+        **({"granted": granted} if granted else {}),
     }
 
 
@@ -181,11 +185,14 @@ def _attempt(number: int, story: Story, names: Names) -> dict[str, Any]:
     if close is not None:
         shown |= {
             "code": f"FGW-{close.code:03d}" if close.code else None,
-            "started": _time(close.started_ns or close.wall_ns),
+            "started": instant(close.started_ns or close.wall_ns),
             "duration_ms": max(0, close.wall_ns - (close.started_ns or close.wall_ns)) / 1e6,
             "events": close.events,
             "bytes_in": close.bytes_in,
             "bytes_out": close.bytes_out,
+            "price_version": close.price_version or None,
+            "overrun_tokens": close.overrun_tokens,
+            "overrun_nano_usd": close.overrun_nano_usd,
         }
     if opened is not None:
         shown["provider_key"] = names.text(NAME_PROVIDER_KEY, opened.provider_key) or None
@@ -248,7 +255,8 @@ def _phases(request: Request | None, last: Close | None) -> dict[str, int]:
     return {name: us for name, us in zip(PHASES, spent, strict=False) if us}
 
 
-def _time(wall_ns: int) -> str:
+def instant(wall_ns: int) -> str:
+    """As people read it: UTC, to the millisecond."""
     moment = datetime.fromtimestamp(wall_ns // 1_000_000_000, UTC)
     return moment.strftime("%Y-%m-%dT%H:%M:%S") + f".{wall_ns // 1_000_000 % 1000:03d}Z"
 

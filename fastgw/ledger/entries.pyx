@@ -1,10 +1,16 @@
 """Phase SETTLE: what an exchange leaves in the ledger."""
 
+from libc.stdint cimport uint16_t
 from libc.string cimport memcpy, memset
 
 from fastgw.exchange cimport LIMIT, STREAM, UPSTREAM
 from fastgw.native.dialect cimport FGW_ASK_TOOLS
-from fastgw.native.record cimport fgw_record_request
+from fastgw.native.record cimport (
+    FGW_CLOSE_ASKED,
+    FGW_REQUEST_FITTED,
+    FGW_REQUEST_UNBOUNDED,
+    fgw_record_request,
+)
 
 
 cdef void fill_request(Exchange x, fgw_record_request *record, uint64_t policy,
@@ -12,6 +18,9 @@ cdef void fill_request(Exchange x, fgw_record_request *record, uint64_t policy,
     memset(record, 0, sizeof(fgw_record_request))
     record.head.id = x.id
     record.head.wall_ns = x.wall_ns
+    record.head.flags = <uint16_t>(
+        (FGW_REQUEST_FITTED if x.fitted else 0) | (FGW_REQUEST_UNBOUNDED if x.unbounded else 0)
+    )
     record.dims = x.dims
     record.policy_version = policy
     record.client_request_id = x.client_request_id
@@ -68,6 +77,7 @@ cdef int post_open(Exchange x, Journal journal, uint64_t key_hash, int room) noe
 cdef void fill_close(Exchange x, fgw_record_close *close, int fate, bint final,
                      uint64_t now_ns, uint64_t wall_ns) noexcept:
     close.head.id = x.id
+    close.head.flags = FGW_CLOSE_ASKED if x.asked else 0
     close.head.wall_ns = wall_ns
     close.dims = x.dims
     close.cost_nano_usd = -1

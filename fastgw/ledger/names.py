@@ -27,6 +27,7 @@ class Names:
         self._connection = connection
         self._known: dict[tuple[int, int, int], str] = {}
         self._accounts: dict[int, dict[str, Any]] = {}
+        self._has_grants: bool | None = None  # an older version wrote none
 
     def text(self, space: int, hash0: int, hash1: int = 0, *, or_space: int = 0) -> str:
         """'' for 0; the hash itself in hexadecimal where its name was lost.
@@ -55,6 +56,20 @@ class Names:
             known = _object(text) or {"id": text, "owner": {}, "tags": {}}
             self._accounts[hash0] = known
         return known
+
+    def granted(self, identity: tuple[int, int], until_ns: int) -> int:
+        """How much of what a bucket had used was forgiven from outside, up to an instant."""
+        if self._has_grants is None:
+            self._has_grants = bool(self._connection.execute(
+                "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'given'"
+            ).fetchone())
+        if not self._has_grants:
+            return 0
+        (granted,) = self._connection.execute(
+            "SELECT sum(before - after) FROM given WHERE identity = ? AND wall_ns <= ?",
+            (b"".join(word.to_bytes(8, "little") for word in identity), until_ns),
+        ).fetchone()
+        return granted or 0
 
     def bucket(self, identity: tuple[int, int]) -> dict[str, Any]:
         """{"name", "unit", "key", "limit", …BUCKET_PARTS} of a limit's word; empty where its name

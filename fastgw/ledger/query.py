@@ -8,29 +8,44 @@ import time
 import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 from fastgw.errors import LedgerError
-from fastgw.ledger.decision import Story, render
+from fastgw.ledger.decision import Story, instant, render
 from fastgw.ledger.fold import unpack
 from fastgw.ledger.names import Names
 from fastgw.ledger.records import (
     CLOSE,
+    NAME_ADMIN,
+    NAME_LIMIT,
+    NAME_RULE,
     REFUSED,
     REQUEST,
     Open,
     Refused,
     RequestId,
+    head,
     split,
     unpack_record,
 )
-from fastgw.ledger.schema import open_reader
+from fastgw.ledger.schema import open_reader, unsigned
 from fastgw.ledger.usage import sum_usage
+from fastgw.ledger.vocabulary import UNITS, word
 
 _PAGE_BITS = 8  # csrc/fgw_rollup.h
 _ID_AT = 16
 _ID = struct.Struct("<IHHQ")
 _BATCHES_MAX = 10_000
+
+
+class CapRow(NamedTuple):
+    """``used``: held amounts included. ``window_end_ns`` 0: never over."""
+
+    identity: tuple[int, int]
+    unit: int
+    used: int
+    limit: int
+    window_end_ns: int
 
 
 class Ledger:
@@ -175,6 +190,76 @@ class Ledger:
             for one in opens
         ]
 
+    def caps(self, now_ns: int) -> list[CapRow]:
+        """Every cap's word in windows that are not over: what was used, and what open attempts
+        hold. Empty where the ledger was last written by a version without caps."""
+        if not self._has("cap"):
+            return []
+        held: dict[bytes, int] = {}
+        for (raw,) in self._rows("SELECT record FROM open"):
+            for low, high, amount in Open.unpack(raw).held:
+                identity = low.to_bytes(8, "little") + high.to_bytes(8, "little")
+                held[identity] = held.get(identity, 0) + amount
+        rows = self._rows(
+            "SELECT identity, unit, used, capacity, window_end FROM cap "
+            "WHERE window_end = 0 OR window_end > ?",
+            now_ns,
+        )
+        return [
+            CapRow(_words(identity), unit, max(0, used) + held.get(identity, 0), limit, end)
+            for identity, unit, used, limit, end in rows
+        ]
+
+    def grants(self, identity: tuple[int, int] | None = None) -> list[dict[str, Any]]:
+        """Changes of limits from outside, the oldest first; of one word, or of all."""
+        if not self._has("given"):
+            return []
+        names = Names(self._connection)
+        wanted = None if identity is None else b"".join(n.to_bytes(8, "little") for n in identity)
+        rows = self._rows(
+            "SELECT wall_ns, identity, rule, admin, unit, amount, before, after FROM given "
+            "WHERE ? IS NULL OR identity = ? ORDER BY id",
+            wanted,
+            wanted,
+        )
+        return [
+            {
+                "time": instant(row[0]),
+                "name": names.text(NAME_LIMIT, unsigned(row[2]), or_space=NAME_RULE),
+                "key": names.bucket(_words(row[1])).get("key", []),
+                "unit": word(UNITS, row[4]),
+                "admin": names.text(NAME_ADMIN, unsigned(row[3])),
+                "amount": None if row[5] == -1 else row[5],
+                "before": unsigned(row[6]),
+                "after": unsigned(row[7]),
+            }
+            for row in rows
+        ]
+
+    def granted(self) -> dict[tuple[int, int], int]:
+        """How much of what each word had used was forgiven from outside, ever."""
+        if not self._has("given"):
+            return {}
+        rows = self._rows("SELECT identity, sum(before - after) FROM given GROUP BY identity")
+        return {_words(identity): amount for identity, amount in rows}
+
+    def alerts(self) -> list[tuple[str, float, int, int]]:
+        """(limit's name, fraction, state of fastgw.ledger.drawn, how many alerts)."""
+        if not self._has("alert"):
+            return []
+        names = Names(self._connection)
+        rows = self._rows(
+            "SELECT rule, fraction, state, count(*) FROM alert GROUP BY rule, fraction, state"
+        )
+        return [
+            (names.text(NAME_LIMIT, unsigned(rule), or_space=NAME_RULE), ppm / 1e6, state, number)
+            for rule, ppm, state, number in rows
+        ]
+
+    def _has(self, table: str) -> bool:
+        found = self._rows("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?", table)
+        return any(True for _ in found)
+
     def totals(self) -> dict[str, int]:
         """Both sides of the invariant: what the batches hold, and what the roll-ups say.
 
@@ -218,7 +303,7 @@ class Ledger:
                 key = (raw[_ID_AT : _ID_AT + _ID.size], raw[_ATTEMPT_AT])
                 if key in seen:
                     wrong.append(
-                        f"attempt {raw[_ATTEMPT_AT]} of {unpack_record(raw).id}: two closes"
+                        f"attempt {raw[_ATTEMPT_AT]} of {head(raw).id}: two closes"
                     )
                 seen.add(key)
         except LedgerError as error:
@@ -233,6 +318,10 @@ class Ledger:
 
 
 _ATTEMPT_AT = 120 + 64 + 32 + 8 + 4 + 2 + 2 + 4  # of a CLOSE, csrc/fgw_record.h
+
+
+def _words(identity: bytes) -> tuple[int, int]:
+    return int.from_bytes(identity[:8], "little"), int.from_bytes(identity[8:], "little")
 
 
 def _unpack(crc: int, packed: bytes) -> bytes:

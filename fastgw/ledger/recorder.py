@@ -21,22 +21,26 @@ import time
 from collections.abc import Callable, Collection
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import orjson
 
 from fastgw.errors import LedgerError
+from fastgw.ledger.drawn import Alert, CapRule
 from fastgw.ledger.lost import ended_mark
 from fastgw.ledger.ring import SUPERVISOR
 from fastgw.ledger.span import Span
 from fastgw.ledger.spill import Spill
 from fastgw.ledger.store import Store
 from fastgw.ledger.tails import Tails
+from fastgw.ledger.vocabulary import UNITS
 
 Log = Callable[[str, dict[str, Any]], None]
 _PRUNE_EVERY_S = 10.0
+_PRUNE_CAPS_EVERY_S = 600.0  # no index tells which windows are over: all rows are read
 _RETRY_EVERY_S = 0.5
 _DAY_NS = 86_400_000_000_000
+UNSENT_MAX = 100  # looked at together
 
 
 @dataclass(slots=True)
@@ -47,6 +51,18 @@ class Paths:
     ring_dir: Path
     interval_ms: int = 50
     retention_days: float | None = None  # batches older than this are deleted; None: kept
+    rules: tuple[CapRule, ...] = ()  # caps with alerts, or with a rule for lost workers
+    alerts_wanted: bool = False  # somebody is to be told of alerts, by an Outbox
+
+
+class Outbox(Protocol):
+    """Who tells somebody of alerts; nothing of it blocks. Only the recorder's thread calls."""
+
+    def put(self, alert: Alert) -> bool:
+        """False: full. An alert that is on its way already is taken, and goes once."""
+
+    def done(self) -> list[tuple[Alert, int]]:
+        """What became of alerts since the last call: SENT or GIVEN_UP (fastgw.ledger.drawn)."""
 
 
 @dataclass(slots=True)
@@ -66,6 +82,7 @@ class Counts:
     spill_failures: int = 0
     damaged: int = 0
     pruned: int = 0
+    alerts: int = 0
 
 
 def log_line(event: str, fields: dict[str, Any]) -> None:
@@ -78,13 +95,17 @@ def log_line(event: str, fields: dict[str, Any]) -> None:
 class Recorder:
     """One per data directory. Raises LedgerError when that is taken or cannot be used."""
 
-    def __init__(self, paths: Paths, log: Log = log_line) -> None:
+    def __init__(
+        self, paths: Paths, log: Log = log_line, outbox: Outbox | None = None
+    ) -> None:
         self._paths = paths
         self._log = log
+        self._outbox = outbox
+        self._unsent = outbox is not None  # what the last instance could not tell
         self.counts = Counts()
         self._lock = _lock(paths.data_dir)
         self._store: Store | None = None
-        self._retry_at = self._prune_at = 0.0
+        self._retry_at = self._prune_at = self._prune_caps_at = 0.0
         self._failing = ""
         try:
             self._spill = Spill(paths.data_dir)
@@ -105,6 +126,8 @@ class Recorder:
             self._open_store()
         if not self._spill.empty:
             self._replay()
+        if self._outbox is not None:
+            self._tell(self._outbox)
         spans = self._tails.take()
         if not spans:
             self._prune()
@@ -141,7 +164,43 @@ class Recorder:
         counts.closes += stored.closes
         counts.lost += stored.lost
         counts.late += stored.late
+        for alert in stored.alerts:
+            self._note_alert(alert)
         return True
+
+    def _note_alert(self, alert: Alert) -> None:
+        self.counts.alerts += 1
+        self._unsent = self._outbox is not None
+        self._log(
+            "cap alert",
+            {
+                "limit": alert.name,
+                "key": alert.key,
+                "unit": UNITS[alert.unit],
+                "fraction": alert.fraction,
+                "used": alert.used,
+                "of": alert.limit,
+                "window_end_ns": alert.window_end_ns,
+            },
+        )
+
+    def _tell(self, outbox: Outbox) -> None:
+        """Alerts on their way to the outbox, and what became of them into the store."""
+        if self._store is None:
+            return
+        drawn = self._store.drawn
+        try:
+            for alert, state in outbox.done():
+                drawn.mark(alert, state)
+                self._unsent = True  # there is room again
+            if self._unsent:
+                waiting = drawn.unsent(UNSENT_MAX)
+                self._unsent = False
+                for alert in waiting:
+                    if not outbox.put(alert):
+                        break
+        except sqlite3.Error as error:
+            self._store_failed(error)
 
     def _put_aside(self, span: Span, reason: str) -> bool:
         """A span that cannot be read must not stop all that come after it: a file keeps it."""
@@ -194,7 +253,11 @@ class Recorder:
         if time.monotonic() < self._retry_at:
             return
         try:
-            self._store = Store(self._paths.data_dir)
+            self._store = Store(
+                self._paths.data_dir,
+                self._paths.rules,
+                alerts_wanted=self._paths.alerts_wanted,
+            )
         except LedgerError:
             if first:
                 raise
@@ -241,18 +304,23 @@ class Recorder:
         return max(stored, self._spill.ends.get(ring, 0))
 
     def _prune(self) -> None:
-        """Old batches go while nothing else is to do, in small bites."""
-        days = self._paths.retention_days
-        if days is None or self._store is None or time.monotonic() < self._prune_at:
+        """What is old goes while nothing else is to do, in small bites."""
+        now_s, days = time.monotonic(), self._paths.retention_days
+        if self._store is None or now_s < self._prune_at:
             return
+        pruned = 0
         try:
-            pruned = self._store.prune(time.time_ns() - int(days * _DAY_NS))
+            if now_s >= self._prune_caps_at:
+                self._prune_caps_at = now_s + _PRUNE_CAPS_EVERY_S
+                self._store.drawn.prune(time.time_ns())
+            if days is not None:
+                pruned = self._store.prune(time.time_ns() - int(days * _DAY_NS))
         except sqlite3.Error as error:
             self._store_failed(error)
             return
         self.counts.pruned += pruned
         if not pruned:
-            self._prune_at = time.monotonic() + _PRUNE_EVERY_S
+            self._prune_at = now_s + _PRUNE_EVERY_S
 
     # ------------------------------------------------------------------- lifecycle
 

@@ -11,12 +11,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-REQUEST, OPEN, CLOSE, NAME, REFUSED = 1, 2, 3, 4, 5
+REQUEST, OPEN, CLOSE, NAME, REFUSED, GRANT = 1, 2, 3, 4, 5, 6
 VERSION = 1
 UNBOUNDED = 2**64 - 1
 
 NAME_ACCOUNT, NAME_MODEL, NAME_PROVIDER, NAME_RULE, NAME_LIMIT, NAME_BUCKET = 1, 2, 3, 4, 5, 6
 NAME_USER, NAME_LABEL, NAME_REASON, NAME_POLICY, NAME_REQUEST, NAME_PROVIDER_KEY = range(7, 13)
+NAME_ADMIN = 13
+CLOSE_ASKED = 1  # a flag of a CLOSE's head
 
 FATE_DELIVERED, FATE_CUT_BY_CLIENT, FATE_CUT_BY_CAP, FATE_FAILED_BEFORE_FIRST_BYTE = 1, 2, 3, 4
 FATE_FAILED_IN_STREAM, FATE_RETRIED_AWAY, FATE_WORKER_LOST = 5, 6, 7
@@ -28,14 +30,17 @@ DIMS = struct.Struct("<5Q4Q3B5x")
 TOKENS = struct.Struct("<8Q")
 REQUEST_BODY = struct.Struct("<QQ16sIIIHHQQ4BHBB16I")
 RULE = struct.Struct("<QBBHIq")
-LIMIT = struct.Struct("<2Q7Q4B4x")
+LIMIT = struct.Struct("<2Q7Q5B3x")
 OPEN_BODY = struct.Struct("<QQQBB6x")
 HELD = struct.Struct("<3Q")
-CLOSE_BODY = struct.Struct("<4QqIHH6BHII3Q16I")
+CLOSE_BODY = struct.Struct("<4QqIHH6BHII4Q16I")
 NAME_BODY = struct.Struct("<2QBBHI")
 REFUSED_BODY = struct.Struct("<QQHHIQ")
+GRANT_BODY = struct.Struct("<2Q5Q2B6x")
 
 BODY = HEAD.size + DIMS.size
+_FLAGS_AT = 6
+_FITTED, _UNBOUNDED = 1, 2  # enum fgw_request_flag
 
 
 @dataclass(slots=True)
@@ -122,8 +127,10 @@ def split(records: bytes) -> Iterator[bytes]:
         at += size
 
 
-def _head(kind: int, size: int, id: RequestId, wall_ns: int) -> bytes:
-    return HEAD.pack(size, kind, VERSION, 0, 0, id.generation, id.worker, 0, id.sequence, wall_ns)
+def _head(kind: int, size: int, id: RequestId, wall_ns: int, flags: int = 0) -> bytes:
+    return HEAD.pack(
+        size, kind, VERSION, flags, 0, id.generation, id.worker, 0, id.sequence, wall_ns
+    )
 
 
 @dataclass(slots=True)
@@ -148,6 +155,7 @@ class LimitTrace:
     unit: int = 0
     verdict: int = 1
     enforced: int = 1
+    algorithm: int = 0  # enum fgw_algorithm; 0: of a writer that did not say
     flags: int = 0  # enum fgw_trace_flag
 
 
@@ -174,6 +182,8 @@ class Request:
     sampled: int = 0
     tools: int = 0
     phase_us: tuple[int, ...] = (0,) * 16
+    fitted: bool = False  # output_max is what a cap had left
+    unbounded: bool = False  # nothing bounds its use, but the caps let it pass
 
     def pack(self) -> bytes:
         body = REQUEST_BODY.pack(
@@ -212,17 +222,21 @@ class Request:
                 one.unit,
                 one.verdict,
                 one.enforced,
+                one.algorithm,
                 one.flags,
             )
             for one in self.limits
         )
-        return _head(REQUEST, BODY + len(body), self.id, self.wall_ns) + self.dims.pack() + body
+        flags = _FITTED * self.fitted | _UNBOUNDED * self.unbounded
+        first = _head(REQUEST, BODY + len(body), self.id, self.wall_ns, flags)
+        return first + self.dims.pack() + body
 
     @classmethod
     def unpack(cls, raw: bytes) -> Request:
         first = head(raw)
         words = REQUEST_BODY.unpack_from(raw, BODY)
         n_rules, n_limits = words[12], words[13]
+        flags = HEAD.unpack_from(raw)[3]
         at = BODY + REQUEST_BODY.size
         rules = []
         for _ in range(n_rules):
@@ -243,6 +257,8 @@ class Request:
             limits,
             *words[14:17],
             tuple(words[17:]),
+            bool(flags & _FITTED),
+            bool(flags & _UNBOUNDED),
         )
 
 
@@ -322,6 +338,9 @@ class Close:
     bytes_out: int = 0
     started_ns: int = 0
     phase_us: tuple[int, ...] = (0,) * 16
+    flags: int = CLOSE_ASKED
+    overrun_tokens: int = 0
+    overrun_nano_usd: int = 0
 
     def pack(self) -> bytes:
         tokens = self.tokens
@@ -351,13 +370,15 @@ class Close:
             self.final,
             0,
             self.events,
-            0,
+            self.overrun_tokens,
             self.bytes_in,
             self.bytes_out,
             self.started_ns,
+            self.overrun_nano_usd,
             *self.phase_us,
         )
-        return _head(CLOSE, BODY + len(body), self.id, self.wall_ns) + self.dims.pack() + body
+        first = _head(CLOSE, BODY + len(body), self.id, self.wall_ns, self.flags)
+        return first + self.dims.pack() + body
 
     @classmethod
     def unpack(cls, raw: bytes) -> Close:
@@ -380,7 +401,10 @@ class Close:
             final,
             words[15],
             *words[17:20],
-            tuple(words[20:]),
+            tuple(words[21:]),
+            int.from_bytes(raw[_FLAGS_AT : _FLAGS_AT + 2], "little"),
+            words[16],
+            words[20],
         )
 
 
@@ -429,8 +453,51 @@ class Refused:
         return cls(first.id, first.wall_ns, rule, account, code, status, count)
 
 
-Record = Request | Open | Close | Name | Refused
-_KINDS: dict[int, Any] = {REQUEST: Request, OPEN: Open, CLOSE: Close, NAME: Name, REFUSED: Refused}
+GRANT_ALL = 2**64 - 1
+
+
+@dataclass(slots=True)
+class Grant:
+    """A limit's word changed from outside. ``amount`` GRANT_ALL: all of it set to unused."""
+
+    wall_ns: int
+    identity: tuple[int, int]
+    rule: int = 0
+    admin: int = 0
+    amount: int = 0
+    before: int = 0
+    after: int = 0
+    unit: int = 0
+    algorithm: int = 0
+
+    def pack(self) -> bytes:
+        body = GRANT_BODY.pack(
+            *self.identity,
+            self.rule,
+            self.admin,
+            self.amount,
+            self.before,
+            self.after,
+            self.unit,
+            self.algorithm,
+        )
+        return _head(GRANT, HEAD.size + len(body), RequestId(0, 0, 0), self.wall_ns) + body
+
+    @classmethod
+    def unpack(cls, raw: bytes) -> Grant:
+        first, second, *rest = GRANT_BODY.unpack_from(raw, HEAD.size)
+        return cls(head(raw).wall_ns, (first, second), *rest)
+
+
+Record = Request | Open | Close | Name | Refused | Grant
+_KINDS: dict[int, Any] = {
+    REQUEST: Request,
+    OPEN: Open,
+    CLOSE: Close,
+    NAME: Name,
+    REFUSED: Refused,
+    GRANT: Grant,
+}
 
 
 def unpack_record(raw: bytes) -> Record:

@@ -5,9 +5,6 @@ MAIN: int
 REFUSALS: int
 SUPERVISOR: int
 
-def boot_id() -> bytes:
-    """The 16 bytes by which the kernel names this boot."""
-
 @final
 class Ring:
     """A ring file, mapped. Made by `create` and `attach`, not by calling the class."""

@@ -25,6 +25,7 @@ from fastgw.native.ring cimport (
 )
 
 from fastgw.errors import ShmError
+from fastgw.shm.place import boot_id
 
 MAIN = FGW_RING_MAIN
 REFUSALS = FGW_RING_REFUSALS
@@ -41,12 +42,6 @@ _COUNTERS = {
 }
 # A NAME record is at most RECORD_MAX with its head; the rest of a longer text is not stored.
 cdef size_t NAME_TEXT_MAX = 3968
-
-
-def boot_id() -> bytes:
-    """16 bytes that name this boot of the machine."""
-    with open("/proc/sys/kernel/random/boot_id", "rb") as file:
-        return bytes.fromhex(file.read().decode().strip().replace("-", ""))
 
 
 @cython.final

@@ -9,17 +9,21 @@
     rollup   usage by minute and dims: kept when batches are deleted
     name     the text behind a hash
     open     attempts without their close: whoever is lost leaves its OPEN here
+    cap      what settled requests have used of each cap, key and window (ledger/drawn.py)
+    alert    fractions of caps that were reached, and whether somebody was told
+    given    limits that were changed from outside
 """
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from pathlib import Path
 
 from fastgw.errors import LedgerError
 
 FILE = "ledger.db"
-VERSION = 1
+VERSION = 2
 
 _TABLES = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value) WITHOUT ROWID;
@@ -58,6 +62,27 @@ CREATE TABLE open (
 ) WITHOUT ROWID;
 """
 
+# Since version 2.
+_CAP_TABLES = """
+CREATE TABLE cap (
+    identity BLOB PRIMARY KEY, rule INTEGER NOT NULL, unit INTEGER NOT NULL,
+    used INTEGER NOT NULL, capacity INTEGER NOT NULL, window_end INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE alert (
+    identity BLOB NOT NULL, fraction INTEGER NOT NULL, rule INTEGER NOT NULL,
+    unit INTEGER NOT NULL, used INTEGER NOT NULL, capacity INTEGER NOT NULL,
+    window_end INTEGER NOT NULL, wall_ns INTEGER NOT NULL, state INTEGER NOT NULL,
+    PRIMARY KEY (identity, fraction)
+) WITHOUT ROWID;
+CREATE TABLE given (
+    id INTEGER PRIMARY KEY, wall_ns INTEGER NOT NULL, identity BLOB NOT NULL,
+    rule INTEGER NOT NULL, admin INTEGER NOT NULL, unit INTEGER NOT NULL,
+    algorithm INTEGER NOT NULL, amount INTEGER NOT NULL, before INTEGER NOT NULL,
+    after INTEGER NOT NULL
+);
+CREATE INDEX given_of ON given (identity);
+"""
+
 # In the order of Fold.rollups().
 SUMS = (
     "requests",
@@ -86,6 +111,12 @@ def open_writer(data_dir: Path, *, busy_ms: int = 100) -> sqlite3.Connection:
 
     ``busy_ms`` is short: who finds the store locked spills, and must not hold the rings up.
     """
+    # Made here, so that it is this user's alone; SQLite gives its -wal and -shm the same mode.
+    try:
+        os.close(os.open(data_dir / FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        os.chmod(data_dir / FILE, 0o600)  # an older fastgw left it open to the umask
+    except OSError as error:
+        raise sqlite3.OperationalError(error.strerror) from None
     connection = sqlite3.connect(
         data_dir / FILE, timeout=busy_ms / 1000, isolation_level=None, check_same_thread=False
     )
@@ -123,18 +154,27 @@ def open_reader(data_dir: Path) -> sqlite3.Connection:
 def _prepare(connection: sqlite3.Connection, data_dir: Path) -> None:
     connection.execute("BEGIN IMMEDIATE")
     try:
-        if _version(connection) is None:
+        version = _version(connection)
+        if version is None:
             sums = ", ".join(f"{name} INTEGER NOT NULL" for name in SUMS)
-            for statement in _TABLES.format(sums=sums).split(";"):
-                if statement.strip():
-                    connection.execute(statement)
-            connection.execute("INSERT INTO meta VALUES ('schema', ?)", (VERSION,))
+            _create(connection, _TABLES.format(sums=sums))
+            connection.execute("INSERT INTO meta VALUES ('schema', 1)")
+            version = 1
+        if version == 1:
+            _create(connection, _CAP_TABLES)
+            connection.execute("UPDATE meta SET value = ? WHERE key = 'schema'", (VERSION,))
         _check(connection, data_dir)
         connection.execute("COMMIT")
     except BaseException:
         if connection.in_transaction:
             connection.execute("ROLLBACK")
         raise
+
+
+def _create(connection: sqlite3.Connection, statements: str) -> None:
+    for statement in statements.split(";"):
+        if statement.strip():
+            connection.execute(statement)
 
 
 def _version(connection: sqlite3.Connection) -> int | None:

@@ -7,9 +7,11 @@ before it, and what lies before that position is skipped when it comes again.
 from __future__ import annotations
 
 import zlib
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from fastgw.ledger.drawn import Alert, CapRule, Drawn
 from fastgw.ledger.fold import Fold, Tally, pack, tally_of, unpack
 from fastgw.ledger.lost import Lost
 from fastgw.ledger.records import DIMS
@@ -38,14 +40,18 @@ class Stored:
     closes: int = 0
     lost: int = 0  # closes written for attempts of workers that ended
     late: int = 0  # closes of attempts that were closed already: left out
+    alerts: list[Alert] = field(default_factory=list)  # fractions of caps that were reached
 
 
 class Store:
     """The writing side; one per data directory. Methods raise sqlite3.Error: spill then."""
 
-    def __init__(self, data_dir: Path) -> None:
+    def __init__(
+        self, data_dir: Path, rules: Sequence[CapRule] = (), *, alerts_wanted: bool = False
+    ) -> None:
         self._connection = open_writer(data_dir)
         self._fold = Fold()
+        self.drawn = Drawn(self._connection, rules, wanted=alerts_wanted)
         self._acked: dict[int, int] = {}
         self._dims: dict[bytes, int] = {}
         self._names: dict[tuple[int, int, int], bytes] = {}
@@ -77,12 +83,15 @@ class Store:
                 self._take(span, stored)
             self._write_rollups()
             self._write_attempts()
+            self.drawn.write()
             connection.execute("COMMIT")
         except BaseException:
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
             self._load()
+            self.drawn.load()
             raise
+        stored.alerts = self.drawn.kept()
         return stored
 
     def _take(self, span: Span, stored: Stored) -> None:
@@ -96,6 +105,7 @@ class Store:
             tally = self._fold.add(records)
             self._write_batch(span, records, tally)
             self._write_names(tally.names)
+            self.drawn.add(records, from_supervisor=span.from_supervisor)
             stored.records += tally.records
             stored.requests += tally.requests + tally.counted
             stored.denied += tally.denied + tally.counted

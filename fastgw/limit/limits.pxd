@@ -61,8 +61,19 @@ cdef class Limits:
         self, const fgw_effects *effects, uint64_t now_ns, uint64_t wall_ns,
         uint64_t *room) noexcept nogil
 
+    # Would a request with these effects be admitted now? Reads only.
+    cdef bint fit(
+        self, const fgw_effects *effects, const fgw_amounts *expected, const fgw_amounts *ceiling,
+        uint64_t now_ns, uint64_t wall_ns) noexcept nogil
+
     # Takes more for every cap of the hold, or nothing: 0 drawn, 1 refused.
     cdef int draw(self, fgw_hold *hold, const fgw_amounts *more, uint64_t now_ns) noexcept nogil
+
+    # Output tokens that the hold's enforced caps pay for, all answers together, if the input is at
+    # most `input_high`; UINT64_MAX: it has no cap that output counts in. A cap in cost was priced
+    # for `output_high` of them.
+    cdef uint64_t edge(
+        self, const fgw_hold *hold, uint64_t input_high, uint64_t output_high) noexcept nogil
 
     # Once per hold is enough, twice is harmless. All amounts 0: the request costs nothing.
     cdef void settle(

@@ -12,17 +12,19 @@ taken is in its holds, for the sweeper. The rules are in csrc/fgw_limit.h.
 """
 
 cimport cython
-from libc.stdint cimport uint32_t, uint64_t
+from libc.stdint cimport UINT64_MAX, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free, malloc
 from posix.unistd cimport write
 
 from fastgw.native.bucket cimport fgw_quota_init
 from fastgw.native.clock cimport fgw_clock_wall_ns
-from fastgw.native.hold cimport fgw_hold, fgw_hold_begin, fgw_hold_end, fgw_hold_is_live
+from fastgw.native.hold cimport (
+    FGW_HOLD_CEILING, fgw_hold, fgw_hold_amount, fgw_hold_begin, fgw_hold_end, fgw_hold_is_live,
+    fgw_hold_limit)
 from fastgw.native.limit cimport (
     FGW_ALGORITHM_CAP, FGW_ALGORITHM_CONCURRENCY, FGW_ALGORITHM_FIXED_WINDOW,
     FGW_ALGORITHM_SLIDING_WINDOW, FGW_ALGORITHM_TOKEN_BUCKET, fgw_limit_spec, fgw_limits_draw,
-    fgw_limits_room, fgw_limits_settle, fgw_limits_take)
+    fgw_limits_fit, fgw_limits_room, fgw_limits_settle, fgw_limits_take)
 from fastgw.native.policy cimport fgw_amounts, fgw_effects
 from fastgw.native.record cimport (
     FGW_UNIT_COST, FGW_UNIT_INPUT_TOKENS, FGW_UNIT_OUTPUT_TOKENS, FGW_UNIT_REQUESTS,
@@ -185,6 +187,35 @@ cdef class Limits:
 
     cdef int draw(self, fgw_hold *hold, const fgw_amounts *more, uint64_t now_ns) noexcept nogil:
         return fgw_limits_draw(&self._limits, hold, more, now_ns)
+
+    cdef bint fit(
+            self, const fgw_effects *effects, const fgw_amounts *expected,
+            const fgw_amounts *ceiling, uint64_t now_ns, uint64_t wall_ns) noexcept nogil:
+        return fgw_limits_fit(&self._limits, effects.demands, effects.n_demands, expected,
+                              ceiling, now_ns, wall_ns)
+
+    cdef uint64_t edge(
+            self, const fgw_hold *hold, uint64_t input_high, uint64_t output_high) noexcept nogil:
+        cdef uint64_t edge = UINT64_MAX
+        cdef uint64_t pays
+        cdef const fgw_hold_limit *limit
+        cdef int i
+        for i in range(hold.n_limits):
+            limit = &hold.limits[i]
+            if not limit.flags & FGW_HOLD_CEILING or not limit.enforced:
+                continue
+            if limit.unit == FGW_UNIT_OUTPUT_TOKENS:
+                pays = fgw_hold_amount(limit)
+            elif limit.unit == FGW_UNIT_TOKENS:
+                pays = fgw_hold_amount(limit)
+                pays -= pays if pays < input_high else input_high
+            elif limit.unit == FGW_UNIT_COST:
+                pays = output_high
+            else:
+                continue
+            if pays < edge:
+                edge = pays
+        return edge
 
     cdef void settle(
             self, fgw_hold *hold, const fgw_amounts *actual, uint64_t now_ns) noexcept nogil:

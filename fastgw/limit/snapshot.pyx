@@ -67,9 +67,10 @@ def load(Segment segment not None, path, uint64_t now_ns, uint64_t wall_ns):
         raw = Path(path).read_bytes()
     except FileNotFoundError:
         return 0
-    content, rows = raw[:-4], raw[len(MAGIC):-4]
+    end = max(len(raw) - 4, 0)
+    content, rows = raw[:end], raw[len(MAGIC):end]
     if (raw[:len(MAGIC)] != MAGIC or len(rows) % ROW.size
-            or zlib.crc32(content).to_bytes(4, "little") != raw[-4:]):
+            or zlib.crc32(content).to_bytes(4, "little") != raw[end:]):
         raise ValueError(f"{path}: not a whole snapshot of limits")
     restored = 0
     for low, high, first, second, span, kind in ROW.iter_unpack(rows):

@@ -22,7 +22,7 @@ from fastgw.native.record cimport (
     FGW_RECORD_VERSION, fgw_record_close)
 from fastgw.native.segment cimport (
     FGW_WORKER_DEAD, FGW_WORKER_NONE, fgw_segment_dones, fgw_segment_hold, fgw_segment_slot,
-    fgw_segment_table)
+    fgw_segment_table, fgw_worker_show_queue)
 from fastgw.native.table cimport (
     FGW_CELL_CAP, FGW_CELL_PACE, FGW_CELL_WINDOW, FGW_TABLE_WAYS, fgw_cell, fgw_table,
     fgw_table_cell, fgw_table_insert, fgw_table_read)
@@ -107,8 +107,12 @@ cdef void _fill(fgw_record_close *close, LostAttempt lost, const fgw_hold *hold,
     close.dims = hold.dims
     close.input_low, close.input_high = lost.input_low, lost.input_high
     close.output_low, close.output_high = lost.output_low, lost.output_high
-    # The point: what was delivered, and the input as estimated if it cannot have been known.
-    close.tokens.input = lost.input_low if known else min(hold.input_estimate, lost.input_high)
+    # The point: what was delivered, and the input as estimated if it was sent, and no more is
+    # known of it: as the limits are settled (fgw_limits_used).
+    if known:
+        close.tokens.input = lost.input_low
+    elif hold.sent:
+        close.tokens.input = min(hold.input_estimate, lost.input_high)
     close.tokens.output = lost.output_low
     close.cost_nano_usd = -1
     close.code = Code.WORKER_LOST
@@ -161,6 +165,7 @@ def sweep(Segment segment not None, Py_ssize_t worker, uint64_t now_ns, callback
             fgw_hold_closed(hold)
         fgw_hold_end(hold)
     segment.reset_gauges(worker)
+    fgw_worker_show_queue(limits.slot, 0, 0)  # who waited in it is gone: nobody is to wake it
     segment.set_state(worker, FGW_WORKER_NONE)
     return Swept(holds, attempts)
 

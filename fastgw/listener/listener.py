@@ -26,6 +26,8 @@ class Listener:
 
     async def start(self, loop: asyncio.AbstractEventLoop, sock: socket.socket) -> None:
         self._loop = loop
+        if self.journey.waker >= 0:
+            loop.add_reader(self.journey.waker, self.journey.woken)
         self._turn()
         self._server = await loop.create_server(
             lambda: Downstream(self.journey, self), sock=sock, backlog=4096
@@ -69,6 +71,9 @@ class Listener:
         if self._tick is not None:
             self._tick.cancel()
             self._tick = None
+            if self.journey.waker >= 0:
+                assert self._loop is not None
+                self._loop.remove_reader(self.journey.waker)
         for connection in list(self.connections):
             connection.close_now()
         self.journey.tick()

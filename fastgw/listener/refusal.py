@@ -6,12 +6,14 @@ Off the hot path, with Python objects; refusals themselves are rendered by expla
 from __future__ import annotations
 
 import traceback
+from dataclasses import replace
 from http import HTTPStatus
 from typing import Any
 
 import orjson
 
 from fastgw.clock import wall_ns
+from fastgw.dialect.endings import Cut, stream_end
 from fastgw.dialect.errors import stream_error
 from fastgw.errors import Code
 from fastgw.explain.catalogue import entry, url
@@ -59,6 +61,12 @@ class Refusals:
             ends_ns = bounds(spec.window, spec.time_zone or "UTC", wall_ns())[1]
         return spec.bucket_text(key, bool(enforced), ends_ns)
 
+    def queue_name(self, limit: int, key: bytes) -> bytes:
+        """The same of the word that counts the places in a limit's queue."""
+        spec = self.policy.limits[limit]
+        places = replace(spec, name=f"{spec.name} queue", capacity=spec.queue_max)
+        return places.bucket_text(key, True)
+
     def own(self, path: bytes, method: bytes, request_id: bytes, close: bool) -> bytes:
         """The gateway's own paths. Health needs no key, and says nothing about anybody."""
         status = 404
@@ -80,6 +88,16 @@ class Refusals:
             DIALECTS[dialect], OPERATIONS[operation].decode(), known.status,
             f"{known.text}: {known.title}. {known.remedy}", fastgw=own,
         )
+
+    def stream_end(self, where: dict[str, Any]) -> bytes:
+        """The events that end a stream at the edge of a cap. ``where``: fields of Cut, and
+        operation, code and request_id."""
+        operation = OPERATIONS[where.pop("operation")].decode()
+        code, request_id = where.pop("code"), where.pop("request_id")
+        known = entry(code)
+        own = {"code": known.text, "request_id": request_id, "url": url(code)}
+        reason = f"{known.text}: {known.title}. {known.remedy}"
+        return stream_end(operation, Cut(**where, reason=reason, fastgw=own))
 
     def where(self, exception: BaseException) -> str:
         """Where it was raised: file and line, nothing of the values involved."""

@@ -47,6 +47,9 @@ cdef extern from "fgw_counters.h" nogil:
         FGW_COUNT_HOLDS_FULL
         FGW_COUNT_EXCEPTIONS
         FGW_COUNT_CODES_LOST
+        FGW_COUNT_OVERRUN_NANO_USD
+        FGW_COUNT_LIMITS_FITTED
+        FGW_COUNT_UNBOUNDED
         FGW_GAUGES
         FGW_GAUGE_CONNECTIONS
         FGW_GAUGE_REQUESTS
@@ -55,6 +58,7 @@ cdef extern from "fgw_counters.h" nogil:
         FGW_GAUGE_UPSTREAM_IDLE
         FGW_GAUGE_BUFFERED_BYTES
         FGW_GAUGE_HOLDS
+        FGW_GAUGE_WAITING
         FGW_COUNTERS
 
     enum fgw_histogram:
@@ -66,7 +70,13 @@ cdef extern from "fgw_counters.h" nogil:
         FGW_HISTOGRAM_LOOP
         FGW_HISTOGRAMS
 
+    enum fgw_ratio:
+        FGW_RATIO_INPUT
+        FGW_RATIO_OUTPUT
+        FGW_RATIOS
+
     const int FGW_HISTOGRAM_BUCKETS
+    const int FGW_RATIO_BUCKETS
     const int FGW_CODES
 
     struct fgw_code_count:
@@ -77,13 +87,21 @@ cdef extern from "fgw_counters.h" nogil:
         uint64_t bucket[31]  # FGW_HISTOGRAM_BUCKETS
         uint64_t sum_us
 
+    struct fgw_counted_ratios:
+        uint64_t bucket[15]  # FGW_RATIO_BUCKETS
+        uint64_t sum
+
     struct fgw_counters:
         uint64_t value[128]           # FGW_COUNTERS
         fgw_code_count codes[64]      # FGW_CODES
         fgw_counted_times histograms[6]  # FGW_HISTOGRAMS
+        fgw_counted_ratios ratios[2]     # FGW_RATIOS
 
     void fgw_count(fgw_counters *counters, unsigned int which, uint64_t n) noexcept
     void fgw_count_code(fgw_counters *counters, uint16_t code) noexcept
     void fgw_count_time(fgw_counters *counters, unsigned int histogram, uint64_t ns) noexcept
+    void fgw_count_ratio(
+        fgw_counters *counters, unsigned int ratio, uint64_t reported, uint64_t estimated
+    ) noexcept
     void fgw_counters_sum(fgw_counters *sum, const fgw_counters *counters) noexcept
     void fgw_counters_reset_gauges(fgw_counters *counters) noexcept

@@ -109,14 +109,17 @@ cdef extern from "fgw_dialect.h" nogil:
 
     const unsigned FGW_INPUT_ALLOWANCE
     const unsigned FGW_BINARY_ALLOWANCE
-    uint64_t fgw_ask_input_estimate(const fgw_ask *ask) noexcept
+    uint64_t fgw_ask_input_guess(const fgw_ask *ask) noexcept
     uint64_t fgw_ask_input_bound(const fgw_ask *ask) noexcept
+    uint64_t fgw_ask_pictures(const fgw_ask *ask) noexcept
+    bint fgw_ask_may_cache(const fgw_ask *ask, const uint8_t *body, size_t length) noexcept
 
     struct fgw_want:
         int64_t output_limit
         const char *model
         uint16_t model_bytes
         uint8_t include_usage
+        uint8_t old_limit_name
 
     struct fgw_edit:
         uint64_t at

@@ -1,5 +1,7 @@
 # native/dialect_meter.pxd: csrc/fgw_dialect_meter.h, name for name. No logic lives here.
-from libc.stdint cimport uint8_t, uint32_t, uint64_t
+from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
+
+from fastgw.native.bpe cimport fgw_bpe_count, fgw_bpe_vocabulary
 
 cdef extern from "fgw_dialect_meter.h" nogil:
     enum fgw_report_field:
@@ -63,6 +65,17 @@ cdef extern from "fgw_dialect_meter.h" nogil:
     const int FGW_METER_ID_MAX
     const int FGW_METER_MODEL_MAX
 
+    const int FGW_CHOICES_TRACKED
+    const int FGW_BLOCKS_TRACKED
+
+    struct fgw_stream_state:
+        uint64_t *finished
+        int64_t created
+        int64_t sequence
+        int64_t *block
+        uint8_t blocks
+        uint8_t begun
+
     enum fgw_meter_code:
         FGW_METER_MORE
         FGW_METER_EVENT
@@ -84,9 +97,20 @@ cdef extern from "fgw_dialect_meter.h" nogil:
         fgw_usage_report iterations
         char *id
         char *model
+        uint8_t tracked
+        fgw_stream_state state
+        fgw_stream_state before
+        const fgw_bpe_vocabulary *vocabulary
 
     void fgw_meter_init(fgw_meter *meter, uint8_t dialect, uint8_t operation,
                         int streaming) noexcept
+    void fgw_meter_track(fgw_meter *meter) noexcept
+    void fgw_meter_listen(
+        fgw_meter *meter, const fgw_bpe_vocabulary *vocabulary, fgw_bpe_count *counter
+    ) noexcept
+    uint64_t fgw_meter_output(const fgw_meter *meter, uint64_t edge) noexcept
+    uint64_t fgw_meter_told_output(const fgw_meter *meter) noexcept
+    int fgw_meter_bears_text(const fgw_meter *meter) noexcept
     fgw_meter_code fgw_meter_next(
         fgw_meter *meter, const uint8_t *bytes, size_t length, size_t *at
     ) noexcept

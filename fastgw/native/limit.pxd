@@ -61,3 +61,7 @@ cdef extern from "fgw_limit.h" nogil:
     void fgw_limits_used(const fgw_hold *hold, fgw_amounts *used) noexcept
     void fgw_limits_resolve(const fgw_limits *limits, fgw_hold *hold) noexcept
     void fgw_limits_sweep(const fgw_limits *limits, fgw_hold *hold, uint64_t now_ns) noexcept
+    int fgw_limits_fit(
+        const fgw_limits *limits, const fgw_demand *demands, uint32_t n_demands,
+        const fgw_amounts *expected, const fgw_amounts *ceiling, uint64_t now_ns,
+        uint64_t wall_ns) noexcept

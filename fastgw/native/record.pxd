@@ -12,6 +12,7 @@ cdef extern from "fgw_record.h" nogil:
         FGW_PHASES_MAX
     const uint64_t FGW_NAME_KEY0
     const uint64_t FGW_NAME_KEY1
+    const int FGW_CLOSE_ASKED
 
     enum fgw_record_kind:
         FGW_RECORD_REQUEST
@@ -19,6 +20,7 @@ cdef extern from "fgw_record.h" nogil:
         FGW_RECORD_CLOSE
         FGW_RECORD_NAME
         FGW_RECORD_REFUSED
+        FGW_RECORD_GRANT
 
     struct fgw_request_id:
         uint32_t generation
@@ -72,6 +74,10 @@ cdef extern from "fgw_record.h" nogil:
         FGW_FATE_RETRIED_AWAY
         FGW_FATE_WORKER_LOST
 
+    enum fgw_request_flag:
+        FGW_REQUEST_FITTED
+        FGW_REQUEST_UNBOUNDED
+
     enum fgw_limit_verdict:
         FGW_LIMIT_TAKEN
         FGW_LIMIT_REFUSED
@@ -113,6 +119,7 @@ cdef extern from "fgw_record.h" nogil:
         uint8_t unit
         uint8_t verdict
         uint8_t enforced
+        uint8_t algorithm
         uint8_t flags
 
     struct fgw_record_request:
@@ -170,9 +177,11 @@ cdef extern from "fgw_record.h" nogil:
         uint8_t attempt
         uint8_t final
         uint32_t events
+        uint32_t overrun_tokens
         uint64_t bytes_in
         uint64_t bytes_out
         uint64_t started_ns
+        uint64_t overrun_nano_usd
         uint32_t phase_us[16]  # FGW_PHASES_MAX
 
     struct fgw_record_name:
@@ -195,6 +204,7 @@ cdef extern from "fgw_record.h" nogil:
         FGW_NAME_POLICY
         FGW_NAME_REQUEST
         FGW_NAME_PROVIDER_KEY
+        FGW_NAME_ADMIN
 
     struct fgw_record_refused:
         fgw_record head
@@ -203,3 +213,14 @@ cdef extern from "fgw_record.h" nogil:
         uint16_t code
         uint16_t status
         uint64_t count
+
+    struct fgw_record_grant:
+        fgw_record head
+        uint64_t identity[2]
+        uint64_t rule
+        uint64_t admin
+        uint64_t amount
+        uint64_t before
+        uint64_t after
+        uint8_t unit
+        uint8_t algorithm

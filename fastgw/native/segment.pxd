@@ -86,3 +86,6 @@ cdef extern from "fgw_segment.h" nogil:
         fgw_worker_slot *slot, uint32_t pid, uint64_t start_time, uint32_t generation) noexcept
     void fgw_worker_set_state(fgw_worker_slot *slot, uint32_t state) noexcept
     void fgw_worker_set_policy(fgw_worker_slot *slot, uint64_t version) noexcept
+    void fgw_worker_show_queue(
+        fgw_worker_slot *slot, uint64_t oldest_ns, uint64_t keys) noexcept
+    uint64_t fgw_worker_queue(const fgw_worker_slot *slot, uint64_t *keys) noexcept

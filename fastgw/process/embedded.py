@@ -14,13 +14,14 @@ from typing import TYPE_CHECKING
 
 from fastgw import __version__
 from fastgw.clock import now_ns
-from fastgw.ledger.recorder import Paths
 from fastgw.limit.evict import Evictor
 from fastgw.log import Log
-from fastgw.process import cluster, worker
+from fastgw.process import cluster, continuity, worker
 from fastgw.process.directory import Directory
+from fastgw.process.grants import Grants
+from fastgw.process.orders import Orders
 from fastgw.process.plan import Plan
-from fastgw.process.recorder import RecorderThread, recover, recover_all
+from fastgw.process.recorder import RecorderThread, paths_of, recover, recover_all
 from fastgw.process.shared import Shared
 from fastgw.process.sockets import bind_slots, format_endpoint
 
@@ -69,12 +70,13 @@ class Embedded:
 
     async def _begin(self, plan: Plan, sock: socket.socket) -> None:
         shared = self._shared = Shared.open(self._config, self._dir.path, 1)
-        paths = Paths(self._dir.path, shared.folder)
+        paths = paths_of(plan, self._dir.path, shared.folder)
         recover_all(shared, paths, self._log)
         await asyncio.to_thread(recover, paths, self._log)
-        self._recorder = RecorderThread(paths, self._log)
+        self._recorder = RecorderThread(paths, self._config, self._log)
         self._cluster: cluster.ClusterThread | None = None
         try:
+            continuity.restore(shared.segment, shared.folder, self._dir.path, self._log)
             if self._config.cluster:
                 self._join(plan)
             generation = self._dir.next_generation()
@@ -91,6 +93,8 @@ class Embedded:
             await self._life.begin(sock)
             self._evictor = Evictor(shared.segment)
             self._evict()
+            self._save_limits()
+            self._take_orders()
             self._publish("ready")
         except BaseException:
             await asyncio.to_thread(self._recorder.stop)
@@ -118,15 +122,37 @@ class Embedded:
         self._evictor.step(now_ns())
         self._evicting = self._loop.call_later(EVICT_EVERY_S, self._evict)
 
+    def _save_limits(self) -> None:
+        continuity.save(self._shared.segment, self._dir.path, self._log)
+        self._saving = self._loop.call_later(continuity.SAVE_EVERY_S, self._save_limits)
+
+    def _take_orders(self) -> None:
+        grants = Grants(self._shared, self._log)
+        self._orders = Orders(self._dir.path, grants.carry_out)
+        self._loop.add_reader(self._orders.sock.fileno(), self._on_order)
+
+    def _on_order(self) -> None:
+        connection = self._orders.accept()
+        if connection is not None:
+            self._loop.add_reader(connection.fileno(), self._answer, connection)
+
+    def _answer(self, connection: socket.socket) -> None:
+        self._loop.remove_reader(connection.fileno())
+        self._orders.answer(connection)
+
     async def stop(self, drain_s: float) -> None:
         """Finish what runs (at most ``drain_s`` seconds), store all records, let go of it all."""
         self._life.drain_s = drain_s
         self._life.drain()
         await self._life.ended
         self._evicting.cancel()
+        self._saving.cancel()
+        self._loop.remove_reader(self._orders.sock.fileno())
+        self._orders.withdraw()
         self._shared.release(SLOT)
         self._shared.sweep(SLOT, self._log)
         await asyncio.to_thread(self._leave)
+        continuity.save(self._shared.segment, self._dir.path, self._log)
         await asyncio.to_thread(self._recorder.stop)
         self._shared.close()
         self._publish("stopped")

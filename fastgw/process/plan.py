@@ -7,6 +7,7 @@ no thread, no socket, no TLS context (``begin_worker`` opens those).
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from fastgw.config.model import RestrictModels
@@ -16,8 +17,11 @@ from fastgw.ledger.journal import name_hash
 from fastgw.listener.refusal import Refusals
 from fastgw.policy.policy import Policy
 from fastgw.stream.answer import AnswerTexts
+from fastgw.upstream.pricing import PriceList
 from fastgw.upstream.provider import DIALECTS, Provider, ProviderKey
 from fastgw.upstream.route import Candidate, Route, Routes
+from fastgw.usage.prices import Price, PriceTable, load_prices
+from fastgw.usage.tokenizers import load_tokenizers
 
 if TYPE_CHECKING:
     from fastgw.config.model import Config
@@ -25,6 +29,7 @@ if TYPE_CHECKING:
 
 # enum fgw_name_space (csrc/fgw_record.h)
 MODEL, PROVIDER, LIMIT, POLICY, PROVIDER_KEY = 2, 3, 5, 10, 12
+OUTPUT_UNITS = ("tokens", "output_tokens", "cost")  # an answer counts in these
 
 
 class Plan:
@@ -33,12 +38,15 @@ class Plan:
     def __init__(self, config: Config) -> None:
         self.config = config
         self.policy = Policy(config)
-        self.providers = [_provider(provider) for provider in config.providers]
+        prices = load_prices(config.prices.file if config.prices else None)
+        self.providers = [_provider(provider, prices) for provider in config.providers]
         self.routes = _routes(config, self.providers)
         self.keys = _keys(config, self.policy)
         limits = self.policy.limits
         self.limit_specs = [spec.wish() | {"rule": name_hash(spec.name)} for spec in limits]
         self.bell = -1  # how workers wake the cluster's lessee: set before they are forked
+        if any(spec.algorithm == "cap" and spec.unit in OUTPUT_UNITS for spec in limits):
+            load_tokenizers()
         self.texts = AnswerTexts(
             self.policy.version, [spec.header_items() for spec in limits]
         )
@@ -48,6 +56,7 @@ class Plan:
             isinstance(action, RestrictModels) and action.enforce and rule.enforce
             for rule in config.rules for action in rule.actions
         ) or any(key.access.models is not None for key in config.keys)
+        self.models_instead = [model.id for model in config.models] if _by_model(config) else []
         self.head_max = config.limits.head
         self.body_max = config.limits.body
         # Which worker a connection meets is chance, so each may take what is allowed in all.
@@ -81,7 +90,16 @@ class Plan:
         }
 
 
-def _provider(provider) -> Provider:
+def _by_model(config: Config) -> bool:
+    """Does some limit look at the model: in its bucket key, or in an expression of its rule?"""
+    return any(
+        "ai.model" in expression.text
+        for rule in config.rules for action in rule.actions if hasattr(action, "bucket_key")
+        for expression in (*rule.expressions, *action.bucket_key)
+    )
+
+
+def _provider(provider, prices: PriceTable) -> Provider:
     dialect = DIALECTS[provider.dialect]
     keys = [
         ProviderKey(key.id, key.value.reveal(), dialect, weight=key.weight,
@@ -95,24 +113,41 @@ def _provider(provider) -> Provider:
         idle_ns=provider.timeouts.idle_ns, total_ns=provider.timeouts.total_ns,
         retries_max=provider.retries.max, retry_statuses=frozenset(provider.retries.on_statuses),
         retry_connect=provider.retries.on_connect, name_hash=name_hash(provider.id),
+        prices=PriceList([
+            (pattern, price.pack())
+            for pattern, price in prices.rows(provider.dialect, provider.host, provider.id)
+        ]),
     )
 
 
 def _routes(config: Config, providers: list[Provider]) -> Routes:
     by_id = {provider.id: provider for provider in providers}
 
-    def candidates(entries) -> list[Candidate]:
-        return [
-            Candidate(by_id[entry.provider], entry.model.encode(), entry.weight,
-                      name_hash(entry.model))
-            for entry in entries
-        ]
+    def candidates(model, entries) -> list[Candidate]:
+        found = []
+        for entry in entries:
+            provider = by_id[entry.provider]
+            price = provider.prices.of(entry.model)
+            found.append(Candidate(provider, entry.model.encode(), entry.weight,
+                                   name_hash(entry.model), _overridden(price, model)))
+        return found
 
     models = {
-        model.id: Route(candidates(model.candidates), candidates(model.fallback))
+        model.id: Route(candidates(model, model.candidates), candidates(model, model.fallback))
         for model in config.models
     }
     return Routes(providers, models, config.models_strict)
+
+
+def _overridden(packed: bytes, model) -> bytes:
+    """A price with what the configuration says of its model's size."""
+    if model.max_output is None and model.window is None:
+        return packed
+    price = Price.unpack(packed) if packed else Price()
+    return replace(
+        price, output_max=model.max_output or price.output_max,
+        window=model.window or price.window,
+    ).pack()
 
 
 def _keys(config: Config, policy: Policy) -> KeyTable:

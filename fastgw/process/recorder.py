@@ -10,32 +10,62 @@ import os
 import shutil
 import signal
 import threading
-from typing import Any
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from fastgw.errors import LedgerError
+from fastgw.ledger.drawn import CapRule
 from fastgw.ledger.recorder import Paths, Recorder, drain
+from fastgw.ledger.vocabulary import UNITS
 from fastgw.log import Log
+from fastgw.process.alerts import webhook_of
 from fastgw.process.lines import Lines
 from fastgw.process.refusal import StartError
 from fastgw.process.shared import Shared, previous_folder
 
+if TYPE_CHECKING:
+    from fastgw.config import Config
+    from fastgw.process.plan import Plan
+
 EVERY_GENERATION = range(1 << 32)
 
 
-def main(paths: Paths, lines: Lines, log: Log, *, first: bool) -> None:
+def paths_of(plan: Plan, data_dir: Path, folder: Path) -> Paths:
+    """Where the recorder of this plan works; ``folder``: the rings'."""
+    rules = tuple(
+        CapRule(
+            spec["rule"],
+            UNITS.index(spec["unit"]),
+            tuple(sorted(spec["alert_at"])),
+            spec["on_worker_lost"] == "progress",
+        )
+        for spec in plan.limit_specs
+        if spec["algorithm"] == "cap"
+    )
+    wanted = plan.config.alerts is not None
+    return Paths(data_dir, folder, rules=rules, alerts_wanted=wanted)
+
+
+def main(paths: Paths, config: Config, lines: Lines, log: Log, *, first: bool) -> None:
     """Store what the rings hold until the crew is gone. ``first``: close what was left open."""
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     try:
         if first:
             recover(paths, log)
-        recorder = Recorder(paths, as_ledger_log(log))
+        recorder = _recorder(paths, config, log)
     except LedgerError as error:
         lines.report(kind="failed", error=str(error))
         raise SystemExit(1) from None
     lines.report(kind="ready")
     recorder.run(lines["crew_end"].fileno())
     recorder.close()
+
+
+def _recorder(paths: Paths, config: Config, log: Log) -> Recorder:
+    ledger_log = as_ledger_log(log)
+    return Recorder(paths, ledger_log, webhook_of(config, ledger_log))
 
 
 def recover(paths: Paths, log: Log) -> None:
@@ -51,7 +81,7 @@ def recover_all(shared: Shared, paths: Paths, log: Log) -> None:
     """Sweep what the last instance left; full rings are drained for it. Raises StartError."""
     elsewhere = previous_folder(paths.data_dir, paths.ring_dir)
     if elsewhere is not None:
-        found = drain(Paths(paths.data_dir, elsewhere), EVERY_GENERATION, as_ledger_log(log))
+        found = drain(replace(paths, ring_dir=elsewhere), EVERY_GENERATION, as_ledger_log(log))
         log.note("records of an earlier place", records=found.records, folder=str(elsewhere))
         if found.complete:
             shutil.rmtree(elsewhere)
@@ -66,9 +96,9 @@ def recover_all(shared: Shared, paths: Paths, log: Log) -> None:
 class RecorderThread:
     """The recorder of an embedded gateway. SQLite releases the GIL while it syncs."""
 
-    def __init__(self, paths: Paths, log: Log) -> None:
+    def __init__(self, paths: Paths, config: Config, log: Log) -> None:
         self._stop_end, self._stop = os.pipe()
-        self._recorder = Recorder(paths, as_ledger_log(log))
+        self._recorder = _recorder(paths, config, log)
         self._thread = threading.Thread(target=self._run, name="fastgw-recorder", daemon=True)
         self._thread.start()
 

@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 # The admin process, given by the layer above: (config, listening socket, data_dir, lines, log).
 AdminMain = Callable[["Config", socket.socket, Path, Lines, Log], None]
 
-ZYGOTE_KEEPS = ("channel end", "lifeline_end", "crew", "reports_end", "lock", "bell")
+ZYGOTE_KEEPS = (
+    "channel end", "lifeline_end", "crew", "reports_end", "lock", "wakers", "bell",
+)
 RECORDER_KEEPS = ("crew_end", "reports_end", "lock")
 CLUSTER_KEEPS = ("crew_end", "reports_end", "lock", "bell")
 ADMIN_KEEPS = ("lifeline_end", "reports_end", "admin socket")
@@ -45,7 +47,7 @@ class Roles:
 
     @property
     def paths(self) -> Paths:
-        return Paths(self.data_dir, self.shared.folder)
+        return recorder.paths_of(self.plan, self.data_dir, self.shared.folder)
 
     def fork_zygote(self) -> int:
         """The far end of its channel is held as "channel end"."""
@@ -81,7 +83,7 @@ class Roles:
 
     def _be_recorder(self, first: bool) -> None:
         log = self._begin("recorder")
-        recorder.main(self.paths, self.lines, log, first=first)
+        recorder.main(self.paths, self.config, self.lines, log, first=first)
 
     def _be_cluster(self) -> None:
         log = self._begin("cluster")

@@ -201,12 +201,12 @@ class Shared:
         def close_attempt(lost: LostAttempt) -> None:
             if not lost.needs_close(head):
                 return  # the worker had just posted it itself
-            self._post(lost.record())
+            self.post(lost.record())
 
         try:
             swept = sweep(segment, slot, now_ns(), close_attempt)
             if generation:
-                self._post(ended_mark(generation, slot, wall_ns()))
+                self.post(ended_mark(generation, slot, wall_ns()))
         except RingFull:
             segment.set_state(slot, segments.DEAD)
             log.warning("the supervisor's ring is full: sweep goes on later", slot=slot)
@@ -215,7 +215,13 @@ class Shared:
             log.note("swept", slot=slot, requests=swept.holds, attempts=swept.attempts)
         return True
 
-    def _post(self, record: bytes) -> None:
+    @property
+    def ring_room(self) -> int:
+        """Bytes that the supervisor's ring still takes."""
+        return self.ring.size - (self.ring.head - self.ring.tail)
+
+    def post(self, record: bytes) -> None:
+        """Into the supervisor's ring. Raises RingFull."""
         if not self.ring.post_bytes(record):
             raise RingFull
 

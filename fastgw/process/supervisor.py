@@ -27,9 +27,11 @@ from fastgw import __version__
 from fastgw.clock import now_ns
 from fastgw.limit.evict import Evictor
 from fastgw.log import Log
-from fastgw.process import cluster, kernel, recorder, worker, zygote
+from fastgw.process import cluster, continuity, kernel, recorder, worker, zygote
 from fastgw.process.directory import Directory
+from fastgw.process.grants import Grants
 from fastgw.process.lines import Lines
+from fastgw.process.orders import Orders
 from fastgw.process.places import Place, kill_strangers
 from fastgw.process.plan import Plan
 from fastgw.process.refusal import StartError
@@ -37,6 +39,7 @@ from fastgw.process.roles import AdminMain, Roles
 from fastgw.process.shared import Shared
 from fastgw.process.sockets import bind_slots, format_endpoint, listen_alone
 from fastgw.process.timers import Timers
+from fastgw.process.wakers import Wakers
 
 if TYPE_CHECKING:
     from fastgw.config import Config
@@ -114,6 +117,7 @@ class Supervisor:
         kernel.raise_descriptor_limit()
         recorder.recover_all(self._shared, self._roles.paths, self.log)
         self._start_recorder()
+        continuity.restore(self._shared.segment, self._shared.folder, self._dir.path, self.log)
         self._shared.forget_old_rings()
         if config.cluster:
             self._fill(self._cluster)
@@ -124,7 +128,9 @@ class Supervisor:
             self._fill(self._admin)
         self._dir.write_document("policy.json", plan.describe())
         self._evictor = Evictor(self._shared.segment)
+        self._take_orders()
         self._keep_house()
+        self._timers.after(continuity.SAVE_EVERY_S, self._save_limits)
         self._publish()
 
     def _open_lines(self) -> None:
@@ -141,6 +147,7 @@ class Supervisor:
         if self._admin_socket:
             self._lines.hold("admin socket", self._admin_socket)
         self._lines.hold("lock", self._dir)
+        self._lines.hold("wakers", Wakers(self._workers))
         signal.set_wakeup_fd(waker.fileno(), warn_on_full_buffer=False)
         for number in SIGNALS:
             signal.signal(number, lambda *_: None)
@@ -330,6 +337,7 @@ class Supervisor:
             place.state = "sweeping"
             self._timers.after(SWEEP_AGAIN_S, lambda: self._sweep(place, delay_s))
             return
+        self._lines["wakers"].wake_all()
         self._vacate(place, delay_s)
 
     def _vacate(self, place: Place, delay_s: float) -> None:
@@ -368,6 +376,35 @@ class Supervisor:
                 place.kill(signal.SIGKILL)
         self._timers.after(HOUSEKEEPING_S, self._keep_house)
 
+    def _save_limits(self) -> None:
+        if "crew" in self._lines:
+            continuity.save(self._shared.segment, self._dir.path, self.log)
+            self._timers.after(continuity.SAVE_EVERY_S, self._save_limits)
+
+    # --- orders ----------------------------------------------------------------------------
+
+    def _take_orders(self) -> None:
+        self._grants = Grants(self._shared, self.log)
+        self._orders = Orders(self._dir.path, self._carry_out)
+        self._lines.hold("orders", self._orders)
+        self._selector.register(self._orders.sock, selectors.EVENT_READ, self._on_order)
+
+    def _on_order(self) -> None:
+        connection = self._orders.accept()
+        if connection is not None:
+            self._selector.register(
+                connection, selectors.EVENT_READ, lambda: self._answer(connection)
+            )
+
+    def _answer(self, connection: socket.socket) -> None:
+        self._selector.unregister(connection)
+        self._orders.answer(connection)
+
+    def _carry_out(self, order: dict[str, Any], who: str) -> dict[str, Any]:
+        answer = self._grants.carry_out(order, who)
+        continuity.save(self._shared.segment, self._dir.path, self.log)
+        return answer
+
     # --- stop ------------------------------------------------------------------------------
 
     def _stop(self, *, at_once: bool) -> None:
@@ -400,6 +437,10 @@ class Supervisor:
         if self._zygote.pid:
             return
         if "crew" in self._lines:
+            self._selector.unregister(self._orders.sock)
+            self._orders.withdraw()
+            self._lines.close("orders")
+            continuity.save(self._shared.segment, self._dir.path, self.log)
             self._shared.close()
             self._lines.close("crew")  # the recorder stores what is left, and ends
             self._timers.after(RECORDER_STOP_S, self._give_up_recorder)

@@ -73,6 +73,7 @@ class Worker:
         journal: Journal,
         log: Log,
         loop: asyncio.AbstractEventLoop,
+        wakers: tuple[int, ...] = (),
     ) -> None:
         self.plan = plan
         self.slot = slot
@@ -81,6 +82,7 @@ class Worker:
         self.journal = journal
         self.log = log
         self.loop = loop
+        self.wakers = wakers  # process.wakers; none where this is the only worker
 
 
 Serve = Callable[[Worker], Listener]
@@ -115,7 +117,8 @@ def main(
     log.capture(loop)
     journal = shared.claim(slot, generation)
     worker = Worker(
-        plan, slot, generation, segment=shared.segment, journal=journal, log=log, loop=loop
+        plan, slot, generation, segment=shared.segment, journal=journal, log=log, loop=loop,
+        wakers=lines["wakers"].fds,
     )
     listener = serve(worker)
     life = Life(worker, listener, shared, drain_s=drain_s)

@@ -5,13 +5,19 @@ from fastgw.shm.segment import Segment
 COUNTERS: dict[str, int]
 GAUGES: dict[str, int]
 HISTOGRAMS: dict[str, int]
+RATIOS: dict[str, int]
 FATES: tuple[str, ...]
 TOKENS: tuple[str, ...]
 BUCKETS_US: tuple[int, ...]
+BUCKETS_RATIO: tuple[int, ...]
 
 class Times(NamedTuple):
     counts: tuple[int, ...]
     sum_us: int
+
+class Ratios(NamedTuple):
+    counts: tuple[int, ...]
+    sum_hundredths: int
 
 class Totals(NamedTuple):
     counters: dict[str, int]
@@ -20,6 +26,7 @@ class Totals(NamedTuple):
     tokens: dict[str, int]
     codes: dict[int, int]
     times: dict[str, Times]
+    ratios: dict[str, Ratios]
 
 def total(segment: Segment) -> Totals: ...
 def of_worker(segment: Segment, worker: int) -> Totals: ...

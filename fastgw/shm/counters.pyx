@@ -15,7 +15,8 @@ from fastgw.native.counters cimport (
     FGW_COUNT_COST_UNKNOWN, FGW_COUNT_DENIED, FGW_COUNT_DROPPED, FGW_COUNT_EVENTS,
     FGW_COUNT_EXCEPTIONS, FGW_COUNT_FATE, FGW_COUNT_HOLDS_FULL, FGW_COUNT_INTERVALS,
     FGW_COUNT_INTERVAL_WIDTH, FGW_COUNT_LIMITS_REFUSED, FGW_COUNT_LIMITS_RETRIED,
-    FGW_COUNT_LIMITS_TAKEN, FGW_COUNT_OVERRUN_TOKENS, FGW_COUNT_PAUSES_CLIENT,
+    FGW_COUNT_LIMITS_TAKEN, FGW_COUNT_LIMITS_FITTED, FGW_COUNT_OVERRUN_NANO_USD,
+    FGW_COUNT_OVERRUN_TOKENS, FGW_COUNT_UNBOUNDED, FGW_COUNT_PAUSES_CLIENT,
     FGW_COUNT_PAUSES_UPSTREAM, FGW_COUNT_POSTED, FGW_COUNT_REFUSALS_SAMPLED_OUT,
     FGW_COUNT_REQUESTS, FGW_COUNT_RETRIES, FGW_COUNT_STATUS_1XX, FGW_COUNT_STATUS_2XX,
     FGW_COUNT_STATUS_3XX, FGW_COUNT_STATUS_4XX, FGW_COUNT_STATUS_5XX, FGW_COUNT_TABLE_FULL,
@@ -23,9 +24,10 @@ from fastgw.native.counters cimport (
     FGW_COUNT_UPSTREAM_CONNECTS, FGW_COUNT_UPSTREAM_CONNECT_FAILURES,
     FGW_COUNT_UPSTREAM_REUSED, FGW_GAUGE_BUFFERED_BYTES, FGW_GAUGE_CONNECTIONS,
     FGW_GAUGE_HOLDS, FGW_GAUGE_REQUESTS, FGW_GAUGE_STREAMS, FGW_GAUGE_UPSTREAM_CONNECTIONS,
-    FGW_GAUGE_UPSTREAM_IDLE, FGW_HISTOGRAM_BUCKETS, FGW_HISTOGRAM_CONNECT,
+    FGW_GAUGE_UPSTREAM_IDLE, FGW_GAUGE_WAITING, FGW_HISTOGRAM_BUCKETS, FGW_HISTOGRAM_CONNECT,
     FGW_HISTOGRAM_FIRST_BYTE, FGW_HISTOGRAM_LOOP, FGW_HISTOGRAM_OVERHEAD,
-    FGW_HISTOGRAM_REFUSAL, FGW_HISTOGRAM_TOTAL, fgw_count, fgw_count_code, fgw_count_time,
+    FGW_HISTOGRAM_REFUSAL, FGW_HISTOGRAM_TOTAL, FGW_RATIO_BUCKETS, FGW_RATIO_INPUT,
+    FGW_RATIO_OUTPUT, fgw_count, fgw_count_code, fgw_count_time,
     fgw_counters, fgw_counters_sum)
 from fastgw.shm.segment cimport Segment
 
@@ -51,6 +53,7 @@ COUNTERS = {
     "intervals": FGW_COUNT_INTERVALS,
     "interval_width": FGW_COUNT_INTERVAL_WIDTH,
     "overrun_tokens": FGW_COUNT_OVERRUN_TOKENS,
+    "overrun_nano_usd": FGW_COUNT_OVERRUN_NANO_USD,
     "posted": FGW_COUNT_POSTED,
     "dropped": FGW_COUNT_DROPPED,
     "refusals_sampled_out": FGW_COUNT_REFUSALS_SAMPLED_OUT,
@@ -67,6 +70,8 @@ COUNTERS = {
     "limits_taken": FGW_COUNT_LIMITS_TAKEN,
     "limits_refused": FGW_COUNT_LIMITS_REFUSED,
     "limits_retried": FGW_COUNT_LIMITS_RETRIED,
+    "limits_fitted": FGW_COUNT_LIMITS_FITTED,
+    "unbounded": FGW_COUNT_UNBOUNDED,
     "table_full": FGW_COUNT_TABLE_FULL,
     "table_inserts": FGW_COUNT_TABLE_INSERTS,
     "holds_full": FGW_COUNT_HOLDS_FULL,
@@ -81,6 +86,7 @@ GAUGES = {
     "upstream_idle": FGW_GAUGE_UPSTREAM_IDLE,
     "bytes_buffered": FGW_GAUGE_BUFFERED_BYTES,
     "holds_live": FGW_GAUGE_HOLDS,
+    "requests_waiting": FGW_GAUGE_WAITING,
 }
 HISTOGRAMS = {
     "overhead": FGW_HISTOGRAM_OVERHEAD,
@@ -90,12 +96,15 @@ HISTOGRAMS = {
     "refusal": FGW_HISTOGRAM_REFUSAL,
     "loop": FGW_HISTOGRAM_LOOP,
 }
+RATIOS = {"input": FGW_RATIO_INPUT, "output": FGW_RATIO_OUTPUT}
 FATES = ("open", "delivered", "cut_by_client", "cut_by_cap", "failed_before_first_byte",
          "failed_in_stream", "retried_away", "worker_lost")
 TOKENS = ("input", "cached_input", "cache_write", "cache_write_1h", "output", "reasoning",
           "audio_input", "audio_output")
 # Upper bounds of the histogram buckets but the last, which is open.
 BUCKETS_US = tuple(1 << bucket for bucket in range(FGW_HISTOGRAM_BUCKETS - 1))
+# The same of reported tokens by estimated ones, in hundredths (FGW_RATIO_BOUNDS).
+BUCKETS_RATIO = (10, 25, 50, 70, 80, 90, 95, 100, 105, 110, 125, 150, 200, 400)
 
 
 class Times(NamedTuple):
@@ -105,6 +114,13 @@ class Times(NamedTuple):
     sum_us: int
 
 
+class Ratios(NamedTuple):
+    """How often a ratio was at most each of BUCKETS_RATIO (and, last, above), and their sum."""
+
+    counts: tuple[int, ...]
+    sum_hundredths: int
+
+
 class Totals(NamedTuple):
     counters: dict[str, int]
     gauges: dict[str, int]
@@ -112,6 +128,7 @@ class Totals(NamedTuple):
     tokens: dict[str, int]  # by class
     codes: dict[int, int]   # refusals by FGW code
     times: dict[str, Times]
+    ratios: dict[str, Ratios]  # tokens reported / estimated
 
 
 def total(Segment segment):
@@ -158,6 +175,11 @@ cdef _totals(const fgw_counters *summed):
         counts = tuple([summed.histograms[<int>which].bucket[bucket]
                         for bucket in range(FGW_HISTOGRAM_BUCKETS)])
         times[name] = Times(counts, summed.histograms[<int>which].sum_us)
+    ratios = {}
+    for name, which in RATIOS.items():
+        counts = tuple([summed.ratios[<int>which].bucket[bucket]
+                        for bucket in range(FGW_RATIO_BUCKETS)])
+        ratios[name] = Ratios(counts, summed.ratios[<int>which].sum)
     return Totals(
         counters={name: summed.value[<int>which] for name, which in COUNTERS.items()},
         # A gauge is a sum of ups and downs; it may be seen below 0 for an instant.
@@ -167,4 +189,5 @@ cdef _totals(const fgw_counters *summed):
         codes={summed.codes[at].code: summed.codes[at].count
                for at in range(FGW_CODES) if summed.codes[at].code},
         times=times,
+        ratios=ratios,
     )

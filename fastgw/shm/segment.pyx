@@ -22,12 +22,12 @@ from fastgw.native.hold cimport fgw_hold_is_live, fgw_hold_is_open
 from fastgw.native.segment cimport (
     FGW_OWNERS_SPARE, FGW_SEGMENT_DAMAGED, FGW_SEGMENT_FOREIGN, FGW_SEGMENT_LAYOUT,
     FGW_SEGMENT_OTHER_BOOT, FGW_SEGMENT_OTHER_LAYOUT, FGW_SEGMENT_OTHER_USER,
-    FGW_SEGMENT_SHORT, FGW_WORKER_DEAD, FGW_WORKER_DRAINING, FGW_WORKER_NONE,
-    FGW_WORKER_READY, FGW_WORKER_STARTING, fgw_segment, fgw_segment_adopt, fgw_segment_check,
+    FGW_SEGMENT_SHORT, FGW_WORKER_DEAD, FGW_WORKER_DRAINING, FGW_WORKER_NONE, FGW_WORKER_READY,
+    FGW_WORKER_STARTING, fgw_segment, fgw_segment_adopt, fgw_segment_check,
     fgw_segment_counters, fgw_segment_generation, fgw_segment_groups, fgw_segment_header_of,
     fgw_segment_hold, fgw_segment_make, fgw_segment_plan, fgw_segment_slot, fgw_worker_claim,
-    fgw_worker_read, fgw_worker_seen, fgw_worker_set_policy, fgw_worker_set_state,
-    fgw_worker_slot, fgw_worker_turn)
+    fgw_worker_queue, fgw_worker_read, fgw_worker_seen, fgw_worker_set_policy,
+    fgw_worker_set_state, fgw_worker_slot, fgw_worker_turn)
 
 from fastgw.errors import ShmError
 from fastgw.shm.place import boot_id, make_folder
@@ -183,6 +183,12 @@ cdef class Segment:
         """A worker's sign of life. Hot code calls fgw_worker_turn itself."""
         self._check_writable()
         fgw_worker_turn(self.owner(worker), now_ns)
+
+    def queue(self, Py_ssize_t worker):
+        """(since when the oldest request waits for a slot, or 0; a bit for each bucket)."""
+        cdef uint64_t keys
+        cdef uint64_t oldest_ns = fgw_worker_queue(self.slot(worker), &keys)
+        return oldest_ns, keys
 
     def reset_gauges(self, Py_ssize_t worker):
         self._check_writable()

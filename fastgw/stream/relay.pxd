@@ -2,7 +2,8 @@
 # one of them must not be seen.
 from libc.stdint cimport uint8_t, uint64_t
 
-from fastgw.exchange cimport Exchange
+from fastgw.exchange cimport Exchange, Receiver
+from fastgw.native.bpe cimport fgw_bpe_count, fgw_bpe_vocabulary
 from fastgw.stream.batch cimport Batch
 
 
@@ -16,9 +17,13 @@ cdef enum Framing:
 cdef class Relay:
     cdef:
         Batch batch
+        Receiver receiver
         Framing framing        # towards the client
         bint metered
         bint whole_events      # hold an unfinished event back: it may be the one to hide
+        bint capped            # or the one that must not pass x.edge_output
+        fgw_bpe_count *counter  # of a capped stream's text; made at first use, then kept
+        bint cut               # it came: nothing further is passed on
         bint raw               # chunks may leave as they came
         bint ended             # the client has the end of the body
         bint inflating         # the client gets the inflated body (an event of it must be hidden)
@@ -34,19 +39,23 @@ cdef class Relay:
         uint64_t sent_bytes    # of the body, before framing
 
     cdef int begin(self, Exchange x, Framing framing, bint from_chunks, bint metered,
-                   bint whole_events, int coding) except -1
+                   bint hide, bint capped, int coding) except -1
+    cdef int listen(self, Exchange x, const fgw_bpe_vocabulary *vocabulary) except -1
     cdef int body(self, Exchange x, const uint8_t *bytes, size_t length) except -1
     cdef int end_of_read(self, Exchange x, const uint8_t *raw, size_t plain_to,
                          bint ends) except -1
     cdef int finish(self, Exchange x) except -1
     cdef int flush(self, Exchange x) except -1
     cdef bint at_boundary(self, Exchange x) noexcept
+    cdef int end(self, Exchange x) except -1
     cdef int append(self, Exchange x, const uint8_t *bytes, size_t length) except -1
     cdef int _emit(self, Exchange x, const uint8_t *bytes, size_t length) except -1
     cdef int _tap(self, Exchange x, const uint8_t *bytes, size_t length) except -1
     cdef int _inflated(self, Exchange x, bytes piece) except -1
     cdef int _end_inflating(self, Exchange x) except -1
     cdef int _inflate(self, Exchange x, const uint8_t *bytes, size_t length) except -1
+    cdef int _passes(self, Exchange x) except -1
+    cdef int _keep_unfinished(self, Exchange x, const uint8_t *bytes, size_t length) except -1
     cdef int _events(self, Exchange x, const uint8_t *bytes, size_t length) except -1
     cdef void _let_go(self) noexcept
     cdef int _hold(self, const uint8_t *bytes, size_t length) except -1

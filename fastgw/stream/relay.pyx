@@ -4,8 +4,9 @@ Three ways, cheapest first:
 
   raw     chunks that parsed strictly leave as the bytes they came in; the scan only reads.
   spans   the decoded body leaves framed anew, still without a copy.
-  events  where the gateway asked for a usage chunk that the client did not ask for, an unfinished
-          event is held back until it is known not to be that one (law 8: bounded by HELD_MAX).
+  events  where the gateway asked for a usage chunk that the client did not ask for, or where a cap
+          holds, an unfinished event is held back until it is known not to be that one, or not to
+          pass the edge (law 8: bounded by HELD_MAX).
 
 Whatever passes is metered before it is sent, so no event reaches a client before its tokens stand
 in the hold's progress words (promise 6).
@@ -14,20 +15,25 @@ in the hold's progress words (promise 6).
 import zlib
 
 cimport cython
-from libc.stdlib cimport free, realloc
+from libc.stdlib cimport free, malloc, realloc
 from libc.string cimport memcpy
 
 from fastgw.errors import UpstreamError
 from fastgw.native.dialect_meter cimport (
     FGW_EVENT_HIDE,
+    FGW_EVENT_TEXT,
     FGW_METER_EVENT,
+    fgw_meter_bears_text,
     fgw_meter_end,
+    fgw_meter_listen,
     fgw_meter_next,
+    fgw_meter_output,
 )
 from fastgw.native.hold cimport fgw_hold_progress
 
 cdef enum:
     HELD_MAX = 65536           # a usage chunk has some 400 bytes
+    HELD_TEXT_MAX = 1 << 20    # of generated text, which must be counted before it may pass
     HELD_KEPT = 8192           # room that stays with the relay
     INFLATED_READ_MAX = 1 << 20
     INFLATED_MAX = 1 << 28     # 256 MiB of one answer; a bomb is larger
@@ -35,18 +41,23 @@ cdef enum:
 
 @cython.final
 cdef class Relay:
-    def __cinit__(self, Batch batch):
+    def __cinit__(self, Batch batch, Receiver receiver):
         self.batch = batch
+        self.receiver = receiver
 
     def __dealloc__(self):
         free(self.held)
+        free(self.counter)
 
     cdef int begin(self, Exchange x, Framing framing, bint from_chunks, bint metered,
-                   bint whole_events, int coding) except -1:
-        """Start an answer. ``coding``: 0 identity, 1 gzip or deflate, 2 another one."""
+                   bint hide, bint capped, int coding) except -1:
+        """Start an answer. ``hide``: one event of it may be the gateway's alone; ``capped``: it
+        must not pass x.edge_output. ``coding``: 0 identity, 1 gzip or deflate, 2 another one."""
         self.framing = framing
         self.metered = metered and coding != 2
-        self.whole_events = whole_events and coding != 2
+        self.whole_events = (hide or capped) and coding != 2
+        self.capped = capped and coding != 2
+        self.cut = False
         self.raw = from_chunks and framing == FRAMING_CHUNKED and not self.whole_events
         self.ended = False
         self.letting = False
@@ -62,14 +73,25 @@ cdef class Relay:
             self.inflater = zlib.decompressobj(47)
         return 0
 
+    cdef int listen(self, Exchange x, const fgw_bpe_vocabulary *vocabulary) except -1:
+        """Let a tokenizer count the text of this capped stream, which has one answer in it."""
+        if self.counter == NULL:
+            self.counter = <fgw_bpe_count *>malloc(sizeof(fgw_bpe_count))
+            if self.counter == NULL:
+                raise MemoryError()
+        fgw_meter_listen(&x.meter, vocabulary, self.counter)
+        return 0
+
     cdef int body(self, Exchange x, const uint8_t *bytes, size_t length) except -1:
         """Meter a slice of the decoded body and queue it for the client."""
         if self.inflater is not None:
             self._inflate(x, bytes, length)
             if self.inflating:
-                return 0
+                return self.receiver.on_cut(x) if self.cut else 0
         elif self.whole_events:
-            return self._events(x, bytes, length)
+            self._events(x, bytes, length)
+            # (Last of all: when it returns, this relay may serve another exchange.)
+            return self.receiver.on_cut(x) if self.cut else 0
         elif self.metered:
             self._tap(x, bytes, length)
         return self._emit(x, bytes, length)
@@ -93,12 +115,20 @@ cdef class Relay:
         """The upstream's body has ended, as it should: end the client's."""
         if self.inflater is not None and self.fed:
             self._end_inflating(x)
+        if self.cut:
+            return 0
         if self.metered:
             fgw_meter_end(&x.meter)
         if self.held_length:
+            if self.capped and not self._passes(x):
+                return 0
             self._emit(x, self.held, self.held_length)
             self.flush(x)
             self.held_length = 0
+        return self.end(x)
+
+    cdef int end(self, Exchange x) except -1:
+        """The end of the client's body."""
         if self.framing == FRAMING_CHUNKED and not self.ended:
             self.batch.close_chunk()
             self.batch.push(b"0\r\n\r\n", 5)
@@ -109,7 +139,8 @@ cdef class Relay:
         """Send what is queued; returns a value of ``Sent``."""
         if self.metered and x.hold != NULL:
             fgw_hold_progress(
-                x.hold, 0, x.meter.text_events, x.meter.events, self.sent_bytes
+                x.hold, 0, x.output_delivered if self.capped else x.meter.text_events,
+                x.meter.events, self.sent_bytes,
             )
         return self.batch.flush(x.client)
 
@@ -153,6 +184,8 @@ cdef class Relay:
         cdef size_t at = 0
         cdef size_t start = 0
         while fgw_meter_next(&x.meter, bytes, length, &at) == FGW_METER_EVENT:
+            if self.capped and not self._passes(x):
+                return 0
             if x.meter.event & FGW_EVENT_HIDE and not self.letting:
                 self.held_length = 0
             else:
@@ -167,16 +200,41 @@ cdef class Relay:
             start = at
         if start == length:
             return 0
-        if self.letting or self.held_length + length - start > HELD_MAX:
-            if self.held_length:
-                self._emit(x, self.held, self.held_length)
-            self._emit(x, bytes + start, length - start)
-            if self.held_length:
-                self.flush(x)
-                self._let_go()
-            self.letting = True
+        return self._keep_unfinished(x, bytes + start, length - start)
+
+    cdef int _keep_unfinished(self, Exchange x, const uint8_t *bytes, size_t length) except -1:
+        """Hold the beginning of an event; one that is too large for it is let pass as it comes."""
+        if not self.letting and self.held_length + length <= HELD_MAX:
+            return self._hold(bytes, length)
+        if self.capped and not self.letting and fgw_meter_bears_text(&x.meter):
+            # Letting it pass could deliver what the cap has no room for.
+            if self.held_length + length <= HELD_TEXT_MAX:
+                return self._hold(bytes, length)
+            self.cut = True
+            self._let_go()
             return 0
-        return self._hold(bytes + start, length - start)
+        if self.held_length:
+            self._emit(x, self.held, self.held_length)
+        self._emit(x, bytes, length)
+        if self.held_length:
+            self.flush(x)
+            self._let_go()
+        self.letting = True
+        return 0
+
+    cdef int _passes(self, Exchange x) except -1:
+        """Whether the event that just ended may go on: what bears no text always may, for it
+        delivers nothing, and what it says of usage is the truth."""
+        cdef uint64_t count = fgw_meter_output(&x.meter, x.edge_output)
+        if (
+            count > x.edge_output and x.meter.event & FGW_EVENT_TEXT and not self.letting
+            and not self.receiver.on_edge(x, count)
+        ):
+            self.cut = True
+            self._let_go()
+            return 0
+        x.output_delivered = count
+        return 1
 
     cdef void _let_go(self) noexcept:
         """What was held has left. A large room is given back: exchanges live on, 256 a worker."""
@@ -206,7 +264,7 @@ cdef class Relay:
             return 0
         self.fed = True
         try:
-            while data:
+            while data and not self.cut:
                 if self.inflater.eof:
                     # A further member (RFC 1952 section 2.2): some servers flush with one each.
                     self.inflater = zlib.decompressobj(47)
@@ -233,7 +291,7 @@ cdef class Relay:
 
     cdef int _end_inflating(self, Exchange x) except -1:
         """The compressed body has ended; the client's must not, where it is short of its end."""
-        if self.unreadable:
+        if self.unreadable or self.cut:
             return 0
         self._inflated(x, self.inflater.flush())
         if not self.inflater.eof:

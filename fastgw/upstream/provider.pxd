@@ -1,6 +1,8 @@
 # Providers as the operator named them, and what a request needs of one.
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 
+from fastgw.upstream.pricing cimport PriceList
+
 
 cdef class ProviderKey:
     cdef:
@@ -25,6 +27,7 @@ cdef class Provider:
         bytes base_path              # what base_url has behind the authority, without a last "/"
         bytes strip                  # what a client's path has and base_url has already ("/v1")
         uint64_t name_hash
+        readonly PriceList prices    # of models that no candidate names; None: none is known
         list keys
         readonly uint64_t connect_ns
         readonly uint64_t first_byte_ns

@@ -70,10 +70,11 @@ cdef class Provider:
                  list keys, uint64_t connect_ns, uint64_t first_byte_ns, uint64_t idle_ns,
                  uint64_t total_ns, int retries_max=2, retry_statuses=frozenset(),
                  bint retry_connect=True, object tls=None,
-                 uint64_t name_hash=0):
+                 uint64_t name_hash=0, PriceList prices=None):
         self.id = id
         self.id_text = id.encode()
         self.name_hash = name_hash
+        self.prices = prices
         self.answer_line = b"x-fastgw-provider: " + self.id_text + b"\r\n"
         self.dialect = dialect
         self.host = host

@@ -23,6 +23,7 @@ from fastgw.native.http1 cimport (
     fgw_http1_find,
 )
 from fastgw.native.http1 cimport FGW_DROP_REQUEST, fgw_http1_copy_fields, fgw_http1_put_number
+from fastgw.native.price cimport FGW_PRICE_OLD_LIMIT_NAME
 from fastgw.upstream.provider cimport Provider, ProviderKey
 from fastgw.upstream.route cimport Candidate
 
@@ -118,8 +119,9 @@ cdef void plan_edits(Exchange x) noexcept:
         return
     memset(&want, 0, sizeof(want))
     want.include_usage = 1
-    if x.effects.output_max > 0:
+    if x.limit_written:
         want.output_limit = <int64_t>x.output_max
+        want.old_limit_name = x.price != NULL and x.price.flags & FGW_PRICE_OLD_LIMIT_NAME
     if candidate.model:
         want.model = candidate.model
         want.model_bytes = <uint16_t>len(candidate.model)

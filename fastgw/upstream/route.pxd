@@ -1,6 +1,7 @@
 # From the model a client asks for to the providers that may serve it.
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 
+from fastgw.native.price cimport fgw_price
 from fastgw.upstream.provider cimport Provider
 
 
@@ -11,6 +12,8 @@ cdef class Candidate:
         readonly uint32_t weight
         bytes answer_line            # "x-fastgw-model: …\r\n", None if `model` is empty
         uint64_t model_hash          # name hash of `model`, 0 if empty
+        fgw_price price              # of `model` at this provider
+        readonly bint priced         # it is in the price table
         int64_t current
 
 
@@ -39,6 +42,7 @@ cdef class Routes:
         readonly bint strict
 
     cdef Route find(self, uint64_t hash, const uint8_t *model, size_t length)
+    cdef Route named(self, bytes model)
     cdef Route pinned(self, const uint8_t *provider, size_t length)
     cdef Route default(self, uint8_t dialect)
     cdef Route any_of(self, uint8_t dialect)

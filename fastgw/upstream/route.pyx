@@ -7,7 +7,7 @@ another dialect than the request is passed over.
 
 cimport cython
 from libc.stdlib cimport calloc, free
-from libc.string cimport memcmp
+from libc.string cimport memcmp, memcpy
 
 from fastgw.native.demand cimport fgw_name_hash
 
@@ -17,12 +17,20 @@ cdef enum:
 
 @cython.final
 cdef class Candidate:
+    """``price``: what ``model`` costs there, as ``usage.prices.Price.pack`` has it; b"":
+    unknown."""
+
     def __init__(self, Provider provider, bytes model=b"", int weight=1,
-                 uint64_t model_hash=0):
+                 uint64_t model_hash=0, bytes price=b""):
         self.provider = provider
         self.model = model
         self.weight = <uint32_t>weight
         self.model_hash = model_hash
+        self.priced = len(price) != 0
+        if self.priced:
+            if <size_t>len(price) != sizeof(fgw_price):
+                raise ValueError(f"a price has {sizeof(fgw_price)} bytes, not {len(price)}")
+            memcpy(&self.price, <const char *>price, sizeof(fgw_price))
         if model:
             self.answer_line = b"x-fastgw-model: " + model + b"\r\n"
 
@@ -116,6 +124,13 @@ cdef class Routes:
                 if <size_t>len(name) == length and memcmp(<const char *>name, model, length) == 0:
                     return <Route>entry[1]
             at = (at + 1) & self._mask
+        return None
+
+    cdef Route named(self, bytes model):
+        """The route of a configured model, for who asks once; None: there is no such model."""
+        for name, route in self._routes:
+            if name == model:
+                return route
         return None
 
     cdef Route pinned(self, const uint8_t *provider, size_t length):

@@ -3,11 +3,24 @@ from libc.stdint cimport uint64_t
 
 from fastgw.exchange cimport Exchange
 from fastgw.native.policy cimport fgw_amounts
-from fastgw.native.record cimport fgw_record_close
+from fastgw.native.record cimport fgw_record_close, fgw_tokens
 
-# Fills tokens, intervals and provenance of `close`.
+# Fills tokens, intervals, provenance, cost and overrun of `close`.
 cdef void account(Exchange x, fgw_record_close *close, bint asked, bint whole) noexcept
 
-# The same numbers by unit, for the limits. `close` is the last attempt's; earlier ones are in the
-# hold.
-cdef void amounts(const fgw_record_close *close, fgw_amounts *actual) noexcept
+# The same numbers by unit, for the limits: of this attempt and of those before it.
+cdef void amounts(Exchange x, const fgw_record_close *close, fgw_amounts *actual) noexcept
+
+# To be called with the CLOSE of an attempt that another follows.
+cdef void add_earlier(Exchange x, const fgw_record_close *close) noexcept
+
+# All that went in, all that came out, whatever their class.
+cdef inline uint64_t input_of(const fgw_tokens *tokens) noexcept:
+    return (
+        tokens.input + tokens.cached_input + tokens.cache_write + tokens.cache_write_1h
+        + tokens.audio_input
+    )
+
+
+cdef inline uint64_t output_of(const fgw_tokens *tokens) noexcept:
+    return tokens.output + tokens.reasoning + tokens.audio_output

@@ -5,25 +5,36 @@ stream broke, the provider reports none) the count is an interval that the provi
 
     input   [0 or what the provider said at the start, bound of the body]
     output  [delivered: at least one token for each event that bore text, limit in force]
+
+At the edge of a cap, output is what was delivered, or what the provider has told by then if that
+is more: it had already generated the event that was not passed on.
 """
 
+from libc.stdint cimport int64_t, uint32_t
 from libc.string cimport memset
 
+from fastgw.codes cimport CODE_CUT_BY_CAP
 from fastgw.native.dialect_meter cimport (
+    FGW_USAGE_OTHER_MODEL,
     FGW_USAGE_PARTIAL,
     FGW_USAGE_PROVIDER,
+    fgw_meter_told_output,
     fgw_meter_usage,
     fgw_usage,
 )
 from fastgw.native.policy cimport fgw_amounts
+from fastgw.native.price cimport fgw_price_cost, fgw_price_micro
 from fastgw.native.record cimport (
+    FGW_PROVENANCE_COUNTED,
     FGW_PROVENANCE_ESTIMATED,
     FGW_PROVENANCE_NONE,
     FGW_PROVENANCE_PROVIDER,
+    FGW_UNIT_COST,
     FGW_UNIT_INPUT_TOKENS,
     FGW_UNIT_OUTPUT_TOKENS,
     FGW_UNIT_REQUESTS,
     FGW_UNIT_TOKENS,
+    FGW_UNITS,
     fgw_tokens,
 )
 
@@ -31,26 +42,80 @@ cdef enum:
     BYTES_PER_TOKEN = 4   # of generated text; what cannot be counted here is an interval anyway
 
 
-cdef inline uint64_t input_of(const fgw_tokens *tokens) noexcept:
-    return (
-        tokens.input + tokens.cached_input + tokens.cache_write + tokens.cache_write_1h
-        + tokens.audio_input
-    )
-
-
-cdef inline uint64_t output_of(const fgw_tokens *tokens) noexcept:
-    return tokens.output + tokens.reasoning + tokens.audio_output
+cdef void estimate_output(Exchange x, fgw_record_close *close) noexcept:
+    """Output without the provider's last word on it."""
+    cdef fgw_tokens *tokens = &close.tokens
+    cdef uint64_t low = 0
+    close.output_high = x.output_bound
+    if x.code == CODE_CUT_BY_CAP:
+        low = x.output_delivered
+        tokens.output = fgw_meter_told_output(&x.meter)
+        if close.output_high < tokens.output:
+            close.output_high = tokens.output
+    elif x.metered:
+        low = x.meter.text_events
+        if low == 0 and x.meter.output_bytes:
+            low = 1
+        tokens.output = x.meter.output_bytes // BYTES_PER_TOKEN
+    if close.output_high < low:
+        close.output_high = low
+    if tokens.output < low:
+        tokens.output = low
+    if tokens.output > close.output_high:
+        tokens.output = close.output_high
+    close.output_low = low
+    close.output_provenance = FGW_PROVENANCE_ESTIMATED
+    if x.code == CODE_CUT_BY_CAP and x.meter.vocabulary != NULL:
+        close.output_provenance = FGW_PROVENANCE_COUNTED
 
 
 cdef void account(Exchange x, fgw_record_close *close, bint asked, bint whole) noexcept:
-    """Fill in what the attempt cost.
+    """Fill in what the attempt used and cost.
 
     ``asked``: bytes went to the provider. ``whole``: its answer was read to its end.
     """
+    cdef unsigned int flags = count_tokens(x, close, asked, whole)
+    close.overrun_tokens = 0
+    close.overrun_nano_usd = 0
+    if close.provenance == FGW_PROVENANCE_NONE:
+        close.cost_nano_usd = 0  # whatever the price
+        return
+    if x.price != NULL and not flags & FGW_USAGE_OTHER_MODEL:
+        close.price_version = x.price.version
+        close.cost_nano_usd = fgw_price_cost(x.price, &close.tokens)
+    add_overrun(x, close)
+
+
+cdef void add_overrun(Exchange x, fgw_record_close *close) noexcept:
+    """What the provider billed beyond the ceiling: spent all the same, so it is booked."""
+    cdef fgw_tokens beyond
+    cdef int64_t cost
+    cdef bint told = close.provenance == FGW_PROVENANCE_PROVIDER or x.code == CODE_CUT_BY_CAP
+    if not x.bounded or not told:
+        return
+    memset(&beyond, 0, sizeof(beyond))
+    beyond.input = above(input_of(&close.tokens), x.ceiling.by_unit[<int>FGW_UNIT_INPUT_TOKENS])
+    beyond.output = above(
+        output_of(&close.tokens), x.ceiling.by_unit[<int>FGW_UNIT_OUTPUT_TOKENS]
+    )
+    if beyond.input + beyond.output == 0:
+        return
+    close.overrun_tokens = <uint32_t>min(beyond.input + beyond.output, <uint64_t>0xffffffff)
+    cost = fgw_price_cost(x.price, &beyond) if close.cost_nano_usd >= 0 else 0
+    close.overrun_nano_usd = <uint64_t>cost if cost > 0 else 0
+
+
+cdef inline uint64_t above(uint64_t used, uint64_t ceiling) noexcept:
+    return used - ceiling if used > ceiling else 0
+
+
+cdef unsigned int count_tokens(
+    Exchange x, fgw_record_close *close, bint asked, bint whole
+) noexcept:
+    """Fill in tokens, intervals and provenance; returns the meter's flags."""
     cdef fgw_usage usage
     cdef fgw_tokens *tokens = &close.tokens
     cdef unsigned int flags = 0
-    cdef uint64_t low
     memset(tokens, 0, sizeof(fgw_tokens))
     close.input_low = close.input_high = close.output_low = close.output_high = 0
     close.provenance = FGW_PROVENANCE_NONE
@@ -58,9 +123,11 @@ cdef void account(Exchange x, fgw_record_close *close, bint asked, bint whole) n
     close.output_provenance = FGW_PROVENANCE_NONE
     if not asked or x.upstream_status >= 300 or not x.generates:
         # Not asked, refused by the provider, or nothing that costs tokens.
-        return
+        return 0
     if x.metered:
         flags = fgw_meter_usage(&x.meter, &usage)
+        if x.code == CODE_CUT_BY_CAP and flags & FGW_USAGE_PROVIDER:
+            flags = FGW_USAGE_PARTIAL  # one of several answers had ended, the rest had not
     if flags & (FGW_USAGE_PROVIDER | FGW_USAGE_PARTIAL):
         tokens.input = usage.input + usage.image_input
         tokens.cached_input = usage.cached_input
@@ -76,7 +143,7 @@ cdef void account(Exchange x, fgw_record_close *close, bint asked, bint whole) n
         close.output_provenance = FGW_PROVENANCE_PROVIDER
         close.output_low = close.output_high = output_of(tokens)
         close.provenance = FGW_PROVENANCE_PROVIDER
-        return
+        return flags
     close.provenance = FGW_PROVENANCE_ESTIMATED
     if flags & FGW_USAGE_PARTIAL:
         # What Anthropic says at the start is a lower bound where its servers run tools.
@@ -87,26 +154,36 @@ cdef void account(Exchange x, fgw_record_close *close, bint asked, bint whole) n
             tokens.input = x.input_estimate  # else: asked, never answered; most bill nothing
         close.input_provenance = FGW_PROVENANCE_ESTIMATED
         close.input_high = x.input_bound
-    low = x.meter.text_events if x.metered else 0
-    if low == 0 and x.metered and x.meter.output_bytes:
-        low = 1
-    tokens.output = x.meter.output_bytes // BYTES_PER_TOKEN if x.metered else 0
-    close.output_high = x.output_bound
-    if close.output_high < low:
-        close.output_high = low
-    if tokens.output < low:
-        tokens.output = low
-    if tokens.output > close.output_high:
-        tokens.output = close.output_high
-    close.output_low = low
-    close.output_provenance = FGW_PROVENANCE_ESTIMATED
+    estimate_output(x, close)
+    return flags
 
 
-cdef void amounts(const fgw_record_close *close, fgw_amounts *actual) noexcept:
+cdef void of_attempt(Exchange x, const fgw_record_close *close, fgw_amounts *actual) noexcept:
     memset(actual, 0, sizeof(fgw_amounts))
-    actual.by_unit[<int>FGW_UNIT_REQUESTS] = 1
     actual.by_unit[<int>FGW_UNIT_INPUT_TOKENS] = input_of(&close.tokens)
     actual.by_unit[<int>FGW_UNIT_OUTPUT_TOKENS] = output_of(&close.tokens)
     actual.by_unit[<int>FGW_UNIT_TOKENS] = (
         actual.by_unit[<int>FGW_UNIT_INPUT_TOKENS] + actual.by_unit[<int>FGW_UNIT_OUTPUT_TOKENS]
     )
+    # What has no price is charged as it was held: a cap must not take it for nothing.
+    actual.by_unit[<int>FGW_UNIT_COST] = (
+        fgw_price_micro(close.cost_nano_usd) if close.cost_nano_usd >= 0
+        else x.ceiling.by_unit[<int>FGW_UNIT_COST]
+    )
+
+
+cdef void amounts(Exchange x, const fgw_record_close *close, fgw_amounts *actual) noexcept:
+    cdef int unit
+    of_attempt(x, close, actual)
+    actual.by_unit[<int>FGW_UNIT_REQUESTS] = 1
+    if x.attempt > 1:
+        for unit in range(<int>FGW_UNITS):
+            actual.by_unit[unit] += x.earlier.by_unit[unit]
+
+
+cdef void add_earlier(Exchange x, const fgw_record_close *close) noexcept:
+    cdef fgw_amounts used
+    cdef int unit
+    of_attempt(x, close, &used)
+    for unit in range(<int>FGW_UNITS):
+        x.earlier.by_unit[unit] += used.by_unit[unit]

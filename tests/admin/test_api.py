@@ -63,8 +63,9 @@ def test_tells_live_limits(get):
 
     assert status == 200
     reset_ms = rows[0].pop("reset_ms")
+    assert len(rows[0].pop("id")) == 32
     assert rows == [{
-        "name": "free", "key": "bob", "unit": "requests", "enforced": True,
+        "granted": 0, "name": "free", "key": "bob", "unit": "requests", "enforced": True,
         "used": 2, "held": 0, "limit": 2, "algorithm": "token_bucket",
         "period_ns": 86_400 * 10**9, "window": "", "time_zone": "",
     }]

@@ -8,7 +8,8 @@ import time
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from fastgw.admin.metrics import LedgerTotals, Metrics
+from fastgw.admin.metrics import Metrics, Rarely
+from fastgw.errors import LedgerError
 from tests.admin.conftest import TOKEN
 
 
@@ -64,6 +65,10 @@ def test_tells_how_the_tree_is(samples):
 def test_tells_how_limits_rings_and_ledger_are(samples):
     assert samples["fastgw_holds_live", ()] == samples["fastgw_attempts_open", ()] == 0
     assert samples["fastgw_table_entries", ()] == 1
+    of = (("enforced", "true"), ("limit", "free"), ("unit", "requests"))
+    assert samples["fastgw_limit_keys_full", of] == 1
+    of_bob = (of[0], ("key", "bob"), *of[1:])
+    assert samples["fastgw_limit_key_used", of_bob] == 2
     for ring in ("00-main", "01-main", "00-refusals", "supervisor"):
         assert 0 <= samples["fastgw_ring_fill_ratio", (("ring", ring),)] < 1
     assert samples["fastgw_spill_bytes", ()] == samples["fastgw_ledger_failing", ()] == 0
@@ -76,29 +81,34 @@ def test_an_instance_that_never_ran_has_no_metrics(tmp_path):
     assert Metrics(tmp_path).exposition() == b""
 
 
-def test_a_slow_ledger_is_read_rarely(live, monkeypatch):
-    now = [100.0]
-    reads = []
+def test_what_is_slow_is_read_rarely():
+    now, reads = [100.0], []
 
-    class Slow:
-        def __init__(self, data_dir):
-            now[0] += 2.0
-            reads.append(now[0])
+    def slow() -> int:
+        now[0] += 2.0
+        reads.append(now[0])
+        return len(reads)
 
-        def __enter__(self):
-            return self
+    rarely = Rarely(slow, lambda: now[0])
 
-        def __exit__(self, *_):
-            pass
-
-        def totals(self):
-            return {"requests": len(reads)}
-
-    monkeypatch.setattr("fastgw.admin.metrics.Ledger", Slow)
-    totals = LedgerTotals(live.data_dir, lambda: now[0])
-
-    assert totals.read() == {"requests": 1}
+    assert rarely.read() == 1
     now[0] += 37.0
-    assert totals.read() == {"requests": 1}
+    assert rarely.read() == 1
     now[0] += 2.0
-    assert totals.read() == {"requests": 2}
+    assert rarely.read() == 2
+
+
+def test_what_cannot_be_read_is_absent_and_tried_again():
+    answers = [LedgerError("locked"), 5]
+
+    def read() -> int:
+        answer = answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    rarely = Rarely(read)
+
+    assert rarely.read() is None
+    time.sleep(0.01)
+    assert rarely.read() == 5

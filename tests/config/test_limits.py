@@ -199,4 +199,5 @@ def test_alerts_and_models_carry_what_was_written():
     assert config.alerts.webhook.reveal() == "http://hooks.example/x"
     assert config.alerts.secret.reveal() == ENV["CANARY"]
     assert (config.models[0].max_output, config.models[0].window) == (10, 90)
-    assert [warning.key for warning in warnings] == ["alerts.webhook"]
+    assert [warning.key for warning in warnings] == ["alerts.webhook", "alerts"]
+    assert "no usage-cap asks for an alert" in warnings[1].message

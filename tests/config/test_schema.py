@@ -60,6 +60,52 @@ def test_the_starter_is_valid():
     assert valid(json_schema(), yaml.safe_load(STARTER))
 
 
+LIMITS = """
+providers: [{id: a, dialect: openai, base_url: "http://h"}]
+prices: {file: prices.yaml}
+cluster: {redis: "redis://h"}
+alerts: {webhook: "https://h", secret: s}
+models: [{id: m, candidates: [{provider: a, model: x}], max_output: 5, context: 9}]
+keys: [{id: k, limits: {requests: 60/1m, cost: 0.25/month, tokens: 9/total, concurrency: 5}}]
+policy:
+  on_http_request:
+    - actions:
+        - type: rate-limit
+          config: {name: a, unit: cost, capacity: 0.5, per: 1m, algorithm: sliding_window}
+        - type: usage-cap
+          config: {name: b, unit: cost, limit: 250.00, window: month, time_zone: Asia/Tokyo,
+                   bucket_key: [key.id], alert_at: [0.5, 80%], unbounded: allow,
+                   on_worker_lost: progress, on_store_loss: open, cluster: false, enforce: false}
+        - type: concurrency-limit
+          config: {name: c, limit: 5, queue: {max: 5, timeout: 5s}}
+"""
+
+
+def test_limits_of_every_kind_are_valid():
+    assert valid(json_schema(), yaml.safe_load(LIMITS))
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        ("window: month", "window: monthly"),
+        ("limit: 250.00", "limit: many"),
+        ("limit: 5", "limit: 0.5"),
+        ("limit: 5, ", ""),
+        ("timeout: 5s", "timeout: 5"),
+        ("alert_at: [0.5", "alert_at: [1.5"),
+        ("0.25/month", "month"),
+        ("concurrency: 5", "concurrency: many"),
+        ("{file: prices.yaml}", "{}"),
+        ("algorithm: sliding_window", "algorithm: leaky"),
+    ],
+)
+def test_limits_that_a_load_refuses_the_schema_refuses(wrong):
+    assert wrong[0] in LIMITS
+
+    assert not valid(json_schema(), yaml.safe_load(LIMITS.replace(*wrong)))
+
+
 @pytest.mark.parametrize(
     "text",
     [

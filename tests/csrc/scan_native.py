@@ -10,6 +10,7 @@ ROOT = Path(__file__).resolve().parents[2]
 SOURCES = [
     *ROOT.glob("csrc/fgw_json*.c"),
     *ROOT.glob("csrc/fgw_dialect*.c"),
+    *ROOT.glob("csrc/fgw_bpe*.c"),
     ROOT / "csrc/fgw_sse.c",
     ROOT / "csrc/fgw_hash.c",
 ]

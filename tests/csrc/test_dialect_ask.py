@@ -187,3 +187,36 @@ def test_no_recorded_request_passed_its_bound():
             assert tokens <= got.input_bound, name
     assert bounded > 80
     assert statistics.median(errors) < 0.4
+
+
+def test_base64_is_no_text():
+    url = "data:image/png;base64," + "QUJD" * 9000
+    picture = {"type": "image_url", "image_url": {"url": url}}
+    plain, shown = (ask(CHAT, {"model": "m", "messages": [{"role": "user", "content": content}]})
+                    for content in ([], [picture, picture]))
+
+    assert 2 * 790 <= shown.input_estimate - plain.input_estimate <= 2 * 810
+    assert 100_000 < shown.input_bound - plain.input_bound < 103_000
+
+
+@pytest.mark.parametrize("more", [{"web_search_options": {}}, {"previous_response_id": "r"}])
+def test_what_the_provider_adds_by_itself_has_no_bound(more):
+    assert ask(CHAT, {"model": "m", "messages": HELLO, **more}).unbounded
+
+
+@pytest.mark.parametrize("body, may", [
+    ({"messages": HELLO}, False),
+    ({"system": [{"type": "text", "text": "a", "cache_control": {"type": "ephemeral"}}]}, True),
+    ({"tools": [{"name": "t", "cache_control": {"type": "ephemeral", "ttl": "1h"}}]}, True),
+    ({"messages": [{"role": "user", "content": "say cache_control, not \\u0063"}]}, False)])
+def test_a_body_that_surely_writes_to_no_cache_is_known(body, may):
+    got = ask(MESSAGES, {"model": "m", "max_tokens": 5, **body})
+
+    assert got.may_cache == may
+    assert not ask(CHAT, {"model": "m", **body}).may_cache
+
+
+def test_a_name_in_escapes_may_be_that_of_a_cache():
+    body = b'{"model":"m","max_tokens":5,"messages":[{"cache\\u005fcontrol":{}}]}'
+
+    assert ask(MESSAGES, body).may_cache

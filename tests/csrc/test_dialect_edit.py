@@ -138,3 +138,12 @@ def test_random_bodies_keep_all_else():
             assert options == body.get("stream_options")
         changed = ("model", "max_tokens", "max_completion_tokens", "stream_options")
         assert got == {key: value for key, value in body.items() if key not in changed}
+
+
+@pytest.mark.parametrize("operation, before, after", [
+    ("chat", {}, {"max_tokens": 5}), ("chat", {"max_completion_tokens": 9},
+                                      {"max_completion_tokens": 5}),
+    ("responses", {}, {"max_output_tokens": 5})])
+def test_a_vendor_that_knows_the_old_name_alone_gets_it(operation, before, after):
+    got, _ = edited(operation, {"model": "m", **before}, output_limit=5, old_limit_name=True)
+    assert got == {"model": "m", **after}

@@ -116,12 +116,13 @@ class Refusal:
         return min(rooms, default=0)
 
     def input(self) -> int:
-        rooms = []
+        """By how many tokens the input is too long for the caps that refuse; 0: shorter is no
+        way."""
+        over = []
         for one in self.blocked:
-            room = one.free - (self.answers if one.unit == "tokens" else 0)
-            helps = one.cap and one.unit in ("tokens", "input_tokens") and self.answers
-            rooms.append(room if helps and 0 < room < self.input_ceiling else 0)
-        return min(rooms, default=0)
+            helps = one.cap and one.unit in ("tokens", "input_tokens")
+            over.append(one.needed - one.free if helps else 0)
+        return max(over) if over and all(0 < one < self.input_expected for one in over) else 0
 
 
 def message(one: Refusal) -> str:
@@ -155,7 +156,7 @@ def change(one: Refusal) -> str:
     if one.output():
         ways.append(ask_for(one, one.output()))
     elif one.input():
-        ways.append(f"send at most {one.input()} input tokens")
+        ways.append(f"shorten the input by {one.input()} tokens")
     elif one.output(unused=True):
         ways.append(ask_for(one, one.output(unused=True))
                     + " and wait until what is used now is free again")
@@ -222,7 +223,8 @@ def body(one: Refusal, dialect: int) -> dict[str, Any]:
         "limits": [_limit(limit) for limit in one.limits if limit.blocked],
         "change": {
             "wait_ms": wait_ms, "max_tokens": one.answers and one.output() or None,
-            "input_tokens": not one.output() and one.input() or None, "model": one.model or None,
+            "fewer_input_tokens": not one.output() and one.input() or None,
+            "model": one.model or None,
         } if first else None,
         "request_id": one.request_id,
     }

@@ -133,7 +133,7 @@ def test_what_is_offered_holds_for_all_answers_and_all_limits():
     assert "ask for at most 33 output tokens an answer (max_output_tokens)" in text_of(two)
     with_pace = refusal(Code.LIMIT_TOKENS, limits=[tokens(), pace()], input_expected=100)
     assert told(with_pace)[1]["fastgw"]["change"] == {
-        "wait_ms": 12_000, "max_tokens": None, "input_tokens": None, "model": None}
+        "wait_ms": 12_000, "max_tokens": None, "fewer_input_tokens": None, "model": None}
 
 
 def test_what_of_it_is_held_is_told_where_it_is_known():
@@ -160,12 +160,10 @@ def test_what_can_never_pass_says_so_and_is_not_retried():
 
 
 def test_what_would_pass_only_an_unused_limit_says_so():
-    one = refusal(Code.LIMIT_NEVER, input_ceiling=100, limits=[
+    one = refusal(Code.LIMIT_NEVER, input_ceiling=100, input_expected=60, limits=[
         cap(verdict=NEVER, needed=5000, used=950, wait_ns=0)])
-
-    assert text_of(one).endswith(
-        "To pass, send at most 49 input tokens.")
     one.answers = 0  # as read back from the ledger
+
     assert text_of(one).endswith(
         "ask for at most 900 output tokens, all answers together and wait until what is used now"
         " is free again.")
@@ -173,9 +171,11 @@ def test_what_would_pass_only_an_unused_limit_says_so():
 
 def test_a_cap_offers_a_smaller_input_where_no_output_limit_fits():
     """Phase LIMIT has lowered the output limit already: what refuses is the input."""
-    fields, error = told(refusal(Code.LIMIT_CAP, limits=[cap()], input_ceiling=300))
+    fields, error = told(refusal(Code.LIMIT_CAP, limits=[cap(needed=301), cap(needed=290)],
+                                 input_ceiling=300, input_expected=120))
 
-    assert error["message"].endswith("To pass, wait 2 h, or send at most 199 input tokens.")
+    assert error["message"].endswith("To pass, wait 2 h, or shorten the input by 101 tokens.")
+    assert error["fastgw"]["change"]["fewer_input_tokens"] == 101
     assert fields["x-should-retry"] == "false" and fields["retry-after"] == "7200"
 
 

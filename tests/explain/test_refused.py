@@ -103,3 +103,28 @@ def test_a_clients_own_text_in_a_bucket_key_stays_text(worker):
     error = orjson.loads(answer.body)["error"]
     assert error["fastgw"]["limits"][0]["key"] == f"alice, {model}"
     assert f"for alice, {model}: " in error["message"]
+
+
+def test_a_cap_says_by_how_much_the_input_is_too_long(worker):
+    """The output limit is one token already: what refuses is the prompt."""
+    cap = {"actions": [{"type": "usage-cap", "config": {
+        "name": "day", "unit": "tokens", "limit": 20_000, "window": "day",
+        "bucket_key": ["key.id"]}}]}
+    one = worker(policy=policy(cap))
+    one.ask(request(chat()), response())
+
+    def asked(length):
+        client = one.connect()
+        client.feed(request(chat(messages=[{"role": "user", "content": "word " * length}])))
+        return client
+
+    answer = asked(3200).answer()
+    error = orjson.loads(answer.body)["error"]
+    (limit,) = error["fastgw"]["limits"]
+    assert (answer.code, limit["used"], limit["limit"]) == ("FGW-806", 50, 20_000)
+    over = error["fastgw"]["change"]["fewer_input_tokens"]
+    assert f"To pass, shorten the input by {over} tokens." in error["message"]
+    assert over == limit["needed"] - (20_000 - 50) and limit["reset_ms"] > 0
+    one.upstream.taken()
+    asked(3200 - over)
+    assert one.upstream.taken().startswith(b"POST ")

@@ -4,8 +4,8 @@ Method: one refused by a worker, and the same one made up.
 """
 
 import orjson
-from fastgw.explain.trial import refuse
 
+from fastgw.explain.trial import refuse
 from tests.worker import Worker, chat, request
 
 

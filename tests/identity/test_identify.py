@@ -86,8 +86,9 @@ def test_what_is_compressed_cannot_be_governed(worker):
 
 @pytest.mark.parametrize("more, bound", [
     ({"max_tokens": 40}, 40), ({"max_completion_tokens": 40, "n": 3}, 120),
-    ({}, 131072), ({"n": 2}, 262144)])
-def test_output_is_bounded_by_what_was_asked_for(worker, more, bound):
+    ({}, 16384), ({"n": 2}, 32768), ({"model": "unheard-of"}, 131072),
+    ({"model": "unheard-of", "n": 2}, 262144), ({"max_tokens": 10**15}, 1 << 40)])
+def test_output_is_bounded_by_what_was_asked_for_or_the_model_can_write(worker, more, bound):
     one = worker()
     one.ask(request(chat(**more)), response())
 
@@ -97,7 +98,8 @@ def test_output_is_bounded_by_what_was_asked_for(worker, more, bound):
 def test_input_is_estimated_from_text_and_bounded_by_bytes(worker):
     one = worker()
     for letters in (4000, 40000):
-        body = chat(messages=[{"role": "user", "content": "word " * (letters // 5)}])
+        body = chat(model=f"of-{letters}",
+                    messages=[{"role": "user", "content": "word " * (letters // 5)}])
         one.ask(request(body), response())
         asked, opened, _ = one.records()
 

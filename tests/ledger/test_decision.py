@@ -16,12 +16,14 @@ from fastgw.ledger.records import (
     NAME_REQUEST,
     UNBOUNDED,
     Close,
+    Grant,
     Name,
     Open,
     RequestId,
     RuleTrace,
     Tokens,
 )
+from fastgw.ledger.ring import SUPERVISOR
 from fastgw.ledger.schema import open_reader
 from fastgw.ledger.span import Span
 from fastgw.ledger.store import Store
@@ -100,6 +102,16 @@ def test_an_allowed_request(known):
         "interval": {"input_tokens": [100, 100], "output_tokens": [7, 7]},
     }
     assert found["cost_nano_usd"] == attempt["cost_nano_usd"] == 1000
+
+
+def test_a_limit_tells_what_was_forgiven_before(known, tmp_path):
+    given = Grant(T0, pace().identity, before=9, after=2).pack()
+    Store(tmp_path).commit([Span(77, SUPERVISOR, 0, 0, len(given), given)])
+
+    (limit,) = told(known, request(ID, T0 + 1, limits=[pace()]))["limits"]
+    (sooner,) = told(known, request(ID, T0 - 1, limits=[pace()]))["limits"]
+
+    assert limit["granted"] == 7 and "granted" not in sooner
 
 
 def test_a_refused_request_says_which_limit_with_its_values(known):

@@ -4,7 +4,8 @@ Method: a store that is written between two looks.
 """
 
 from fastgw.ledger.names import Names
-from fastgw.ledger.records import NAME_ACCOUNT, NAME_BUCKET, NAME_MODEL, Name
+from fastgw.ledger.records import NAME_ACCOUNT, NAME_BUCKET, NAME_MODEL, Grant, Name
+from fastgw.ledger.ring import SUPERVISOR
 from fastgw.ledger.schema import open_reader
 from fastgw.ledger.span import Span
 from fastgw.ledger.store import Store
@@ -41,3 +42,15 @@ def test_buckets_are_named_by_both_halves(tmp_path):
 
     assert names.bucket((1, 2)) == {"name": "pace", "key": ["k"]}
     assert names.bucket((1, 3)) == {}
+
+
+def test_what_was_forgiven_counts_from_its_time_on(tmp_path):
+    records = b"".join(
+        Grant(at, (1, 2), before=before, after=after).pack()
+        for at, before, after in ((10, 100, 60), (20, 80, 75))
+    )
+    Store(tmp_path).commit([Span(1, SUPERVISOR, 0, 0, len(records), records)])
+    names = Names(open_reader(tmp_path))
+
+    assert [names.granted((1, 2), at) for at in (9, 10, 19, 20)] == [0, 40, 40, 45]
+    assert names.granted((1, 3), 20) == 0

@@ -11,6 +11,7 @@ import pytest
 from fastgw.ledger import records
 from fastgw.ledger.records import (
     Close,
+    Grant,
     LimitTrace,
     Name,
     Open,
@@ -45,7 +46,7 @@ ALL = [
         1,
         10,
         [RuleTrace(11, 1, 0, 12, -13)],
-        [LimitTrace((14, 15), 16, *range(17, 23), 2, 1, 0)],
+        [LimitTrace((14, 15), 16, *range(17, 23), 2, 1, 0, 3, 1)],
         30,
         1,
         1,
@@ -79,6 +80,7 @@ ALL = [
     ),
     Name(6, 2**64 - 1, 2, "größer", ID, T0),
     Refused(ID, T0, 1, 2, 3, 4, 5),
+    Grant(T0, (1, 2**64 - 1), 3, 4, records.GRANT_ALL, 6, 5, 4, 3),
 ]
 
 
@@ -96,7 +98,8 @@ FIELDS = {
     "fgw_record_close": "tokens input_low cost_nano_usd fate attempt final events bytes_in",
     "fgw_record_name": "hash space length text",
     "fgw_record_refused": "rule code count",
-    "fgw_limit_trace": "identity rule used unit enforced",
+    "fgw_record_grant": "identity admin amount after unit algorithm",
+    "fgw_limit_trace": "identity rule used unit enforced reserved",
     "fgw_rule_trace": "action code value",
 }
 
@@ -128,7 +131,9 @@ def test_the_layout_is_that_of_the_header(tmp_path):
     assert layout["fgw_record_close"] == body + records.TOKENS.size + records.CLOSE_BODY.size
     assert layout["fgw_record_name.text"] == records.HEAD.size + records.NAME_BODY.size
     assert layout["fgw_record_refused"] == records.HEAD.size + records.REFUSED_BODY.size
+    assert layout["fgw_record_grant"] == records.HEAD.size + records.GRANT_BODY.size
     raw = ALL[0].pack()
+    assert raw[-limit + layout["fgw_limit_trace.reserved"]] == 3
     assert raw[layout["fgw_record_request.sampled"]] == 1
     assert raw[layout["fgw_record_request.status"]] == 6
     raw = ALL[2].pack()
@@ -137,6 +142,10 @@ def test_the_layout_is_that_of_the_header(tmp_path):
     )
     assert raw[layout["fgw_record_close.events"]] == 17
     assert raw[layout["fgw_record_close.cost_nano_usd"]] == 13
+    assert int.from_bytes(raw[6:8], "little") == records.CLOSE_ASKED
+    raw = ALL[5].pack()
+    assert raw[layout["fgw_record_grant.algorithm"]] == 3
+    assert raw[layout["fgw_record_grant.after"]] == 5
 
 
 def test_a_request_id_reads_back_and_anything_else_is_refused():

@@ -64,6 +64,18 @@ def test_each_kind_of_limit_says_its_unit_and_length(worker):
     assert answer.fields["ratelimit"].endswith('"s";r=19')
 
 
+@pytest.mark.parametrize("window, longest_s", [("hour", 3600), ("day", 90_000)])
+def test_a_cap_says_when_its_window_ends(worker, window, longest_s):
+    cap = {"actions": [{"type": "usage-cap", "config": {
+        "name": "c", "unit": "requests", "limit": 9, "window": window,
+        "time_zone": "Europe/Berlin"}}]}
+    _, answer = worker(policy=policy(cap)).ask(request(chat()), response())
+
+    assert answer.fields["ratelimit-policy"].startswith('"c";q=9;w=')
+    state, _, ends = answer.fields["ratelimit"].partition(";t=")
+    assert state == '"c";r=8' and 0 < int(ends) <= longest_s
+
+
 def test_shadows_are_not_told_to_clients(worker):
     shadow, both = {"enforce": False, **LIMIT}, dict(LIMIT)
     _, alone = worker(policy=policy(shadow)).ask(request(chat()), response(None, 'RateLimit: "x"'))

@@ -14,6 +14,7 @@ from fastgw.ledger.records import (
     Close,
     Tokens,
 )
+from fastgw.shm import counters
 from tests.worker import chat, chunked, delta, event, provider, request, response, stream_head
 
 
@@ -124,3 +125,37 @@ def test_a_retried_attempt_and_its_successor_are_counted_apart(worker):
     first, second = [record for record in one.records() if isinstance(record, Close)]
     assert (first.final, first.tokens, first.output_high) == (0, Tokens(), 0)
     assert (second.final, second.tokens.output) == (1, 19)
+
+
+def test_what_was_refused_costs_nothing_whatever_the_price(worker):
+    one = worker(providers=[provider("openai", retries={"max": 0})])
+    for model in ("gpt-4o", "unheard-of"):
+        close = closed(one, chat(model=model), response(b"{}", status=400))
+        assert (close.cost_nano_usd, close.price_version) == (0, 0)
+
+
+def test_an_unknown_price_is_null_and_counted_and_never_nothing(worker):
+    one = worker()
+    close = closed(one, chat(model="unheard-of"), response())
+
+    assert close.cost_nano_usd is None and close.price_version == 0
+    assert counters.total(one.segment).counters["cost_unknown"] == 1
+
+
+def test_the_cost_of_all_classes_is_the_sum_of_their_prices(worker):
+    usage = {"input_tokens": 5, "cache_creation_input_tokens": 7, "cache_read_input_tokens": 11,
+             "output_tokens": 13, "cache_creation": {"ephemeral_5m_input_tokens": 4,
+                                                     "ephemeral_1h_input_tokens": 3}}
+    one = worker()
+    close = closed(one, chat(model="claude-sonnet-4-5", max_tokens=99), response(orjson.dumps(
+        {"type": "message", "content": [], "usage": usage})), path="/v1/messages")
+
+    assert close.cost_nano_usd == 5 * 3000 + 4 * 3750 + 3 * 6000 + 11 * 300 + 13 * 15_000
+    assert counters.total(one.segment).counters["cost_nano_usd"] == close.cost_nano_usd
+
+
+def test_an_answer_that_was_cut_costs_what_it_is_counted_at(worker):
+    close = closed(worker(), chat(stream=True, max_tokens=40), stream_head(),
+                   chunked(*[delta("words of text ") for _ in range(3)]), leave=True)
+
+    assert close.cost_nano_usd == close.tokens.input * 2500 + close.tokens.output * 10_000 > 0

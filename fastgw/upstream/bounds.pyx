@@ -1,0 +1,116 @@
+"""Phase ROUTE: the most that a request can come to, wherever it may still be sent.
+
+A retry may go to any candidate that was not tried, so what is held for a request is what it costs
+at the dearest of them: failover never passes a cap.
+"""
+
+from libc.stdint cimport uint8_t
+
+from fastgw.native.price cimport (
+    fgw_price_ceiling,
+    fgw_price_output_within,
+)
+from fastgw.upstream.route cimport Route
+
+cdef enum:
+    SPLIT_MARK = 0x9E3779B1    # a name and what stands behind its "/" are looked up apart
+
+
+cdef const fgw_price *price_of(Exchange x, Candidate candidate) noexcept:
+    if candidate.model:
+        return &candidate.price if candidate.priced else NULL
+    if candidate.provider.prices is None or x.ask.model_bytes == 0:
+        return NULL
+    return candidate.provider.prices.find(
+        x.model_hash ^ x.split_model * <uint64_t>SPLIT_MARK,
+        <const uint8_t *>x.ask.model + x.split_model, x.ask.model_bytes - x.split_model,
+    )
+
+
+cdef Candidate left(Exchange x, int at):
+    """Candidate ``at`` of the route if the request may be sent there yet, else None."""
+    cdef Route route = <Route>x.path
+    cdef int weighted = <int>len(route.candidates)
+    cdef Candidate candidate = <Candidate>(
+        route.candidates[at] if at < weighted else route.fallback[at - weighted]
+    )
+    if candidate is x.candidate:
+        return candidate
+    if candidate.provider.dialect != x.route.dialect or x.passed >> at & 1:
+        return None
+    return candidate
+
+
+cdef int count_of(Exchange x) noexcept:
+    cdef Route route = <Route>x.path
+    return <int>(len(route.candidates) + len(route.fallback))
+
+
+cdef uint64_t output_most(Exchange x, uint64_t otherwise) noexcept:
+    cdef const fgw_price *price
+    cdef Candidate candidate
+    cdef uint64_t most = 0
+    cdef int at
+    for at in range(count_of(x)):
+        candidate = left(x, at)
+        if candidate is None:
+            continue
+        price = price_of(x, candidate)
+        if price == NULL or price.output_max == 0:
+            return otherwise
+        if price.output_max > most:
+            most = price.output_max
+    return most or otherwise
+
+
+cdef int64_t dearest(Exchange x, uint64_t input, uint64_t output, bint writes) noexcept:
+    cdef Candidate candidate
+    cdef int64_t cost, most = 0
+    cdef int at
+    for at in range(count_of(x)):
+        candidate = left(x, at)
+        if candidate is None:
+            continue
+        cost = fgw_price_ceiling(price_of(x, candidate), input, output, writes)
+        if cost > most:
+            most = cost
+    return most
+
+
+cdef uint64_t output_within(
+    Exchange x, uint64_t input, uint64_t room_nano, bint writes
+) noexcept:
+    cdef const fgw_price *price
+    cdef Candidate candidate
+    cdef uint64_t output, least = <uint64_t>-1
+    cdef int at
+    for at in range(count_of(x)):
+        candidate = left(x, at)
+        if candidate is None:
+            continue
+        price = price_of(x, candidate)
+        if price == NULL or price.tiers == 0:
+            continue  # a cap that lets it pass cannot bound it
+        output = fgw_price_output_within(price, input, room_nano, writes)
+        if output < least:
+            least = output
+    return least
+
+
+cdef Unpriced unpriced(Exchange x, bint close) noexcept:
+    cdef const fgw_price *price
+    cdef Candidate candidate
+    cdef Unpriced found = PRICED
+    cdef int at
+    for at in range(count_of(x)):
+        candidate = left(x, at)
+        if candidate is None:
+            continue
+        price = price_of(x, candidate)
+        if price != NULL and price.tiers:
+            continue
+        found = CHOSEN_UNPRICED if candidate is x.candidate or found == CHOSEN_UNPRICED \
+            else OTHER_UNPRICED
+        if close:
+            x.passed |= <uint64_t>1 << at
+    return found
