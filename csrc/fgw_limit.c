@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#define COLD __attribute__((noinline, cold))
+
 /* What one call of take knows of its demands, besides what is in hold->limits. */
 struct taking {
     const struct fgw_limits *limits;
@@ -12,6 +14,7 @@ struct taking {
     uint32_t inserted;
     const struct fgw_limit_spec *specs[FGW_LIMITS_MAX];
     union fgw_cell *cells[FGW_LIMITS_MAX]; /* NULL: the table is full */
+    struct fgw_lease slices[FGW_LIMITS_MAX]; /* of clustered limits */
     uint8_t order[FGW_LIMITS_MAX];         /* of entries */
 };
 
@@ -24,6 +27,8 @@ static uint8_t cell_kind(const struct fgw_limit_spec *spec)
         [FGW_ALGORITHM_FIXED_WINDOW] = FGW_CELL_WINDOW,
         [FGW_ALGORITHM_SLIDING_WINDOW] = FGW_CELL_WINDOW,
     };
+    if (spec->cluster)
+        return spec->algorithm == FGW_ALGORITHM_TOKEN_BUCKET ? FGW_CELL_WALLET : FGW_CELL_CAP;
     return spec->algorithm < sizeof kinds ? kinds[spec->algorithm] : FGW_CELL_UNKNOWN;
 }
 
@@ -39,7 +44,9 @@ static uint64_t amount_of(const struct fgw_limit_spec *spec, uint8_t cell,
     if (spec->unit == FGW_UNIT_REQUESTS || cell == FGW_CELL_SLOTS)
         return 1;
     uint64_t amount = amounts->by_unit[spec->unit];
-    return cell != FGW_CELL_CAP && amount > spec->quota.capacity ? spec->quota.capacity : amount;
+    return spec->algorithm != FGW_ALGORITHM_CAP && amount > spec->quota.capacity
+               ? spec->quota.capacity
+               : amount;
 }
 
 static uint8_t flags_of(const struct fgw_limit_spec *spec)
@@ -50,11 +57,14 @@ static uint8_t flags_of(const struct fgw_limit_spec *spec)
 }
 
 static void key_of(const struct fgw_limit_spec *spec, const struct fgw_demand *demand,
-                   uint64_t key[2])
+                   uint64_t wall_ns, uint64_t key[2])
 {
+    uint64_t start_ns = spec->window_start_ns, end_ns;
     fgw_limit_key(demand->identity, spec->enforced && demand->enforced, key);
-    if (spec->window_start_ns != 0)
-        fgw_limit_window_key(key, spec->window_start_ns);
+    if (spec->cluster)
+        fgw_limit_window(spec, wall_ns, &start_ns, &end_ns);
+    if (start_ns != 0)
+        fgw_limit_window_key(key, start_ns);
 }
 
 static void describe(const struct taking *taking, uint32_t i, const struct fgw_demand *demand,
@@ -76,7 +86,7 @@ static void describe(const struct taking *taking, uint32_t i, const struct fgw_d
     limit->unit = spec->unit;
     limit->enforced = spec->enforced && demand->enforced;
     limit->flags = flags_of(spec);
-    key_of(spec, demand, limit->identity);
+    key_of(spec, demand, taking->wall_ns, limit->identity);
     struct fgw_limit_trace *trace = &taking->traces[i];
     memset(trace, 0, sizeof *trace); /* in place: a literal is made apart, and copied */
     trace->identity[0] = limit->identity[0];
@@ -85,7 +95,16 @@ static void describe(const struct taking *taking, uint32_t i, const struct fgw_d
     trace->limit = spec->quota.capacity;
     trace->unit = spec->unit;
     trace->enforced = limit->enforced;
-    trace->reserved[0] = spec->algorithm;
+    trace->algorithm = spec->algorithm;
+}
+
+/* What is clustered stands apart, so that what is not costs no more for it. */
+static COLD void locate_lease(struct taking *taking, uint32_t i)
+{
+    fgw_lease_find(taking->limits, taking->specs[i], taking->wanted[i].identity, taking->wall_ns,
+                   &taking->slices[i]);
+    if (taking->slices[i].grant == 0)
+        taking->cells[i] = 0;
 }
 
 /* Finds the limit's entry, or inserts it. The cell is NULL where the table is full, and the entry
@@ -99,9 +118,12 @@ static void locate(struct taking *taking, uint32_t i)
                                         &taking->cells[i]);
     if (entry < 0) {
         struct fgw_window_rule rule = rule_of(spec);
+        uint64_t start_ns, end_ns = spec->window_end_ns;
+        if (spec->cluster)
+            fgw_limit_window(spec, taking->wall_ns, &start_ns, &end_ns);
         uint16_t span = limit->cell == FGW_CELL_WINDOW ? fgw_window_span(&rule)
                         : limit->cell == FGW_CELL_CAP
-                            ? fgw_table_span(spec->window_end_ns, taking->wall_ns)
+                            ? fgw_table_span(end_ns, taking->wall_ns)
                             : 0;
         entry = fgw_table_insert(&taking->limits->table, limit->identity,
                                  (uint8_t)(limit->cell << 4 | limit->unit), span, &inserted);
@@ -109,6 +131,8 @@ static void locate(struct taking *taking, uint32_t i)
         taking->cells[i] = fgw_table_cell(&taking->limits->table, (uint64_t)entry);
     }
     limit->entry = entry < 0 ? UINT32_MAX : (uint32_t)entry;
+    if (limit->flags & FGW_HOLD_CLUSTER)
+        locate_lease(taking, i);
 }
 
 /* Finds every word, and sorts: by insertion, there are few. */
@@ -138,25 +162,43 @@ static uint64_t until_end(const struct fgw_limit_spec *spec, uint64_t wall_ns)
     return spec->window_end_ns > wall_ns ? spec->window_end_ns - wall_ns : 0;
 }
 
-static uint64_t bound_of(const struct taking *taking, uint32_t i)
+static uint64_t bound_of(struct taking *taking, uint32_t i)
 {
     const struct fgw_hold_limit *limit = &taking->wanted[i];
-    return taking->specs[i]->cluster
-               ? fgw_limit_bound(taking->limits, limit->identity, limit->capacity)
+    return limit->flags & FGW_HOLD_CLUSTER
+               ? fgw_lease_bound(taking->limits, &taking->slices[i], taking->now_ns)
                : limit->capacity;
 }
 
+static uint32_t number_of(const struct taking *taking, uint32_t i)
+{
+    return (uint32_t)(taking->specs[i] - taking->limits->specs);
+}
+
+/* 1: a clustered limit that does without its store. */
+static int is_open(const struct taking *taking, uint32_t i)
+{
+    return taking->wanted[i].flags & FGW_HOLD_CLUSTER &&
+           fgw_lease_is_open(taking->limits, taking->specs[i], taking->now_ns);
+}
+
 /* Of a counted word. When a slot comes free nobody knows: the wait is 0 then. */
-static uint8_t short_of(const struct taking *taking, uint32_t i)
+static uint8_t short_of(struct taking *taking, uint32_t i, uint64_t value)
 {
     const struct fgw_hold_limit *limit = &taking->wanted[i];
     if (limit->amount[1] > limit->capacity)
         return FGW_LIMIT_NEVER;
+    if (limit->flags & FGW_HOLD_CLUSTER) {
+        fgw_lease_short(taking->limits, number_of(taking, i), &taking->slices[i],
+                        value + limit->amount[1] - taking->slices[i].granted, taking->now_ns,
+                        taking->wall_ns, &taking->traces[i]);
+        return FGW_LIMIT_REFUSED;
+    }
     taking->traces[i].wait_ns = until_end(taking->specs[i], taking->wall_ns);
     return FGW_LIMIT_REFUSED;
 }
 
-static uint8_t ask(const struct taking *taking, uint32_t i)
+static uint8_t ask(struct taking *taking, uint32_t i)
 {
     const struct fgw_hold_limit *limit = &taking->wanted[i];
     const union fgw_cell *cell = taking->cells[i];
@@ -164,9 +206,9 @@ static uint8_t ask(const struct taking *taking, uint32_t i)
         return FGW_LIMIT_TABLE_FULL;
     if (!fgw_is_pace(limit)) {
         uint64_t used = fgw_word_value(&cell->word), bound = bound_of(taking, i);
-        if (used <= bound && limit->amount[1] <= bound - used)
+        if ((used <= bound && limit->amount[1] <= bound - used) || is_open(taking, i))
             return 0;
-        return short_of(taking, i);
+        return short_of(taking, i, used);
     }
     int64_t outcome;
     if (limit->cell == FGW_CELL_PACE) {
@@ -183,6 +225,15 @@ static uint8_t ask(const struct taking *taking, uint32_t i)
 /* Returns a verdict, 0 if taken, or GONE. */
 #define GONE 255
 
+/* Without the store, and told to do without: whatever the slice. */
+static COLD int take_open(struct taking *taking, uint32_t i, uint64_t seq, uint64_t *value)
+{
+    taking->traces[i].flags |= FGW_TRACE_DEGRADED;
+    return fgw_word_add(&taking->cells[i]->word, taking->limits->dones,
+                        taking->wanted[i].amount[1], UINT64_MAX,
+                        fgw_word_tag(taking->limits->worker, seq), value);
+}
+
 static uint8_t take_word(struct taking *taking, uint32_t i)
 {
     const struct fgw_limits *limits = taking->limits;
@@ -191,9 +242,14 @@ static uint8_t take_word(struct taking *taking, uint32_t i)
     fgw_state_set(limit, fgw_state_of(seq, 0, FGW_HOLD_ADDING));
     int outcome = fgw_word_add(&taking->cells[i]->word, limits->dones, limit->amount[1],
                                bound_of(taking, i), fgw_word_tag(limits->worker, seq), &value);
+    if (outcome == FGW_WORD_SHORT && is_open(taking, i))
+        outcome = take_open(taking, i, seq, &value);
     fgw_state_set(limit, outcome == 0 ? fgw_state_of(seq, 1, FGW_HOLD_TAKEN)
                                       : fgw_state_of(seq, 0, FGW_HOLD_FREE));
-    return outcome == 0 ? 0 : outcome == FGW_WORD_GONE ? GONE : short_of(taking, i);
+    if (outcome == 0 && limit->flags & FGW_HOLD_CLUSTER)
+        fgw_lease_taken(limits, number_of(taking, i), &taking->slices[i], value,
+                        &taking->traces[i]);
+    return outcome == 0 ? 0 : outcome == FGW_WORD_GONE ? GONE : short_of(taking, i, value);
 }
 
 static uint8_t take_pace(struct taking *taking, uint32_t i)
@@ -254,6 +310,8 @@ static int take_all(struct taking *taking)
             continue; /* a shadow without room */
         trace->verdict = take_one(taking, i);
         if (trace->verdict == 0) {
+            if (trace->flags)
+                trace->flags &= (uint8_t) ~(FGW_TRACE_WAITS | FGW_TRACE_LOST);
             trace->verdict = FGW_LIMIT_TAKEN;
             trace->taken = taking->wanted[i].amount[1];
         } else if (taking->wanted[i].enforced) {
@@ -264,6 +322,22 @@ static int take_all(struct taking *taking)
         }
     }
     return 0;
+}
+
+/* What this node may spend is what is left, for whoever reads it; the rest counts as used. */
+static COLD void fill_clustered(const struct taking *taking, uint32_t i, uint64_t value,
+                           struct fgw_limit_trace *trace)
+{
+    const struct fgw_limit_spec *spec = taking->specs[i];
+    uint64_t granted = taking->slices[i].granted, capacity = spec->quota.capacity;
+    uint64_t start_ns, end_ns, left = granted > value ? granted - value : 0;
+    trace->used = granted < value ? capacity + (value - granted)
+                                  : left < capacity ? capacity - left : 0;
+    fgw_limit_window(spec, taking->wall_ns, &start_ns, &end_ns);
+    if (spec->algorithm == FGW_ALGORITHM_TOKEN_BUCKET)
+        trace->reset_ns = (uint64_t)((fgw_u128)trace->used * spec->quota.period_ns / capacity);
+    else
+        trace->reset_ns = end_ns > taking->wall_ns ? end_ns - taking->wall_ns : 0;
 }
 
 static void fill_trace(const struct taking *taking, uint32_t i, int refused)
@@ -278,6 +352,10 @@ static void fill_trace(const struct taking *taking, uint32_t i, int refused)
     }
     if (cell == 0)
         return;
+    if (taking->wanted[i].flags & FGW_HOLD_CLUSTER) {
+        fill_clustered(taking, i, fgw_word_value(&cell->word), trace);
+        return;
+    }
     switch (taking->wanted[i].cell) {
     case FGW_CELL_PACE:
         fgw_bucket_peek(&cell->bucket, &spec->quota, taking->now_ns, &trace->used,
@@ -338,7 +416,6 @@ void fgw_limits_room(const struct fgw_limits *limits, const struct fgw_demand *d
                      uint32_t n_demands, uint64_t now_ns, uint64_t wall_ns,
                      uint64_t room[FGW_UNITS])
 {
-    (void)now_ns, (void)wall_ns; /* caps are counted by the window that the spec says is on */
     for (uint32_t unit = 0; unit < FGW_UNITS; unit++)
         room[unit] = UINT64_MAX;
     for (uint32_t i = 0; i < n_demands; i++) {
@@ -348,13 +425,14 @@ void fgw_limits_room(const struct fgw_limits *limits, const struct fgw_demand *d
         if (spec->algorithm != FGW_ALGORITHM_CAP || !spec->enforced || !demands[i].enforced)
             continue;
         uint64_t key[2], used = 0;
-        key_of(spec, &demands[i], key);
+        key_of(spec, &demands[i], wall_ns, key);
         int64_t entry = fgw_table_find(&limits->table, key);
         if (entry >= 0)
             used = fgw_word_value(&fgw_table_cell(&limits->table, (uint64_t)entry)->word);
-        uint64_t bound = spec->cluster ? fgw_limit_bound(limits, key, spec->quota.capacity)
-                                       : spec->quota.capacity;
-        uint64_t left = used < bound ? bound - used : 0;
+        uint64_t bound = spec->quota.capacity;
+        uint64_t left = spec->cluster ? fgw_lease_room(limits, spec, key, used, now_ns)
+                        : used < bound ? bound - used
+                                       : 0;
         if (left < room[spec->unit])
             room[spec->unit] = left;
     }

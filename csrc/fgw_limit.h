@@ -21,6 +21,7 @@
 
 #include <stdint.h>
 
+#include "fgw_cluster.h"
 #include "fgw_hold.h"
 #include "fgw_policy.h"
 #include "fgw_record.h"
@@ -43,8 +44,8 @@ struct fgw_limit_spec {
     uint8_t enforced;
     uint8_t holds;      /* 0: expected amounts, 1: ceilings */
     uint8_t lost;       /* a dead worker's request: 0 keeps the ceiling, 1 settles at progress */
-    uint8_t cluster;    /* 1: only what fgw_cluster_key's word grants may be used */
-    uint8_t store_loss; /* cluster: enum of fastgw.limit.limits.STORE_LOSS */
+    uint8_t cluster;    /* 1: only what this node was granted is there to be used; not of slots */
+    uint8_t store_loss; /* cluster: enum fgw_store_loss */
     uint8_t reserved;
     /* Of a calendar cap, CLOCK_REALTIME; rolled when passed. 0, 0: one window for ever. */
     uint64_t window_start_ns;
@@ -59,11 +60,12 @@ struct fgw_limits {
     struct fgw_table table;
     struct fgw_dones dones;
     struct fgw_worker_slot *slot; /* the worker's own */
+    struct fgw_board *board;      /* of clustered limits */
+    uint8_t alone;                /* 1: the store has been waited for in vain, do without */
+    uint8_t reserved[7];
 };
 
 #define FGW_SHADOW_MARK UINT64_C(0x736861646f770000)
-
-#define FGW_CLUSTER_MARK UINT64_C(0x636c757374657200)
 
 /* The key of a demand: the identity, marked if it is only a shadow. With its window mixed in where
  * it has one (fgw_limit_window_key), it is the table's key: what traces carry, and what
@@ -81,13 +83,6 @@ static inline void fgw_limit_window_key(uint64_t key[2], uint64_t window_start_n
     uint64_t mixed = window_start_ns * UINT64_C(0x9e3779b97f4a7c15);
     key[0] ^= mixed ^ mixed >> 32;
     key[1] ^= mixed * UINT64_C(0xd6e8feb86659fd93);
-}
-
-/* The key of the word that says how much of a limit this node was granted by the cluster. */
-static inline void fgw_cluster_key(const uint64_t key[2], uint64_t granted[2])
-{
-    granted[0] = key[0];
-    granted[1] = key[1] ^ FGW_CLUSTER_MARK;
 }
 
 /* Returns 0 if all are taken, 1 if refused; fills a trace per demand either way. On a refusal

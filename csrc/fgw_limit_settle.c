@@ -149,6 +149,7 @@ struct drawing {
     const struct fgw_limits *limits;
     struct fgw_hold_limit *of[FGW_LIMITS_MAX];
     uint64_t more[FGW_LIMITS_MAX];
+    uint64_t now_ns; /* for the lease of clustered ones: caps have no clock of their own */
     uint32_t n;
 };
 
@@ -170,15 +171,17 @@ static void choose(struct drawing *drawing, struct fgw_hold *hold, const struct 
         drawing->more[i] = more->by_unit[drawing->of[i]->unit];
 }
 
-static uint64_t bound_of(const struct fgw_limits *limits, const struct fgw_hold_limit *limit)
+static uint64_t bound_of(const struct fgw_limits *limits, const struct fgw_hold_limit *limit,
+                         uint64_t value, uint64_t more, uint64_t now_ns)
 {
     return limit->flags & FGW_HOLD_CLUSTER
-               ? fgw_limit_bound(limits, limit->identity, limit->capacity)
+               ? fgw_limit_bound(limits, limit->identity, value, more, now_ns)
                : limit->capacity;
 }
 
 /* Makes the held amount `target`. Returns 0, or FGW_WORD_SHORT with nothing changed. */
-static int redraw(const struct fgw_limits *limits, struct fgw_hold_limit *limit, uint64_t target)
+static int redraw(const struct fgw_limits *limits, struct fgw_hold_limit *limit, uint64_t target,
+                  uint64_t now_ns)
 {
     uint64_t state = fgw_state_read(limit), seq = fgw_next_seq(limits), value;
     unsigned which = fgw_which_of(state);
@@ -189,7 +192,8 @@ static int redraw(const struct fgw_limits *limits, struct fgw_hold_limit *limit,
     union fgw_cell *cell = fgw_table_cell_of(&limits->table, limit->entry, limit->identity);
     int outcome = cell == 0       ? FGW_WORD_GONE
                   : target > held ? fgw_word_add(&cell->word, limits->dones, target - held,
-                                                 bound_of(limits, limit), tag, &value)
+                                                 bound_of(limits, limit, 0, 0, now_ns), tag,
+                                                 &value)
                                   : fgw_word_settle(&cell->word, limits->dones, held, target, tag,
                                                     &value);
     /* GONE: its window is over and evicted; nobody counts there any more. */
@@ -206,7 +210,7 @@ static int draw_all(const struct drawing *drawing)
         struct fgw_hold_limit *limit = drawing->of[i];
         uint64_t held = limit->amount[fgw_which_of(fgw_state_read(limit))];
         uint64_t target = held + drawing->more[i];
-        if (target >= held && redraw(drawing->limits, limit, target) == 0) {
+        if (target >= held && redraw(drawing->limits, limit, target, drawing->now_ns) == 0) {
             drawn |= UINT32_C(1) << i;
             continue;
         }
@@ -218,7 +222,8 @@ static int draw_all(const struct drawing *drawing)
             if (drawn >> i & 1)
                 (void)redraw(drawing->limits, before,
                              before->amount[fgw_which_of(fgw_state_read(before))] -
-                                 drawing->more[i]);
+                                 drawing->more[i],
+                             drawing->now_ns);
 #else
             (void)before;
 #endif
@@ -237,7 +242,9 @@ static int lacks_room(const struct drawing *drawing)
             fgw_table_cell_of(&drawing->limits->table, limit->entry, limit->identity);
         if (cell == 0 || !limit->enforced)
             continue; /* its window is over and evicted: redraw says so */
-        uint64_t bound = bound_of(drawing->limits, limit), used = fgw_word_value(&cell->word);
+        uint64_t used = fgw_word_value(&cell->word);
+        uint64_t bound =
+            bound_of(drawing->limits, limit, used, drawing->more[i], drawing->now_ns);
         if (used > bound || drawing->more[i] > bound - used)
             return 1;
     }
@@ -247,8 +254,7 @@ static int lacks_room(const struct drawing *drawing)
 int fgw_limits_draw(const struct fgw_limits *limits, struct fgw_hold *hold,
                     const struct fgw_amounts *more, uint64_t now_ns)
 {
-    (void)now_ns; /* caps have no clock of their own: their window is that of the admission */
-    struct drawing drawing = {.limits = limits};
+    struct drawing drawing = {.limits = limits, .now_ns = now_ns};
     choose(&drawing, hold, more);
     int refused = 1;
     for (int tries = 0; tries < 2 && refused; tries++)

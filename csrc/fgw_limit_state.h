@@ -43,17 +43,58 @@ static inline uint64_t fgw_next_seq(const struct fgw_limits *limits)
     return seq & FGW_WORD_SEQ_MAX;
 }
 
-/* Of a limit in a cluster: what this node was granted, at most the limit. */
-static inline uint64_t fgw_limit_bound(const struct fgw_limits *limits, const uint64_t key[2],
-                                       uint64_t capacity)
+/* The window that a limit counts in now: of calendar caps as rolled, of clustered windows by the
+ * clock; 0, 0: none. */
+static inline void fgw_limit_window(const struct fgw_limit_spec *spec, uint64_t wall_ns,
+                                    uint64_t *start_ns, uint64_t *end_ns)
 {
-    uint64_t granted_key[2], granted = 0;
-    fgw_cluster_key(key, granted_key);
-    int64_t entry = fgw_table_find(&limits->table, granted_key);
-    if (entry >= 0)
-        granted = fgw_word_value(&fgw_table_cell(&limits->table, (uint64_t)entry)->word);
-    return granted < capacity ? granted : capacity;
+    *start_ns = spec->window_start_ns;
+    *end_ns = spec->window_end_ns;
+    if (spec->cluster && (spec->algorithm == FGW_ALGORITHM_FIXED_WINDOW ||
+                                   spec->algorithm == FGW_ALGORITHM_SLIDING_WINDOW)) {
+        *start_ns = wall_ns - wall_ns % spec->quota.period_ns;
+        *end_ns = *start_ns + spec->quota.period_ns;
+    }
 }
+
+/* A clustered limit's grant, as one take sees it. */
+struct fgw_lease {
+    union fgw_cell *grant; /* NULL: the table is full */
+    uint32_t entry;
+    uint32_t window; /* low bits of its number */
+    uint64_t granted;
+    uint64_t meta;
+};
+
+/* Finds the grant, or inserts it. */
+void fgw_lease_find(const struct fgw_limits *limits, const struct fgw_limit_spec *spec,
+                    const uint64_t key[2], uint64_t wall_ns, struct fgw_lease *slice);
+
+/* Reads how far the limit's word may go now. */
+uint64_t fgw_lease_bound(const struct fgw_limits *limits, struct fgw_lease *slice,
+                         uint64_t now_ns);
+
+/* 1: on_store_loss is open, and the store does not answer. */
+int fgw_lease_is_open(const struct fgw_limits *limits, const struct fgw_limit_spec *spec,
+                      uint64_t now_ns);
+
+/* After a take: asks for more in good time. */
+void fgw_lease_taken(const struct fgw_limits *limits, uint32_t spec, struct fgw_lease *slice,
+                     uint64_t value, struct fgw_limit_trace *trace);
+
+/* The slice lacks `need`: asks for it, and says in the trace what to wait for. */
+void fgw_lease_short(const struct fgw_limits *limits, uint32_t spec, struct fgw_lease *slice,
+                     uint64_t need, uint64_t now_ns, uint64_t wall_ns,
+                     struct fgw_limit_trace *trace);
+
+/* Of a hold's limit in a cluster: how far its word may go; asks for `need` where that is not
+ * enough. */
+uint64_t fgw_limit_bound(const struct fgw_limits *limits, const uint64_t key[2], uint64_t value,
+                         uint64_t need, uint64_t now_ns);
+
+/* What is left of a clustered cap: all of it while nobody has said that the fleet is dry. */
+uint64_t fgw_lease_room(const struct fgw_limits *limits, const struct fgw_limit_spec *spec,
+                        const uint64_t key[2], uint64_t value, uint64_t now_ns);
 
 /* Settles to `target`, whatever phase it is in; nothing if it is settled. */
 void fgw_limit_settle_one(const struct fgw_limits *limits, struct fgw_hold_limit *limit,

@@ -121,6 +121,14 @@ enum fgw_limit_verdict {
     FGW_LIMIT_TABLE_FULL = 5,     /* no word could be had: fails closed */
 };
 
+/* Of limits that hold over several nodes. */
+enum fgw_trace_flag {
+    FGW_TRACE_DEGRADED = 1, /* decided without the fleet's store, by on_store_loss */
+    FGW_TRACE_WAITS = 2,    /* REFUSED, but the lessee was asked for more: try again soon */
+    FGW_TRACE_LOST = 8,     /* REFUSED for no other reason than that the store is lost */
+    FGW_TRACE_RANG = 4,     /* a demand was posted: ring the lessee's bell */
+};
+
 enum fgw_unit {
     FGW_UNIT_REQUESTS = 0,
     FGW_UNIT_TOKENS = 1,
@@ -155,7 +163,9 @@ struct fgw_limit_trace {
     uint8_t unit;
     uint8_t verdict; /* enum fgw_limit_verdict */
     uint8_t enforced;
-    uint8_t reserved[5]; /* reserved[0]: enum fgw_algorithm (fgw_limit.h) */
+    uint8_t algorithm; /* enum fgw_algorithm (fgw_limit.h) */
+    uint8_t flags;     /* enum fgw_trace_flag */
+    uint8_t reserved[3];
 };
 _Static_assert(sizeof(struct fgw_limit_trace) == 80, "stored in the ledger");
 

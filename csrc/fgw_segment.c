@@ -118,6 +118,11 @@ int fgw_segment_check(struct fgw_segment *segment, uint8_t *base, uint64_t size,
     return 0;
 }
 
+struct fgw_board *fgw_segment_board(const struct fgw_segment *segment)
+{
+    return (struct fgw_board *)(void *)(segment->base + FGW_BOARD_AT);
+}
+
 struct fgw_segment_header *fgw_segment_header(const struct fgw_segment *segment)
 {
     return (struct fgw_segment_header *)(void *)segment->base;

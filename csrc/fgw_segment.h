@@ -3,6 +3,7 @@
  * A file on tmpfs, made by the supervisor, mapped by all; offsets in bytes, parts page-aligned:
  *
  *     0        header (4096): magic "FGWSHM\r\n", layout, sizes, boot id, checksum | generation
+ *              from 1024: the board of clustered limits  (fgw_cluster.h)
  *     4096     worker slots, 256 each        pid, start time, state | heartbeat, turns | seq
  *              and of FGW_OWNERS_SPARE other owners of words
  *     .        done[], one cache line each   (fgw_word.h)
@@ -21,6 +22,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "fgw_cluster.h"
 #include "fgw_counters.h"
 #include "fgw_hold.h"
 #include "fgw_table.h"
@@ -83,6 +85,10 @@ struct fgw_segment_header {
     _Atomic uint64_t supervisor_start_time;
 };
 
+#define FGW_BOARD_AT 1024
+_Static_assert(sizeof(struct fgw_segment_header) <= FGW_BOARD_AT &&
+                   FGW_BOARD_AT + sizeof(struct fgw_board) <= 4096, "both in one page");
+
 /* Where the parts are. In private memory; never read back from the segment. */
 struct fgw_segment {
     uint8_t *base;
@@ -125,6 +131,7 @@ struct fgw_hold *fgw_segment_hold(const struct fgw_segment *segment, uint32_t wo
                                   uint32_t index);
 struct fgw_dones fgw_segment_dones(const struct fgw_segment *segment);
 struct fgw_table fgw_segment_table(const struct fgw_segment *segment);
+struct fgw_board *fgw_segment_board(const struct fgw_segment *segment);
 
 /* Raises the generation; returns it. Supervisor only. */
 uint32_t fgw_segment_adopt(const struct fgw_segment *segment, uint32_t pid, uint64_t start_time);

@@ -292,9 +292,11 @@ int fgw_table_bury(const struct fgw_table *table, struct fgw_dones dones, uint64
     uint8_t kind = atomic_load_explicit(&group->kinds[place], memory_order_acquire) >> 4;
     uint16_t span = atomic_load_explicit(&group->spans[place], memory_order_relaxed);
     int buried = kind == FGW_CELL_PACE     ? fgw_bucket_bury(&cell->bucket, now_ns)
-                 : kind == FGW_CELL_SLOTS  ? fgw_word_bury(&cell->word, dones)
+                 : kind == FGW_CELL_SLOTS || kind == FGW_CELL_WALLET
+                     ? fgw_word_bury(&cell->word, dones)
+                 : kind == FGW_CELL_GRANT && span == 0 ? fgw_word_forget(&cell->word)
                  : kind == FGW_CELL_WINDOW ? fgw_window_bury(&cell->window, span, wall_ns)
-                 : kind == FGW_CELL_CAP && is_over(span, wall_ns)
+                 : (kind == FGW_CELL_CAP || kind == FGW_CELL_GRANT) && is_over(span, wall_ns)
                      ? fgw_word_end(&cell->word, dones)
                      : 0;
     if (buried)

@@ -36,6 +36,8 @@ enum fgw_cell_kind {
     FGW_CELL_SLOTS = 2,   /* struct fgw_word; goes when 0 */
     FGW_CELL_CAP = 3,     /* struct fgw_word; goes when its window is over, by its span */
     FGW_CELL_WINDOW = 4,  /* struct fgw_window; goes when nothing in it counts, by its span */
+    FGW_CELL_WALLET = 8,  /* struct fgw_word spent from slices (fgw_cluster.h); goes when 0 */
+    FGW_CELL_GRANT = 9,   /* what is granted of it; goes when forgotten: all 0 */
 };
 
 struct fgw_key {

@@ -138,6 +138,12 @@ int fgw_word_bury(struct fgw_word *word, struct fgw_dones dones)
            swap(word, dones, &seen, (struct pair){0, FGW_WORD_DEAD});
 }
 
+int fgw_word_forget(struct fgw_word *word)
+{
+    fgw_u128 nothing = 0;
+    return fgw_swap16(word, &nothing, as_u128((struct pair){0, FGW_WORD_DEAD}));
+}
+
 int fgw_word_end(struct fgw_word *word, struct fgw_dones dones)
 {
     struct pair seen = read_pair(word);

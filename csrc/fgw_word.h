@@ -74,6 +74,9 @@ int fgw_word_end(struct fgw_word *word, struct fgw_dones dones);
 /* Sets the value, whatever it was. Returns 0 or FGW_WORD_GONE. */
 int fgw_word_set(struct fgw_word *word, struct fgw_dones dones, uint64_t value, uint64_t tag);
 
+/* The same of a word that nobody has ever changed: no value, no tag. */
+int fgw_word_forget(struct fgw_word *word);
+
 /* One 16-byte compare-and-swap, full barrier. Returns 1 if swapped; else *expected is what stood
  * there. `at` must be 16-byte aligned and writable. */
 int fgw_swap16(void *at, fgw_u128 *expected, fgw_u128 desired);

@@ -53,6 +53,7 @@ cdef class Endings(Receiver):
         double retry_share
         bint restricts_models    # some rule or key says which models may be asked
         readonly bint draining
+        list parked              # exchanges that wait for a slice of a limit of the fleet
         set running              # exchanges in the hands of the journey
 
     cdef int _begin(self, Exchange x) except -1

@@ -142,6 +142,8 @@ cdef class Exchange:
         fgw_limit_trace traces[8]
         uint8_t n_traces
         fgw_hold *hold
+        bint parked                  # waits for a slice of a limit of the fleet
+        uint64_t parked_until_ns
 
         # the queue for a slot (limit.queue)
         Exchange queue_next

@@ -134,6 +134,8 @@ cdef class Exchange:
         self.effects.output_max = 0
         self.n_traces = 0
         self.hold = NULL
+        self.parked = False
+        self.parked_until_ns = 0
         self.waits = False
         self.waits_since_ns = 0
         self.reason = None

@@ -2,7 +2,7 @@
 from libc.stdint cimport uint32_t, uint64_t
 
 from fastgw.exchange cimport Exchange
-from fastgw.waiting cimport WAITS, Waiting
+from fastgw.waiting cimport PARKED, WAITS, Waiting
 
 
 cdef class Journey(Waiting):
@@ -10,6 +10,8 @@ cdef class Journey(Waiting):
     cdef int _find_route(self, Exchange x) except -1
     cdef int _route(self, Exchange x) except -1
     cdef int _limit(self, Exchange x) except -1
+    cdef int _decided(self, Exchange x, int code) except -1
+    cdef int _park(self, Exchange x, uint64_t now) except -1
     cdef int _admit(self, Exchange x) except -1
     cdef int _own(self, Exchange x) except -1
     cdef int _dims(self, Exchange x) except -1

@@ -95,6 +95,9 @@ cdef enum:
     FIT_TRIES = 3            # lost races for what a cap has left
     RETRY_CREDIT_MAX = 10    # retries that a burst of failures may use at once
 
+cdef uint64_t PARK_NS = 500000000   # longer than a store that is merely slow
+cdef double PARK_POLL_S = 0.002
+
 
 cdef uint64_t closed_to(PrincipalPart part, list candidates, list fallback):
     """Candidates at providers that this key may not use: a bit each, in their order."""
@@ -126,7 +129,7 @@ cdef class Journey(Waiting):
         self.explainer = plan.explainer
         self.instead = Instead(self.policy, self.routes, plan.models_instead)
         self.tokenizers = Tokenizers()
-        self.limits = Limits(plan.limit_specs, Holds(segment, slot))
+        self.limits = Limits(plan.limit_specs, Holds(segment, slot), bell=plan.bell)
         self.queue = None
         self.waker = -1
         if queues(plan.limit_specs):
@@ -151,6 +154,7 @@ cdef class Journey(Waiting):
         self.retry_credit = RETRY_CREDIT_MAX
         self.retry_share = plan.retry_share
         self.spare = []
+        self.parked = []
         self.running = set()
         self.wall_offset_ns = fgw_clock_wall_ns() - self.look()
         fgw_wheel_init(&self.wheel, self.now_ns)
@@ -263,11 +267,46 @@ cdef class Journey(Waiting):
         if code == 0:
             x.phase = LIMIT
             code = self._limit(x) if self.queue is None else self._limit_in_turn(x)
-            if code == WAITS:
-                return 0  # fastgw.waiting goes on with it
+        return self._decided(x, code)
+
+    cdef int _decided(self, Exchange x, int code) except -1:
+        if code == WAITS or code == PARKED:
+            return 0  # fastgw.waiting, or look_at_parked, goes on with it
         if code:
             return self.refuse(x, code)
         return self._admit(x)
+
+    cdef int _park(self, Exchange x, uint64_t now) except -1:
+        """A slice is on its way from the fleet's store: wait for it a moment, holding nothing.
+        Returns 0 once that was long enough."""
+        if x.parked_until_ns == 0:
+            x.parked_until_ns = now + PARK_NS
+        if now >= x.parked_until_ns:
+            return 0
+        self.limits.hold_release(x.hold)
+        x.hold = NULL
+        x.parked = True
+        if not self.parked:
+            self.loop.call_later(PARK_POLL_S, self.look_at_parked)
+        self.parked.append(x)
+        return 1
+
+    def look_at_parked(self):
+        """Every 2 ms while any request waits for a slice."""
+        cdef Exchange x
+        waiting, self.parked = self.parked, []
+        for x in waiting:
+            if not x.live or not x.parked:
+                continue  # it ended meanwhile; the same object may serve another request
+            x.parked = False
+            try:
+                self.limits.do_without(self.look() >= x.parked_until_ns)
+                code = self._limit(x) if self.queue is None else self._limit_in_turn(x)
+                self.limits.do_without(False)
+                self._decided(x, code)
+            except Exception as exception:
+                self.limits.do_without(False)
+                self.failed(x, exception)
 
     cdef int _policy(self, Exchange x) except -1:
         cdef PrincipalPart part = <PrincipalPart>(<Principal>x.principal).part
@@ -378,6 +417,11 @@ cdef class Journey(Waiting):
             return CODE_CONNECTIONS_FULL
         self.ceilings.amounts(x)
         refused = self._take(x, now)
+        if (
+            refused and self.limits.bell >= 0 and self.limits.waits(x.traces, x.n_traces)
+            and self._park(x, now)
+        ):
+            return PARKED
         if refused and self.ceilings.capped:
             refused = self._fit(x, now)
         fgw_count(

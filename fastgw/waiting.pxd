@@ -8,6 +8,7 @@ from fastgw.exchange cimport Exchange
 
 cdef enum:
     WAITS = -2               # neither admitted nor refused: it stands in the queue
+    PARKED = -3              # the same, for want of a slice of a limit of the fleet
 
 
 cdef class Waiting(Attempts):

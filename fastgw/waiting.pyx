@@ -106,6 +106,8 @@ cdef class Waiting(Attempts):
 
     cdef int _go_on(self, Exchange x, int code) except -1:
         """What ``decide`` does behind LIMIT, for a request that has waited."""
+        if code == PARKED:
+            return 0  # the journey looks after it
         try:
             if code:
                 self.refuse(x, code)

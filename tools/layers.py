@@ -3,7 +3,7 @@
     6 __main__ cli gateway admin mock, and the package itself, off the request path
     5 process                                         Python: lifecycle
     4 listener -> journey -> waiting -> attempts -> ending -> instead, ceilings
-    3 identity policy limit upstream stream usage ledger explain   (never each other)
+    3 identity policy limit upstream stream usage ledger explain cluster   (never each other)
     2 dialect
     1 exchange codes errors clock log config shm wire
     0 native -> csrc
@@ -19,7 +19,8 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("native",),
     ("exchange", "codes", "errors", "clock", "log", "config", "shm", "wire"),
     ("dialect",),
-    ("identity", "policy", "limit", "upstream", "stream", "usage", "ledger", "explain"),
+    ("identity", "policy", "limit", "upstream", "stream", "usage", "ledger", "explain",
+     "cluster"),
     ("ceilings", "instead", "ending", "attempts", "waiting", "journey", "listener"),
     ("process",),
     ("__main__", "cli", "gateway", "admin", "mock", ""),

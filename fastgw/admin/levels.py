@@ -39,7 +39,7 @@ def live_limits(
     found = []
     for entry in peek.entries(segment):
         named = names.get(entry.identity, {})
-        if not named and peek.granted(entry.identity) in names:
+        if entry.kind == "grant":
             continue  # what the cluster granted of another row's limit
         row = _row(segment, entry, named, capacities, held.get(entry.identity, 0), now, wall)
         if row is not None:
@@ -81,6 +81,10 @@ def _row(
     )
     if level is None:
         return None  # evicted meanwhile: it was full
+    grant = peek.find(segment, peek.granted(entry.identity))
+    if grant is not None:
+        # Of a fleet's limit: what this node may still spend of it is free, the rest used.
+        level = level._replace(used=max(0, capacity - max(0, grant.raw - entry.raw)))
     reset_ns, ends_ns = level.reset_ns, named.get("window_end_ns", 0)
     if ends_ns:
         if ends_ns <= wall and not level.held:

@@ -22,6 +22,7 @@ from fastgw import __version__
 from fastgw.admin.gauges import limit_gauges
 from fastgw.admin.levels import live_limits
 from fastgw.clock import now_ns
+from fastgw.cluster.wallets import HELD, Wallets
 from fastgw.errors import Code, FastgwError
 from fastgw.ledger.drawn import GIVEN_UP, SENT, UNSENT, UNWANTED
 from fastgw.ledger.query import Ledger
@@ -72,6 +73,8 @@ class Metrics:
         yield from _traffic(counters.total(segment))
         yield from _tree(state, segment)
         yield from _limits(segment)
+        if "cluster" in state:
+            yield from _cluster(self._home, segment)
         yield from limit_gauges(self._levels.read() or [])
         yield from _rings(Path(state["rings"]))
         yield from _recorder(self._home)
@@ -126,6 +129,8 @@ def _tree(state: dict[str, Any], segment: Segment) -> Iterator[Metric]:
     places |= {
         "zygote": state["zygote"], "recorder": state["recorder"], "admin": state["admin_process"],
     }
+    if "cluster" in state:
+        places["cluster"] = state["cluster"]
     restarts = {name: place["restarts"] for name, place in places.items()}
     yield _counters("restarts", "Processes that were replaced.", "process", restarts)
     up = GaugeMetricFamily("fastgw_process_up", "1: the place is filled.", labels=["process"])
@@ -152,6 +157,46 @@ def _limits(segment: Segment) -> Iterator[Metric]:
     yield _gauge("attempts_open", "Attempts under way.", sum(opened for _, opened in live))
     yield _gauge("table_entries", "Buckets in use.", len(peek.entries(segment)))
     yield _gauge("table_places", "Places for buckets.", segment.groups * 14)
+
+
+def _cluster(data_dir: Path, segment: Segment) -> Iterator[Metric]:
+    """What this node has of the fleet's limits. Summed over nodes: what is outstanding is what the
+    fleet may lack of its limits at this moment; what is at risk, by how much dead nodes could at
+    most make it pass them (windows; a token bucket is never passed)."""
+    limits = (read_document(data_dir / "policy.json") or {"limits": []})["limits"]
+    wallets = Wallets(segment)
+    held: dict[tuple[str, str], int] = {}
+    for entry in wallets.all():
+        seen = wallets.read(entry)
+        if seen is not None and seen.spec < len(limits):
+            limit = limits[seen.spec]
+            name = (limit["name"], limit["unit"])
+            held[name] = held.get(name, 0) + max(0, seen.left)
+    slices = GaugeMetricFamily(
+        "fastgw_cluster_outstanding",
+        "Leased from the cluster and not spent (cost: micro-dollars).", labels=["limit", "unit"],
+    )
+    for (limit_name, unit), units in held.items():
+        slices.add_metric([limit_name, unit], units)
+    yield slices
+    status, said = read_document(data_dir / "cluster.json") or {}, wallets.said()
+    risk = GaugeMetricFamily(
+        "fastgw_cluster_at_risk", "Leased and not told as spent.", labels=["limit", "unit"])
+    for limit_name, unit, units in status.get("at_risk", ()):
+        risk.add_metric([limit_name, unit], units)
+    yield risk
+    yield _gauge("cluster_store_held", "1: the store answers.", float(said.state == HELD))
+    yield _gauge("cluster_nodes", "Nodes of the cluster, as last seen.", said.nodes)
+    lease_s = (said.until_ns - now_ns()) / 1e9 if said.until_ns else 0.0
+    yield _gauge("cluster_lease_seconds", "How long slices are still good.", max(0.0, lease_s))
+    yield _gauge("cluster_round_trip_seconds", "Of the store, lately.",
+                 status.get("round_trip_ms", 0) / 1000)
+    yield _gauge("cluster_reissued", "Units of dead nodes' slices that the store gave out again, "
+                 "in windows that are on: what limits may have been passed by.",
+                 status.get("reissued", 0))
+    events = {name: status.get(name, 0)
+              for name in ("calls", "losses", "lapses", "degraded_grants")}
+    yield _counters("cluster_events", "Of the lessee since it started.", "event", events)
 
 
 def _rings(folder: Path) -> Iterator[Metric]:

@@ -113,7 +113,8 @@ def _who(one: dict[str, Any]) -> Iterator[str]:
 
 def _limit_line(limit: dict[str, Any]) -> str:
     shadow = "" if limit.get("enforced", True) else " (shadow)"
-    return f"  {limit['verdict']:<8} {_limit_text(limit)}{shadow}"
+    alone = ", degraded: decided without the cluster's store" if limit.get("degraded") else ""
+    return f"  {limit['verdict']:<8} {_limit_text(limit)}{shadow}{alone}"
 
 
 def _limit_text(limit: dict[str, Any]) -> str:

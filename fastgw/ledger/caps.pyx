@@ -128,7 +128,7 @@ cdef class Caps:
             return 0
         for i in range(request.n_limits):
             trace = &traces[i]
-            if trace.reserved[0] == FGW_ALGORITHM_CAP and trace.verdict == FGW_LIMIT_TAKEN:
+            if trace.algorithm == FGW_ALGORITHM_CAP and trace.verdict == FGW_LIMIT_TAKEN:
                 self._see(trace, request.head.wall_ns)
         return 0
 

@@ -40,6 +40,7 @@ from fastgw.ledger.vocabulary import (
     word,
 )
 
+_DEGRADED = 1  # enum fgw_trace_flag: decided while the fleet's store was lost
 _FATE_OPEN = 0
 
 
@@ -162,6 +163,7 @@ def _limit(limit: LimitTrace, names: Names, wall_ns: int) -> dict[str, Any]:
         "verdict": word(LIMIT_VERDICTS, limit.verdict),
         "wait_ms": -(-limit.wait_ns // 1_000_000) if limit.wait_ns else None,
         "enforced": bool(limit.enforced),
+        "degraded": bool(limit.flags & _DEGRADED),
         **{part: bucket.get(part, default) for part, default in BUCKET_PARTS.items()},
         **({"granted": granted} if granted else {}),
     }

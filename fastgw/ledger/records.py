@@ -30,7 +30,7 @@ DIMS = struct.Struct("<5Q4Q3B5x")
 TOKENS = struct.Struct("<8Q")
 REQUEST_BODY = struct.Struct("<QQ16sIIIHHQQ4BHBB16I")
 RULE = struct.Struct("<QBBHIq")
-LIMIT = struct.Struct("<2Q7Q4B4x")
+LIMIT = struct.Struct("<2Q7Q5B3x")
 OPEN_BODY = struct.Struct("<QQQBB6x")
 HELD = struct.Struct("<3Q")
 CLOSE_BODY = struct.Struct("<4QqIHH6BHII4Q16I")
@@ -156,6 +156,7 @@ class LimitTrace:
     verdict: int = 1
     enforced: int = 1
     algorithm: int = 0  # enum fgw_algorithm; 0: of a writer that did not say
+    flags: int = 0  # enum fgw_trace_flag
 
 
 @dataclass(slots=True)
@@ -222,6 +223,7 @@ class Request:
                 one.verdict,
                 one.enforced,
                 one.algorithm,
+                one.flags,
             )
             for one in self.limits
         )

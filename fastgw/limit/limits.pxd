@@ -35,6 +35,7 @@ cdef class Limits:
         fgw_limit_spec *_specs
         readonly Holds holds
         readonly uint64_t next_roll_ns  # CLOCK_REALTIME: when the next calendar window begins
+        readonly int bell               # wakes the cluster's lessee; -1: there is none
         list _calendar                  # (spec's number, window, time zone) of each to be rolled
 
     # Once wall_ns >= next_roll_ns, before anything else of that instant.
@@ -46,6 +47,14 @@ cdef class Limits:
         self, const fgw_effects *effects, const fgw_amounts *expected, const fgw_amounts *ceiling,
         uint64_t now_ns, uint64_t wall_ns, fgw_hold *hold, fgw_limit_trace *traces,
         uint32_t *inserted) noexcept nogil
+
+    cdef void _ring(self, const fgw_limit_trace *traces, uint32_t n) noexcept nogil
+
+    # After a refusal: 1 if it is only for want of a slice that is on its way from the cluster.
+    cdef bint waits(self, const fgw_limit_trace *traces, uint32_t n) noexcept nogil
+
+    # Whether to decide as if the cluster's store were lost: it was waited for in vain.
+    cdef void do_without(self, bint alone) noexcept nogil
 
     # The least room left among the enforced caps, by unit; UINT64_MAX: none. Reads only.
     cdef void room(

@@ -14,6 +14,7 @@ taken is in its holds, for the sweeper. The rules are in csrc/fgw_limit.h.
 cimport cython
 from libc.stdint cimport UINT64_MAX, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free, malloc
+from posix.unistd cimport write
 
 from fastgw.native.bucket cimport fgw_quota_init
 from fastgw.native.clock cimport fgw_clock_wall_ns
@@ -27,9 +28,10 @@ from fastgw.native.limit cimport (
 from fastgw.native.policy cimport fgw_amounts, fgw_effects
 from fastgw.native.record cimport (
     FGW_UNIT_COST, FGW_UNIT_INPUT_TOKENS, FGW_UNIT_OUTPUT_TOKENS, FGW_UNIT_REQUESTS,
-    FGW_UNIT_SLOTS, FGW_UNIT_TOKENS, fgw_limit_trace, fgw_request_id)
+    FGW_LIMIT_UNDONE, FGW_TRACE_RANG, FGW_TRACE_WAITS, FGW_UNIT_SLOTS, FGW_UNIT_TOKENS,
+    fgw_limit_trace, fgw_request_id)
 from fastgw.native.segment cimport (
-    fgw_segment_dones, fgw_segment_hold, fgw_segment_slot, fgw_segment_table)
+    fgw_segment_board, fgw_segment_dones, fgw_segment_hold, fgw_segment_slot, fgw_segment_table)
 from fastgw.native.window cimport fgw_window_check
 from fastgw.shm.segment cimport Segment
 
@@ -98,10 +100,11 @@ cdef class Holds:
 cdef class Limits:
     """The limits of one policy version, in the order that demands name them by."""
 
-    def __cinit__(self, specs, Holds holds not None, wall_ns=None):
+    def __cinit__(self, specs, Holds holds not None, wall_ns=None, int bell=-1):
         """``specs``: {unit, algorithm, capacity, period_ns, rule, enforced, window, time_zone,
         on_worker_lost, cluster, on_store_loss} each; unit and algorithm by name or number, rule
         the hash of the limit's name. ``wall_ns``: CLOCK_REALTIME, for the calendar windows.
+        ``bell``: a descriptor that wakes the cluster's lessee, -1: there is none.
         ValueError: a quota that cannot be kept, such as a bucket's capacity above period_ns."""
         self.holds = holds
         self._specs = <fgw_limit_spec *>calloc(len(specs) + 1, sizeof(fgw_limit_spec))
@@ -118,6 +121,8 @@ cdef class Limits:
         self._limits.table = fgw_segment_table(&holds.segment.map)
         self._limits.dones = fgw_segment_dones(&holds.segment.map)
         self._limits.slot = fgw_segment_slot(&holds.segment.map, holds.worker)
+        self._limits.board = fgw_segment_board(&holds.segment.map)
+        self.bell = bell
         self.roll(fgw_clock_wall_ns() if wall_ns is None else wall_ns)
 
     def __dealloc__(self):
@@ -142,8 +147,38 @@ cdef class Limits:
             self, const fgw_effects *effects, const fgw_amounts *expected,
             const fgw_amounts *ceiling, uint64_t now_ns, uint64_t wall_ns, fgw_hold *hold,
             fgw_limit_trace *traces, uint32_t *inserted) noexcept nogil:
-        return fgw_limits_take(&self._limits, effects.demands, effects.n_demands, expected,
-                               ceiling, now_ns, wall_ns, hold, traces, inserted)
+        cdef int refused = fgw_limits_take(
+            &self._limits, effects.demands, effects.n_demands, expected, ceiling, now_ns, wall_ns,
+            hold, traces, inserted)
+        if self.bell >= 0:
+            self._ring(traces, effects.n_demands)
+        return refused
+
+    cdef void _ring(self, const fgw_limit_trace *traces, uint32_t n) noexcept nogil:
+        """Wakes the cluster's lessee where a demand was posted."""
+        cdef uint64_t one = 1
+        cdef uint32_t i
+        for i in range(n):
+            if traces[i].flags & FGW_TRACE_RANG:
+                # A full eventfd wakes as well, and the lessee looks by itself ten times a second.
+                write(self.bell, &one, sizeof(one))
+                return
+
+    cdef bint waits(self, const fgw_limit_trace *traces, uint32_t n) noexcept nogil:
+        """A refusal that is only for want of a slice which the lessee was asked for."""
+        cdef uint32_t i
+        cdef bint found = False
+        for i in range(n):
+            if not traces[i].enforced or traces[i].verdict == FGW_LIMIT_UNDONE:
+                continue
+            if not traces[i].flags & FGW_TRACE_WAITS:
+                return False
+            found = True
+        return found
+
+    cdef void do_without(self, bint alone) noexcept nogil:
+        """True: the next takes decide as if the cluster's store were lost."""
+        self._limits.alone = alone
 
     cdef void room(
             self, const fgw_effects *effects, uint64_t now_ns, uint64_t wall_ns,
@@ -202,7 +237,8 @@ cdef int _fill(fgw_limit_spec *spec, wanted) except -1:
     spec.enforced = bool(wanted.get("enforced", True))
     spec.holds = spec.algorithm == FGW_ALGORITHM_CAP
     spec.lost = LOST[wanted.get("on_worker_lost") or "ceiling"]
-    spec.cluster = bool(wanted.get("cluster"))
+    # Slots are of one node: a request that runs somewhere else is no load here.
+    spec.cluster = bool(wanted.get("cluster")) and spec.algorithm != FGW_ALGORITHM_CONCURRENCY
     spec.store_loss = STORE_LOSS[wanted.get("on_store_loss") or "closed"]
     # Concurrency and caps have no period; the longest keeps the same check on its capacity.
     counted = spec.algorithm in (FGW_ALGORITHM_CAP, FGW_ALGORITHM_CONCURRENCY)

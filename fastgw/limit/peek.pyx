@@ -10,19 +10,21 @@ from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
 from fastgw.native.bucket cimport fgw_bucket_peek, fgw_quota, fgw_quota_init
 from fastgw.native.clock cimport fgw_clock_wall_ns
 from fastgw.native.hold cimport fgw_hold, fgw_hold_amount, fgw_hold_is_live
-from fastgw.native.limit cimport fgw_cluster_key, fgw_limit_key, fgw_limit_window_key
+from fastgw.native.cluster cimport fgw_cluster_key
+from fastgw.native.limit cimport fgw_limit_key, fgw_limit_window_key
 from fastgw.native.record cimport FGW_LIMITS_MAX
 from fastgw.native.segment cimport fgw_segment_hold, fgw_segment_table
 from fastgw.native.table cimport (
-    FGW_CELL_CAP, FGW_CELL_PACE, FGW_CELL_SLOTS, FGW_CELL_WINDOW, FGW_TABLE_WAYS, fgw_cell,
-    fgw_table, fgw_table_cell, fgw_table_cell_of, fgw_table_find, fgw_table_read)
+    FGW_CELL_CAP, FGW_CELL_GRANT, FGW_CELL_PACE, FGW_CELL_SLOTS, FGW_CELL_WALLET,
+    FGW_CELL_WINDOW, FGW_TABLE_WAYS, fgw_cell, fgw_table, fgw_table_cell, fgw_table_cell_of,
+    fgw_table_find, fgw_table_read)
 from fastgw.native.window cimport (
     fgw_window_check, fgw_window_peek, fgw_window_read, fgw_window_rule)
 from fastgw.native.word cimport fgw_word_value
 from fastgw.shm.segment cimport Segment
 
 KINDS = {FGW_CELL_PACE: "pace", FGW_CELL_SLOTS: "slots", FGW_CELL_CAP: "cap",
-         FGW_CELL_WINDOW: "window"}
+         FGW_CELL_WINDOW: "window", FGW_CELL_WALLET: "wallet", FGW_CELL_GRANT: "grant"}
 
 
 class Entry(NamedTuple):

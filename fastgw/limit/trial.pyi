@@ -18,6 +18,7 @@ class Trace(NamedTuple):
     unit: int
     verdict: int
     enforced: bool
+    flags: int
 
 @final
 class Trial:

@@ -35,6 +35,7 @@ class Trace(NamedTuple):
     unit: int
     verdict: int
     enforced: bool
+    flags: int
 
 
 @cython.final
@@ -93,7 +94,7 @@ cdef class Trial:
     def traces(self):
         """What the last `take` left, one per demand."""
         return [Trace((t.identity[0], t.identity[1]), t.rule, t.used, t.held, t.limit, t.taken,
-                      t.wait_ns, t.reset_ns, t.unit, t.verdict, bool(t.enforced))
+                      t.wait_ns, t.reset_ns, t.unit, t.verdict, bool(t.enforced), t.flags)
                 for t in self._traces[:self._effects.n_demands]]
 
     @property

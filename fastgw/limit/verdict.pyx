@@ -8,6 +8,7 @@ from fastgw.codes cimport (
     CODE_LIMIT_COST,
     CODE_LIMIT_NEVER,
     CODE_LIMIT_REQUESTS,
+    CODE_LIMIT_STORE_LOST,
     CODE_LIMIT_TABLE_FULL,
     CODE_LIMIT_TOKENS,
 )
@@ -16,6 +17,7 @@ from fastgw.native.record cimport (
     FGW_LIMIT_NEVER,
     FGW_LIMIT_REFUSED,
     FGW_LIMIT_TABLE_FULL,
+    FGW_TRACE_LOST,
     FGW_UNIT_COST,
     FGW_UNIT_REQUESTS,
     FGW_UNIT_SLOTS,
@@ -68,7 +70,9 @@ cdef int limit_code(Exchange x, Limits limits) noexcept:
         longest = wait
         x.effects.rule = x.effects.demands[i].rule
         unit = x.traces[i].unit
-        if is_cap(x, limits, i):
+        if x.traces[i].flags & FGW_TRACE_LOST:
+            code = CODE_LIMIT_STORE_LOST
+        elif is_cap(x, limits, i):
             code = CODE_LIMIT_CAP
         elif unit == FGW_UNIT_REQUESTS:
             code = CODE_LIMIT_REQUESTS

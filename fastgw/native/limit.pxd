@@ -2,6 +2,7 @@
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
 
 from fastgw.native.bucket cimport fgw_quota
+from fastgw.native.cluster cimport fgw_board
 from fastgw.native.hold cimport fgw_hold
 from fastgw.native.policy cimport fgw_amounts, fgw_demand
 from fastgw.native.record cimport fgw_limit_trace
@@ -38,10 +39,11 @@ cdef extern from "fgw_limit.h" nogil:
         fgw_table table
         fgw_dones dones
         fgw_worker_slot *slot
+        fgw_board *board
+        uint8_t alone
 
     void fgw_limit_key(const uint64_t *identity, int enforced, uint64_t *key) noexcept
     void fgw_limit_window_key(uint64_t *key, uint64_t window_start_ns) noexcept
-    void fgw_cluster_key(const uint64_t *key, uint64_t *granted) noexcept
     int fgw_limits_take(
         const fgw_limits *limits, const fgw_demand *demands, uint32_t n_demands,
         const fgw_amounts *expected, const fgw_amounts *ceiling, uint64_t now_ns,

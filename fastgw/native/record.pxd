@@ -85,6 +85,12 @@ cdef extern from "fgw_record.h" nogil:
         FGW_LIMIT_UNDONE
         FGW_LIMIT_TABLE_FULL
 
+    enum fgw_trace_flag:
+        FGW_TRACE_DEGRADED
+        FGW_TRACE_WAITS
+        FGW_TRACE_LOST
+        FGW_TRACE_RANG
+
     enum fgw_unit:
         FGW_UNIT_REQUESTS
         FGW_UNIT_TOKENS
@@ -113,7 +119,8 @@ cdef extern from "fgw_record.h" nogil:
         uint8_t unit
         uint8_t verdict
         uint8_t enforced
-        uint8_t reserved[5]
+        uint8_t algorithm
+        uint8_t flags
 
     struct fgw_record_request:
         fgw_record head

@@ -1,6 +1,7 @@
 # csrc/fgw_segment.h, name for name. No logic lives here.
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
 
+from fastgw.native.cluster cimport fgw_board
 from fastgw.native.counters cimport fgw_counters
 from fastgw.native.hold cimport fgw_hold
 from fastgw.native.table cimport fgw_table
@@ -75,6 +76,7 @@ cdef extern from "fgw_segment.h" nogil:
         const fgw_segment *segment, uint32_t worker, uint32_t index) noexcept
     fgw_dones fgw_segment_dones(const fgw_segment *segment) noexcept
     fgw_table fgw_segment_table(const fgw_segment *segment) noexcept
+    fgw_board *fgw_segment_board(const fgw_segment *segment) noexcept
     uint32_t fgw_segment_adopt(
         const fgw_segment *segment, uint32_t pid, uint64_t start_time) noexcept
     uint32_t fgw_segment_generation(const fgw_segment *segment) noexcept

@@ -17,6 +17,8 @@ cdef extern from "fgw_table.h" nogil:
         FGW_CELL_SLOTS
         FGW_CELL_CAP
         FGW_CELL_WINDOW
+        FGW_CELL_WALLET
+        FGW_CELL_GRANT
 
     union fgw_cell:
         fgw_bucket bucket

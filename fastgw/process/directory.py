@@ -7,6 +7,7 @@
       generation     the first number that no worker was ever given
       instance.json  what runs: pids, ports, shared memory; for the CLI and the admin port
       policy.json    its limits and labels by name; for the same readers
+      node           the name by which a fleet knows this directory's limits, for ever
       ledger.db, …   the ledger's own
 """
 
@@ -14,6 +15,7 @@ import errno
 import fcntl
 import os
 import time
+import uuid
 from pathlib import Path
 from typing import Any
 
@@ -78,6 +80,16 @@ class Directory:
         except OSError as error:
             raise StartError(f"data_dir {self.path}: {error.strerror}") from None
         self._next, self._reserved = start, start + GENERATION_BLOCK
+
+    def node_name(self) -> str:
+        """Made once. Where a directory is copied, its copy must not be run beside it."""
+        path = self.path / "node"
+        try:
+            if not path.exists():
+                _replace(path, uuid.uuid4().hex.encode(), sync=True)
+            return path.read_text().strip()
+        except OSError as error:
+            raise StartError(f"{path}: {error.strerror}") from None
 
     def write_document(self, name: str, content: dict[str, Any]) -> None:
         """Replace a JSON file as a whole, so that readers never see half of it."""

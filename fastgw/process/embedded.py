@@ -16,7 +16,7 @@ from fastgw import __version__
 from fastgw.clock import now_ns
 from fastgw.limit.evict import Evictor
 from fastgw.log import Log
-from fastgw.process import continuity, worker
+from fastgw.process import cluster, continuity, worker
 from fastgw.process.directory import Directory
 from fastgw.process.grants import Grants
 from fastgw.process.orders import Orders
@@ -53,6 +53,8 @@ class Embedded:
         """Serve. Raises FastgwError where it cannot; nothing is left open then."""
         config = self._config
         plan = Plan(config)
+        if config.cluster:
+            cluster.check_client()
         # In a thread: it may have to wait for what is left of another instance.
         self._dir = await asyncio.to_thread(Directory.open, Path(config.data_dir))
         try:
@@ -72,8 +74,11 @@ class Embedded:
         recover_all(shared, paths, self._log)
         await asyncio.to_thread(recover, paths, self._log)
         self._recorder = RecorderThread(paths, self._config, self._log)
+        self._cluster: cluster.ClusterThread | None = None
         try:
             continuity.restore(shared.segment, shared.folder, self._dir.path, self._log)
+            if self._config.cluster:
+                self._join(plan)
             generation = self._dir.next_generation()
             journal = shared.claim(SLOT, generation)
             here = worker.Worker(
@@ -93,7 +98,25 @@ class Embedded:
             self._publish("ready")
         except BaseException:
             await asyncio.to_thread(self._recorder.stop)
+            await asyncio.to_thread(self._leave)
             raise
+
+    def _join(self, plan: Plan) -> None:
+        assert self._config.cluster
+        self._bell = cluster.Bell()
+        plan.bell = self._bell.fileno()
+        self._cluster = cluster.ClusterThread(
+            cluster.Membership(
+                self._config.cluster, plan.limit_specs, self._shared.segment, self._dir.path,
+                self._dir.node_name(), plan.bell, self._log,
+            ),
+            self._log,
+        )
+
+    def _leave(self) -> None:
+        if self._cluster is not None:
+            self._cluster.stop()
+            self._bell.close()
 
     def _evict(self) -> None:
         self._evictor.step(now_ns())
@@ -128,6 +151,7 @@ class Embedded:
         self._orders.withdraw()
         self._shared.release(SLOT)
         self._shared.sweep(SLOT, self._log)
+        await asyncio.to_thread(self._leave)
         continuity.save(self._shared.segment, self._dir.path, self._log)
         await asyncio.to_thread(self._recorder.stop)
         self._shared.close()

@@ -10,7 +10,9 @@
     reports           x                                         (read by the supervisor)
     reports_end       .         x       x        x        x
     wakers            x         x       x                       (process/wakers.py)
+    bell              .         x       x                       (read by the cluster's process)
 
+The cluster's process, where there is one, keeps what the recorder does, and the bell.
 The supervisor keeps the dotted ends too, to hand them to successors.
 """
 

@@ -44,6 +44,7 @@ class Plan:
         self.keys = _keys(config, self.policy)
         limits = self.policy.limits
         self.limit_specs = [spec.wish() | {"rule": name_hash(spec.name)} for spec in limits]
+        self.bell = -1  # how workers wake the cluster's lessee: set before they are forked
         if any(spec.algorithm == "cap" and spec.unit in OUTPUT_UNITS for spec in limits):
             load_tokenizers()
         self.texts = AnswerTexts(

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from fastgw.ledger.recorder import Paths
 from fastgw.log import Log
-from fastgw.process import kernel, recorder, worker, zygote
+from fastgw.process import cluster, kernel, recorder, worker, zygote
 from fastgw.process.lines import Lines
 from fastgw.process.plan import Plan
 from fastgw.process.shared import Shared
@@ -22,8 +22,11 @@ if TYPE_CHECKING:
 # The admin process, given by the layer above: (config, listening socket, data_dir, lines, log).
 AdminMain = Callable[["Config", socket.socket, Path, Lines, Log], None]
 
-ZYGOTE_KEEPS = ("channel end", "lifeline_end", "crew", "reports_end", "lock", "wakers")
+ZYGOTE_KEEPS = (
+    "channel end", "lifeline_end", "crew", "reports_end", "lock", "wakers", "bell",
+)
 RECORDER_KEEPS = ("crew_end", "reports_end", "lock")
+CLUSTER_KEEPS = ("crew_end", "reports_end", "lock", "bell")
 ADMIN_KEEPS = ("lifeline_end", "reports_end", "admin socket")
 
 
@@ -40,6 +43,7 @@ class Roles:
     serve: worker.Serve
     drain_s: float
     admin_main: AdminMain | None
+    node: str = ""  # of the cluster
 
     @property
     def paths(self) -> Paths:
@@ -51,6 +55,9 @@ class Roles:
 
     def fork_recorder(self, *, first: bool) -> int:
         return self.lines.fork(lambda: self._be_recorder(first), RECORDER_KEEPS)
+
+    def fork_cluster(self) -> int:
+        return self.lines.fork(self._be_cluster, CLUSTER_KEEPS)
 
     def fork_admin(self) -> int:
         return self.lines.fork(self._be_admin, ADMIN_KEEPS)
@@ -77,6 +84,17 @@ class Roles:
     def _be_recorder(self, first: bool) -> None:
         log = self._begin("recorder")
         recorder.main(self.paths, self.config, self.lines, log, first=first)
+
+    def _be_cluster(self) -> None:
+        log = self._begin("cluster")
+        assert self.config.cluster
+        cluster.main(
+            cluster.Membership(
+                self.config.cluster, self.plan.limit_specs, self.shared.segment, self.data_dir,
+                self.node, self.lines["bell"].fileno(), log,
+            ),
+            self.lines, log,
+        )
 
     def _be_admin(self) -> None:
         assert self.admin_main

@@ -5,6 +5,7 @@
     supervisor ──┬── zygote ──(forks)──┐
                  ├── worker 0 … n-1 <──┘   adopted at birth
                  ├── recorder              drains the rings until nobody posts any more
+                 ├── cluster               leases slices of shared limits; only with a `cluster`
                  └── admin                 reads; owns nothing
 
 It has one thread and no event loop, so that what it forks starts clean. It never touches a
@@ -26,7 +27,7 @@ from fastgw import __version__
 from fastgw.clock import now_ns
 from fastgw.limit.evict import Evictor
 from fastgw.log import Log
-from fastgw.process import continuity, kernel, recorder, worker, zygote
+from fastgw.process import cluster, continuity, kernel, recorder, worker, zygote
 from fastgw.process.directory import Directory
 from fastgw.process.grants import Grants
 from fastgw.process.lines import Lines
@@ -51,6 +52,7 @@ HOUSEKEEPING_S = 0.25
 HANG_S = 10.0  # a loop that turns 10 times a second has not turned once
 RECORDER_START_S = 60.0
 RECORDER_STOP_S = 30.0
+CLUSTER_STOP_S = 5.0
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD)
 
 
@@ -76,6 +78,7 @@ class Supervisor:
         self._zygote = Place("zygote")
         self._recorder = Place("recorder")
         self._admin = Place("admin")
+        self._cluster = Place("cluster")
         self._slots = [Place(f"worker {slot}", slot) for slot in range(self._workers)]
         self._timers = Timers()
         self._early_exits: dict[int, int] = {}  # pid -> status: died before its birth was told
@@ -91,6 +94,8 @@ class Supervisor:
         """Everything that can fail for a reason the operator can mend. Raises StartError."""
         config = self.config
         plan = Plan(config)
+        if config.cluster:
+            cluster.check_client()
         self._dir = Directory.open(Path(config.data_dir))
         self.listen = bind_slots(config.listen.address, config.listen.port, self._workers)
         self._admin_socket = None
@@ -100,9 +105,13 @@ class Supervisor:
         self._admin_text = self._admin_socket and format_endpoint(self._admin_socket)
         self._shared = Shared.open(config, self._dir.path, self._workers)
         self._open_lines()
+        if config.cluster:
+            self._lines.hold("bell", cluster.Bell())
+            plan.bell = self._lines["bell"].fileno()
         self._roles = Roles(
             config, plan, self._dir.path, self._shared, self._lines, self._bare_log,
             self._serve, self._drain_s, self._admin_main,
+            self._dir.node_name() if config.cluster else "",
         )
         kernel.adopt_orphans()
         kernel.raise_descriptor_limit()
@@ -110,6 +119,8 @@ class Supervisor:
         self._start_recorder()
         continuity.restore(self._shared.segment, self._shared.folder, self._dir.path, self.log)
         self._shared.forget_old_rings()
+        if config.cluster:
+            self._fill(self._cluster)
         self._fill(self._zygote)
         for place in self._slots:
             self._fill(place)
@@ -194,7 +205,7 @@ class Supervisor:
             self._on_report(report)
 
     def _on_report(self, report: dict[str, Any]) -> None:
-        for place in (self._recorder, self._admin, *self._slots):
+        for place in (self._recorder, self._admin, self._cluster, *self._slots):
             # A worker may report before the zygote has told its pid: the generation names it too.
             expected = place.is_worker and place.generation == report.get("generation")
             if (expected or place.pid == report["pid"]) and place.state == "starting":
@@ -220,6 +231,8 @@ class Supervisor:
             return
         if place is self._recorder and self._recorder_done:
             return
+        if place is self._cluster and "crew" not in self._lines:
+            return  # it has given back what it had
         if place.is_worker:
             self._ask_for_worker(place)
         elif place is self._zygote:
@@ -227,6 +240,9 @@ class Supervisor:
         elif place is self._recorder:
             place.asked(0)
             place.born(self._roles.fork_recorder(first=place.births == 0))
+        elif place is self._cluster:
+            place.asked(0)
+            place.born(self._roles.fork_cluster())
         else:
             place.asked(0)
             place.born(self._roles.fork_admin())
@@ -293,7 +309,7 @@ class Supervisor:
                 return
             if pid == 0:
                 return
-            places = (self._zygote, self._recorder, self._admin, *self._slots)
+            places = (self._zygote, self._recorder, self._admin, self._cluster, *self._slots)
             place = next((place for place in places if place.pid == pid), None)
             if place:
                 self._bury(place, status)
@@ -344,7 +360,8 @@ class Supervisor:
             pass
         self._close_channel()
         self._early_exits.clear()  # no birth is awaited now: these were other people's
-        kill_strangers({place.pid for place in (self._recorder, self._admin, *self._slots)})
+        known = (self._recorder, self._admin, self._cluster, *self._slots)
+        kill_strangers({place.pid for place in known})
         for place in self._slots:
             if place.state == "starting" and not place.pid:
                 self._sweep(place, 0.0)
@@ -427,7 +444,8 @@ class Supervisor:
             self._shared.close()
             self._lines.close("crew")  # the recorder stores what is left, and ends
             self._timers.after(RECORDER_STOP_S, self._give_up_recorder)
-        if not self._recorder_done:
+            self._timers.after(CLUSTER_STOP_S, lambda: self._cluster.kill(signal.SIGKILL))
+        if not self._recorder_done or self._cluster.pid:
             return
         if self._admin.pid:
             self._admin.kill(signal.SIGTERM)
@@ -471,6 +489,8 @@ class Supervisor:
             "recorder": self._recorder.describe(),
             "admin_process": self._admin.describe(),
         }
+        if self.config.cluster:
+            instance["cluster"] = self._cluster.describe()
         try:
             self._dir.write_document("instance.json", instance)
         except OSError as error:

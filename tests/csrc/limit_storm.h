@@ -50,7 +50,8 @@ static inline struct fgw_limits limits_of(const struct fgw_segment *segment, uin
                                           const struct fgw_limit_spec *specs, uint32_t n)
 {
     return (struct fgw_limits){specs, n, worker, fgw_segment_table(segment),
-                               fgw_segment_dones(segment), fgw_segment_slot(segment, worker)};
+                               fgw_segment_dones(segment), fgw_segment_slot(segment, worker),
+                               fgw_segment_board(segment), 0, {0}};
 }
 
 static inline struct fgw_limit_spec spec_of(uint8_t unit, uint8_t algorithm, uint64_t capacity)

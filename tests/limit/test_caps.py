@@ -7,7 +7,7 @@ import pytest
 
 from fastgw.limit.evict import CROWDED, Evictor
 from fastgw.limit.limits import UNITS
-from fastgw.limit.peek import entries, find, granted, held, level, windowed
+from fastgw.limit.peek import entries, find, held, level, windowed
 from fastgw.limit.sweep import sweep
 from fastgw.limit.windows import bounds
 from fastgw.shm.segment import Segment
@@ -171,20 +171,6 @@ def test_a_dead_worker_keeps_the_ceiling_or_what_was_delivered(segment):
     assert find(segment, (1000, 1)).raw == 400
     assert find(segment, (2000, 2)).raw == 25
     assert held(segment) == {}
-
-
-def test_in_a_cluster_no_more_is_used_than_was_granted(segment):
-    from fastgw.limit.adjust import Adjust
-
-    made = limits(segment, cap(100, "tokens", cluster=True))
-    assert verdicts(ask(made, demands(1), tokens=1)) == [REFUSED], "nothing was granted"
-
-    Adjust(segment).set(granted((1000, 1)), "cap", 30, unit=1)
-    trial = ask(made, demands(1), tokens=20)
-
-    assert verdicts(trial) == [TAKEN] and trial.room() == {"tokens": 10}
-    assert not trial.draw({"tokens": 11}) and trial.draw({"tokens": 10})
-    assert verdicts(ask(made, demands(1), tokens=1)) == [REFUSED]
 
 
 def test_levels_of_windows_and_caps_are_read_without_configuration_of_the_worker(segment):
