@@ -103,8 +103,8 @@ def test_what_was_spent_is_known_after_everything_was_killed(home, mock):
     spend(first, 3)
     before = settled(first)
     wait_until(lambda: 'attempts_total 3' in metrics(first))
-    since = time.time()
-    wait_until(lambda: (home / "data" / "limits.snapshot").stat().st_mtime > since)
+    since, saved = time.time(), home / "data" / "limits.snapshot"
+    wait_until(lambda: saved.exists() and saved.stat().st_mtime > since)
     with first.connect() as sock:  # and one that nobody will ever close
         stalls = "x-mock: prompt_tokens=30,events=100,pace=10000ms"
         sock.sendall(post("/v1/chat/completions", chat(max_tokens=50, stream=True), stalls))
