@@ -463,6 +463,14 @@ int fgw_limits_fit(const struct fgw_limits *limits, const struct fgw_demand *dem
             continue;
         int64_t entry = fgw_table_find(&limits->table, wanted[i].identity);
         taking.cells[i] = entry < 0 ? 0 : fgw_table_cell(&limits->table, (uint64_t)entry);
+        if (wanted[i].flags & FGW_HOLD_CLUSTER) {
+            /* Nobody is asked for a slice here: there is room until the fleet is known as dry. */
+            uint64_t used = taking.cells[i] ? fgw_word_value(&taking.cells[i]->word) : 0;
+            if (wanted[i].amount[1] > fgw_lease_room(limits, taking.specs[i], wanted[i].identity,
+                                                     used, now_ns))
+                return 0;
+            continue;
+        }
         if (taking.cells[i] ? ask(&taking, i) != 0 : wanted[i].amount[1] > bound_of(&taking, i))
             return 0;
     }

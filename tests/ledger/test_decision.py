@@ -149,6 +149,7 @@ def test_a_refused_request_says_which_limit_with_its_values(known):
             "verdict": "refused",
             "wait_ms": 2,
             "enforced": True,
+            "degraded": False,
             "algorithm": "token_bucket",
             "period_ns": 60 * 10**9,
             "window": "",

@@ -99,7 +99,7 @@ FIELDS = {
     "fgw_record_name": "hash space length text",
     "fgw_record_refused": "rule code count",
     "fgw_record_grant": "identity admin amount after unit algorithm",
-    "fgw_limit_trace": "identity rule used unit enforced reserved",
+    "fgw_limit_trace": "identity rule used unit enforced algorithm flags",
     "fgw_rule_trace": "action code value",
 }
 
@@ -133,7 +133,8 @@ def test_the_layout_is_that_of_the_header(tmp_path):
     assert layout["fgw_record_refused"] == records.HEAD.size + records.REFUSED_BODY.size
     assert layout["fgw_record_grant"] == records.HEAD.size + records.GRANT_BODY.size
     raw = ALL[0].pack()
-    assert raw[-limit + layout["fgw_limit_trace.reserved"]] == 3
+    assert raw[-limit + layout["fgw_limit_trace.algorithm"]] == 3
+    assert raw[-limit + layout["fgw_limit_trace.flags"]] == 1
     assert raw[layout["fgw_record_request.sampled"]] == 1
     assert raw[layout["fgw_record_request.status"]] == 6
     raw = ALL[2].pack()
