@@ -196,7 +196,8 @@ def test_a_cut_connection_leaves_slices_to_be_spent_and_then_the_mode_decides(re
             proxy.sever()
             await cut.held(state=LOST)
             slice_of_it, before = cut.outstanding, cut.admitted
-            await storm([cut], 1000, patience_s=0.3)
+            # A share is granted within a turn of the loop, which a busy machine may take long for.
+            await storm([cut], 1000, patience_s=0.3 if mode == "closed" else 5)
             if mode == "closed":
                 assert cut.admitted == before + slice_of_it
             else:
