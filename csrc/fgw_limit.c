@@ -162,12 +162,15 @@ static uint64_t until_end(const struct fgw_limit_spec *spec, uint64_t wall_ns)
     return spec->window_end_ns > wall_ns ? spec->window_end_ns - wall_ns : 0;
 }
 
+static COLD uint64_t bound_of_lease(struct taking *taking, uint32_t i)
+{
+    return fgw_lease_bound(taking->limits, &taking->slices[i], taking->now_ns);
+}
+
 static uint64_t bound_of(struct taking *taking, uint32_t i)
 {
     const struct fgw_hold_limit *limit = &taking->wanted[i];
-    return limit->flags & FGW_HOLD_CLUSTER
-               ? fgw_lease_bound(taking->limits, &taking->slices[i], taking->now_ns)
-               : limit->capacity;
+    return limit->flags & FGW_HOLD_CLUSTER ? bound_of_lease(taking, i) : limit->capacity;
 }
 
 static uint32_t number_of(const struct taking *taking, uint32_t i)
@@ -175,11 +178,23 @@ static uint32_t number_of(const struct taking *taking, uint32_t i)
     return (uint32_t)(taking->specs[i] - taking->limits->specs);
 }
 
+static COLD int is_lease_open(const struct taking *taking, uint32_t i)
+{
+    return fgw_lease_is_open(taking->limits, taking->specs[i], taking->now_ns);
+}
+
 /* 1: a clustered limit that does without its store. */
 static int is_open(const struct taking *taking, uint32_t i)
 {
-    return taking->wanted[i].flags & FGW_HOLD_CLUSTER &&
-           fgw_lease_is_open(taking->limits, taking->specs[i], taking->now_ns);
+    return taking->wanted[i].flags & FGW_HOLD_CLUSTER && is_lease_open(taking, i);
+}
+
+static COLD uint8_t short_of_lease(struct taking *taking, uint32_t i, uint64_t value)
+{
+    fgw_lease_short(taking->limits, number_of(taking, i), &taking->slices[i],
+                    value + taking->wanted[i].amount[1] - taking->slices[i].granted,
+                    taking->now_ns, taking->wall_ns, &taking->traces[i]);
+    return FGW_LIMIT_REFUSED;
 }
 
 /* Of a counted word. When a slot comes free nobody knows: the wait is 0 then. */
@@ -188,12 +203,8 @@ static uint8_t short_of(struct taking *taking, uint32_t i, uint64_t value)
     const struct fgw_hold_limit *limit = &taking->wanted[i];
     if (limit->amount[1] > limit->capacity)
         return FGW_LIMIT_NEVER;
-    if (limit->flags & FGW_HOLD_CLUSTER) {
-        fgw_lease_short(taking->limits, number_of(taking, i), &taking->slices[i],
-                        value + limit->amount[1] - taking->slices[i].granted, taking->now_ns,
-                        taking->wall_ns, &taking->traces[i]);
-        return FGW_LIMIT_REFUSED;
-    }
+    if (limit->flags & FGW_HOLD_CLUSTER)
+        return short_of_lease(taking, i, value);
     taking->traces[i].wait_ns = until_end(taking->specs[i], taking->wall_ns);
     return FGW_LIMIT_REFUSED;
 }
@@ -225,6 +236,12 @@ static uint8_t ask(struct taking *taking, uint32_t i)
 /* Returns a verdict, 0 if taken, or GONE. */
 #define GONE 255
 
+static COLD void taken_of_lease(struct taking *taking, uint32_t i, uint64_t value)
+{
+    fgw_lease_taken(taking->limits, number_of(taking, i), &taking->slices[i], value,
+                    &taking->traces[i]);
+}
+
 /* Without the store, and told to do without: whatever the slice. */
 static COLD int take_open(struct taking *taking, uint32_t i, uint64_t seq, uint64_t *value)
 {
@@ -247,8 +264,7 @@ static uint8_t take_word(struct taking *taking, uint32_t i)
     fgw_state_set(limit, outcome == 0 ? fgw_state_of(seq, 1, FGW_HOLD_TAKEN)
                                       : fgw_state_of(seq, 0, FGW_HOLD_FREE));
     if (outcome == 0 && limit->flags & FGW_HOLD_CLUSTER)
-        fgw_lease_taken(limits, number_of(taking, i), &taking->slices[i], value,
-                        &taking->traces[i]);
+        taken_of_lease(taking, i, value);
     return outcome == 0 ? 0 : outcome == FGW_WORD_GONE ? GONE : short_of(taking, i, value);
 }
 

@@ -4,6 +4,7 @@ CI must have redis-server (`.ci/run` installs it); elsewhere these tests are ski
 """
 
 import asyncio
+import ctypes
 import os
 import shutil
 import signal
@@ -19,6 +20,11 @@ needs_redis = pytest.mark.skipif(
     SERVER is None and not os.environ.get("CI"),
     reason="redis-server is not installed (apt-get install redis-server)",
 )
+
+
+def die_with_parent():
+    """A test that is killed leaves no server: prctl(PR_SET_PDEATHSIG, SIGKILL)."""
+    ctypes.CDLL(None).prctl(1, signal.SIGKILL)
 
 
 def free_port():
@@ -42,7 +48,7 @@ class RedisServer:
         self.process = subprocess.Popen(
             [SERVER, "--port", str(self.port), "--bind", "127.0.0.1", "--save", "",
              "--appendonly", "no", "--dir", str(self._folder), *self._options],
-            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, preexec_fn=die_with_parent,
         )
         deadline = time.monotonic() + 10
         while True:
