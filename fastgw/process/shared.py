@@ -38,9 +38,10 @@ from fastgw.shm.segment import Segment
 if TYPE_CHECKING:
     from fastgw.config import Config
 
-# A worker at 15,000 requests a second posts about 20 MB a second: room for 200 ms without a
-# recorder. Above 4 workers half of it, so that 8 fit into the 64 MB that containers get.
-MAIN_RING = 4 << 20
+# A request posts about 1 KB, and a worker does up to 48,000 a second: room for 170 ms without a
+# recorder, whose passes are 50 ms apart (with 4 MB a disk that stalled for 40 ms refused requests).
+# Above 4 workers half of it, so that 8 fit into the 64 MB that containers get.
+MAIN_RING = 8 << 20
 MANY_WORKERS = 4
 REFUSALS_RING = 256 << 10
 SUPERVISOR_RING = 4 << 20  # a CLOSE for every hold of a worker

@@ -104,6 +104,13 @@ class Proxy:
             asyncio.start_server(self._serve, "127.0.0.1", self.port))
         started.set()
         self._loop.run_forever()
+        self._server.close()
+        running = asyncio.all_tasks(self._loop)
+        for task in running:
+            task.cancel()
+        self._loop.run_until_complete(asyncio.gather(*running, return_exceptions=True))
+        self._loop.run_until_complete(asyncio.sleep(0))  # transports close behind their tasks
+        self._loop.close()
 
     async def _serve(self, reader, writer):
         self._writers.add(writer)
