@@ -39,8 +39,8 @@ if TYPE_CHECKING:
     from fastgw.config import Config
 
 # A request posts about 1 KB, and a worker does up to 48,000 a second: room for 170 ms without a
-# recorder, whose passes are 50 ms apart (with 4 MB a disk that stalled for 40 ms refused requests).
-# Above 4 workers half of it, so that 8 fit into the 64 MB that containers get.
+# recorder, whose passes are 50 ms apart (with 4 MB, a disk stalled for 40 ms refused requests).
+# Above 4 workers a quarter of it, so that 8 fit into the 64 MB that containers get.
 MAIN_RING = 8 << 20
 MANY_WORKERS = 4
 REFUSALS_RING = 256 << 10
@@ -112,7 +112,7 @@ class Shared:
         segment = Segment.create(path, workers=workers)
         folder = path.parent
         (folder / "owner").write_bytes(os.fsencode(data_dir.resolve()))
-        size = MAIN_RING if workers <= MANY_WORKERS else MAIN_RING // 2
+        size = MAIN_RING if workers <= MANY_WORKERS else MAIN_RING // 4
         for slot in range(workers):
             open_ring(ring_path(folder, slot), size, slot).close()
             refusals = ring_path(folder, slot, "refusals")
