@@ -10,6 +10,7 @@ import pytest
 
 from fastgw.ledger import records
 from fastgw.ledger.records import (
+    PHASES_SIZE,
     Close,
     Grant,
     LimitTrace,
@@ -172,3 +173,11 @@ def test_spans_are_split_into_their_records():
         list(split(b"\0" * 40))
     with pytest.raises(ValueError):
         unpack_record(b"\x28\0\0\0\x63" + bytes(35))
+
+
+def test_a_close_of_a_build_without_overruns_is_read_as_one_that_had_none():
+    new = Close(RequestId(1, 2, 3), 5, bytes_out=7, started_ns=9, phase_us=tuple(range(16)))
+    packed = new.pack()
+    old = packed[:-PHASES_SIZE - 8] + packed[-PHASES_SIZE:]
+
+    assert Close.unpack(old) == Close.unpack(packed) == new
