@@ -105,12 +105,15 @@ class Proxy:
         started.set()
         self._loop.run_forever()
         self._server.close()
-        running = asyncio.all_tasks(self._loop)
+        self._loop.run_until_complete(self._end())
+        self._loop.close()
+
+    async def _end(self):
+        running = asyncio.all_tasks() - {asyncio.current_task()}
         for task in running:
             task.cancel()
-        self._loop.run_until_complete(asyncio.gather(*running, return_exceptions=True))
-        self._loop.run_until_complete(asyncio.sleep(0))  # transports close behind their tasks
-        self._loop.close()
+        await asyncio.gather(*running, return_exceptions=True)
+        await asyncio.sleep(0)  # transports close behind their tasks
 
     async def _serve(self, reader, writer):
         self._writers.add(writer)
