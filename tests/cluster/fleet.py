@@ -181,3 +181,19 @@ async def storm(gateways, requests, amount=1, patience_s=0.5, at_once=20):
 
     each = requests // (len(gateways) * at_once)
     await asyncio.gather(*(client(gateway, each) for gateway in gateways for _ in range(at_once)))
+
+
+async def spend(gateways, whole, so_far=()):
+    """Asks until ``whole`` units are admitted by ``gateways`` and ``so_far``, and then for more.
+
+    What one node gives back reaches the others when they ask again, which a dry wallet does after
+    up to a second: nothing is lost if it is all spent at last.
+    """
+    def admitted():
+        return sum(each.admitted for each in (*gateways, *so_far))
+
+    async with asyncio.timeout(10):
+        while admitted() < whole:
+            await storm(gateways, 20 * len(gateways))
+            await asyncio.sleep(0.05)
+    await storm(gateways, 1000)
