@@ -22,7 +22,8 @@
  * Lookaround and references back are errors, as in RE2: they cannot be matched in linear time.
  *
  * Text that is no UTF-8: a byte that does not belong to a whole, shortest, non-surrogate sequence
- * is matched by nothing (not by `.`, nor by [^a]); the search goes on behind it.
+ * is matched by nothing (not by `.`, nor by [^a]); the search goes on behind it. \B, too, looks at
+ * characters, where RE2's C++ also finds it between the bytes of one.
  */
 #ifndef FGW_REGEX_H
 #define FGW_REGEX_H
@@ -44,7 +45,7 @@ enum fgw_regex_fault {
     FGW_REGEX_GROUP_CLOSE, /* ) without ( */
     FGW_REGEX_GROUP_KIND,  /* (?… that is no flag, name or plain group */
     FGW_REGEX_LOOKAROUND,  /* (?= (?! (?<= (?<! */
-    FGW_REGEX_NAME,        /* of a group: empty, not of word characters, or given twice */
+    FGW_REGEX_NAME,        /* of a group: empty, or not of word characters */
     FGW_REGEX_CLASS_OPEN,  /* [ without ] */
     FGW_REGEX_RANGE,       /* [z-a], [a-\d], [[:nosuch:]] */
     FGW_REGEX_ESCAPE,      /* a \ with nothing, or with what means nothing */
@@ -65,8 +66,8 @@ struct fgw_regex_error {
 /* What a fault means, as the middle of a sentence, e.g. "a repetition with nothing before it". */
 const char *fgw_regex_fault_text(uint32_t fault);
 
-/* Compiles into out[0 .. room), 8-aligned; all of it is used meanwhile. Returns the program's size in
- * bytes, a multiple of 8, or -1 with *error. Costs at most about 1 ms for each KiB of room:
+/* Compiles into out[0 .. room), 8-aligned; all of it is used meanwhile. Returns the program's size
+ * in bytes, a multiple of 8, or -1 with *error. Costs at most about 1 ms for each KiB of room:
  * whoever compiles the pattern of a request gives little room (8 KiB does for ordinary ones). */
 int64_t fgw_regex_compile(const uint8_t *pattern, size_t length, uint8_t *out, size_t room,
                           struct fgw_regex_error *error);
@@ -82,12 +83,14 @@ size_t fgw_regex_size(const uint8_t *program);
 size_t fgw_regex_scratch_min(const uint8_t *program);
 
 struct fgw_regex_scratch {
-    uint8_t *memory; /* 8-aligned; what is in it before does not matter; may be NULL if room is 0 */
+    uint8_t *memory; /* 8-aligned; what is in it does not matter; may be NULL if room is 0 */
     size_t room;     /* more than the minimum lets states be kept: 16 KiB more is plenty */
     uint64_t steps;  /* rises by the work done: characters read + instructions visited */
+    uint64_t steps_max; /* beyond it the match is given up; 0: never */
 };
 
-/* 1 if the pattern is found in the text, 0 if not, -1 if the scratch is too small. */
+/* 1 if the pattern is found in the text, 0 if not; -1 if the scratch is too small, -2 if more than
+ * steps_max would be needed. */
 int fgw_regex_match(const uint8_t *program, const uint8_t *text, size_t length,
                     struct fgw_regex_scratch *scratch);
 
