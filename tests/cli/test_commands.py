@@ -5,7 +5,6 @@ from click.testing import CliRunner
 
 from fastgw.cli.commands import Commands
 
-
 TABLE = {"gone": "no.such:thing", "err": "fastgw.cli.errors:errors"}
 
 
