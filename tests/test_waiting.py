@@ -5,6 +5,7 @@ and ticks is played out; two workers on one segment for what happens between the
 """
 
 import os
+import time
 
 import pytest
 
@@ -372,3 +373,49 @@ def test_who_is_served_by_a_wake_up_passes_it_on(rooms):
     assert is_woken(there) and there.order == ["c"]
     assert is_woken(here) or here.order == ["a", "b", "d"]
     assert here.order == ["a", "b", "d"] and sweep_like.waiting == 0
+
+
+def test_all_who_time_out_at_once_are_told_their_limit(room):
+    """Those behind the first were never tried until then."""
+    here = room(slots(limit=1, most=5, timeout="1ms"))
+    here.ask("a", "b", "c", "d")
+    time.sleep(0.002)  # all three have waited long enough
+    here.one.tick()
+
+    for name in "bcd":
+        refused = here.clients[name].answer()
+        assert (refused.status, refused.code) == (429, "FGW-809")
+        assert b"Limit 'slots' for alice: 0 used, 1 held of 1 slots" in refused.body
+        assert refused.fields["x-fastgw-rule"] == "in turn"
+    assert here.end("a").status == 200 and here.quiet() == (0, 0)
+
+
+def test_who_waits_leaves_holds_for_those_who_run(worker):
+    """A queue longer than the worker has holds: the rest is refused, and the slot goes round."""
+    one = worker(policy=limits(slots(limit=1, most=9999)), holds=64)
+    ends = [one.connect() for _ in range(64)]
+    for end in ends:
+        end.feed(request(chat()))
+
+    assert one.journey.waiting == 55 and ends[-1].answer().code == "FGW-704"
+    for end in ends[:3]:
+        one.upstream.feed(response())
+        assert end.answer().status == 200
+    for end in ends:
+        end.lose()
+    assert one.segment.live_holds(0)[0] == one.journey.waiting == 0
+
+
+def test_who_waits_goes_on_waiting_while_there_is_no_hold(worker):
+    one = worker(policy=limits(slots(limit=1, most=9, key="ai.user")), holds=64)
+    ends = [one.connect() for _ in range(64)]
+    for at, end in enumerate(ends):
+        end.feed(request(chat(user="same" if at < 3 else f"{at}")))
+    assert one.segment.live_holds(0)[0] == 64
+
+    one.tick()  # the first of the two has been refused before, and is tried anew
+    assert one.journey.waiting == 2
+
+    ends[3].lose()
+    one.loop.opened[0].feed(response())
+    assert ends[0].answer().status == 200 and one.journey.waiting == 1

@@ -181,7 +181,7 @@ class Worker:
     which the second is ``beside`` the first, in its segment."""
 
     def __init__(self, folder: Path, *, wakers: Sequence[int] = (), beside: Worker | None = None,
-                 **config: Any) -> None:
+                 holds: int = 4096, **config: Any) -> None:
         made, errors, _ = examine_text(orjson.dumps(configuration(**config)), "test.yaml", {})
         assert made is not None, errors
         self.loop = Loop()
@@ -191,7 +191,7 @@ class Worker:
         self._readers = [Ring.attach(ring.path, producer=False) for ring in (main, refusals)]
         self.names: dict[int, str] = {}
         self.segment = beside.segment if beside else Segment.create(
-            folder / "segment", workers=len(wakers) or 1)
+            folder / "segment", workers=len(wakers) or 1, holds_per_worker=holds)
         self.plan = Plan(made)
         self.journal = Journal(main, refusals, generation=1, worker=slot)
         self.journey = Journey(self.plan, segment=self.segment, slot=slot, loop=self.loop,
