@@ -55,8 +55,8 @@ cdef class Waiting(Attempts):
         return self._limit_again(x) if first else WAITS
 
     cdef int _limit_again(self, Exchange x) except -1:
-        """A waiting request's next try. It keeps its place while a slice of another limit is on its
-        way, and while there is no hold for it: both are other requests' doing, and pass."""
+        """A waiting request's next try. It keeps its place while a slice of another limit is on
+        its way, and while there is no hold for it: both are others' doing, and pass."""
         cdef int code, at
         # What an earlier try fitted to the room of that instant is not what was asked for.
         x.output_max = x.wanted_max

@@ -9,6 +9,7 @@ import time
 
 import pytest
 
+from fastgw.cluster.wallets import HELD, Wallets
 from fastgw.ledger.records import Close
 from fastgw.limit.sweep import sweep
 from tests.worker import Worker, chat, policy, request, response
@@ -419,3 +420,63 @@ def test_who_waits_goes_on_waiting_while_there_is_no_hold(worker):
     ends[3].lose()
     one.loop.opened[0].feed(response())
     assert ends[0].answer().status == 200 and one.journey.waiting == 1
+
+
+@pytest.fixture
+def fleet(worker):
+    """A worker whose pace is the fleet's, with a lessee that grants what the test says."""
+    bell = os.eventfd(0, os.EFD_NONBLOCK)
+    one = worker(policy=limits(slots(most=5), pace(9)), cluster={"redis": "redis://192.0.2.1"},
+                 bell=bell)
+    here, wallets = Room(one), Wallets(one.segment)
+    wallets.say(state=HELD, nodes=1, until_ns=1 << 62)
+    wallets.beat(1 << 61)
+
+    def grant(number):
+        wallets.demands()
+        (entry,) = wallets.all()
+        wallets.grant(entry, number, spec=wallets.read(entry).spec)
+        one.loop.pass_time()
+        here.look()
+
+    yield here, grant
+    os.close(bell)
+
+
+def test_who_waits_for_a_slot_waits_for_a_slice_in_its_place(fleet):
+    here, grant = fleet
+    here.ask("a")
+    assert here.order == [] and here.one.journey.waiting == 0  # there is no slice yet
+    grant(1)
+    here.ask("b", "c", "d")
+    assert here.order == ["a"] and here.one.journey.waiting == 3
+
+    here.end("a")  # b has a slot now, and needs a slice of the fleet's pace
+    assert here.order == ["a"] and here.one.journey.waiting == 3
+    grant(2)
+    assert here.order == ["a", "b"]
+    here.end("b")
+    here.one.tick()  # c is tried again while it is parked: it goes on once
+    here.look()
+    grant(9)
+
+    assert here.end("c").status == here.end("d").status == 200
+    assert here.order == ["a", "b", "c", "d"] and here.quiet() == (0, 0)
+
+
+def test_who_waits_for_a_slice_may_leave_or_be_drained(fleet):
+    here, grant = fleet
+    here.ask("a")
+    grant(1)
+    here.ask("b", "c")
+    here.end("a")
+
+    here.clients["b"].lose()
+    here.ask("d")
+    here.one.tick()
+    grant(9)
+
+    assert here.order == ["a", "c"] and here.one.journey.waiting == 1
+    here.one.listener.stop_accepting()
+    assert here.clients["d"].answer().code == "FGW-702"
+    assert here.end("c").status == 200 and here.quiet() == (0, 0)

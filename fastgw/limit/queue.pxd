@@ -40,7 +40,8 @@ cdef class Queue:
 
     # The demand behind whose waiting requests x has to stand; -1: it may try.
     cdef int behind(self, Exchange x) noexcept
-    # Of a refused x the demand that it may wait for; -1: something refuses that has no queue.
+    # Of a refused x the demand that it may wait for; -1: something refuses that has no queue (a
+    # slice of a fleet's limit that is on its way refuses nothing yet).
     cdef int blocked(self, Exchange x) noexcept
     # The demand that a waiting x waits for.
     cdef int waits_at(self, Exchange x) noexcept

@@ -30,6 +30,7 @@ from fastgw.native.record cimport (
     FGW_LIMIT_REFUSED,
     FGW_LIMIT_TABLE_FULL,
     FGW_LIMIT_TAKEN,
+    FGW_TRACE_WAITS,
     FGW_UNIT_SLOTS,
 )
 from fastgw.native.segment cimport fgw_segment_slot, fgw_worker_queue, fgw_worker_show_queue
@@ -127,7 +128,7 @@ cdef class Queue:
                 continue
             if verdict == FGW_LIMIT_NEVER or verdict == FGW_LIMIT_TABLE_FULL:
                 return -1
-            if verdict == FGW_LIMIT_REFUSED:
+            if verdict == FGW_LIMIT_REFUSED and not x.traces[i].flags & FGW_TRACE_WAITS:
                 if self._rules[x.effects.demands[i].limit].timeout_ns == 0:
                     return -1
                 if found < 0:
