@@ -289,7 +289,7 @@ struct fgw_cel_run {
     const struct fgw_value *facts;
     const struct fgw_cel_source *source; /* or NULL: every map of it is empty */
     struct fgw_cel_trace *trace;         /* or NULL */
-    uint8_t *arena;                      /* 8-aligned; may be NULL where arena_size is 0 */
+    uint8_t *arena;                      /* 8-aligned, not NULL */
     uint32_t arena_size;
     uint32_t arena_used;                 /* 0 at first; results lie below it */
     uint32_t steps;                      /* what may be spent; afterwards: what is left */
