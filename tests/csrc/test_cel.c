@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "fgw_cel.h"
+#include "fgw_regex.h"
 
 #define CODE 400
 #define CONSTANTS 64
@@ -72,7 +73,7 @@ static uint32_t put_text(const void *bytes, uint32_t length)
 static const struct fgw_cel_zone zone[] = {{-1000, 3600, 0}, {0, 7200, 0}, {1234567890, 3600, 0}};
 
 /* A constant of one kind: s)tring b)ytes i)nt u)int d)ouble B)ool t)imestamp D)uration T)ype
- * c)idr a)ddress z)one n)ull. Texts hold offsets into draft.text until the block is made. */
+ * c)idr a)ddress z)one p)attern n)ull. Texts hold offsets into draft.text until the block is made. */
 static uint32_t constant(char kind)
 {
     static const int64_t numbers[] = {0, 1, -1, 2, 3, 7, 64, INT64_MAX, INT64_MIN, 1234567890};
@@ -126,6 +127,18 @@ static uint32_t constant(char kind)
         made.length = sizeof zone;
         made.as.offset = put_text(zone, sizeof zone);
         break;
+    case 'p': {
+        static const char *const patterns[] = {"gr(a|e)y+", "^[^a]*x{3,9}$", "(\\pL|\\d){20}"};
+        static uint8_t compiled[8192] __attribute__((aligned(8)));
+        struct fgw_regex_error error;
+        text = patterns[below(3)];
+        int64_t size = fgw_regex_compile((const uint8_t *)text, strlen(text), compiled,
+                                         sizeof compiled, &error);
+        made.type = FGW_VALUE_REGEX;
+        made.length = size < 0 || size > TEXT / 2 ? 0 : (uint32_t)size;
+        made.as.offset = put_text(compiled, made.length);
+        break;
+    }
     default:
         made.type = FGW_VALUE_NULL;
         made.as.number = 0;
@@ -139,7 +152,7 @@ static uint32_t constant(char kind)
 /* What each function likes to be given, in the order of FGW_CEL_FUNCTIONS: kinds of operands as
  * above, l)ist of strings, L)ist of anything, m)ap, o)ptional, x anything. */
 static const char *const wishes[FGW_CEL_FUNCTION_COUNT] = {
-    "s", "ss", "ss", "ss", "ss", "ss", "d", "d", "s", "x", "s", "s", "s", "s", "x",
+    "s", "ss", "ss", "ss", "sp", "ss", "d", "d", "s", "x", "s", "s", "s", "s", "x",
     "tz", "t", "ts", "tz", "t", "tz", "D", "D", "D", "D",
     "si", "ssi", "ssi", "ls", "ssi", "sssi", "sii", "s", "s", "s", "s", "s", "sL",
     "iud", "dui", "d", "d", "d", "d", "i", "d", "d", "d", "d", "d", "ii", "uu", "ii", "i", "ii",
@@ -350,7 +363,7 @@ static struct fgw_cel_program *block(size_t *size)
     for (uint32_t i = 0; i < draft.n_constants; i++) {
         uint32_t type = draft.constants[i].type;
         if (type == FGW_VALUE_STRING || type == FGW_VALUE_BYTES || type == FGW_VALUE_IP
-            || type == FGW_VALUE_CIDR || type == FGW_VALUE_ZONE)
+            || type == FGW_VALUE_CIDR || type == FGW_VALUE_ZONE || type == FGW_VALUE_REGEX)
             draft.constants[i].as.offset += text;
     }
     memcpy((uint8_t *)made + text - draft.n_constants * sizeof draft.constants[0],
