@@ -11,7 +11,6 @@ from libc.stdlib cimport calloc, free
 from libc.string cimport memcmp, memcpy
 
 from fastgw.native.cel cimport (
-    FGW_CEL_ERROR_ABSENT,
     fgw_cel_eval,
     fgw_cel_program,
     fgw_cel_run,
@@ -30,7 +29,6 @@ from fastgw.native.policy cimport (
     FGW_VALUE_CIDR,
     FGW_VALUE_DOUBLE,
     FGW_VALUE_DURATION,
-    FGW_VALUE_ERROR,
     FGW_VALUE_INT,
     FGW_VALUE_IP,
     FGW_VALUE_LIST,

@@ -2,14 +2,13 @@
 
 Method: tests/csrc/test_cel.c writes random programs of nested expressions and flips their bytes,
 over blocks, facts and arenas that are exactly as long as they say, under ASan and UBSan, with a
-fixed seed; some of them with every budget of steps and every size of arena. Without verify the same
-fuzzer must crash: it has teeth. Then the dearest calls that are known, in a loop that never ends by
-itself: the usual budget must end each in about 1 ms (measured 0.1-1.0 ms on the build machine;
-asserted is 50 times that, as machines are busy).
+fixed seed; some of them with every budget of steps and every size of arena. Without verify the
+same fuzzer must crash: it has teeth. Then the dearest calls that are known, in a loop that never
+ends by itself: the usual budget must end each in about 1 ms (measured 0.1-1.0 ms on the build
+machine; asserted is 50 times that, as machines are busy).
 """
 
 import subprocess
-import time
 from pathlib import Path
 
 import pytest
@@ -202,7 +201,8 @@ def test_bad_blocks_are_refused():
             lambda a: a.emit("CONSTANT", at=0), lambda a: a.emit("JUMP", to=9),
             lambda a: a.emit("LOAD", at=0), lambda a: a.emit("ITERATE", to=1),
             lambda a: a.emit("CALL", at=len(FUNCTIONS)), lambda a: a.emit("CALL", at=0, arg=0),
-            lambda a: [a.emit("FACT"), a.emit("FACT")], lambda a: [a.emit("FACT") for _ in range(80)],
+            lambda a: [a.emit("FACT"), a.emit("FACT")],
+            lambda a: [a.emit("FACT") for _ in range(80)],
             lambda a: [a.emit("FACT"), a.emit("LOOP", to=0)],
             lambda a: [a.emit("JUMP", to=2), a.emit("FACT"), a.emit("FACT")]):
         wrong = Assembly(1)

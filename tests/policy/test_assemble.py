@@ -88,8 +88,8 @@ def test_equal_constants_are_one_but_not_across_types():
     assembly = Assembly(0)
     assert assembly.constant("int", 1) == assembly.constant("int", 1)
     numbers = {assembly.constant(kind, value) for kind, value in (
-        ("int", 1), ("uint", 1), ("bool", True), ("double", 1.0), ("double", 0.0), ("double", -0.0),
-        ("string", "a"), ("bytes", b"a"))}
+        ("int", 1), ("uint", 1), ("bool", True), ("double", 1.0), ("double", 0.0),
+        ("double", -0.0), ("string", "a"), ("bytes", b"a"))}
     assert len(numbers) == 8
 
 
