@@ -20,7 +20,7 @@ from fastgw.policy.program import EvaluationError
 
 @click.command()
 @click.argument("expression", required=False)
-@click.option("--vars", "given", metavar="FILE|JSON", help="Variables: {\"ai.model\": \"gpt-4o\"}.")
+@click.option("--vars", "given", metavar="FILE|JSON", help='Variables: {"ai.model": "gpt-4o"}.')
 @click.option("--jsonl", is_flag=True, help='Cases {"expr", "bindings"} on stdin, a line each.')
 def evaluate(expression: str | None, given: str | None, jsonl: bool) -> None:
     """What EXPRESSION comes to, as a line {"value"} with its type.

@@ -16,8 +16,8 @@ from fastgw.policy.program import EvaluationError
 from fastgw.policy.scope import FIXED, Scope
 
 
-def evaluate(text: str, bindings: Mapping[str, Any], *, strict: bool = True, template: bool = False,
-             seed: int = 0) -> dict[str, Any]:
+def evaluate(text: str, bindings: Mapping[str, Any], *, strict: bool = True,
+             template: bool = False, seed: int = 0) -> dict[str, Any]:
     """The typed value of ``text`` over ``bindings``: plain JSON or typed, see Bindings."""
     given = Bindings(bindings)
     compiled = compile_whole(text, given.scope, strict=strict, template=template)

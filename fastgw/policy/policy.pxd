@@ -50,9 +50,9 @@ cdef class Policy:
         uint32_t _n_labels
         fgw_cel_run _run                # of this process: a decision runs to completion
 
-    # Phase POLICY. Reads facts[0 .. n_facts) (those in facts_used) and `source` (NULL: every map of
-    # the request is empty); writes all of *effects but the
-    # tails of its arrays (it need not be zeroed). `part` is None where no key is asked for.
+    # Phase POLICY. Reads facts[0 .. n_facts) (those in facts_used) and `source` (NULL: every map
+    # of the request is empty); writes all of *effects but the tails of its arrays (it need not be
+    # zeroed). `part` is None where no key is asked for.
     cdef void run(self, const fgw_value *facts, const fgw_cel_source *source, PrincipalPart part,
                   fgw_effects *effects) noexcept nogil
 

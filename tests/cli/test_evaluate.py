@@ -54,8 +54,8 @@ def test_one_without_a_value_says_why():
 
 
 @pytest.mark.parametrize("arguments", [
-    (), ("1", "--jsonl"), ("1", "--vars", "{"), ("1", "--vars", "/nowhere"), ("1", "--vars", "[1]"),
-    ("1", "--vars", '{"ai.n": "x"}'),
+    (), ("1", "--jsonl"), ("1", "--vars", "{"), ("1", "--vars", "/nowhere"),
+    ("1", "--vars", "[1]"),     ("1", "--vars", '{"ai.n": "x"}'),
 ])
 def test_wrong_arguments_are_one_line(arguments):
     result = run(*arguments)
