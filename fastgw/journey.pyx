@@ -189,12 +189,18 @@ cdef class Journey(Waiting):
         fgw_wheel_disarm(&self.wheel, &link.timer)
         return 0
 
+    def shift_wall(self, long long ns):
+        """Requests from now on see the time of day ``ns`` later than it is: for rehearsals."""
+        self.wall_shift_ns = <uint64_t>ns
+        self.wall_offset_ns = fgw_clock_wall_ns() - self.now_ns + self.wall_shift_ns
+        self.limits.roll(self.now_ns + self.wall_offset_ns)
+
     def tick(self):
         """Every 100 ms: time-outs, counts of refusals."""
         cdef uint64_t now = self.look()
         cdef fgw_timer *timer
         cdef Link link
-        self.wall_offset_ns = fgw_clock_wall_ns() - now
+        self.wall_offset_ns = fgw_clock_wall_ns() - now + self.wall_shift_ns
         fgw_wheel_advance(&self.wheel, now)
         while True:
             timer = fgw_wheel_pop(&self.wheel)
