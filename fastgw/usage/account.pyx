@@ -78,8 +78,10 @@ cdef void account(Exchange x, fgw_record_close *close, bint asked, bint whole) n
     cdef unsigned int flags = count_tokens(x, close, asked, whole)
     close.overrun_tokens = 0
     close.overrun_nano_usd = 0
-    if close.provenance == FGW_PROVENANCE_NONE:
-        close.cost_nano_usd = 0  # whatever the price
+    if close.provenance == FGW_PROVENANCE_NONE or (
+        x.upstream_status == 0 and input_of(&close.tokens) + output_of(&close.tokens) == 0
+    ):
+        close.cost_nano_usd = 0  # whatever the price; also of what was never answered
         return
     if x.price != NULL and not flags & FGW_USAGE_OTHER_MODEL:
         close.price_version = x.price.version
