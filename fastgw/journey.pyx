@@ -328,6 +328,8 @@ cdef class Journey(Waiting):
         cdef PrincipalPart part = <PrincipalPart>(<Principal>x.principal).part
         self.facts.fill(x, x.client.address_text)
         self.policy.run(self.facts.values, &self.facts.source, part, &x.effects)
+        if self.observer is not None:
+            self.observer(self.policy.show_facts(self.facts.values))
         self._dims(x)
         if x.effects.denied:
             return x.effects.code or CODE_DENIED

@@ -15,7 +15,19 @@ from fastgw.policy.parser import Tree
 from fastgw.policy.scope import Members, Scope
 from fastgw.policy.typed import Local, Typed, a
 from fastgw.policy.types import (
-    BOOL, DYN, INT, STRING, TYPE, TYPE_NAMES, Type, fits, join, list_of, map_of, optional_of, read,
+    BOOL,
+    DYN,
+    INT,
+    STRING,
+    TYPE,
+    TYPE_NAMES,
+    Type,
+    fits,
+    join,
+    list_of,
+    map_of,
+    optional_of,
+    read,
 )
 
 KEYS = ("bool", "int", "uint", "string", "dyn")

@@ -63,6 +63,9 @@ cdef class Policy:
     # What random() goes on from: each process has its own.
     cdef void reseed(self, uint64_t seed) noexcept nogil
 
+    # The facts that are there, typed as in `policy eval`, by name: for `policy simulate`.
+    cdef dict show_facts(self, const fgw_value *facts)
+
     # Building, once.
     cdef object _compile(self, object expression, tuple wanted)
     cdef uint64_t _name(self, int space, str text)

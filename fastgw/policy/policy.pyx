@@ -10,7 +10,7 @@ from fastgw.config.model import (
 from fastgw.errors import ConfigError
 from fastgw.policy.bound import constraints, most_limits, unguarded
 from fastgw.policy.compiler import compile_expression
-from fastgw.policy.evaluate import facts_in_order
+from fastgw.policy.evaluate import fact_names, facts_in_order
 from fastgw.policy.limits import spec_of
 from fastgw.policy.scope import Scope
 
@@ -20,15 +20,15 @@ from fastgw.native.policy cimport (
     FGW_ACTION_CAP_OUTPUT, FGW_ACTION_CONCURRENCY_LIMIT, FGW_ACTION_DENY, FGW_ACTION_RATE_LIMIT,
     FGW_ACTION_RESTRICT_MODELS, FGW_ACTION_USAGE_CAP,
     FGW_FACT_AI_MAX_OUTPUT_TOKENS, FGW_FACT_AI_MODEL, FGW_FACT_AI_OPERATION, FGW_FACT_AI_PROVIDER,
-    FGW_FACT_CONN_CLIENT_IP, FGW_FACT_REQ_METHOD, FGW_FACTS_MAX, fgw_demand, fgw_effects,
-    fgw_value,
+    FGW_FACT_CONN_CLIENT_IP, FGW_FACT_REQ_METHOD, FGW_FACTS_MAX, FGW_VALUE_ABSENT, fgw_demand,
+    fgw_effects, fgw_value,
 )
 from fastgw.native.record cimport FGW_LIMITS_MAX, FGW_NAME_LIMIT, FGW_NAME_RULE
 from fastgw.policy.actions cimport (
     apply_part, apply_rule, clear_effects, evaluate, matches_any,
 )
 from fastgw.policy.plan cimport Plan, plan_action, plan_part, plan_rule
-from fastgw.policy.program cimport Program, set_value
+from fastgw.policy.program cimport Program, set_value, typed_value
 
 # Read by actions themselves, whatever the expressions ask for.
 cdef uint64_t ALWAYS_USED = (
@@ -261,6 +261,14 @@ cdef class Policy:
             set_value(&values[i], ordered[i], texts)
         self.run(values, NULL, part, &effects)
         return self._render(&effects, values)
+
+    cdef dict show_facts(self, const fgw_value *facts):
+        cdef Py_ssize_t i
+        cdef dict shown = {}
+        for i, name in enumerate(fact_names(self._scope)):
+            if self.facts_used >> i & 1 and facts[i].type != FGW_VALUE_ABSENT:
+                shown[name] = typed_value(&facts[i])
+        return shown
 
     cdef dict _render(self, fgw_effects *effects, fgw_value *values):
         cdef uint8_t[64] label

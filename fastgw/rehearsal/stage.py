@@ -47,12 +47,17 @@ CREDENTIAL = {"anthropic": "x-api-key"}
 
 
 class Played(NamedTuple):
-    """What the client saw, and what the gateway says of it; of the last of a case's requests."""
+    """What the client saw, and what the gateway says of it; of the last of a case's requests.
+
+    ``facts``: what rules read, by name, typed as `policy eval` shows values; empty where the request
+    did not come so far.
+    """
 
     status: int
     fields: dict[str, str]
     body: bytes
     decision: dict[str, Any] | None
+    facts: dict[str, Any]
 
 
 class AnyEnvironment(dict[str, str]):
@@ -103,11 +108,13 @@ class Stage:
     async def play(self, case: Case) -> Played:
         """A gateway for this case alone, on the running loop (uvloop's)."""
         self.check(case)
+        observed: list[dict[str, Any]] = []
         shift_ns = 0 if case.time_s is None else case.time_s * 10**9 - time.time_ns()
 
         def begin(worker: Any) -> Any:
             listener = serve(worker)
             listener.journey.shift_wall(shift_ns)
+            listener.journey.observer = observed.append
             listener.peer = lambda transport: case.client_ip  # type: ignore[method-assign]
             return listener
 
@@ -125,7 +132,7 @@ class Stage:
             status, fields, body = answer
             request_id = fields.get("x-fastgw-request-id", "")
             decision = wait_for_decision(directory, request_id) if request_id else None
-        return Played(status, fields, body, decision)
+        return Played(status, fields, body, decision, observed[-1] if observed else {})
 
     def _ask(self, listen: str, case: Case) -> tuple[int, dict[str, str], bytes]:
         host, _, port = listen.rpartition(":")

@@ -6,9 +6,9 @@ Method: expressions run with exactly as many steps as foreseen; loops in loops a
 import pytest
 from hypothesis import given, settings
 
+from fastgw.policy.checker import check
 from fastgw.policy.compiler import compile_text, compile_whole
 from fastgw.policy.cost import ENTRIES, entries, most_steps
-from fastgw.policy.checker import check
 from fastgw.policy.lexer import ExpressionError
 from fastgw.policy.parser import parse
 from fastgw.policy.scope import Scope
