@@ -6,9 +6,7 @@ from fastgw.waiting cimport PARKED, WAITS, Waiting
 
 
 cdef class Journey(Waiting):
-    # Rehearsals: how much later than now it is; who is told what rules read (a dict, or None).
-    cdef uint64_t wall_shift_ns
-    cdef public object observer
+    cdef uint64_t wall_shift_ns      # rehearsals: how much later than now it is
 
     cdef int _policy(self, Exchange x) except -1
     cdef int _find_route(self, Exchange x) except -1

@@ -19,7 +19,7 @@ from fastgw.mock.runner import Mock
 from fastgw.rehearsal.cases import Suite, read_situation, read_suite
 from fastgw.rehearsal.judge import BODY_SHOWN, differences
 from fastgw.rehearsal.stage import Played, Stage, read_config
-from fastgw.rehearsal.trace import RuleTrace, show, trace_rules
+from fastgw.rehearsal.trace import RuleTrace, trace_rules
 
 
 @click.command()
@@ -57,12 +57,12 @@ def simulate(file: str, request_file: str, form: str) -> None:
         with Mock() as mock, asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             played = runner.run(Stage(config, mock.port).play(case))
         decision = played.decision and text.complete(played.decision)
-        traces = trace_rules(config, case, played.facts, decision) if decision else []
+        traces = trace_rules(config, played.steps, decision) if decision else []
     except (FastgwError, RuntimeError) as error:
         raise Failure(str(error)) from None
     if form == "json":
         shown = {"status": played.status, "headers": played.fields,
-                 "body": played.body.decode(errors="replace"), "facts": played.facts,
+                 "body": played.body.decode(errors="replace"),
                  "rules": [asdict(trace) for trace in traces], "decision": decision}
         sys.stdout.buffer.write(orjson.dumps(shown, option=orjson.OPT_INDENT_2) + b"\n")
         return
@@ -74,9 +74,7 @@ def simulate(file: str, request_file: str, form: str) -> None:
 
 
 def lines_of(played: Played, traces: list[RuleTrace]) -> Iterator[str]:
-    """The trace as people read it: facts, then each rule with its expressions, then the answer."""
-    yield "facts that rules read"
-    yield from (f"  {name} = {show(value)}" for name, value in sorted(played.facts.items()))
+    """The trace as people read it: each rule with its expressions, then the answer."""
     for number, trace in enumerate(traces):
         said = "matches" if trace.matched else "does not match"
         yield f"rule {number} '{trace.name}' (line {trace.line}): " + (

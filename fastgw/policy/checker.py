@@ -194,8 +194,10 @@ class Checker:
             return kind.of[1]
         if kind.name != "dyn":
             names = self.chain(target.tree)
-            path = f"'{'.'.join(name for name, _ in names)}' is {a(kind)} and" if names else a(kind)
-            self.refuse(tree, f"{path} has no member '{tree.value}'")
+            what = a(kind)
+            if names:
+                what = f"'{'.'.join(name for name, _ in names)}' is {what} and"
+            self.refuse(tree, f"{what} has no member '{tree.value}'")
         return DYN
 
     def perhaps(self, tree: Tree, path: str, name: str) -> Typed:

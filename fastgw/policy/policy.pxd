@@ -37,6 +37,8 @@ cdef class Policy:
         readonly tuple messages         # bytes (UTF-8); effects.message is an index + 1
         readonly tuple labels           # str: names of usage.labels, at most FGW_LABELS_MAX
         readonly list warnings          # ConfigError: what compiles but may not mean what it says
+        public object tracer            # fastgw.policy.tracing.Tracer; None: nobody looks
+        tuple _sources                  # Rule: what `tracer` is shown
         object _scope
         dict _limit_at                  # LimitSpec -> its index
         dict _parts                     # key id -> PrincipalPart
@@ -50,9 +52,9 @@ cdef class Policy:
         uint32_t _n_labels
         fgw_cel_run _run                # of this process: a decision runs to completion
 
-    # Phase POLICY. Reads facts[0 .. n_facts) (those in facts_used) and `source` (NULL: every map of
-    # the request is empty); writes all of *effects but the
-    # tails of its arrays (it need not be zeroed). `part` is None where no key is asked for.
+    # Phase POLICY. Reads facts[0 .. n_facts) (those in facts_used) and `source` (NULL: every map
+    # of the request is empty); writes all of *effects but the tails of its arrays (it need not be
+    # zeroed). `part` is None where no key is asked for.
     cdef void run(self, const fgw_value *facts, const fgw_cel_source *source, PrincipalPart part,
                   fgw_effects *effects) noexcept nogil
 
@@ -60,11 +62,11 @@ cdef class Policy:
     cdef uint32_t label(self, uint32_t i, const fgw_value *facts, const fgw_cel_source *source,
                         uint8_t *out, uint32_t capacity) noexcept nogil
 
+    # Shows `tracer` what each expression comes to. For tools, after `run`.
+    cdef int trace(self, const fgw_value *facts, const fgw_cel_source *source) except -1
+
     # What random() goes on from: each process has its own.
     cdef void reseed(self, uint64_t seed) noexcept nogil
-
-    # The facts that are there, typed as in `policy eval`, by name: for `policy simulate`.
-    cdef dict show_facts(self, const fgw_value *facts)
 
     # Building, once.
     cdef object _compile(self, object expression, tuple wanted)

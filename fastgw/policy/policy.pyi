@@ -4,6 +4,7 @@ from typing import Any, final
 from fastgw.config.model import AccessKey, Config, Rule
 from fastgw.errors import ConfigError
 from fastgw.policy.limits import LimitSpec
+from fastgw.policy.tracing import Tracer
 
 SCALARS: tuple[str, ...]
 LIMITS_HINT: str
@@ -35,6 +36,7 @@ class Policy:
     messages: tuple[bytes, ...]
     labels: tuple[str, ...]
     warnings: list[ConfigError]
+    tracer: Tracer | None
 
     def __init__(self, config: Config) -> None: ...
     def part(self, key_id: str) -> PrincipalPart | None:

@@ -5,19 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import parse_qsl
 
-from fastgw.config.model import AccessKey, Config, Expression, Rule
-from fastgw.policy.bindings import Bindings
-from fastgw.policy.compiler import Compiled, compile_whole
-from fastgw.policy.program import EvaluationError
+from fastgw.config.model import Config, Rule
+from fastgw.policy.compiler import compile_whole
+from fastgw.policy.scope import Scope
+from fastgw.policy.tracing import Step
 from fastgw.policy.typed import walk
-from fastgw.rehearsal.cases import Case
+from fastgw.rehearsal.stage import Steps
 
 SHOWN_OF_A_LOOP = 5
-CREDENTIALS = ("authorization", "proxy-authorization", "x-api-key", "api-key", "x-goog-api-key",
-               "cookie")
-
 
 @dataclass(frozen=True, slots=True)
 class Part:
@@ -45,14 +41,12 @@ class RuleTrace:
     expressions: tuple[Tried, ...]
 
 
-def trace_rules(config: Config, case: Case, facts: Mapping[str, Any],
-                decision: Mapping[str, Any]) -> list[RuleTrace]:
-    """``facts``: typed, as `Policy.show_facts` has them; ``decision``: the record."""
-    bindings = Bindings(dict(_maps(config, case)) | dict(facts))
+def trace_rules(config: Config, steps: Steps, decision: Mapping[str, Any]) -> list[RuleTrace]:
+    """``decision``: the record of the same request."""
     matched = {rule["name"] for rule in decision["rules"] if rule["matched"]}
     traces, reached = [], True
-    for rule in config.rules:
-        tried = tuple(_try(rule, bindings)) if reached else ()
+    for number, rule in enumerate(config.rules):
+        tried = tuple(_tried(rule, number, steps)) if reached else ()
         traces.append(RuleTrace(rule.name, rule.place.line, rule.name in matched, reached, tried))
         reached = reached and rule.name != _ended(decision)
     return traces
@@ -67,48 +61,24 @@ def _ended(decision: Mapping[str, Any]) -> str | None:
     return ends[-1] if ends else None
 
 
-def _maps(config: Config, case: Case) -> Iterator[tuple[str, dict[str, str]]]:
-    lines = case.message("127.0.0.1", None).split(b"\r\n\r\n", 1)[0].decode("latin-1").split("\r\n")
-    target = lines[0].split(" ")[1] if " " in lines[0] else ""
-    fields: dict[str, str] = {}
-    for line in lines[1:]:
-        name, _, value = line.partition(":")
-        name = name.strip().lower()
-        if name not in CREDENTIALS:
-            fields[name] = f"{fields[name]}, {value.strip()}" if name in fields else value.strip()
-    yield "req.headers", fields
-    yield "req.query", dict(parse_qsl(target.partition("?")[2], keep_blank_values=True))
-    key: AccessKey | None = next((key for key in config.keys if key.id == case.key), None)
-    yield "key.tags", {name: str(value) for name, value in key.tags.items()} if key else {}
-    yield "key.owner", {name: str(value) for name, value in key.owner.items()} if key else {}
-
-
-def _try(rule: Rule, bindings: Bindings) -> Iterator[Tried]:
+def _tried(rule: Rule, number: int, steps: Steps) -> Iterator[Tried]:
     """Each expression until one is not true: the gateway asks no further either."""
-    for expression in rule.expressions:
-        tried = try_expression(expression, bindings)
-        yield tried
-        if tried.value != "true":
+    for which, expression in enumerate(rule.expressions):
+        if (number, which) not in steps:
+            return
+        *parts, (_, _, whole) = steps[number, which]
+        yield Tried(expression.text, show(whole), tuple(_parts(expression.text, parts)))
+        if whole.get("value") is not True:
             return
 
 
-def try_expression(expression: Expression, bindings: Bindings) -> Tried:
-    compiled = compile_whole(expression.text, bindings.scope)
-    steps: list[tuple[int, dict[str, Any]]] = []
-    try:
-        value = show(compiled.program.run(bindings.facts, bindings.sources, trace=steps))
-    except EvaluationError as error:
-        value = f"no value: {error}"
-    return Tried(expression.text, value, tuple(_parts(expression.text, compiled, steps)))
-
-
-def _parts(text: str, compiled: Compiled, steps: list[tuple[int, dict[str, Any]]],
-           ) -> Iterator[Part]:
+def _parts(text: str, steps: list[Step]) -> Iterator[Part]:
     """In the order of evaluation; constants and the whole are left out."""
-    nodes = {(node.tree.whole, node.tree.end): node for node in walk(compiled.tree)}
+    tree = compile_whole(text, Scope()).tree
+    nodes = {(node.tree.whole, node.tree.end): node for node in walk(tree)}
     found: dict[tuple[int, int], list[str]] = {}
-    for instruction, value in steps:
-        span = compiled.spans[instruction]
+    for start, end, value in steps:
+        span = start, end
         node = nodes.get(span)
         if node is not None and node.op == "constant":
             continue
