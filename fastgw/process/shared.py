@@ -202,6 +202,8 @@ class Shared:
         def close_attempt(lost: LostAttempt) -> None:
             if not lost.needs_close(head):
                 return  # the worker had just posted it itself
+            if held := lost.held():
+                self.post(held)
             self.post(lost.record())
 
         try:
