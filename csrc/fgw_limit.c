@@ -362,9 +362,9 @@ static void fill_trace(const struct taking *taking, uint32_t i, int refused)
     const struct fgw_limit_spec *spec = taking->specs[i];
     const union fgw_cell *cell = taking->cells[i];
     if (refused) {
-        trace->taken = 0;
         if (trace->verdict == 0 || trace->verdict == FGW_LIMIT_TAKEN)
             trace->verdict = FGW_LIMIT_UNDONE;
+        trace->taken = trace->verdict == FGW_LIMIT_UNDONE ? 0 : taking->wanted[i].amount[1];
     }
     if (cell == 0)
         return;
