@@ -1,25 +1,20 @@
-"""Limit: two buckets taken together and settled, from Python and with its overhead.
+"""Limit: two buckets taken together and settled, from Python and with its overhead; and the table
+that holds a million of them: bytes a key, and what a look-up costs as it fills (in a table that no
+cache holds, so mostly memory).
 
     python -m benchmarks.bench_limit      one limit in C, beside what others do for it
 """
 
-import contextlib
-import shutil
-import socket
-import subprocess
-import tempfile
-import time
-from collections.abc import Iterator
-from pathlib import Path
+import ctypes
 
 import pytest
 
+from benchmarks import beside, measure
 from fastgw.limit.limits import Holds, Limits
 from fastgw.limit.trial import Trial
 from fastgw.shm.segment import Segment
 
 NOW = 10**12
-ROOT = Path(__file__).resolve().parents[1]
 
 
 @pytest.fixture
@@ -46,72 +41,37 @@ def test_take_and_settle_a_request_and_a_token_bucket(benchmark, limits):
     assert benchmark(one)
 
 
-# ---- beside others: python -m benchmarks.bench_limit
-
-ALGORITHMS = ("token_bucket", "fixed_window", "sliding_window", "concurrency", "cap")
-OTHERS = (
-    ("one compare-and-swap, as governor does (one unit, no settling, no key)", ("gcra",)),
-)
-TRIPS = (("round trip to Redis on loopback: PING", "ping"), ("INCR", "incr"),
-         ("token bucket in Lua, EVALSHA", "bucket"))
+KEYS, LOOKUPS = 1_000_000, 1_000_000
 
 
-def built(folder: Path) -> Path:
-    """csrc/limit_table.c with the kernels that it measures."""
-    program = folder / "limit_table"
-    kernels = [path for name in ("limit", "bucket", "window", "word", "table", "hold", "segment",
-                                 "counters", "cluster", "hash") for path in
-               ROOT.glob(f"csrc/fgw_{name}*.c")]
-    subprocess.run(["gcc", "-std=c11", "-O3", "-flto", "-mcx16", "-Wall", "-Wextra", "-I", ROOT / "csrc",
-                    "-o", program, ROOT / "benchmarks/csrc/limit_table.c", *kernels], check=True)
-    return program
+@pytest.fixture(scope="module")
+def table():
+    kernel = ctypes.CDLL(str(measure.compiled(measure.HERE / "csrc" / "table_load.c")))
+    for name in ("make", "fill", "find"):
+        getattr(kernel, f"table_load_{name}").restype = ctypes.c_uint64
+    return kernel
 
 
-def measured(program: Path, *arguments: str) -> float:
-    """Nanoseconds."""
-    return float(subprocess.run([program, *arguments], check=True, stdout=subprocess.PIPE,
-                                text=True).stdout)
+def number(value):
+    return ctypes.c_uint64(value)
 
 
-@contextlib.contextmanager
-def redis_server(folder: Path) -> Iterator[str | None]:
-    """The port of a redis-server that ends with us; None where it is not installed."""
-    server = shutil.which("redis-server")
-    if server is None:
-        yield None
-        return
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = str(free.getsockname()[1])
-    process = subprocess.Popen([server, "--port", port, "--bind", "127.0.0.1", "--save", "",
-                                "--dir", str(folder)], stdout=subprocess.DEVNULL)
-    try:
-        deadline = time.monotonic() + 10
-        while time.monotonic() < deadline:
-            with contextlib.suppress(OSError), \
-                    socket.create_connection(("127.0.0.1", int(port)), 1):
-                break
-            time.sleep(0.01)
-        yield port
-    finally:
-        process.kill()
-        process.wait()
+@pytest.mark.parametrize("there", [True, False], ids=["there", "not there"])
+@pytest.mark.parametrize("percent", [10, 50, 95, 100])
+def test_find_in_a_table_for_a_million_keys(benchmark, table, percent, there):
+    size, live = table.table_load_make(KEYS), KEYS * percent // 100
+    assert table.table_load_fill(number(0), number(live)) == 0
+    first = 0 if there else KEYS
 
+    found = benchmark.pedantic(table.table_load_find, rounds=3, warmup_rounds=1,
+                               args=(number(LOOKUPS), number(first), number(live)))
 
-def main() -> None:
-    with tempfile.TemporaryDirectory(prefix="fgw-bench-") as name:
-        folder = Path(name)
-        program = built(folder)
-        for algorithm in ALGORITHMS:
-            print(f"{measured(program, 'ours', algorithm):10.1f} ns  {algorithm}: take + settle")
-        for text, arguments in OTHERS:
-            print(f"{measured(program, *arguments):10.1f} ns  {text}")
-        with redis_server(folder) as port:
-            if port is None:
-                print("(no redis-server here: apt-get install redis-server)")
-                return
-            for text, what in TRIPS:
-                print(f"{measured(program, 'redis', port, what):10.1f} ns  {text}")
+    assert found == there * LOOKUPS
+    ns = benchmark.stats["min"] * 1e9 / LOOKUPS
+    benchmark.extra_info.update(bytes_per_key=size / live, ns_per_look_up=ns)
+    print(f"\n{percent} % of {KEYS:,} keys: {size / KEYS:.1f} bytes of room for a key, "
+          f"{size / live:.1f} for each that lives; {ns:.0f} ns a look-up")
 
 
 if __name__ == "__main__":
-    main()
+    beside.main()

@@ -55,7 +55,7 @@ static void ours_setup(const char *name)
         if (!strcmp(name, NAMES[i]))
             spec.algorithm = i;
     bench_expect(spec.algorithm != 0);
-    limits = (struct fgw_limits){.specs = &spec, .n_specs = 1, .table = {groups, GROUPS},
+    limits = (struct fgw_limits){.specs = &spec, .n_specs = 1, .table = {groups, {41, 43}, GROUPS},
                                  .dones = {done, 1}, .slot = &slot};
     for (uint64_t i = 0; i < OTHERS; i++) {
         uint64_t key[2] = {mixed(i), mixed(mixed(i))};

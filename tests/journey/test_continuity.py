@@ -202,7 +202,8 @@ def test_room_is_given_recorded_and_kept_over_a_boot(home, mock):
     assert status == 404 and "'team'" in problem["error"]["message"]
     status, problem = order(gateway, "grant", {"name": "team", "key": "b", "amount": 5})
     assert status == 404 and "near it: 'a'" in problem["error"]["message"]
-    for wrong in ({"name": "team", "key": "a"}, {"name": "team", "key": "a", "amount": -5}):
+    for wrong in ({"name": "team", "key": "a"}, {"name": "team", "key": "a", "amount": -5},
+                  {"name": "team", "key": "a", "amount": None}):
         assert order(gateway, "grant", wrong)[0] == 400
     assert order(gateway, "reset", {"name": "team", "key": "a"},
                  **{"content-type": "text/plain"})[0] == 400
