@@ -14,6 +14,7 @@ from fastgw.policy.evaluate import facts_in_order
 from fastgw.policy.limits import spec_of
 from fastgw.policy.scope import Scope
 
+from fastgw.native.cel cimport FGW_CEL_ARENA, fgw_cel_source
 from fastgw.native.demand cimport fgw_demand_key, fgw_name_hash, fgw_value_text
 from fastgw.native.policy cimport (
     FGW_ACTION_CAP_OUTPUT, FGW_ACTION_CONCURRENCY_LIMIT, FGW_ACTION_DENY, FGW_ACTION_RATE_LIMIT,
@@ -23,8 +24,9 @@ from fastgw.native.policy cimport (
     fgw_value,
 )
 from fastgw.native.record cimport FGW_LIMITS_MAX, FGW_NAME_LIMIT, FGW_NAME_RULE
-from fastgw.native.rule cimport fgw_rule_eval
-from fastgw.policy.actions cimport apply_part, apply_rule, clear_effects, matches_any
+from fastgw.policy.actions cimport (
+    apply_part, apply_rule, clear_effects, evaluate, matches_any,
+)
 from fastgw.policy.plan cimport Plan, plan_action, plan_part, plan_rule
 from fastgw.policy.program cimport Program, set_value
 
@@ -54,6 +56,8 @@ cdef class Policy:
         self._limit_at, self._parts, self._names = {}, {}, {}
         self._scope = Scope()
         self._plan = Plan()
+        self._run.arena = <uint8_t *>self._plan.take(1, FGW_CEL_ARENA)
+        self._run.arena_size = FGW_CEL_ARENA
 
         self.labels = tuple(label.name for label in config.labels)
         programs = [self._compile(label.expression, SCALARS)[0] for label in config.labels]
@@ -78,29 +82,37 @@ cdef class Policy:
         for key in config.keys:
             self._parts[key.id] = self.compile_part(key)
 
-    cdef void run(self, const fgw_value *facts, PrincipalPart part,
+    cdef void run(self, const fgw_value *facts, const fgw_cel_source *source, PrincipalPart part,
                   fgw_effects *effects) noexcept nogil:
         cdef uint32_t i
+        self._run.facts = facts
+        self._run.source = source
         clear_effects(effects)
         if part is not None and apply_part(part._part, facts, effects):
             return
         for i in range(self._n_rules):
-            if apply_rule(&self._rules[i], facts, effects):
+            if apply_rule(&self._rules[i], &self._run, effects):
                 return
 
-    cdef uint32_t label(self, uint32_t i, const fgw_value *facts,
+    cdef uint32_t label(self, uint32_t i, const fgw_value *facts, const fgw_cel_source *source,
                         uint8_t *out, uint32_t capacity) noexcept nogil:
         cdef fgw_value result
         if i >= self._n_labels:
             return 0
-        fgw_rule_eval(&self._labels[i], facts, &result)
+        self._run.facts = facts
+        self._run.source = source
+        evaluate(self._labels[i], &self._run, &result)
         return fgw_value_text(&result, out, capacity)
+
+    cdef void reseed(self, uint64_t seed) noexcept nogil:
+        self._run.random = seed
 
     # Building.
 
     cdef object _compile(self, object expression, tuple wanted):
         program, tree = compile_expression(expression, self._scope, wanted)
         self.facts_used |= (<Program>program).reads
+        self.sources_used |= (<Program>program).sources
         return program, tree
 
     cdef uint64_t _name(self, int space, str text):
@@ -247,7 +259,7 @@ cdef class Policy:
         ordered = facts_in_order(self._scope, facts)
         for i in range(len(ordered)):
             set_value(&values[i], ordered[i], texts)
-        self.run(values, part, &effects)
+        self.run(values, NULL, part, &effects)
         return self._render(&effects, values)
 
     cdef dict _render(self, fgw_effects *effects, fgw_value *values):
@@ -257,7 +269,7 @@ cdef class Policy:
         names = {hash: text for (_, text), hash in self._names.items()}
         labels = {}
         for i in range(self._n_labels):
-            length = self.label(i, values, label, 64)
+            length = self.label(i, values, NULL, label, 64)
             labels[self.labels[i]] = label[:length].decode("utf-8", "replace")
         demands = []
         for i in range(effects.n_demands):
