@@ -1,9 +1,11 @@
 #include "fgw_cel_machine.h"
 #include "fgw_glob.h"
-#if __has_include("fgw_regex.h")
 #include "fgw_regex.h"
-#define HAVE_REGEX 1
-#endif
+
+#define REGEX_ROOM 8192      /* bytes in which a pattern of the run itself is compiled */
+#define REGEX_COMPILE 10000  /* steps that it costs: at most about 100 us */
+#define REGEX_STATES 16384   /* scratch beyond the least, for the states of a large pattern */
+#define REGEX_STEPS 4        /* characters or instructions of a match for one step */
 
 fgw_cel_call *const fgw_cel_calls[FGW_CEL_FUNCTION_COUNT] = {
 #define FGW_CEL_ENTRY(name, least, most) fgw_cel_f_##name,
@@ -22,7 +24,6 @@ struct fgw_value fgw_cel_f_GLOB(struct fgw_cel *cel, const struct fgw_value *x, 
     return cel_bool(fgw_glob_match(x[1].bytes, x[1].length, x->bytes, x->length));
 }
 
-#ifdef HAVE_REGEX
 static struct fgw_value match(struct fgw_cel *cel, const uint8_t *program,
                               const struct fgw_value *text)
 {
@@ -51,7 +52,7 @@ static struct fgw_value match_text(struct fgw_cel *cel, const struct fgw_value *
     struct fgw_cel_run *run = cel->run;
     struct fgw_regex_error error;
     uint32_t before = run->arena_used, room = run->arena_size - before;
-    if (cel_pay(cel, REGEX_COMPILE + (uint64_t)x[1].length * REGEX_COMPILE_BYTE))
+    if (cel_pay(cel, REGEX_COMPILE))
         return cel_over(cel);
     int64_t size = fgw_regex_compile(x[1].bytes, x[1].length, run->arena + before,
                                      room < REGEX_ROOM ? room : REGEX_ROOM, &error);
@@ -62,11 +63,6 @@ static struct fgw_value match_text(struct fgw_cel *cel, const struct fgw_value *
     run->arena_used = before;
     return found;
 }
-#else
-static struct fgw_value match(struct fgw_cel *cel, const uint8_t *program, const struct fgw_value *text)
-{ (void)program, (void)text; return cel_fail(cel, FGW_CEL_ERROR_REGEX); }
-#define match_text(cel, x) match(cel, x->bytes, x)
-#endif
 
 struct fgw_value fgw_cel_f_MATCHES(struct fgw_cel *cel, const struct fgw_value *x, uint32_t n)
 {

@@ -239,7 +239,7 @@ struct fgw_value fgw_cel_f_SPLIT(struct fgw_cel *cel, const struct fgw_value *x,
         if (cut == NULL)
             break;
         p = cut + x[1].length;
-        limit--;
+        limit -= limit > 0;
     }
     return list;
 }

@@ -1,9 +1,5 @@
 #include "fgw_cel_machine.h"
-#if __has_include("fgw_regex.h")
 #include "fgw_regex.h"
-#else
-#define fgw_regex_verify(p, n) ((void)(p), (void)(n), -1)
-#endif
 
 #define JUMPS 1       /* to `to`, forward */
 #define ENDS 2        /* what follows is reached only by a jump */

@@ -9,6 +9,8 @@ provider; both run to completion inside one callback, unless LIMIT lets the requ
 phase is a room's function; here is only what happens next.
 """
 
+import os
+
 cimport cython
 from libc.stdint cimport uint16_t, uint32_t, uint64_t, uint8_t
 from libc.string cimport memcmp

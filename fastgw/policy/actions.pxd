@@ -1,7 +1,7 @@
 """What rules and keys do to a request: the hot half of phase POLICY."""
 from libc.stdint cimport uint8_t, uint32_t
 
-from fastgw.native.cel cimport fgw_cel_run
+from fastgw.native.cel cimport fgw_cel_program, fgw_cel_run
 from fastgw.native.policy cimport fgw_effects, fgw_value
 from fastgw.policy.plan cimport plan_part, plan_patterns, plan_rule
 

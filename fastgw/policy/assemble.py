@@ -172,10 +172,22 @@ class Assembly:
 
 def _content(kind: str, value: Any) -> tuple[bytes, int]:
     if kind == "cidr":
-        network = ipaddress.ip_interface(value)
-        packed = network.ip.packed
-        return packed, len(packed) | network.network.prefixlen << 8
+        address, slash, bits = value.partition("/")
+        packed = _address(address)
+        if not slash or not bits.isdecimal() or len(packed) != len(_address(address, unmap=False)):
+            raise ValueError(f"{value!r} is no address with the length of its prefix")
+        prefix = ipaddress.ip_interface(value).network.prefixlen
+        return packed, len(packed) | prefix << 8
     content = {"string": lambda: value.encode(), "bytes": lambda: value,
                "regex": lambda: compile_pattern(value), "zone": lambda: zone_table(value),
-               "ip": lambda: ipaddress.ip_address(value).packed}[kind]()
+               "ip": lambda: _address(value)}[kind]()
     return content, len(content)
+
+
+def _address(text: str, unmap: bool = True) -> bytes:
+    """As csrc/fgw_cel_net.c reads it: no zone, and IPv4 inside of IPv6 only in hexadecimal."""
+    address = ipaddress.ip_address(text)
+    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+    if "%" in text or (mapped and "." in text):
+        raise ValueError(f"{text!r} is no address")
+    return (mapped if mapped and unmap else address).packed

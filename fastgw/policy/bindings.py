@@ -69,14 +69,14 @@ class Bindings:
         return found
 
     @property
-    def sources(self) -> dict[int, dict[str, str | list[str]]]:
+    def sources(self) -> dict[int, list[tuple[str, str]]]:
         """Maps of the request by fgw_cel_source_id; the header lines too."""
-        found: dict[int, dict[str, str | list[str]]] = {}
+        found: dict[int, list[tuple[str, str]]] = {}
         for path, members in MAPS.items():
             if members.source >= 0:
-                found[members.source] = {
-                    name: str(value["value"]) for name, value in self._members[path].items()}
-        found[HEADER_LINES] = dict(found[0])
+                found[members.source] = [
+                    (name, str(value["value"])) for name, value in self._members[path].items()]
+        found[HEADER_LINES] = found[0]
         return found
 
 

@@ -64,8 +64,7 @@ def _apply(checker: Checker, tree: Tree, name: str, arguments: list[Tree], metho
         return checker.fail(tree, _count(tree, name, right_style, len(parts)))
     kind = _resolve(checker, tree, name, right_count, parts)
     if name == "dyn":
-        parts[0].type = DYN
-        return parts[0]
+        return Typed("dyn", DYN, tree, None, parts)
     if name in ("or", "orValue"):
         return Typed(name, kind, tree, None, parts)
     return Typed("call", kind, tree, name, parts)

@@ -67,6 +67,9 @@ class Emitter:
     def write_has(self, node: Typed) -> None:
         self.emit(node, "HAS_FACT", node.value)  # type: ignore[arg-type]
 
+    def write_dyn(self, node: Typed) -> None:
+        self.write(node.parts[0])
+
     def write_source(self, node: Typed) -> None:
         self.emit(node, "SOURCE", node.value)  # type: ignore[arg-type]
 

@@ -12,7 +12,7 @@ from fastgw.policy.program import EvaluationError, Program
 from fastgw.policy.typed import Typed
 from fastgw.policy.types import TYPE_NAMES, Type
 
-SIMPLE = ("null", "bool", "int", "uint", "double", "string", "type")
+SIMPLE = ("null", "bool", "int", "uint", "double", "string", "type", "ip", "cidr")
 PARSED = ("ip", "cidr")  # constants of the machine that are written as their text
 TEXT_MAX = 4096  # bytes of a text that is made at load
 
@@ -52,7 +52,7 @@ def _is_constant(node: Typed) -> bool:
 
 def _known(node: Typed) -> bool:
     return node.op == "constant" or (
-        node.op in ("list", "map") and all(_known(part) for part in node.parts))
+        node.op in ("list", "map", "dyn") and all(_known(part) for part in node.parts))
 
 
 def _constant(node: Typed, result: dict[str, Any]) -> Typed | None:
@@ -79,14 +79,13 @@ def _parsed(node: Typed, strict: bool) -> Typed:
     if text.op != "constant" or text.type.name != "string":
         return node
     try:
-        run(node)
+        return _constant(node, run(node)) or node
     except EvaluationError:
         if not strict:
             return node
         example = "10.0.0.0/8 or 2001:db8::/32" if node.value == "cidr" else "10.0.0.1 or ::1"
         raise ExpressionError(f"'{text.value}' is no {node.value}", text.tree.offset,
                               f"one is {example}", text.tree.end) from None
-    return Typed("constant", Type(str(node.value)), node.tree, text.value)
 
 
 def _decided(node: Typed) -> Typed:

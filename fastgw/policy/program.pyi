@@ -50,8 +50,15 @@ class Program:
     ) -> tuple[int, int]:
         """Steps and bytes of the arena that a run takes, whatever comes out."""
 
+class PatternError(ValueError):
+    """What is wrong with a pattern; ``start`` and ``end`` count its characters."""
+
+    start: int
+    end: int
+    def __init__(self, message: str, start: int, end: int) -> None: ...
+
 def compile_pattern(pattern: str) -> bytes:
-    """A regular expression as `matches` runs it. Raises ValueError, with where it is wrong."""
+    """A regular expression as `matches` runs it. Raises PatternError."""
 
 def glob_match(pattern: str, text: str) -> bool:
     """Whether ``pattern``, in which * stands for anything, covers all of ``text``."""

@@ -3,10 +3,11 @@ import ipaddress
 import math
 
 cimport cython
+from cpython.bytearray cimport PyByteArray_AS_STRING
 from cpython.bytes cimport PyBytes_AS_STRING
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free
-from libc.string cimport memcpy, memcmp
+from libc.string cimport memcmp, memcpy
 
 from fastgw.native.cel cimport (
     FGW_CEL_ERROR_ABSENT,
@@ -41,6 +42,12 @@ from fastgw.native.policy cimport (
     FGW_VALUE_TYPE,
     FGW_VALUE_UINT,
     fgw_value,
+)
+from fastgw.native.regex cimport (
+    FGW_REGEX_ROOM,
+    fgw_regex_compile,
+    fgw_regex_error,
+    fgw_regex_fault_text,
 )
 
 from fastgw.policy.zones import zone_table
@@ -483,8 +490,25 @@ cdef class Program:
         return steps - bindings.run.steps, bindings.run.arena_used
 
 
+class PatternError(ValueError):
+    def __init__(self, message, start, end):
+        super().__init__(message)
+        self.start, self.end = start, end
+
+
 def compile_pattern(str pattern):
-    raise ValueError("not yet")
+    cdef bytes text = pattern.encode("utf-8", "surrogatepass")
+    cdef fgw_regex_error error
+    cdef bytearray out = bytearray(4 * FGW_REGEX_ROOM)
+    cdef int64_t size = fgw_regex_compile(
+        <const uint8_t *>PyBytes_AS_STRING(text), len(text), <uint8_t *>PyByteArray_AS_STRING(out),
+        len(out), &error)
+    if size < 0:
+        start = len(text[:error.offset].decode("utf-8", "replace"))
+        length = len(text[error.offset : error.offset + error.length].decode("utf-8", "replace"))
+        message = fgw_regex_fault_text(error.fault).decode()
+        raise PatternError(message, start, start + max(length, 1))
+    return bytes(out[:size])
 
 
 def glob_match(str pattern, str text):

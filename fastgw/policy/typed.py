@@ -8,6 +8,7 @@
     in_of                parts[0] in parts[1]
     == != < <= > >= + - * / % && || not negate ternary
     list, map            ``value``: the entries with a `?`; ``parts`` as of the tree
+    dyn                  parts[0], of which only the run knows the type
     index, opt_index     parts[0][parts[1]]
     select, opt_select, has_member    ``value``: the field of parts[0]
     call                 ``value``: the function's name; ``parts``: receiver and arguments

@@ -75,7 +75,9 @@ def _whole(op, left, right):
         if right == 0:
             return ERROR
         quotient = abs(left) // abs(right) * (1 if (left < 0) == (right < 0) else -1)
-        return _ranged(quotient) if op == "/" else left - quotient * right
+        if _ranged(quotient) is ERROR:
+            return ERROR  # of % too, as cel-go has it
+        return quotient if op == "/" else left - quotient * right
     return _ranged({"+": left + right, "-": left - right, "*": left * right}[op])
 
 

@@ -33,7 +33,7 @@ def test_nested_and_dotted_names_are_the_same():
         given.scope.place("header", "x-a", 0)
         assert given.facts[10] == {"type": "string", "value": "m"}
         assert given.facts[-1] == {"type": "string", "value": "b"}
-        assert given.sources[0] == {"x-a": "b"}
+        assert given.sources[0] == [("x-a", "b")]
 
 
 @pytest.mark.parametrize("text, given, value", [
