@@ -45,22 +45,24 @@ class Entry:
     """One term of one rule, ready to be put somewhere: its keys by part, and its intervals."""
 
     rule: int
-    keys: tuple[tuple[Part, Atom], ...]
+    parts: tuple[Part, ...]
+    values: tuple[object, ...]  # of each part
     ranges: tuple[tuple[int, int, int], ...]  # fact, least, most
 
-    @property
-    def parts(self) -> tuple[Part, ...]:
-        return tuple(part for part, _ in self.keys)
+
+@dataclass(frozen=True, slots=True)
+class Tallies:
+    """What people want to know of an index."""
+
+    always: int = 0  # rules that every request is tested against
+    probes: int = 0
+    slots: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Built:
-    """The block, and what people want to know of it."""
-
     block: bytes
-    always: int  # rules that every request is tested against
-    probes: int
-    slots: int
+    tallies: Tallies
 
 
 def part_of(atom: Atom) -> Part:
@@ -94,7 +96,8 @@ def entry_of(rule: int, term: Iterable[Atom]) -> Entry | None:
             del ranges[fact]
         if least > most:
             return None
-    return Entry(rule, tuple(sorted((part_of(atom), atom) for atom in keys.values())),
+    placed = sorted((part_of(atom), atom.value) for atom in keys.values())
+    return Entry(rule, tuple(part for part, _ in placed), tuple(value for _, value in placed),
                  tuple((fact, *both) for fact, both in sorted(ranges.items())))
 
 
@@ -136,20 +139,22 @@ class Builder:
             if not probe:
                 self.always.add(entry.rule)
                 continue
-            atoms = dict(entry.keys)
-            values = tuple(atoms[part].value for part in probe)
+            values = entry.values
+            if probe != entry.parts:
+                by_part = dict(zip(entry.parts, values, strict=True))
+                values = tuple(by_part[part] for part in probe)
             self.rows.setdefault((probe, values), []).append(entry)
         self._split_long_rows()
 
     def _place_ranges(self, entries: list[Entry]) -> list[Entry]:
         """Puts entries that have nothing but intervals into a tree; returns the others."""
-        popular = Counter(fact for entry in entries if not entry.keys
+        popular = Counter(fact for entry in entries if not entry.parts
                           for fact, _, _ in entry.ranges)
         facts = {fact for fact, _ in popular.most_common(TREES_MAX)}
         left = []
         for entry in entries:
             ranges = [found for found in entry.ranges if found[0] in facts]
-            if entry.keys or not ranges:
+            if entry.parts or not ranges:
                 left.append(entry)
             else:
                 self._add_range(entry.rule, ranges)
@@ -161,7 +166,7 @@ class Builder:
 
     def _choose_probes(self, entries: list[Entry]) -> None:
         """The most common sets of parts have a probe of their own."""
-        common = Counter(entry.parts for entry in entries if entry.keys)
+        common = Counter(entry.parts for entry in entries if entry.parts)
         chosen: list[tuple[Part, ...]] = []
         parts: set[Part] = set()
         for probe, _ in common.most_common(PROBES_OF_RULES):
@@ -261,7 +266,7 @@ def build(rules: Sequence[Iterable[Term] | None], n_facts: int) -> Built:
     builder, entries = Builder(len(rules), n_facts), []
     for number, terms in enumerate(rules):
         of_rule = None if terms is None else [entry_of(number, term) for term in terms]
-        if of_rule is None or any(e and not e.keys and not e.ranges for e in of_rule):
+        if of_rule is None or any(e and not e.parts and not e.ranges for e in of_rule):
             builder.always.add(number)
         else:
             entries += [entry for entry in of_rule if entry]
@@ -296,7 +301,7 @@ def _write(builder: Builder) -> Built:
         len(used), len(members), len(trees), builder.n_facts, 0, n_slots, *always,
         len(block.numbers), parts_at, probes_at, members_at, trees_at, absent_at, slots_at,
         rules_at)
-    return Built(bytes(block.out), len(builder.always), len(used), len(builder.rows))
+    return Built(bytes(block.out), Tallies(len(builder.always), len(used), len(builder.rows)))
 
 
 def _slots(builder: Builder, block: Block) -> tuple[int, bytes]:

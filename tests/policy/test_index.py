@@ -13,7 +13,17 @@ from hypothesis import strategies as st
 
 from fastgw.policy.candidates import candidates, verify
 from fastgw.policy.index import (
-    HAS, LEAST, MOST, NETWORK, NUMBER, PREFIX, RANGE, TEXT, Atom, build,
+    HAS,
+    LEAST,
+    MOST,
+    NETWORK,
+    NUMBER,
+    PREFIX,
+    RANGE,
+    TEXT,
+    Atom,
+    Tallies,
+    build,
 )
 
 N_FACTS = 8  # 0..2 texts, 3..4 numbers, 5 a boolean, 6 an address, 7 a text that may be absent
@@ -36,7 +46,7 @@ ATOMS = st.one_of(
               st.sampled_from([word.encode() for word in WORDS if word])),
     st.builds(Atom, st.just(NUMBER), st.sampled_from([3, 4]), st.sampled_from(NUMBERS)),
     st.builds(Atom, st.just(NUMBER), st.just(5), st.sampled_from([0, 1])),
-    st.builds(Atom, st.just(HAS), st.sampled_from([0, 3, 7])),
+    st.builds(Atom, st.just(HAS), st.sampled_from([0, 3, 7]), st.none()),
     st.builds(Atom, st.just(NETWORK), st.just(6), st.sampled_from(NETWORKS)),
     st.builds(Atom, st.just(RANGE), st.sampled_from([3, 4]),
               st.tuples(st.sampled_from(NUMBERS), st.sampled_from(NUMBERS))),
@@ -115,7 +125,7 @@ def test_more_kinds_of_conditions_than_probes_lose_nothing(seed):
     rules = random_policy(rng, 2000)
     built = build(rules, N_FACTS)
 
-    assert verify(built.block) and built.probes <= 96
+    assert verify(built.block) and built.tallies.probes <= 96
     for _ in range(50):
         facts = ["".join(rng.choices("ab", k=rng.randint(0, 70))) for _ in range(3)]
         facts += [rng.randrange(100), rng.randrange(100), True, "10.0.0.1", None]
@@ -127,7 +137,7 @@ def test_ten_thousand_pairs_leave_one_candidate():
                          Atom(TEXT, 1, b"team-%d" % (i // 100))])] for i in range(10000)]
     built = build(rules, N_FACTS)
 
-    assert (built.probes, built.slots, built.always) == (1, 10000, 0)
+    assert built.tallies == Tallies(always=0, probes=1, slots=10000)
     assert candidates(built.block, ["model-7", "team-42"] + [None] * 6) == [4207]
     assert candidates(built.block, ["model-7", "team-100"] + [None] * 6) == []
 
@@ -147,7 +157,9 @@ def test_rules_that_share_their_keys_are_told_apart_by_their_intervals():
     rules = [[frozenset([Atom(TEXT, 0, b"chat"), Atom(RANGE, 3, (10 * i, 10 * i + 9))])]
              for i in range(1000)]
 
-    assert candidates(build(rules, N_FACTS).block, ["chat", None, None, 4321] + [None] * 4) == [432]
+    facts = ["chat", None, None, 4321] + [None] * 4
+
+    assert candidates(build(rules, N_FACTS).block, facts) == [432]
 
 
 def test_of_an_absent_fact_the_first_rules_are_candidates():
@@ -164,13 +176,14 @@ def test_a_rule_with_a_branch_that_says_nothing_is_always_a_candidate():
     rules = [None, [frozenset()], [frozenset([Atom(TEXT, 0, b"a")]), frozenset()], []]
     built = build(rules, N_FACTS)
 
-    assert built.always == 3
+    assert built.tallies.always == 3
     assert candidates(built.block, [None] * 8) == [0, 1, 2]
 
 
 def test_a_damaged_block_is_refused_or_stays_inside_itself():
     rng = random.Random(3)
-    rules = random_policy(rng, 200) + [[frozenset([Atom(RANGE, 4, (i, i + 20))])] for i in range(9)]
+    rules = random_policy(rng, 200)
+    rules += [[frozenset([Atom(RANGE, 4, (i, i + 20))])] for i in range(9)]
     whole = build(rules, N_FACTS).block
     facts = ["a" * 30, "ab", "b", 60, 7, False, "::1", "x"]
     refused = 0
