@@ -71,6 +71,6 @@ cdef class Plan:
     cdef int patterns(self, plan_patterns *patterns, object texts) except -1
     # What each Program points at, in a row.
     cdef const fgw_cel_program **programs(self, list programs) except NULL
-    # Moves the programs of all rows so far, and the rule index, into one sealed file, which lives as
-    # long as the plan.
+    # Moves the programs of all rows so far, and the rule index, into one sealed file, which lives
+    # as long as the plan.
     cdef Blob seal(self, uint64_t version, bytes index)
