@@ -41,6 +41,8 @@ cdef class Policy:
         readonly list warnings          # ConfigError: what compiles but may not mean what it says
         readonly Blob blob              # the rule index and all programs
         readonly object index           # policy.index.Tallies: how many rules it cannot file, …
+        public object tracer            # fastgw.policy.tracing.Tracer; None: nobody looks
+        tuple _sources                  # Rule: what `tracer` is shown
         object _scope
         dict _limit_at                  # LimitSpec -> its index
         dict _parts                     # key id -> PrincipalPart
@@ -56,15 +58,18 @@ cdef class Policy:
         uint32_t _n_labels
         fgw_cel_run _run                # of this process: a decision runs to completion
 
-    # Phase POLICY. Reads facts[0 .. n_facts) (those in facts_used) and `source` (NULL: every map of
-    # the request is empty); writes all of *effects but the
-    # tails of its arrays (it need not be zeroed). `part` is None where no key is asked for.
+    # Phase POLICY. Reads facts[0 .. n_facts) (those in facts_used) and `source` (NULL: every map
+    # of the request is empty); writes all of *effects but the tails of its arrays (it need not be
+    # zeroed). `part` is None where no key is asked for.
     cdef void run(self, const fgw_value *facts, const fgw_cel_source *source, PrincipalPart part,
                   fgw_effects *effects) noexcept nogil
 
     # Label i as text into out[0 .. capacity): its length (cut at a character), 0 where absent.
     cdef uint32_t label(self, uint32_t i, const fgw_value *facts, const fgw_cel_source *source,
                         uint8_t *out, uint32_t capacity) noexcept nogil
+
+    # Shows `tracer` what each expression comes to. For tools, after `run`.
+    cdef int trace(self, const fgw_value *facts, const fgw_cel_source *source) except -1
 
     # What random() goes on from: each process has its own.
     cdef void reseed(self, uint64_t seed) noexcept nogil

@@ -6,6 +6,7 @@ from fastgw.errors import ConfigError
 from fastgw.policy.blob import Blob
 from fastgw.policy.index import Tallies
 from fastgw.policy.limits import LimitSpec
+from fastgw.policy.tracing import Tracer
 
 SCALARS: tuple[str, ...]
 LIMITS_HINT: str
@@ -40,6 +41,7 @@ class Policy:
     warnings: list[ConfigError]
     blob: Blob
     index: Tallies
+    tracer: Tracer | None
 
     def __init__(self, config: Config) -> None: ...
     def part(self, key_id: str) -> PrincipalPart | None:
