@@ -9,6 +9,8 @@ provider; both run to completion inside one callback, unless LIMIT lets the requ
 phase is a room's function; here is only what happens next.
 """
 
+import os
+
 cimport cython
 from libc.stdint cimport uint16_t, uint32_t, uint64_t, uint8_t
 from libc.string cimport memcmp
@@ -79,6 +81,7 @@ from fastgw.native.wheel cimport (
     fgw_wheel_pop,
 )
 from fastgw.policy.policy cimport PrincipalPart
+from fastgw.policy.program cimport find_zone
 from fastgw.shm.segment cimport Segment
 from fastgw.stream.batch cimport Batch
 from fastgw.stream.relay cimport Relay
@@ -135,7 +138,11 @@ cdef class Journey(Waiting):
         if queues(plan.limit_specs):
             self.queue = Queue(plan.limit_specs, self.limits.holds, wakers)
             self.waker = wakers[slot] if wakers else -1
-        self.facts = Facts(self.policy.dynamic_facts, self.policy.facts_used)
+        self.facts = Facts(
+            self.policy.dynamic_facts, self.policy.facts_used, self.policy.sources_used
+        )
+        self.facts.source.zone = find_zone
+        self.policy.reseed(int.from_bytes(os.urandom(8), "little"))
         self.ceilings = Ceilings(plan.limit_specs, self.limits)
         self.expect = Expect()
         self.journal = journal
@@ -201,6 +208,7 @@ cdef class Journey(Waiting):
         cdef fgw_timer *timer
         cdef Link link
         self.wall_offset_ns = fgw_clock_wall_ns() - now + self.wall_shift_ns
+        self.limits.may_sum = True
         fgw_wheel_advance(&self.wheel, now)
         while True:
             timer = fgw_wheel_pop(&self.wheel)
@@ -324,7 +332,9 @@ cdef class Journey(Waiting):
     cdef int _policy(self, Exchange x) except -1:
         cdef PrincipalPart part = <PrincipalPart>(<Principal>x.principal).part
         self.facts.fill(x, x.client.address_text)
-        self.policy.run(self.facts.values, part, &x.effects)
+        self.policy.run(self.facts.values, &self.facts.source, part, &x.effects)
+        if self.policy.tracer is not None:
+            self.policy.trace(self.facts.values, &self.facts.source)
         self._dims(x)
         if x.effects.denied:
             return x.effects.code or CODE_DENIED
@@ -365,7 +375,9 @@ cdef class Journey(Waiting):
                 FGW_NAME_USER, <const uint8_t *>x.ask.user, x.ask.user_bytes
             )
         for i in range(<uint32_t>len(self.policy.labels)):
-            length = self.policy.label(i, self.facts.values, text, sizeof(text))
+            length = self.policy.label(
+                i, self.facts.values, &self.facts.source, text, sizeof(text)
+            )
             x.dims.label[i] = self.journal.name(FGW_NAME_LABEL, text, length)
         return 0
 

@@ -6,8 +6,8 @@ keep the one that admitted it over a reload. ``run`` is the whole of phase POLIC
 cimport cython
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
 
+from fastgw.native.cel cimport fgw_cel_program, fgw_cel_run, fgw_cel_source
 from fastgw.native.policy cimport fgw_effects, fgw_value
-from fastgw.native.rule cimport fgw_program
 from fastgw.policy.plan cimport Plan, plan_action, plan_part, plan_rule
 
 
@@ -30,12 +30,15 @@ cdef class Policy:
         readonly str version            # Config.version, 16 hex digits
         readonly uint64_t version_hash  # the same as a number: fgw_record_request.policy_version
         readonly uint64_t facts_used    # bit i: facts[i] is read by some rule, limit, key or label
+        readonly uint64_t sources_used  # bit i: some rule or label reads map i of a fgw_cel_source
         readonly uint32_t n_facts       # FGW_FACTS_FIXED + len(dynamic_facts) <= FGW_FACTS_MAX
         readonly tuple dynamic_facts    # ('header', 'x-a') | ('tag', 'tier') | ('owner', 'team')
         readonly list limits            # LimitSpec, indexed by fgw_demand.limit; only ever grows
         readonly tuple messages         # bytes (UTF-8); effects.message is an index + 1
         readonly tuple labels           # str: names of usage.labels, at most FGW_LABELS_MAX
         readonly list warnings          # ConfigError: what compiles but may not mean what it says
+        public object tracer            # fastgw.policy.tracing.Tracer; None: nobody looks
+        tuple _sources                  # Rule: what `tracer` is shown
         object _scope
         dict _limit_at                  # LimitSpec -> its index
         dict _parts                     # key id -> PrincipalPart
@@ -45,17 +48,25 @@ cdef class Policy:
         Plan _plan
         plan_rule *_rules
         uint32_t _n_rules
-        fgw_program *_labels
+        const fgw_cel_program **_labels
         uint32_t _n_labels
+        fgw_cel_run _run                # of this process: a decision runs to completion
 
-    # Phase POLICY. Reads facts[0 .. n_facts) (those in facts_used); writes all of *effects but the
-    # tails of its arrays (it need not be zeroed). `part` is None where no key is asked for.
-    cdef void run(self, const fgw_value *facts, PrincipalPart part,
+    # Phase POLICY. Reads facts[0 .. n_facts) (those in facts_used) and `source` (NULL: every map
+    # of the request is empty); writes all of *effects but the tails of its arrays (it need not be
+    # zeroed). `part` is None where no key is asked for.
+    cdef void run(self, const fgw_value *facts, const fgw_cel_source *source, PrincipalPart part,
                   fgw_effects *effects) noexcept nogil
 
     # Label i as text into out[0 .. capacity): its length (cut at a character), 0 where absent.
-    cdef uint32_t label(self, uint32_t i, const fgw_value *facts,
+    cdef uint32_t label(self, uint32_t i, const fgw_value *facts, const fgw_cel_source *source,
                         uint8_t *out, uint32_t capacity) noexcept nogil
+
+    # Shows `tracer` what each expression comes to. For tools, after `run`.
+    cdef int trace(self, const fgw_value *facts, const fgw_cel_source *source) except -1
+
+    # What random() goes on from: each process has its own.
+    cdef void reseed(self, uint64_t seed) noexcept nogil
 
     # Building, once.
     cdef object _compile(self, object expression, tuple wanted)

@@ -4,6 +4,7 @@ from typing import Any, final
 from fastgw.config.model import AccessKey, Config, Rule
 from fastgw.errors import ConfigError
 from fastgw.policy.limits import LimitSpec
+from fastgw.policy.tracing import Tracer
 
 SCALARS: tuple[str, ...]
 LIMITS_HINT: str
@@ -28,12 +29,14 @@ class Policy:
     version: str
     version_hash: int
     facts_used: int
+    sources_used: int
     n_facts: int
     dynamic_facts: tuple[tuple[str, str], ...]
     limits: list[LimitSpec]
     messages: tuple[bytes, ...]
     labels: tuple[str, ...]
     warnings: list[ConfigError]
+    tracer: Tracer | None
 
     def __init__(self, config: Config) -> None: ...
     def part(self, key_id: str) -> PrincipalPart | None:

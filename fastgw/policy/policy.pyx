@@ -13,20 +13,23 @@ from fastgw.policy.compiler import compile_expression
 from fastgw.policy.evaluate import facts_in_order
 from fastgw.policy.limits import spec_of
 from fastgw.policy.scope import Scope
+from fastgw.policy.tracing import trace_rules
 
+from fastgw.native.cel cimport FGW_CEL_ARENA, FGW_CEL_SOURCE_HEADER_LINES, fgw_cel_source
 from fastgw.native.demand cimport fgw_demand_key, fgw_name_hash, fgw_value_text
 from fastgw.native.policy cimport (
     FGW_ACTION_CAP_OUTPUT, FGW_ACTION_CONCURRENCY_LIMIT, FGW_ACTION_DENY, FGW_ACTION_RATE_LIMIT,
     FGW_ACTION_RESTRICT_MODELS, FGW_ACTION_USAGE_CAP,
     FGW_FACT_AI_MAX_OUTPUT_TOKENS, FGW_FACT_AI_MODEL, FGW_FACT_AI_OPERATION, FGW_FACT_AI_PROVIDER,
-    FGW_FACT_CONN_CLIENT_IP, FGW_FACT_REQ_METHOD, FGW_FACTS_MAX, fgw_demand, fgw_effects,
-    fgw_value,
+    FGW_FACT_CONN_CLIENT_IP, FGW_FACT_REQ_METHOD, FGW_FACTS_MAX, FGW_VALUE_ABSENT,
+    fgw_demand, fgw_effects, fgw_value,
 )
 from fastgw.native.record cimport FGW_LIMITS_MAX, FGW_NAME_LIMIT, FGW_NAME_RULE
-from fastgw.native.rule cimport fgw_rule_eval
-from fastgw.policy.actions cimport apply_part, apply_rule, clear_effects, matches_any
+from fastgw.policy.actions cimport (
+    apply_part, apply_rule, clear_effects, evaluate, matches_any,
+)
 from fastgw.policy.plan cimport Plan, plan_action, plan_part, plan_rule
-from fastgw.policy.program cimport Program, set_value
+from fastgw.policy.program cimport Program, get_value, set_value, typed_value
 
 # Read by actions themselves, whatever the expressions ask for.
 cdef uint64_t ALWAYS_USED = (
@@ -53,7 +56,10 @@ cdef class Policy:
         self.limits, self.warnings, self._messages = [], [], []
         self._limit_at, self._parts, self._names = {}, {}, {}
         self._scope = Scope()
+        self._sources = tuple(config.rules)
         self._plan = Plan()
+        self._run.arena = <uint8_t *>self._plan.take(1, FGW_CEL_ARENA)
+        self._run.arena_size = FGW_CEL_ARENA
 
         self.labels = tuple(label.name for label in config.labels)
         programs = [self._compile(label.expression, SCALARS)[0] for label in config.labels]
@@ -78,29 +84,53 @@ cdef class Policy:
         for key in config.keys:
             self._parts[key.id] = self.compile_part(key)
 
-    cdef void run(self, const fgw_value *facts, PrincipalPart part,
+    cdef void run(self, const fgw_value *facts, const fgw_cel_source *source, PrincipalPart part,
                   fgw_effects *effects) noexcept nogil:
         cdef uint32_t i
+        self._run.facts = facts
+        self._run.source = source
         clear_effects(effects)
         if part is not None and apply_part(part._part, facts, effects):
             return
         for i in range(self._n_rules):
-            if apply_rule(&self._rules[i], facts, effects):
+            if apply_rule(&self._rules[i], &self._run, effects):
                 return
 
-    cdef uint32_t label(self, uint32_t i, const fgw_value *facts,
+    cdef uint32_t label(self, uint32_t i, const fgw_value *facts, const fgw_cel_source *source,
                         uint8_t *out, uint32_t capacity) noexcept nogil:
         cdef fgw_value result
         if i >= self._n_labels:
             return 0
-        fgw_rule_eval(&self._labels[i], facts, &result)
+        self._run.facts = facts
+        self._run.source = source
+        evaluate(self._labels[i], &self._run, &result)
         return fgw_value_text(&result, out, capacity)
+
+    cdef int trace(self, const fgw_value *facts, const fgw_cel_source *source) except -1:
+        cdef fgw_value key, value
+        cdef uint32_t i, number
+        values = [None if facts[i].type == FGW_VALUE_ABSENT else typed_value(&facts[i])
+                  for i in range(self.n_facts)]
+        maps = {}
+        for number in range(FGW_CEL_SOURCE_HEADER_LINES + 1):
+            maps[number] = []
+            if source == NULL or not self.sources_used >> number & 1:
+                continue  # what no rule reads nobody has filled in
+            for i in range(source.count(source.owner, number)):
+                source.entry(source.owner, number, i, &key, &value)
+                maps[number].append((get_value(&key), get_value(&value)))
+        trace_rules(self._sources, self._scope, values, maps, self.tracer)
+        return 0
+
+    cdef void reseed(self, uint64_t seed) noexcept nogil:
+        self._run.random = seed
 
     # Building.
 
     cdef object _compile(self, object expression, tuple wanted):
         program, tree = compile_expression(expression, self._scope, wanted)
         self.facts_used |= (<Program>program).reads
+        self.sources_used |= (<Program>program).sources
         return program, tree
 
     cdef uint64_t _name(self, int space, str text):
@@ -247,7 +277,9 @@ cdef class Policy:
         ordered = facts_in_order(self._scope, facts)
         for i in range(len(ordered)):
             set_value(&values[i], ordered[i], texts)
-        self.run(values, part, &effects)
+        self.run(values, NULL, part, &effects)
+        if self.tracer is not None:
+            self.trace(values, NULL)
         return self._render(&effects, values)
 
     cdef dict _render(self, fgw_effects *effects, fgw_value *values):
@@ -257,7 +289,7 @@ cdef class Policy:
         names = {hash: text for (_, text), hash in self._names.items()}
         labels = {}
         for i in range(self._n_labels):
-            length = self.label(i, values, label, 64)
+            length = self.label(i, values, NULL, label, 64)
             labels[self.labels[i]] = label[:length].decode("utf-8", "replace")
         demands = []
         for i in range(effects.n_demands):
