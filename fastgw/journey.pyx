@@ -449,6 +449,8 @@ cdef class Journey(Waiting):
             refused = self._fit(x, now)
             if refused and self.limits.bell >= 0 and self._park(x, now):
                 return PARKED  # what fits was not at hand, either
+        if refused and x.waits:
+            return limit_code(x, self.limits)  # it may wait on, so nobody is refused yet
         fgw_count(
             self.counters, FGW_COUNT_LIMITS_REFUSED if refused else FGW_COUNT_LIMITS_TAKEN,
             limits_refusing(x) if refused else x.n_traces,
