@@ -130,6 +130,8 @@ cdef class Exchange:
         uint64_t output_max          # output limit in force, tokens an answer; 0: none
         bint limit_written           # the gateway puts output_max into the request
         uint64_t client_request_id   # name hash of the client's own x-request-id
+        const uint8_t *client_id     # it itself, in a refusal; only if it can go into a head
+        uint32_t client_id_length
 
         # policy and limits
         fgw_effects effects

@@ -126,6 +126,7 @@ cdef class Exchange:
         self.price = NULL
         self.output_expected = self.output_max = 0
         self.client_request_id = 0
+        self.client_id_length = 0
         self.effects.n_rules = self.effects.n_demands = 0
         self.effects.rules_total = 0
         self.effects.denied = 0

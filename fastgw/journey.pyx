@@ -208,6 +208,7 @@ cdef class Journey(Waiting):
         cdef fgw_timer *timer
         cdef Link link
         self.wall_offset_ns = fgw_clock_wall_ns() - now + self.wall_shift_ns
+        self.limits.may_sum = True
         fgw_wheel_advance(&self.wheel, now)
         while True:
             timer = fgw_wheel_pop(&self.wheel)

@@ -10,7 +10,7 @@ import time
 import pytest
 
 from fastgw.cluster.wallets import HELD, Wallets
-from fastgw.ledger.records import Close
+from fastgw.ledger.records import Close, Request
 from fastgw.limit.sweep import sweep
 from tests.worker import Worker, chat, policy, request, response
 
@@ -93,6 +93,8 @@ def test_a_full_queue_refuses_at_once_and_tells_position_and_time(room):
 
     assert (refused.status, refused.code) == (429, "FGW-808")
     assert b"would be number 3" in refused.body and b"takes about 1 s" in refused.body
+    (told,) = [one for one in here.one.records() if isinstance(one, Request) and one.verdict]
+    assert told.limits[0].place == 3 and told.limits[0].wait_ns > 0
     assert b"in turn" in refused.body and int(refused.fields["retry-after-ms"]) > 0
     assert here.one.journey.waiting == 2
 

@@ -42,6 +42,7 @@ from fastgw.ledger.vocabulary import (
 
 _DEGRADED = 1  # enum fgw_trace_flag: decided while the fleet's store was lost
 _FATE_OPEN = 0
+_REFUSED = (2, 3, 5)  # enum fgw_limit_verdict: a refused request would have taken that much
 
 
 @dataclass
@@ -124,6 +125,8 @@ def _decided(request: Request, names: Names) -> dict[str, Any]:
         "input_estimate": request.input_estimate,
         "max_output_tokens": request.output_max or None,
         "tools": bool(request.tools),
+        "answers": request.answers or None,
+        "input_high": request.input_high or None,
         "output_fitted": request.fitted,
         "unbounded": request.unbounded,
         "sampled": bool(request.sampled),
@@ -151,6 +154,7 @@ def _limit(limit: LimitTrace, names: Names, wall_ns: int) -> dict[str, Any]:
     bucket = names.bucket(limit.identity)
     granted = names.granted(limit.identity, wall_ns)
     key = bucket.get("key", "")
+    refused = limit.verdict in _REFUSED
     return {
         "name": names.text(NAME_LIMIT, limit.rule) or bucket.get("name", ""),
         "key": ", ".join(map(str, key)) if isinstance(key, list) else str(key),
@@ -159,7 +163,9 @@ def _limit(limit: LimitTrace, names: Names, wall_ns: int) -> dict[str, Any]:
         "held": limit.held,
         "limit": limit.limit,
         "reset_ms": -(-limit.reset_ns // 1_000_000),
-        "taken": limit.taken,
+        "taken": 0 if refused else limit.taken,
+        "needed": limit.taken if refused and limit.taken else None,
+        "place": limit.place or None,
         "verdict": word(LIMIT_VERDICTS, limit.verdict),
         "wait_ms": -(-limit.wait_ns // 1_000_000) if limit.wait_ns else None,
         "enforced": bool(limit.enforced),

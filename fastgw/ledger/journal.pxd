@@ -16,6 +16,10 @@ cdef enum:
     JOURNAL_ROOM = 1     # recorded, and room for what must follow is set aside
 
 
+# The name hash of a text; 0 of an empty one.
+cdef uint64_t hash_of(const uint8_t *text, size_t length) noexcept nogil
+
+
 @cython.final
 cdef class Journal:
     cdef:

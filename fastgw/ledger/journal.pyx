@@ -45,6 +45,10 @@ cdef inline uint64_t hash_text(const uint8_t *text, size_t length) noexcept nogi
     return fgw_siphash64(<const uint8_t *>NAME_KEY, text, length) if length else 0
 
 
+cdef uint64_t hash_of(const uint8_t *text, size_t length) noexcept nogil:
+    return hash_text(text, length)
+
+
 def name_hash(text):
     cdef bytes raw = text.encode() if isinstance(text, str) else bytes(text)
     return hash_text(<const uint8_t *>raw, len(raw))
