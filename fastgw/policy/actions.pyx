@@ -246,18 +246,24 @@ cdef bint apply_action(const plan_action *action, uint64_t rule, fgw_cel_run *ru
 
 
 cdef bint apply_rule(const plan_rule *rule, fgw_cel_run *run, fgw_effects *effects) noexcept nogil:
+    """All expressions must hold; as with `&&`, one that is false decides even where another has no
+    value, so the rule index may leave out every rule with a false one."""
     cdef fgw_value result
     cdef uint32_t i
     cdef int truth
+    cdef bint failed = False
+    cdef int64_t error = 0
     for i in range(rule.n_expressions):
         truth = fgw_cel_glance(rule.expressions[i], run.facts)
         if truth < 0:
             truth = evaluate(rule.expressions[i], run, &result)
-        if truth == 1:
-            continue
-        if truth < 0:
-            trace(effects, rule.name, FGW_ACTION_NONE, rule.enforced, CODE_POLICY_FAILED,
-                  result.as_.number if result.type == FGW_VALUE_ERROR else 0)
+        if truth == 0:
+            return False
+        if truth < 0 and not failed:
+            failed = True
+            error = result.as_.number if result.type == FGW_VALUE_ERROR else 0
+    if failed:
+        trace(effects, rule.name, FGW_ACTION_NONE, rule.enforced, CODE_POLICY_FAILED, error)
         return False
     if rule.n_actions == 0:
         trace(effects, rule.name, FGW_ACTION_NONE, rule.enforced, 0, 0)

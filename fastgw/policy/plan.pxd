@@ -9,6 +9,7 @@ from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
 from fastgw.native.cel cimport fgw_cel_program
 from fastgw.native.policy cimport fgw_demand
+from fastgw.policy.blob cimport Blob
 
 cdef struct plan_patterns:
     # Globs; `given` 0: nobody wrote any, everything passes.
@@ -59,6 +60,7 @@ cdef class Plan:
 
     cdef:
         list _kept
+        list _rows              # (rows of programs not sealed yet: address, the Programs)
         void **_blocks
         size_t _n_blocks
 
@@ -69,3 +71,6 @@ cdef class Plan:
     cdef int patterns(self, plan_patterns *patterns, object texts) except -1
     # What each Program points at, in a row.
     cdef const fgw_cel_program **programs(self, list programs) except NULL
+    # Moves the programs of all rows so far, and the rule index, into one sealed file, which lives
+    # as long as the plan.
+    cdef Blob seal(self, uint64_t version, bytes index)

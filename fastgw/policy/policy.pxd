@@ -7,7 +7,9 @@ cimport cython
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
 
 from fastgw.native.cel cimport fgw_cel_program, fgw_cel_run, fgw_cel_source
+from fastgw.native.index cimport fgw_index, fgw_index_walk
 from fastgw.native.policy cimport fgw_effects, fgw_value
+from fastgw.policy.blob cimport Blob
 from fastgw.policy.plan cimport Plan, plan_action, plan_part, plan_rule
 
 
@@ -37,6 +39,8 @@ cdef class Policy:
         readonly tuple messages         # bytes (UTF-8); effects.message is an index + 1
         readonly tuple labels           # str: names of usage.labels, at most FGW_LABELS_MAX
         readonly list warnings          # ConfigError: what compiles but may not mean what it says
+        readonly Blob blob              # the rule index and all programs
+        readonly object index           # policy.index.Tallies: how many rules it cannot file, …
         public object tracer            # fastgw.policy.tracing.Tracer; None: nobody looks
         tuple _sources                  # Rule: what `tracer` is shown
         object _scope
@@ -48,6 +52,8 @@ cdef class Policy:
         Plan _plan
         plan_rule *_rules
         uint32_t _n_rules
+        const fgw_index *_index         # NULL: so few rules that each is asked
+        fgw_index_walk _walk            # of this process, as _run
         const fgw_cel_program **_labels
         uint32_t _n_labels
         fgw_cel_run _run                # of this process: a decision runs to completion
@@ -72,6 +78,7 @@ cdef class Policy:
     cdef object _compile(self, object expression, tuple wanted)
     cdef uint64_t _name(self, int space, str text)
     cdef int _limit(self, object spec) except -1
+    cdef int _seal(self, list conditions) except -1
     cdef int _build_rule(self, plan_rule *rule, object source, list programs) except -1
     cdef int _build_action(self, plan_action *action, object source, bint enforce) except -1
     cdef int _build_limit(self, plan_action *action, object source) except -1

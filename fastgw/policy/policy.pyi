@@ -3,11 +3,14 @@ from typing import Any, final
 
 from fastgw.config.model import AccessKey, Config, Rule
 from fastgw.errors import ConfigError
+from fastgw.policy.blob import Blob
+from fastgw.policy.index import Tallies
 from fastgw.policy.limits import LimitSpec
 from fastgw.policy.tracing import Tracer
 
 SCALARS: tuple[str, ...]
 LIMITS_HINT: str
+INDEXED_RULES: int
 
 def limit_identities(rule: Rule) -> frozenset[tuple[bytes, tuple[str, ...]]]:
     """The limits of a rule, each once: those of one identity with the same keys are one."""
@@ -36,6 +39,8 @@ class Policy:
     messages: tuple[bytes, ...]
     labels: tuple[str, ...]
     warnings: list[ConfigError]
+    blob: Blob
+    index: Tallies
     tracer: Tracer | None
 
     def __init__(self, config: Config) -> None: ...

@@ -8,15 +8,18 @@ from fastgw.config.model import (
     CapOutput, ConcurrencyLimit, Deny, Limit, RestrictModels, UsageCap,
 )
 from fastgw.errors import ConfigError
+from fastgw.policy.atoms import steady_facts, terms_of
 from fastgw.policy.bound import constraints, most_limits, unguarded
 from fastgw.policy.compiler import compile_expression
 from fastgw.policy.evaluate import facts_in_order
+from fastgw.policy.index import build
 from fastgw.policy.limits import spec_of
 from fastgw.policy.scope import Scope
 from fastgw.policy.tracing import trace_rules
 
 from fastgw.native.cel cimport FGW_CEL_ARENA, FGW_CEL_SOURCE_HEADER_LINES, fgw_cel_source
 from fastgw.native.demand cimport fgw_demand_key, fgw_name_hash, fgw_value_text
+from fastgw.native.index cimport FGW_INDEX_NO_RULE, fgw_index_next, fgw_index_start
 from fastgw.native.policy cimport (
     FGW_ACTION_CAP_OUTPUT, FGW_ACTION_CONCURRENCY_LIMIT, FGW_ACTION_DENY, FGW_ACTION_RATE_LIMIT,
     FGW_ACTION_RESTRICT_MODELS, FGW_ACTION_USAGE_CAP,
@@ -37,6 +40,8 @@ cdef uint64_t ALWAYS_USED = (
     | (<uint64_t>1 << FGW_FACT_AI_OPERATION) | (<uint64_t>1 << FGW_FACT_REQ_METHOD)
     | (<uint64_t>1 << FGW_FACT_AI_MAX_OUTPUT_TOKENS))
 SCALARS = ("string", "int", "bool")
+# Below so many, asking each costs less than looking up who may match.
+INDEXED_RULES = 16
 LIMITS_HINT = f"one request can take {FGW_LIMITS_MAX} limits together, those of its key included"
 
 
@@ -67,20 +72,23 @@ cdef class Policy:
         self._n_labels = <uint32_t>len(programs)
 
         self._rules = <plan_rule *>self._plan.take(len(config.rules), sizeof(plan_rule))
-        rules = []
+        rules, conditions = [], []
         for i in range(len(config.rules)):
             rule = config.rules[i]
             compiled = [self._compile(expression, ("bool",)) for expression in rule.expressions]
             self._build_rule(&self._rules[i], rule, [program for program, _ in compiled])
             trees = [tree for _, tree in compiled]
             self._warn_of_absence(rule, trees)
-            rules.append((constraints(trees), limit_identities(rule)))
-            self._rule_limits = most_limits(rules)
-            self._check_limits(self._rule_limits, rule.place)
+            conditions.append(trees)
+            if identities := limit_identities(rule):
+                rules.append((constraints(trees), identities))
+                self._rule_limits = most_limits(rules)
+                self._check_limits(self._rule_limits, rule.place)
         self._n_rules = <uint32_t>len(config.rules)
         self.messages = tuple(self._messages)
         self.dynamic_facts = tuple(self._scope.dynamic)
         self.n_facts = self._scope.n_facts
+        self._seal(conditions)
         for key in config.keys:
             self._parts[key.id] = self.compile_part(key)
 
@@ -92,9 +100,15 @@ cdef class Policy:
         clear_effects(effects)
         if part is not None and apply_part(part._part, facts, effects):
             return
-        for i in range(self._n_rules):
-            if apply_rule(&self._rules[i], &self._run, effects):
-                return
+        if self._index == NULL:
+            for i in range(self._n_rules):
+                if apply_rule(&self._rules[i], &self._run, effects):
+                    return
+            return
+        fgw_index_start(self._index, facts, &self._walk)
+        i = fgw_index_next(&self._walk)
+        while i != FGW_INDEX_NO_RULE and not apply_rule(&self._rules[i], &self._run, effects):
+            i = fgw_index_next(&self._walk)
 
     cdef uint32_t label(self, uint32_t i, const fgw_value *facts, const fgw_cel_source *source,
                         uint8_t *out, uint32_t capacity) noexcept nogil:
@@ -147,6 +161,18 @@ cdef class Policy:
             self.limits.append(spec)
             self._name(FGW_NAME_LIMIT, spec.name)
         return self._limit_at[spec]
+
+    cdef int _seal(self, list conditions) except -1:
+        """Ends the building of rules: what a request needs of them goes into one sealed file."""
+        steady = steady_facts(self._scope.fixed, self.dynamic_facts)
+        indexed = len(conditions) >= INDEXED_RULES
+        built = build(
+            [terms_of(trees, steady) for trees in conditions] if indexed else [], self.n_facts)
+        self.blob = self._plan.seal(self.version_hash, built.block)
+        self.index = built.tallies
+        if indexed:
+            self._index = self.blob.index()
+        return 0
 
     cdef int _build_rule(self, plan_rule *rule, object source, list programs) except -1:
         cdef Py_ssize_t i
