@@ -268,7 +268,7 @@ cdef class Attempts(Endings):
         cdef Relay relay = <Relay>x.relay
         cdef Framing framing
         cdef bint events, hide, close, capped = False
-        cdef int coding
+        cdef int coding, code
         cdef Py_ssize_t length
         x.upstream_status = head.status
         x.first_byte_ns = connection.activity_ns
@@ -284,6 +284,11 @@ cdef class Attempts(Endings):
             connection.activity_ns + provider.idle_ns, x.began_ns + provider.total_ns
         ))
         x.status = head.status
+        if x.said is not None:
+            code = self.sayings.before_answer(x, head, bytes)
+            if code:
+                self._drop_connection(x)
+                return self._give_up(x, code)
         events = is_event_stream(head, bytes)
         coding = coding_of(head, bytes)
         hide = x.edits.hide_usage and events and head.status < 300

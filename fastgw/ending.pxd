@@ -14,6 +14,7 @@ from fastgw.native.json cimport fgw_json
 from fastgw.native.record cimport fgw_record_close
 from fastgw.native.wheel cimport fgw_wheel
 from fastgw.policy.policy cimport Policy
+from fastgw.sayings cimport Sayings
 from fastgw.stream.answer cimport AnswerTexts
 from fastgw.stream.batch cimport Batch
 from fastgw.upstream.route cimport Routes
@@ -51,6 +52,9 @@ cdef class Endings(Receiver):
         readonly int active      # exchanges between head and settlement
         double retry_credit      # retries that the budget allows now
         double retry_share
+        Sayings sayings          # what rules say beyond the verdict,
+        bint says                # where some rule does
+        list overrides           # upstream.route.Route by number of the rules' `route` actions
         bint restricts_models    # some rule or key says which models may be asked
         readonly bint draining
         list parked              # exchanges that wait for a slice of a limit of the fleet

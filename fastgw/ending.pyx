@@ -7,7 +7,13 @@ attempts in ``_close_attempt``. All three may be called from any phase.
 from libc.stdint cimport uint16_t, uint64_t
 from libc.string cimport memset
 
-from fastgw.codes cimport CODE_CUT_BY_CAP, CODE_CUT_BY_DRAIN, CODE_DRAINING, CODE_INTERNAL
+from fastgw.codes cimport (
+    CODE_ANSWERED,
+    CODE_CUT_BY_CAP,
+    CODE_CUT_BY_DRAIN,
+    CODE_DRAINING,
+    CODE_INTERNAL,
+)
 from fastgw.dialect.cut cimport cut_of
 from fastgw.exchange cimport BODY, Exchange, SETTLE
 from fastgw.identity.keys cimport Principal
@@ -175,6 +181,8 @@ cdef class Endings(Receiver):
             self.limits.settle(x.hold, &used, self.now_ns)
             self.limits.hold_release(x.hold)
             x.hold = NULL
+            if x.said is not None:
+                self.sayings.tell(x, &close, False)
         if x.status:
             fgw_count(self.counters, FGW_COUNT_STATUS_1XX + x.status // 100 - 1, 1)
         fgw_count_time(self.counters, FGW_HISTOGRAM_TOTAL, self.now_ns - x.began_ns)
@@ -214,7 +222,9 @@ cdef class Endings(Receiver):
         """Answer in the dialect's own shape, record it, give back what was taken (law 5)."""
         cdef fgw_record_close close
         cdef fgw_amounts nothing
-        cdef Py_ssize_t length
+        cdef Py_ssize_t length = 0
+        cdef bytes own = None
+        cdef bint posted = True
         cdef uint64_t now = self.look()
         if not x.live:
             self._begin(x)
@@ -222,8 +232,11 @@ cdef class Endings(Receiver):
         x.code = <uint16_t>code
         memset(&close, 0, sizeof(close))
         x.client.will_refuse(x)
-        length = self.explainer.render(x, code)
-        x.status = self.explainer.status
+        if code == CODE_ANSWERED:
+            own = self.sayings.answer(x, self.explainer)
+        else:
+            length = self.explainer.render(x, code)
+            x.status = self.explainer.status
         if x.attempt_open:
             self._close_attempt(x, FGW_FATE_FAILED_BEFORE_FIRST_BYTE, True, &close)
         elif x.attempt == 0:
@@ -231,9 +244,10 @@ cdef class Endings(Receiver):
                 x.dims.account = (<Principal>x.principal).account_hash
             x.dims.dialect = x.route.dialect
             x.dims.operation = x.route.operation
-            if not post_refusal(
+            posted = post_refusal(
                 x, self.journal, self.policy.version_hash, x.client.address, 0, now
-            ):
+            )
+            if not posted:
                 fgw_count(self.counters, FGW_COUNT_REFUSALS_SAMPLED_OUT, 1)
         if x.hold != NULL:
             memset(&nothing, 0, sizeof(nothing))
@@ -247,8 +261,13 @@ cdef class Endings(Receiver):
         fgw_count_code(self.counters, x.code)
         fgw_count(self.counters, FGW_COUNT_STATUS_1XX + x.status // 100 - 1, 1)
         fgw_count_time(self.counters, FGW_HISTOGRAM_REFUSAL, now - x.began_ns)
+        if x.said is not None and posted:
+            self.sayings.tell(x, &close if x.attempt else NULL, x.attempt == 0)
         self.batch.forget()
-        x.client.send_bytes(self.explainer.bytes, <size_t>length)
+        if own is not None:
+            x.client.send_bytes(own, <size_t>len(own))
+        else:
+            x.client.send_bytes(self.explainer.bytes, <size_t>length)
         self._leave(x)
         return x.client.refused(x)
 

@@ -95,6 +95,17 @@ cdef class Receiver:
     cdef int report(self, object exception) except -1
 
 
+cdef class Said:
+    # What rules have to say beyond the verdict; only exchanges of which some rule says more.
+    cdef:
+        bytes to_provider            # lines of fields that rules added to the request, or None
+        bytes to_client              # … and to the answer
+        bytes kept                   # facts that nobody can fill in again (Policy.remember)
+        list late_rules              # of the response phase, for the decision record
+        uint16_t logs[8]             # FGW_LISTED_MAX: as effects have them, both phases
+        int n_logs
+
+
 cdef class Exchange:
     cdef:
         fgw_request_id id
@@ -157,6 +168,7 @@ cdef class Exchange:
         uint64_t wanted_bound        # as they were before LIMIT
         uint64_t wanted_expected
         bint wanted_written
+        Said said                    # or None
         bytes reason                 # in place of the catalogue's title, or None
 
         # upstream

@@ -104,6 +104,11 @@ cdef class Receiver:
 
 
 @cython.final
+cdef class Said:
+    """What rules have to say of an exchange beyond the verdict."""
+
+
+@cython.final
 cdef class Exchange:
     """One request and its response. A worker keeps a few to reuse: ``reset`` makes one as new."""
 
@@ -132,6 +137,8 @@ cdef class Exchange:
         self.effects.rule = self.effects.output_rule = 0
         self.effects.status = self.effects.code = self.effects.message = 0
         self.effects.output_max = 0
+        self.effects.route = self.effects.shadows = 0
+        self.effects.n_logs = self.effects.n_removed = self.effects.spoken = 0
         self.n_traces = 0
         self.hold = NULL
         self.parked = False
@@ -139,6 +146,7 @@ cdef class Exchange:
         self.waits = False
         self.waits_since_ns = 0
         self.reason = None
+        self.said = None
         self.path = self.candidate = self.provider_key = self.connection = None
         self.edits.count = 0
         self.edits.hide_usage = 0

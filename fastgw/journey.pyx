@@ -79,6 +79,7 @@ from fastgw.native.wheel cimport (
     fgw_wheel_pop,
 )
 from fastgw.policy.policy cimport PrincipalPart
+from fastgw.sayings cimport Sayings
 from fastgw.shm.segment cimport Segment
 from fastgw.stream.batch cimport Batch
 from fastgw.stream.relay cimport Relay
@@ -145,6 +146,10 @@ cdef class Journey(Waiting):
         self.scratch = Scratch()
         self._segment = segment
         self.counters = segment.counters_of(slot)
+        self.overrides = plan.overrides
+        self.sayings = Sayings(self.policy, self.facts, journal, log)
+        self.sayings.counters = self.counters
+        self.says = self.policy.says
         self.head_limits.head_max = <uint32_t>min(plan.head_max, 65535)
         self.head_limits.target_max = 8192
         self.head_limits.headers_max = 100
@@ -313,6 +318,8 @@ cdef class Journey(Waiting):
         self.facts.fill(x, x.client.address_text)
         self.policy.run(self.facts.values, part, &x.effects)
         self._dims(x)
+        if self.says:
+            self.sayings.after_policy(x)
         if x.effects.denied:
             return x.effects.code or CODE_DENIED
         if x.ask.flags & FGW_ASK_MORE_MODELS and self.restricts_models:
@@ -389,6 +396,9 @@ cdef class Journey(Waiting):
         cdef Route route = <Route>x.path
         cdef PrincipalPart part = <PrincipalPart>(<Principal>x.principal).part
         cdef Candidate candidate
+        if x.effects.route:
+            x.path = route = <Route>self.overrides[x.effects.route - 1]
+            x.rule_line = self.explainer.rule_line(x.effects.rule)
         if route is None:
             if x.pinned_length:
                 return CODE_PROVIDER_UNKNOWN

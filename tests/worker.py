@@ -181,7 +181,7 @@ class Worker:
     which the second is ``beside`` the first, in its segment."""
 
     def __init__(self, folder: Path, *, wakers: Sequence[int] = (), beside: Worker | None = None,
-                 **config: Any) -> None:
+                 log: Any = None, **config: Any) -> None:
         made, errors, _ = examine_text(orjson.dumps(configuration(**config)), "test.yaml", {})
         assert made is not None, errors
         self.loop = Loop()
@@ -195,7 +195,7 @@ class Worker:
         self.plan = Plan(made)
         self.journal = Journal(main, refusals, generation=1, worker=slot)
         self.journey = Journey(self.plan, segment=self.segment, slot=slot, loop=self.loop,
-                               log=Log(level="error"), journal=self.journal, wakers=wakers)
+                               log=log or Log(level="error"), journal=self.journal, wakers=wakers)
         self.listener = Listener(self.journey, connections_max=100)
 
     def connect(self, kind: type[Transport] = Transport) -> End:

@@ -58,7 +58,7 @@ cdef class Facts:
         for kind, name in dynamic:
             if kind == "header":
                 self.headers.append((fact, name.lower().encode()))
-            else:
+            elif kind == "tag" or kind == "owner":
                 self.owned.append((fact, kind, name))
             fact += 1
         self.count = fact

@@ -7,12 +7,15 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+import orjson
+
 from fastgw.dialect.names import DIALECTS, OPERATIONS
 from fastgw.ledger.names import BUCKET_PARTS, Names
 from fastgw.ledger.records import (
     NAME_LABEL,
     NAME_LIMIT,
     NAME_MODEL,
+    NAME_NOTE,
     NAME_POLICY,
     NAME_PROVIDER,
     NAME_PROVIDER_KEY,
@@ -37,6 +40,7 @@ from fastgw.ledger.vocabulary import (
     PHASES,
     PROVENANCES,
     UNITS,
+    effect,
     word,
 )
 
@@ -52,6 +56,7 @@ class Story:
     opens: dict[int, Open] = field(default_factory=dict)
     closes: dict[int, Close] = field(default_factory=dict)
     client_request_id: str = ""
+    notes: list[dict[str, Any]] = field(default_factory=list)  # of log actions, and late rules
 
     def add(self, record: Record) -> None:
         if isinstance(record, Request):
@@ -62,6 +67,8 @@ class Story:
             self.closes[record.attempt] = record
         elif isinstance(record, Name) and record.space == NAME_REQUEST:
             self.client_request_id = record.text
+        elif isinstance(record, Name) and record.space == NAME_NOTE:
+            self.notes.append(orjson.loads(record.text))
 
     @property
     def known(self) -> bool:
@@ -106,6 +113,10 @@ def render(story: Story, names: Names) -> dict[str, Any]:
     }
     if request is not None:
         decision |= _decided(request, names)
+    late = [rule for note in story.notes for rule in note.get("rules", ())]
+    decision["rules"] = [*decision["rules"], *late]
+    decision["rules_total"] = decision.get("rules_total", 0) + len(late)
+    decision["logs"] = [note for note in story.notes if "metadata" in note]
     return decision
 
 
@@ -131,19 +142,11 @@ def _decided(request: Request, names: Names) -> dict[str, Any]:
 
 
 def _rule(rule: RuleTrace, names: Names) -> dict[str, Any]:
-    action = word(ACTIONS, rule.action)
-    effect = action or "matched, without effect"
-    if action == "cap-output":
-        effect = f"cap-output: at most {rule.value} output tokens"
-    elif rule.code:
-        effect = f"{action}: FGW-{rule.code:03d}"
-    if not rule.enforced:
-        effect += " (shadow: not enforced)"
     return {
         "name": names.text(NAME_RULE, rule.rule),
         "matched": True,
         "enforced": bool(rule.enforced),
-        "effect": effect,
+        "effect": effect(word(ACTIONS, rule.action), rule.value, rule.code, bool(rule.enforced)),
     }
 
 

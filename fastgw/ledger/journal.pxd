@@ -49,6 +49,11 @@ cdef class Journal:
         self, const fgw_request_id *id, const uint8_t *text, size_t length, bint refused
     ) noexcept nogil
 
+    # FGW_NAME_NOTE: JSON text that stays with one request.
+    cdef void note(
+        self, const fgw_request_id *id, const uint8_t *text, size_t length, bint refused
+    ) noexcept nogil
+
     # All below: the caller has zeroed the record and filled head.id, head.wall_ns and the body;
     # size, kind, version and sequence are filled in here.
 

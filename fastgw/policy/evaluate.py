@@ -37,9 +37,9 @@ def evaluate_request(text: str, facts: Mapping[str, Any]) -> dict[str, Any]:
 
 def facts_in_order(scope: Scope, facts: Mapping[str, Any]) -> list[Any]:
     """``facts`` by name to the array that programs of ``scope`` read. None: absent."""
-    prefix = {kind: name for name, kind in MAPS.items()}
+    prefix = {kind: name for name, kind in MAPS.items()} | {"res_header": "res.headers"}
     names = [name for name, _ in FIXED]
-    names += [f"{prefix[kind]}.{name}" for kind, name in scope.dynamic]
+    names += [f"{prefix.get(kind, kind)}.{name}" for kind, name in scope.dynamic]
     return [facts.get(name) for name in names]
 
 

@@ -4,6 +4,7 @@ from cpython.bytes cimport PyBytes_AS_STRING
 from libc.stdint cimport uint8_t, uint32_t
 from libc.stdlib cimport calloc, free, realloc
 
+from fastgw.native.action cimport fgw_patterns
 from fastgw.native.rule cimport fgw_program
 from fastgw.policy.program cimport Program
 
@@ -36,7 +37,7 @@ cdef class Plan:
         self._kept.append(text)
         return <const uint8_t *>PyBytes_AS_STRING(text)
 
-    cdef int patterns(self, plan_patterns *patterns, object texts) except -1:
+    cdef int patterns(self, fgw_patterns *patterns, object texts) except -1:
         cdef uint32_t i
         patterns.given = texts is not None
         patterns.count = 0 if texts is None else len(texts)

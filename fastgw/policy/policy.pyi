@@ -1,7 +1,7 @@
 from collections.abc import Mapping
 from typing import Any, final
 
-from fastgw.config.model import AccessKey, Config, Rule
+from fastgw.config.model import AccessKey, Config, RouteTo, Rule
 from fastgw.errors import ConfigError
 from fastgw.policy.limits import LimitSpec
 
@@ -33,7 +33,12 @@ class Policy:
     limits: list[LimitSpec]
     messages: tuple[bytes, ...]
     labels: tuple[str, ...]
+    routes: tuple[RouteTo, ...]
+    removals: tuple[tuple[bytes, ...], ...]
+    logs: tuple[tuple[str, Any], ...]
     warnings: list[ConfigError]
+    answers: bool
+    ends: bool
 
     def __init__(self, config: Config) -> None: ...
     def part(self, key_id: str) -> PrincipalPart | None:
@@ -46,3 +51,6 @@ class Policy:
     def decide(self, facts: Mapping[str, Any], key_id: str | None = None) -> dict[str, Any]:
         """Runs the policy over named facts ("ai.model", "req.headers.x-a"): for tests,
         `policy simulate` and benches. The effects as a dict."""
+    def decide_answer(self, facts: Mapping[str, Any]) -> dict[str, Any]:
+        """The same for the rules of an answer's head; variables and results are given as well
+        ("vars.tier", "actions.restrict_ips.action")."""

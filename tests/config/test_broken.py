@@ -298,17 +298,11 @@ CASES = {
         "a time with its offset",
         "2027-01-01T00:00:00Z",
     ),
-    "response phase": (
-        PROVIDERS + "policy: {on_http_response: §[]}\n",
-        "policy.on_http_response",
-        "not supported yet",
-        "",
-    ),
-    "event phase": (
-        PROVIDERS + "policy: {on_event_stream_message: §[]}\n",
-        "policy.on_event_stream_message",
-        "not supported yet",
-        "",
+    "phase of connections": (
+        PROVIDERS + "policy: {on_tcp_connect: §[]}\n",
+        "policy.on_tcp_connect",
+        "connections have no policy here",
+        "restrict-ips or deny",
     ),
 }
 
