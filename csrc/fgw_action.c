@@ -4,7 +4,7 @@
 #include <stddef.h>
 #include <string.h>
 
-#include "fgw_demand.h"
+#include "fgw_glob.h"
 
 /* Expressions that failed may fill only half of the traces: a policy of many rules that ask for a
  * header which most requests lack must not push out the rules that matched. */
@@ -12,10 +12,12 @@
 
 typedef int act(const struct fgw_action *, uint64_t, struct fgw_value *, struct fgw_effects *);
 
-void fgw_effects_clear(struct fgw_effects *effects, struct fgw_said *said)
+void fgw_effects_clear(struct fgw_effects *effects, struct fgw_said *said,
+                       struct fgw_cel_run *run)
 {
     memset(effects, 0, offsetof(struct fgw_effects, logs));
     effects->said = said;
+    effects->run = run;
     effects->rule = 0;
     effects->output_max = 0;
     effects->output_rule = 0;
@@ -99,37 +101,33 @@ void fgw_action_result_text(const struct fgw_action *action, uint32_t number,
     fgw_action_result(action, number, facts, &result);
 }
 
-void fgw_action_value(const struct fgw_program *program, const struct fgw_value *facts,
+void fgw_action_value(const struct fgw_cel_program *program, struct fgw_cel_run *run,
                       struct fgw_value *value)
 {
-    fgw_rule_eval(program, facts, value);
+    run->arena_used = 0;
+    run->steps = FGW_CEL_STEPS;
+    fgw_cel_eval(program, run, value);
 }
 
-int32_t fgw_action_say(const struct fgw_template *text, const struct fgw_value *facts, uint8_t *out,
+int32_t fgw_action_say(const struct fgw_template *text, struct fgw_cel_run *run, uint8_t *out,
                        uint32_t room, int *failed)
 {
     uint32_t used = 0;
     for (uint32_t i = 0; i < text->n_pieces; i++) {
         const struct fgw_piece *piece = &text->pieces[i];
-        const uint8_t *bytes = piece->bytes;
-        uint32_t length = piece->length;
-        uint8_t number[32];
+        struct fgw_value value = {.bytes = piece->bytes, .length = piece->length};
         if (piece->program) {
-            struct fgw_value value;
-            fgw_action_value(piece->program, facts, &value);
-            bytes = value.bytes;
-            length = value.length;
+            fgw_action_value(piece->program, run, &value);
             if (value.type != FGW_VALUE_STRING) {
-                bytes = number;
-                length = fgw_value_text(&value, number, sizeof number);
-                *failed |= length == 0;
+                *failed = 1;
+                continue;
             }
         }
-        if (length > room - used)
+        if (value.length > room - used)
             return -1;
-        if (length)
-            memcpy(out + used, bytes, length);
-        used += length;
+        if (value.length)
+            memcpy(out + used, value.bytes, value.length);
+        used += value.length;
     }
     return (int32_t)used;
 }

@@ -12,7 +12,7 @@
 #include <stdint.h>
 
 #include "fgw_policy.h"
-#include "fgw_rule.h"
+#include "fgw_cel.h"
 
 /* FGW codes that actions refuse with, as fgw_codes has them in Python (a test compares). */
 enum fgw_action_code {
@@ -29,7 +29,7 @@ enum fgw_action_code {
 struct fgw_piece {
     const uint8_t *bytes;
     uint32_t length;
-    const struct fgw_program *program; /* NULL: words */
+    const struct fgw_cel_program *program; /* of a text; NULL: words */
 };
 
 struct fgw_template {
@@ -62,7 +62,7 @@ struct fgw_limit_keys { /* rate-limit, usage-cap, concurrency-limit */
     uint32_t prefix_length;
     uint32_t n_keys;
     uint32_t addresses; /* bit i: key i is the client's address */
-    const struct fgw_program *keys;
+    const struct fgw_cel_program *const *keys;
 };
 
 struct fgw_models { /* restrict-models */
@@ -107,7 +107,7 @@ struct fgw_answer { /* custom-response */
 
 struct fgw_set_var {
     uint32_t fact; /* 0: nobody reads it */
-    const struct fgw_program *program; /* the whole value, with its type; NULL: `text` */
+    const struct fgw_cel_program *program; /* the whole value, with its type; NULL: `text` */
     struct fgw_template text;
 };
 
@@ -122,9 +122,11 @@ struct fgw_words { /* route, on-abort: what their results say */
 };
 
 /* Before a run: all that it must not leave from the one before. */
-void fgw_effects_clear(struct fgw_effects *effects, struct fgw_said *said);
+void fgw_effects_clear(struct fgw_effects *effects, struct fgw_said *said,
+                       struct fgw_cel_run *run);
 
-/* Carries out one action of a matching rule. Returns 1 where the request is decided now. */
+/* Carries out one action of a matching rule. Returns 1 where the request is decided now. `facts`
+ * are those of effects->run: results are written there. */
 int fgw_act(const struct fgw_action *action, uint64_t rule, struct fgw_value *facts,
             struct fgw_effects *effects);
 
@@ -154,18 +156,18 @@ void fgw_action_result_number(const struct fgw_action *action, uint32_t number,
 void fgw_action_result_text(const struct fgw_action *action, uint32_t number,
                             struct fgw_value *facts, const uint8_t *bytes, uint32_t length);
 
-/* An expression's value: a scalar, or an error. */
-void fgw_action_value(const struct fgw_program *program, const struct fgw_value *facts,
+/* An expression's value. What it points at lasts until the next expression. */
+void fgw_action_value(const struct fgw_cel_program *program, struct fgw_cel_run *run,
                       struct fgw_value *value);
 
 /* The text to out[0, room), and its length; -1 where it does not fit. *failed is set where an
  * expression had no value: it stands for no bytes then. */
-int32_t fgw_action_say(const struct fgw_template *text, const struct fgw_value *facts, uint8_t *out,
+int32_t fgw_action_say(const struct fgw_template *text, struct fgw_cel_run *run, uint8_t *out,
                        uint32_t room, int *failed);
 
 /* Lines of the fields behind said->fields. A value with a control byte is no field: it is left
  * out. Returns how many were. */
-uint32_t fgw_action_put_fields(const struct fgw_made_fields *fields, const struct fgw_value *facts,
+uint32_t fgw_action_put_fields(const struct fgw_made_fields *fields, struct fgw_cel_run *run,
                                struct fgw_said *said);
 
 /* By type, called by fgw_act; the same result. */

@@ -18,11 +18,11 @@ int fgw_action_answer(const struct fgw_action *action, uint64_t rule, struct fgw
                            action->status, FGW_CODE_ANSWERED))
         return 0;
     said->fields_used = 0; /* what was to be told a provider */
-    const uint32_t refused = fgw_action_put_fields(&answer->fields, facts, said);
+    const uint32_t refused = fgw_action_put_fields(&answer->fields, effects->run, said);
     if (refused)
         fgw_action_trace(effects, rule, FGW_ACTION_CUSTOM_RESPONSE, 1, FGW_CODE_FIELD_REFUSED,
                          (int64_t)refused);
-    length = fgw_action_say(&answer->body, facts, said->body, FGW_SAID_BODY_MAX, &failed);
+    length = fgw_action_say(&answer->body, effects->run, said->body, FGW_SAID_BODY_MAX, &failed);
     if (length < 0)
         return fgw_action_refuse(effects, rule, FGW_ACTION_CUSTOM_RESPONSE, 1, 500,
                                  FGW_CODE_POLICY_FAILED);

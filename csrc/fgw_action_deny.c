@@ -17,8 +17,8 @@ int fgw_action_deny(const struct fgw_action *action, uint64_t rule, struct fgw_v
     effects->message = action->number;
     if (message && effects->said) {
         int failed = 0;
-        int32_t said = fgw_action_say(message, facts, effects->said->body, FGW_SAID_BODY_MAX,
-                                      &failed);
+        int32_t said = fgw_action_say(message, effects->run, effects->said->body,
+                                      FGW_SAID_BODY_MAX, &failed);
         effects->said->body_used = said > 0 ? (uint32_t)said : 0;
         effects->spoken = said > 0;
     }

@@ -16,7 +16,7 @@
 
 #define VALUE_MAX 4096
 
-uint32_t fgw_action_put_fields(const struct fgw_made_fields *fields, const struct fgw_value *facts,
+uint32_t fgw_action_put_fields(const struct fgw_made_fields *fields, struct fgw_cel_run *run,
                                struct fgw_said *said)
 {
     uint32_t refused = 0;
@@ -24,7 +24,7 @@ uint32_t fgw_action_put_fields(const struct fgw_made_fields *fields, const struc
         const struct fgw_made_field *field = &fields->fields[i];
         uint8_t value[VALUE_MAX];
         int failed = 0;
-        int32_t length = fgw_action_say(&field->value, facts, value, sizeof value, &failed);
+        int32_t length = fgw_action_say(&field->value, run, value, sizeof value, &failed);
         if (length >= 0 && !failed)
             length = fgw_http1_put_field(said->fields + said->fields_used,
                                          FGW_SAID_FIELDS_MAX - said->fields_used,
@@ -44,7 +44,7 @@ int fgw_action_fields(const struct fgw_action *action, uint64_t rule, struct fgw
     const struct fgw_made_fields *fields = action->more;
     uint32_t refused = 0;
     if (action->enforced)
-        refused = fgw_action_put_fields(fields, facts, effects->said);
+        refused = fgw_action_put_fields(fields, effects->run, effects->said);
     else
         effects->shadows++;
     const uint32_t added = fields->n_fields - refused;

@@ -34,8 +34,11 @@ int fgw_action_limit(const struct fgw_action *action, uint64_t rule, struct fgw_
     struct fgw_value values[FGW_DEMAND_VALUES_MAX];
     struct fgw_demand demand = {.limit = action->number, .enforced = action->enforced,
                                 .rule = rule};
+    (void)facts;
+    effects->run->arena_used = 0; /* one for all: the texts of its keys are looked at together */
+    effects->run->steps = FGW_CEL_STEPS;
     for (uint32_t i = 0; i < limit->n_keys; i++)
-        fgw_action_value(&limit->keys[i], facts, &values[i]);
+        fgw_cel_eval(limit->keys[i], effects->run, &values[i]);
     const int length = fgw_demand_key(limit->prefix, limit->prefix_length, values, limit->n_keys,
                                       limit->addresses, demand.identity,
                                       effects->key_text + effects->key_text_used,

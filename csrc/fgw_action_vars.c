@@ -8,12 +8,23 @@
 
 #include <string.h>
 
-/* What the value points at lasts as long as the run. */
+/* What the value points at lasts as long as the run: an expression's memory does not. Lists and maps
+ * are no variables, as they would have to be copied whole. */
 static int keep(struct fgw_said *said, struct fgw_value *value)
 {
-    if (value->type != FGW_VALUE_STRING)
-        return value->type == FGW_VALUE_BOOL || value->type == FGW_VALUE_INT
-               || value->type == FGW_VALUE_DOUBLE;
+    switch (value->type) {
+    case FGW_VALUE_BOOL:
+    case FGW_VALUE_INT:
+    case FGW_VALUE_UINT:
+    case FGW_VALUE_DOUBLE:
+    case FGW_VALUE_TIMESTAMP:
+    case FGW_VALUE_DURATION:
+        return 1;
+    case FGW_VALUE_STRING:
+        break;
+    default:
+        return 0;
+    }
     if (value->length > FGW_SAID_VARS_MAX - said->vars_used)
         return 0;
     if (value->length)
@@ -23,15 +34,16 @@ static int keep(struct fgw_said *said, struct fgw_value *value)
     return 1;
 }
 
-static int evaluate(const struct fgw_set_var *var, const struct fgw_value *facts,
-                    struct fgw_said *said, struct fgw_value *value)
+static int evaluate(const struct fgw_set_var *var, struct fgw_effects *effects,
+                    struct fgw_value *value)
 {
+    struct fgw_said *said = effects->said;
     int failed = 0;
     if (var->program) {
-        fgw_action_value(var->program, facts, value);
+        fgw_action_value(var->program, effects->run, value);
         return keep(said, value);
     }
-    const int32_t length = fgw_action_say(&var->text, facts, said->vars + said->vars_used,
+    const int32_t length = fgw_action_say(&var->text, effects->run, said->vars + said->vars_used,
                                           FGW_SAID_VARS_MAX - said->vars_used, &failed);
     if (length < 0 || failed)
         return 0;
@@ -48,7 +60,7 @@ int fgw_action_vars(const struct fgw_action *action, uint64_t rule, struct fgw_v
     uint32_t good = 0;
     for (uint32_t i = 0; i < set->n_vars; i++) {
         struct fgw_value value = {.type = FGW_VALUE_ABSENT};
-        const int whole = evaluate(&set->vars[i], facts, effects->said, &value);
+        const int whole = evaluate(&set->vars[i], effects, &value);
         good += (uint32_t)whole;
         if (!action->enforced || !set->vars[i].fact)
             continue;

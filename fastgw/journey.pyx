@@ -9,6 +9,8 @@ provider; both run to completion inside one callback, unless LIMIT lets the requ
 phase is a room's function; here is only what happens next.
 """
 
+import os
+
 cimport cython
 from libc.stdint cimport uint16_t, uint32_t, uint64_t, uint8_t
 from libc.string cimport memcmp
@@ -136,7 +138,10 @@ cdef class Journey(Waiting):
         if queues(plan.limit_specs):
             self.queue = Queue(plan.limit_specs, self.limits.holds, wakers)
             self.waker = wakers[slot] if wakers else -1
-        self.facts = Facts(self.policy.dynamic_facts, self.policy.facts_used)
+        self.facts = Facts(
+            self.policy.dynamic_facts, self.policy.facts_used, self.policy.sources_used
+        )
+        self.policy.reseed(int.from_bytes(os.urandom(8), "little"))
         self.ceilings = Ceilings(plan.limit_specs, self.limits)
         self.expect = Expect()
         self.journal = journal
@@ -194,12 +199,18 @@ cdef class Journey(Waiting):
         fgw_wheel_disarm(&self.wheel, &link.timer)
         return 0
 
+    def shift_wall(self, long long ns):
+        """Requests from now on see the time of day ``ns`` later than it is: for rehearsals."""
+        self.wall_shift_ns = <uint64_t>ns
+        self.wall_offset_ns = fgw_clock_wall_ns() - self.now_ns + self.wall_shift_ns
+        self.limits.roll(self.now_ns + self.wall_offset_ns)
+
     def tick(self):
         """Every 100 ms: time-outs, counts of refusals."""
         cdef uint64_t now = self.look()
         cdef fgw_timer *timer
         cdef Link link
-        self.wall_offset_ns = fgw_clock_wall_ns() - now
+        self.wall_offset_ns = fgw_clock_wall_ns() - now + self.wall_shift_ns
         fgw_wheel_advance(&self.wheel, now)
         while True:
             timer = fgw_wheel_pop(&self.wheel)
@@ -286,10 +297,12 @@ cdef class Journey(Waiting):
         Returns 0 once that was long enough."""
         if x.parked_until_ns == 0:
             x.parked_until_ns = now + PARK_NS
-        if now >= x.parked_until_ns:
+        if not x.parked and now >= x.parked_until_ns:
             return 0
         self.limits.hold_release(x.hold)
         x.hold = NULL
+        if x.parked:
+            return 1  # in the queue it is tried by others, too
         x.parked = True
         if not self.parked:
             self.loop.call_later(PARK_POLL_S, self.look_at_parked)
@@ -306,9 +319,12 @@ cdef class Journey(Waiting):
             x.parked = False
             try:
                 self.limits.do_without(self.look() >= x.parked_until_ns)
-                code = self._limit(x) if self.queue is None else self._limit_in_turn(x)
+                if x.waits:
+                    self._try(x)
+                else:
+                    code = self._limit(x) if self.queue is None else self._limit_in_turn(x)
+                    self._decided(x, code)
                 self.limits.do_without(False)
-                self._decided(x, code)
             except Exception as exception:
                 self.limits.do_without(False)
                 self.failed(x, exception)
@@ -316,7 +332,7 @@ cdef class Journey(Waiting):
     cdef int _policy(self, Exchange x) except -1:
         cdef PrincipalPart part = <PrincipalPart>(<Principal>x.principal).part
         self.facts.fill(x, x.client.address_text)
-        self.policy.run(self.facts.values, part, &x.effects)
+        self.policy.run(self.facts.values, &self.facts.source, part, &x.effects)
         self._dims(x)
         if self.says:
             self.sayings.after_policy(x)
@@ -359,7 +375,9 @@ cdef class Journey(Waiting):
                 FGW_NAME_USER, <const uint8_t *>x.ask.user, x.ask.user_bytes
             )
         for i in range(<uint32_t>len(self.policy.labels)):
-            length = self.policy.label(i, self.facts.values, text, sizeof(text))
+            length = self.policy.label(
+                i, self.facts.values, &self.facts.source, text, sizeof(text)
+            )
             x.dims.label[i] = self.journal.name(FGW_NAME_LABEL, text, length)
         return 0
 
@@ -416,6 +434,7 @@ cdef class Journey(Waiting):
         cdef int refused, code
         cdef uint64_t now = self.look()
         x.decided_ns = now
+        x.n_traces = 0  # of an earlier try
         if x.wall_ns >= self.limits.next_roll_ns:
             self.limits.roll(x.wall_ns)
         code = self.ceilings.bound(x)

@@ -84,7 +84,7 @@ cdef class Sayings:
             return 0
         self._refill(x, NULL)
         self._fill_head(x, head, source)
-        self.policy.run_answer(self.facts.values, effects)
+        self.policy.run_answer(self.facts.values, &self.facts.source, effects)
         said.late_rules = []
         self._keep_rules(x, said.late_rules)
         said.kept = self.policy.late.remember(self.facts.values)
@@ -196,7 +196,7 @@ cdef class Sayings:
             return 0
         self._refill(x, close)
         if self.policy.ends and close != NULL:
-            self.policy.run_end(self.facts.values, &self.effects)
+            self.policy.run_end(self.facts.values, &self.facts.source, &self.effects)
             self._keep_rules(x, late)
             for i in range(self.effects.n_logs):
                 add_log(said, self.effects.logs[i])
@@ -208,7 +208,7 @@ cdef class Sayings:
             metadata = {}
             for name, text in texts:
                 words = <Words>text
-                metadata[name] = words.say(self.facts.values)
+                metadata[name] = self.policy.say(words, self.facts.values, &self.facts.source)
             self.log.note("policy", request_id=request_id, rule=rule, metadata=metadata)
             self._note(x, {"rule": rule, "metadata": metadata}, refused)
         return 0

@@ -1,8 +1,8 @@
 # native/action.pxd: csrc/fgw_action.h, name for name. No logic lives here.
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
+from fastgw.native.cel cimport fgw_cel_program, fgw_cel_run
 from fastgw.native.policy cimport fgw_demand, fgw_effects, fgw_said, fgw_value
-from fastgw.native.rule cimport fgw_program
 
 
 cdef extern from "fgw_action.h" nogil:
@@ -21,7 +21,7 @@ cdef extern from "fgw_action.h" nogil:
     struct fgw_piece:
         const uint8_t *bytes
         uint32_t length
-        const fgw_program *program
+        const fgw_cel_program *program
 
     struct fgw_template:
         const fgw_piece *pieces
@@ -47,7 +47,7 @@ cdef extern from "fgw_action.h" nogil:
         uint32_t prefix_length
         uint32_t n_keys
         uint32_t addresses
-        const fgw_program *keys
+        const fgw_cel_program **keys
 
     struct fgw_models:
         fgw_patterns allow
@@ -85,7 +85,7 @@ cdef extern from "fgw_action.h" nogil:
 
     struct fgw_set_var:
         uint32_t fact
-        const fgw_program *program
+        const fgw_cel_program *program
         fgw_template text
 
     struct fgw_set_vars:
@@ -98,18 +98,21 @@ cdef extern from "fgw_action.h" nogil:
         uint32_t first_length
         uint32_t second_length
 
-    void fgw_effects_clear(fgw_effects *effects, fgw_said *said) noexcept
+    void fgw_effects_clear(
+        fgw_effects *effects, fgw_said *said, fgw_cel_run *run) noexcept
     int fgw_act(const fgw_action *action, uint64_t rule, fgw_value *facts,
                 fgw_effects *effects) noexcept
     int fgw_patterns_match(
         const fgw_patterns *patterns, const uint8_t *text, uint32_t length) noexcept
     int fgw_model_allowed(const fgw_patterns *allow, const fgw_patterns *deny,
                           const fgw_value *facts) noexcept
+    void fgw_action_value(
+        const fgw_cel_program *program, fgw_cel_run *run, fgw_value *value) noexcept
     void fgw_action_trace(fgw_effects *effects, uint64_t rule, uint8_t type, uint8_t enforced,
                           uint16_t code, int64_t value) noexcept
     int fgw_action_refuse(fgw_effects *effects, uint64_t rule, uint8_t type, uint8_t enforced,
                           uint16_t status, uint16_t code) noexcept
     int fgw_action_demand(
         fgw_effects *effects, const fgw_demand *wanted, uint32_t text_length) noexcept
-    int32_t fgw_action_say(const fgw_template *text, const fgw_value *facts, uint8_t *out,
+    int32_t fgw_action_say(const fgw_template *text, fgw_cel_run *run, uint8_t *out,
                            uint32_t room, int *failed) noexcept

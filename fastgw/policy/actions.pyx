@@ -14,11 +14,14 @@ from fastgw.native.action cimport (
     fgw_act, fgw_action_demand, fgw_action_refuse, fgw_action_trace, fgw_model_allowed,
     fgw_patterns, fgw_patterns_match,
 )
+from fastgw.native.cel cimport (
+    FGW_CEL_STEPS, fgw_cel_eval, fgw_cel_glance, fgw_cel_program, fgw_cel_run,
+)
 from fastgw.native.policy cimport (
     FGW_ACTION_DENY, FGW_ACTION_NONE, FGW_ACTION_RESTRICT_MODELS, FGW_FACT_AI_OPERATION,
-    FGW_FACT_AI_PROVIDER, FGW_KEY_TEXT_MAX, FGW_VALUE_STRING, fgw_effects, fgw_value,
+    FGW_FACT_AI_PROVIDER, FGW_KEY_TEXT_MAX, FGW_VALUE_ERROR, FGW_VALUE_STRING, fgw_effects,
+    fgw_value,
 )
-from fastgw.native.rule cimport FGW_RULE_ERROR, fgw_rule_eval, fgw_rule_glance
 from fastgw.policy.plan cimport plan_part, plan_rule
 
 
@@ -54,20 +57,27 @@ cdef bint apply_part(const plan_part *part, fgw_value *facts, fgw_effects *effec
     return False
 
 
+cdef int evaluate(const fgw_cel_program *program, fgw_cel_run *run,
+                  fgw_value *result) noexcept nogil:
+    run.arena_used = 0
+    run.steps = FGW_CEL_STEPS
+    return fgw_cel_eval(program, run, result)
+
+
 cdef bint apply_rule(const plan_rule *rule, fgw_value *facts, fgw_effects *effects) noexcept nogil:
     cdef fgw_value result
     cdef uint32_t i
     cdef int truth
     for i in range(rule.n_expressions):
-        truth = fgw_rule_glance(&rule.expressions[i], facts)
+        truth = fgw_cel_glance(rule.expressions[i], facts)
         if truth < 0:
-            truth = fgw_rule_eval(&rule.expressions[i], facts, &result)
+            truth = evaluate(rule.expressions[i], <fgw_cel_run *>effects.run, &result)
         if truth == 1:
             continue
         if truth < 0:
             fgw_action_trace(effects, rule.name, FGW_ACTION_NONE, rule.enforced,
                              CODE_POLICY_FAILED,
-                             result.as_.number if result.type == FGW_RULE_ERROR else 0)
+                             result.as_.number if result.type == FGW_VALUE_ERROR else 0)
         return False
     if rule.n_actions == 0:
         fgw_action_trace(effects, rule.name, FGW_ACTION_NONE, rule.enforced, 0, 0)

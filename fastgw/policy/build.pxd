@@ -5,7 +5,7 @@ from libc.stdint cimport int64_t, uint32_t
 from fastgw.native.action cimport (
     fgw_action, fgw_limit_keys, fgw_made_fields, fgw_template, fgw_words,
 )
-from fastgw.native.policy cimport fgw_value
+from fastgw.native.cel cimport fgw_cel_run
 from fastgw.policy.plan cimport Plan
 
 
@@ -16,7 +16,7 @@ cdef class Words:
         Plan _plan              # owns what _template points into
         fgw_template *_template
 
-    cdef str say(self, const fgw_value *facts)
+    cdef str say(self, fgw_cel_run *run)
 
 
 @cython.final
@@ -24,7 +24,7 @@ cdef class Builder:
     cdef:
         Plan _plan
         object _compile         # Expression, types wanted -> (Program, tree)
-        object _pieces          # Expression -> [bytes | Program]
+        object _pieces          # Expression, typed -> [bytes | Program]
         object _limit           # LimitSpec -> its index
         object _set_var         # name, type: it may be read from here on
         list _reads             # (fact's name, address of the place that gets its number, size)

@@ -13,7 +13,7 @@ from fastgw.errors import ConfigError
 from fastgw.policy.addresses import ranges
 from fastgw.policy.limits import spec_of
 from fastgw.policy.results import LIMITS, RESULTS, word
-from fastgw.policy.template import type_of
+from fastgw.policy.pieces import type_of
 
 from fastgw.native.action cimport (
     FGW_RESULTS_MAX, fgw_action_say, fgw_address_range, fgw_addresses, fgw_answer, fgw_made_field,
@@ -55,10 +55,10 @@ cdef enum:
 cdef class Words:
     """A text with `${…}` that is written at the end of a request."""
 
-    cdef str say(self, const fgw_value *facts):
+    cdef str say(self, fgw_cel_run *run):
         cdef uint8_t[SAID_MAX] text
         cdef int failed = 0
-        cdef int32_t length = fgw_action_say(self._template, facts, text, SAID_MAX, &failed)
+        cdef int32_t length = fgw_action_say(self._template, run, text, SAID_MAX, &failed)
         if length < 0:
             return "…"
         return (<const char *>text)[:length].decode("utf-8", "replace")
@@ -229,7 +229,7 @@ cdef class Builder:
         found.vars = row
         for name, value in source.vars.items():
             self._reads.append((("vars", name), <size_t>&row[found.n_vars].fact, 4))
-            pieces = self._pieces(value)
+            pieces = self._pieces(value, True)
             self._template(&row[found.n_vars].text, pieces)
             if len(pieces) == 1:
                 row[found.n_vars].program = row[found.n_vars].text.pieces[0].program
@@ -289,7 +289,7 @@ cdef class Builder:
                 row[template.n_pieces].bytes = self._plan.text(piece)
                 row[template.n_pieces].length = <uint32_t>len(piece)
             else:
-                row[template.n_pieces].program = self._plan.programs([piece])
+                row[template.n_pieces].program = self._plan.programs([piece])[0]
             template.n_pieces += 1
         template.pieces = row
         return 0

@@ -18,9 +18,10 @@ from fastgw.config.model import (
 )
 from fastgw.errors import ConfigError
 from fastgw.policy.compiler import compile_expression
+from fastgw.policy.lint import lint
 from fastgw.policy.phases import PolicyScope
+from fastgw.policy.pieces import compile_pieces, type_of
 from fastgw.policy.policy import SCALARS, Policy
-from fastgw.policy.template import compile_pieces, type_of
 
 
 def check(path: str | os.PathLike[str], env: Mapping[str, str] | None = None,
@@ -36,7 +37,7 @@ def check(path: str | os.PathLike[str], env: Mapping[str, str] | None = None,
             if wanted:
                 compile_expression(expression, scope, wanted)
             else:
-                kind = type_of(compile_pieces(expression, scope))
+                kind = type_of(compile_pieces(expression, scope, bool(var)))
                 if var:
                     scope.set_var(var, kind)
         except ConfigError as error:
@@ -47,7 +48,7 @@ def check(path: str | os.PathLike[str], env: Mapping[str, str] | None = None,
         policy = Policy(config)
     except ConfigError as error:
         return [error], warnings
-    return [], warnings + policy.warnings
+    return [], warnings + policy.warnings + lint(config)
 
 
 def expressions(config: Config) -> Iterator[tuple[str, Expression, tuple[str, ...], str]]:

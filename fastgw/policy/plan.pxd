@@ -8,14 +8,14 @@ cimport cython
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
 from fastgw.native.action cimport fgw_action, fgw_patterns
+from fastgw.native.cel cimport fgw_cel_program
 from fastgw.native.policy cimport fgw_demand
-from fastgw.native.rule cimport fgw_program
 
 cdef struct plan_rule:
     uint64_t name           # name hash
     uint32_t n_expressions
     uint32_t n_actions
-    fgw_program *expressions
+    const fgw_cel_program **expressions
     fgw_action *actions
     uint8_t enforced
 
@@ -46,5 +46,5 @@ cdef class Plan:
     # The bytes of a text, and a pointer to them that lives as long as the plan.
     cdef const uint8_t *text(self, bytes text) except NULL
     cdef int patterns(self, fgw_patterns *patterns, object texts) except -1
-    # Copies of the fgw_program of each Program, in a row.
-    cdef fgw_program *programs(self, list programs) except NULL
+    # What each Program points at, in a row.
+    cdef const fgw_cel_program **programs(self, list programs) except NULL

@@ -5,7 +5,7 @@ from libc.stdint cimport uint8_t, uint32_t
 from libc.stdlib cimport calloc, free, realloc
 
 from fastgw.native.action cimport fgw_patterns
-from fastgw.native.rule cimport fgw_program
+from fastgw.native.cel cimport fgw_cel_program
 from fastgw.policy.program cimport Program
 
 
@@ -49,8 +49,9 @@ cdef class Plan:
             patterns.lengths[i] = <uint32_t>len(encoded)
         return 0
 
-    cdef fgw_program *programs(self, list programs) except NULL:
-        cdef fgw_program *row = <fgw_program *>self.take(len(programs), sizeof(fgw_program))
+    cdef const fgw_cel_program **programs(self, list programs) except NULL:
+        cdef const fgw_cel_program **row = <const fgw_cel_program **>self.take(
+            len(programs), sizeof(fgw_cel_program *))
         cdef Py_ssize_t i
         for i in range(len(programs)):
             row[i] = (<Program>programs[i]).program

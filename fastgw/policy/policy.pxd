@@ -7,8 +7,8 @@ cimport cython
 from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
 
 from fastgw.native.policy cimport fgw_effects, fgw_said, fgw_value
-from fastgw.native.rule cimport fgw_program
-from fastgw.policy.build cimport Builder
+from fastgw.native.cel cimport fgw_cel_program, fgw_cel_run, fgw_cel_source
+from fastgw.policy.build cimport Builder, Words
 from fastgw.policy.late cimport Late
 from fastgw.policy.plan cimport Plan, plan_part, plan_rule
 
@@ -32,6 +32,7 @@ cdef class Policy:
         readonly str version            # Config.version, 16 hex digits
         readonly uint64_t version_hash  # the same as a number: fgw_record_request.policy_version
         readonly uint64_t facts_used    # bit i: facts[i] is read by some rule, limit, key or label
+        readonly uint64_t sources_used  # bit i: some rule or label reads map i of a fgw_cel_source
         readonly uint32_t n_facts       # FGW_FACTS_FIXED + len(dynamic_facts) <= FGW_FACTS_MAX
         readonly tuple dynamic_facts    # ('header', 'x-a') | ('tag', 'tier') | ('owner', 'team')
         readonly list limits            # LimitSpec, indexed by fgw_demand.limit; only ever grows
@@ -61,22 +62,35 @@ cdef class Policy:
         uint16_t *_volatile             # facts that a run begins without: vars.*, actions.*
         uint32_t _n_volatile
         fgw_said *_said                 # NULL: no action makes a text
-        fgw_program *_labels
+        const fgw_cel_program **_labels
         uint32_t _n_labels
+        fgw_cel_run _run                # of this process: a decision runs to completion
 
-    # Phase POLICY. Reads facts[0 .. n_facts) (those in facts_used), writes those of variables and
-    # results; writes all of *effects but the tails of its arrays (it need not be zeroed). `part` is
-    # None where no key is asked for.
-    cdef void run(self, fgw_value *facts, PrincipalPart part, fgw_effects *effects) noexcept nogil
+    # Phase POLICY. Reads facts[0 .. n_facts) (those in facts_used) and `source` (NULL: every map of
+    # the request is empty), writes the facts of variables and results; writes all of *effects but
+    # the tails of its arrays (it need not be zeroed). `part` is None where no key is asked for.
+    cdef void run(self, fgw_value *facts, const fgw_cel_source *source, PrincipalPart part,
+                  fgw_effects *effects) noexcept nogil
 
     # The rules of the response phase, for the answer's head, or those that read usage at the end.
     # `facts` have what the request phase left there.
-    cdef void run_answer(self, fgw_value *facts, fgw_effects *effects) noexcept nogil
-    cdef void run_end(self, fgw_value *facts, fgw_effects *effects) noexcept nogil
+    cdef void run_answer(self, fgw_value *facts, const fgw_cel_source *source,
+                         fgw_effects *effects) noexcept nogil
+    cdef void run_end(self, fgw_value *facts, const fgw_cel_source *source,
+                      fgw_effects *effects) noexcept nogil
+
+    # What a log says, with the facts of the run before.
+    cdef str say(self, Words words, const fgw_value *facts, const fgw_cel_source *source)
 
     # Label i as text into out[0 .. capacity): its length (cut at a character), 0 where absent.
-    cdef uint32_t label(self, uint32_t i, const fgw_value *facts,
+    cdef uint32_t label(self, uint32_t i, const fgw_value *facts, const fgw_cel_source *source,
                         uint8_t *out, uint32_t capacity) noexcept nogil
+
+    # What random() goes on from: each process has its own.
+    cdef void reseed(self, uint64_t seed) noexcept nogil
+
+    cdef void _begin(self, fgw_value *facts, const fgw_cel_source *source,
+                     fgw_effects *effects) noexcept nogil
 
     # Building, once.
     cdef object _compile(self, object expression, tuple wanted)

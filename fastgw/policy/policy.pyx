@@ -11,9 +11,10 @@ from fastgw.policy.compiler import compile_expression
 from fastgw.policy.evaluate import facts_in_order
 from fastgw.policy.limits import spec_of
 from fastgw.policy.phases import PolicyScope
-from fastgw.policy.template import compile_pieces
+from fastgw.policy.pieces import compile_pieces
 
 from fastgw.native.action cimport fgw_action, fgw_effects_clear, fgw_patterns_match
+from fastgw.native.cel cimport FGW_CEL_ARENA, fgw_cel_source
 from fastgw.native.demand cimport fgw_demand_key, fgw_name_hash, fgw_value_text
 from fastgw.native.policy cimport (
     FGW_FACT_AI_INPUT_TOKENS, FGW_FACT_AI_MAX_OUTPUT_TOKENS, FGW_FACT_AI_MODEL,
@@ -21,8 +22,7 @@ from fastgw.native.policy cimport (
     FGW_FACTS_MAX, FGW_VALUE_ABSENT, fgw_demand, fgw_effects, fgw_said, fgw_value,
 )
 from fastgw.native.record cimport FGW_LIMITS_MAX, FGW_NAME_LIMIT, FGW_NAME_RULE
-from fastgw.native.rule cimport fgw_rule_eval
-from fastgw.policy.actions cimport apply_part, apply_rule
+from fastgw.policy.actions cimport apply_part, apply_rule, evaluate
 from fastgw.policy.build cimport Builder, Words
 from fastgw.policy.late cimport Late
 from fastgw.policy.plan cimport Plan, plan_part, plan_rule
@@ -56,9 +56,12 @@ cdef class Policy:
         self._limit_at, self._parts, self._names = {}, {}, {}
         self._scope = PolicyScope()
         self._plan = Plan()
+        self._run.arena = <uint8_t *>self._plan.take(1, FGW_CEL_ARENA)
+        self._run.arena_size = FGW_CEL_ARENA
         self._builder = Builder(
             self._plan, lambda expression, wanted: self._compile(expression, wanted),
-            lambda text: self._pieces(text), lambda spec: self._limit(spec), self._scope.set_var)
+            lambda text, typed=False: self._pieces(text, typed),
+            lambda spec: self._limit(spec), self._scope.set_var)
 
         self.labels = tuple(label.name for label in config.labels)
         programs = [self._compile(label.expression, SCALARS)[0] for label in config.labels]
@@ -73,10 +76,10 @@ cdef class Policy:
         for key in config.keys:
             self._parts[key.id] = self.compile_part(key)
 
-    cdef void run(self, fgw_value *facts, PrincipalPart part,
+    cdef void run(self, fgw_value *facts, const fgw_cel_source *source, PrincipalPart part,
                   fgw_effects *effects) noexcept nogil:
         cdef uint32_t i
-        fgw_effects_clear(effects, self._said)
+        self._begin(facts, source, effects)
         for i in range(self._n_volatile):
             facts[self._volatile[i]].type = FGW_VALUE_ABSENT
         if part is not None and apply_part(part._part, facts, effects):
@@ -85,33 +88,55 @@ cdef class Policy:
             if apply_rule(&self._rules[i], facts, effects):
                 return
 
-    cdef void run_answer(self, fgw_value *facts, fgw_effects *effects) noexcept nogil:
+    cdef void _begin(self, fgw_value *facts, const fgw_cel_source *source,
+                     fgw_effects *effects) noexcept nogil:
+        self._run.facts = facts
+        self._run.source = source
+        fgw_effects_clear(effects, self._said, &self._run)
+
+    cdef void run_answer(self, fgw_value *facts, const fgw_cel_source *source,
+                         fgw_effects *effects) noexcept nogil:
         cdef uint32_t i
-        fgw_effects_clear(effects, self._said)
+        self._begin(facts, source, effects)
         for i in range(self._n_response_rules):
             if apply_rule(&self._response_rules[i], facts, effects):
                 return
 
-    cdef void run_end(self, fgw_value *facts, fgw_effects *effects) noexcept nogil:
+    cdef void run_end(self, fgw_value *facts, const fgw_cel_source *source,
+                      fgw_effects *effects) noexcept nogil:
         cdef uint32_t i
-        fgw_effects_clear(effects, self._said)
+        self._begin(facts, source, effects)
         for i in range(self._n_end_rules):
             apply_rule(&self._end_rules[i], facts, effects)
 
-    cdef uint32_t label(self, uint32_t i, const fgw_value *facts,
+    cdef str say(self, Words words, const fgw_value *facts, const fgw_cel_source *source):
+        self._run.facts = facts
+        self._run.source = source
+        return words.say(&self._run)
+
+    cdef void reseed(self, uint64_t seed) noexcept nogil:
+        self._run.random = seed
+
+    cdef uint32_t label(self, uint32_t i, const fgw_value *facts, const fgw_cel_source *source,
                         uint8_t *out, uint32_t capacity) noexcept nogil:
         cdef fgw_value result
         if i >= self._n_labels:
             return 0
-        fgw_rule_eval(&self._labels[i], facts, &result)
+        self._run.facts = facts
+        self._run.source = source
+        evaluate(self._labels[i], &self._run, &result)
         return fgw_value_text(&result, out, capacity)
 
     # Building.
 
     cdef object _compile(self, object expression, tuple wanted):
         program, tree = compile_expression(expression, self._scope, wanted)
-        self.facts_used |= (<Program>program).reads
+        self._use(program)
         return program, tree
+
+    def _use(self, Program program):
+        self.facts_used |= program.reads
+        self.sources_used |= program.sources
 
     cdef uint64_t _name(self, int space, str text):
         cdef bytes encoded = text.encode()
@@ -128,11 +153,11 @@ cdef class Policy:
             self._name(FGW_NAME_LIMIT, spec.name)
         return self._limit_at[spec]
 
-    def _pieces(self, text):
-        pieces = compile_pieces(text, self._scope)
+    def _pieces(self, text, typed=False):
+        pieces = compile_pieces(text, self._scope, typed)
         for piece in pieces:
             if isinstance(piece, Program):
-                self.facts_used |= (<Program>piece).reads
+                self._use(piece)
         return pieces
 
     cdef plan_rule *_take_rules(self, Py_ssize_t count) except NULL:
@@ -306,7 +331,7 @@ cdef class Policy:
         ordered = facts_in_order(self._scope, facts)
         for i in range(len(ordered)):
             set_value(&values[i], ordered[i], texts)
-        self.run(values, part, &effects)
+        self.run(values, NULL, part, &effects)
         return self._render(&effects, values)
 
     def decide_answer(self, facts):
@@ -317,7 +342,7 @@ cdef class Policy:
         ordered = facts_in_order(self._scope, facts)
         for i in range(len(ordered)):
             set_value(&values[i], ordered[i], texts)
-        self.run_answer(values, &effects)
+        self.run_answer(values, NULL, &effects)
         return self._render(&effects, values)
 
     cdef dict _render(self, fgw_effects *effects, fgw_value *values):
@@ -327,7 +352,7 @@ cdef class Policy:
         names = {hash: text for (_, text), hash in self._names.items()}
         labels = {}
         for i in range(self._n_labels):
-            length = self.label(i, values, label, 64)
+            length = self.label(i, values, NULL, label, 64)
             labels[self.labels[i]] = label[:length].decode("utf-8", "replace")
         demands = []
         for i in range(effects.n_demands):
@@ -362,7 +387,7 @@ cdef class Policy:
             "written": written, "fields": fields, "body": body, "spoken": bool(effects.spoken),
             "removed": [self.removals[effects.removed[i]] for i in range(effects.n_removed)],
             "logs": [(self.logs[effects.logs[i]][0],
-                      {name: (<Words>words).say(values)
+                      {name: self.say(<Words>words, values, NULL)
                        for name, words in self.logs[effects.logs[i]][1]})
                      for i in range(effects.n_logs)],
         }

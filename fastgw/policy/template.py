@@ -1,90 +1,83 @@
-"""Text with `${…}`: where its expressions begin and end, and each of them compiled."""
+"""`${…}`: expressions within a string of a configuration. `$${` is a `${` that stays one."""
 
 from __future__ import annotations
 
-from fastgw.config.model import Expression
-from fastgw.policy.compiler import compile_text, located
-from fastgw.policy.lexer import ExpressionError
-from fastgw.policy.program import Program
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from fastgw.policy.checker import Checker
+from fastgw.policy.lexer import ExpressionError, tokenize
+from fastgw.policy.parser import Tree, parse_tokens
 from fastgw.policy.scope import Scope
+from fastgw.policy.typed import Typed, a
+from fastgw.policy.types import STRING
 
-SCALARS = ("string", "int", "bool", "double")
-
-
-def split(text: str) -> list[tuple[str | None, str | None, int]]:
-    """(words, None, offset) and (None, expression, its offset) in a row; `$${` is a plain `${`.
-
-    Raises ExpressionError where a `${` has no `}`.
-    """
-    parts: list[tuple[str | None, str | None, int]] = []
-    words, start, at = "", 0, 0
-    while at < len(text):
-        if text.startswith("$${", at):
-            words += "${"
-            at += 3
-        elif text.startswith("${", at):
-            if words:
-                parts.append((words, None, start))
-            end = _end(text, at + 2)
-            parts.append((None, text[at + 2:end], at + 2))
-            words, start, at = "", end + 1, end + 1
-        else:
-            words += text[at]
-            at += 1
-    if words:
-        parts.append((words, None, start))
-    return parts
+PIECES_MAX = 200
+TEXTS = ("string", "bool", "int", "uint", "double", "bytes", "timestamp", "duration", "type",
+         "ip", "cidr", "null", "dyn")
 
 
-def _end(text: str, begin: int) -> int:
-    """Where the `}` of the expression at ``begin`` stands: not inside its strings and maps."""
-    depth, quote, at = 0, "", begin
-    while at < len(text):
-        character = text[at]
-        if quote:
-            if character == "\\":
-                at += 1
-            elif character == quote:
-                quote = ""
-        elif character in "'\"":
-            quote = character
-        elif character == "{":
-            depth += 1
-        elif character == "}":
-            if depth == 0:
-                return at
-            depth -= 1
-        at += 1
-    raise ExpressionError("'${' without its '}'", begin - 2, "write $${ for a plain ${", len(text))
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A part of a template: a ``literal`` text, or a ``tree`` (then ``text`` is the expression).
+    ``offset``: where in the template its text begins."""
+
+    text: str
+    offset: int
+    tree: Tree | None = None
 
 
-def compile_pieces(template: Expression, scope: Scope) -> list[bytes | Program]:
-    """The pieces of a text in a row. Raises ConfigError, which points into the file."""
-    pieces: list[bytes | Program] = []
-    try:
-        for words, expression, offset in split(template.text):
-            if expression is None:
-                pieces.append((words or "").encode())
-            else:
-                pieces.append(_compile(expression, offset, scope))
-    except ExpressionError as error:
-        raise located(template, error) from None
+def split(text: str) -> list[Piece]:
+    """The parts of a template in order. Raises ExpressionError, with offsets into ``text``."""
+    pieces = list(_pieces(text))
+    if len(pieces) > PIECES_MAX:
+        raise ExpressionError(f"more than {PIECES_MAX} parts in one text",
+                              pieces[PIECES_MAX].offset, "", len(text))
     return pieces
 
 
-def _compile(text: str, offset: int, scope: Scope) -> Program:
-    try:
-        program, tree = compile_text(text, scope)
-        if tree.type not in SCALARS:
-            raise ExpressionError(f"a {tree.type} is no text", 0, "", len(text))
-    except ExpressionError as error:
-        error.offset += offset
-        error.end += offset
-        raise
-    return program
+def _pieces(text: str) -> Iterator[Piece]:
+    literal, begun, at = "", 0, 0
+    while True:
+        found = text.find("${", at)
+        if found < 0:
+            break
+        if found > at and text[found - 1] == "$":
+            literal += text[at : found - 1] + "${"
+            at = found + 2
+            continue
+        literal += text[at:found]
+        if literal:
+            yield Piece(literal, begun)
+        tokens = tokenize(text, found + 2, inside=True)
+        closing = tokens[-1]
+        yield Piece(text[found + 2 : closing.offset], found + 2, parse_tokens(tokens))
+        literal, at = "", closing.end
+        begun = at
+    literal += text[at:]
+    if literal:
+        yield Piece(literal, begun)
 
 
-def type_of(pieces: list[bytes | Program]) -> str:
-    """What a text is the value of: nothing but one expression has that one's type."""
-    only = pieces[0] if len(pieces) == 1 else b""
-    return only.type if isinstance(only, Program) else "string"
+def has_expressions(text: str) -> bool:
+    """Whether ``text`` is more than itself."""
+    return "${" in text
+
+
+def check_template(text: str, scope: Scope, strict: bool = True) -> Typed:
+    """The typed tree of a template: a string. Raises ExpressionError."""
+    parts = []
+    for piece in split(text):
+        if piece.tree is None:
+            tree = Tree("string", piece.text, piece.offset, piece.offset + len(piece.text))
+            parts.append(Typed("constant", STRING, tree, piece.text))
+            continue
+        part = Checker(scope, strict).infer(piece.tree)
+        if part.type.name not in TEXTS and strict:
+            raise ExpressionError(f"{a(part.type)} has no text", piece.tree.offset,
+                                  "name a part of it, or list.join(', ')", piece.tree.end)
+        parts.append(part)
+    whole = Tree("template", text, 0, len(text))
+    if not parts:
+        return Typed("constant", STRING, whole, "")
+    return Typed("template", STRING, whole, None, parts)
