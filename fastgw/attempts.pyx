@@ -330,15 +330,15 @@ cdef class Attempts(Endings):
         """A stream that may have to be ended at its cap's edge."""
         cdef Candidate candidate = <Candidate>x.candidate
         cdef const fgw_bpe_vocabulary *vocabulary
+        cdef bint known = False
         cdef const uint8_t *model = <const uint8_t *>x.ask.model + x.split_model
         cdef size_t length = x.ask.model_bytes - x.split_model
         fgw_meter_track(&x.meter)
         if candidate.model:
             model, length = candidate.model, <size_t>len(candidate.model)
-        if x.ask.n == 1:  # several answers are mixed: their words would run into each other
-            vocabulary = self.tokenizers.of(x.route.dialect, model, length)
-            if vocabulary != NULL:
-                relay.listen(x, vocabulary)
+        vocabulary = self.tokenizers.of(x.route.dialect, model, length, &known)
+        if vocabulary != NULL:
+            relay.listen(x, vocabulary, known)
         return 0
 
     cdef int on_body(self, Exchange x, const uint8_t *bytes, size_t length) except -1:

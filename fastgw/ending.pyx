@@ -89,7 +89,9 @@ cdef class Endings(Receiver):
         x.client.close_after = True
         if relay.framing == FRAMING_CLOSE:
             x.client.reset()  # here a FIN would be a clean end
-        return self._settle(x, FGW_FATE_FAILED_IN_STREAM)
+        return self._settle(
+            x, FGW_FATE_CUT_BY_CAP if code == CODE_CUT_BY_CAP else FGW_FATE_FAILED_IN_STREAM
+        )
 
     cdef int on_cut(self, Exchange x) except -1:
         """The edge of a cap: the next event is not passed on, the stream ends as its own API ends
@@ -97,6 +99,10 @@ cdef class Endings(Receiver):
         cdef Relay relay = <Relay>x.relay
         cdef bytes ending
         cdef int sent
+        if relay.letting:
+            # The beginning of this event has passed: no ending can follow it.
+            self._drop_connection(x)
+            return self._break(x, CODE_CUT_BY_CAP)
         x.code = CODE_CUT_BY_CAP
         ending = self.refusals.stream_end(self._where(x))
         self.batch.keep.append(ending)

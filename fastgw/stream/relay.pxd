@@ -1,9 +1,10 @@
 # From the upstream's body to the client's: metered first, then sent, whole events at a time where
 # one of them must not be seen.
-from libc.stdint cimport uint8_t, uint64_t
+from libc.stdint cimport uint8_t, uint32_t, uint64_t
 
 from fastgw.exchange cimport Exchange, Receiver
-from fastgw.native.bpe cimport fgw_bpe_count, fgw_bpe_vocabulary
+from fastgw.native.bpe cimport fgw_bpe_vocabulary
+from fastgw.native.voice cimport fgw_voices
 from fastgw.stream.batch cimport Batch
 
 
@@ -22,7 +23,8 @@ cdef class Relay:
         bint metered
         bint whole_events      # hold an unfinished event back: it may be the one to hide
         bint capped            # or the one that must not pass x.edge_output
-        fgw_bpe_count *counter  # of a capped stream's text; made at first use, then kept
+        fgw_voices *voices     # of a capped stream's answers; made at first use, then kept
+        uint32_t voices_room   # how many
         bint cut               # it came: nothing further is passed on
         bint raw               # chunks may leave as they came
         bint ended             # the client has the end of the body
@@ -40,7 +42,8 @@ cdef class Relay:
 
     cdef int begin(self, Exchange x, Framing framing, bint from_chunks, bint metered,
                    bint hide, bint capped, int coding) except -1
-    cdef int listen(self, Exchange x, const fgw_bpe_vocabulary *vocabulary) except -1
+    cdef int listen(
+        self, Exchange x, const fgw_bpe_vocabulary *vocabulary, bint known) except -1
     cdef int body(self, Exchange x, const uint8_t *bytes, size_t length) except -1
     cdef int end_of_read(self, Exchange x, const uint8_t *raw, size_t plain_to,
                          bint ends) except -1
