@@ -8,8 +8,8 @@
 
 #include <string.h>
 
-/* What the value points at lasts as long as the run: an expression's memory does not. Lists and maps
- * are no variables, as they would have to be copied whole. */
+/* What the value points at lasts as long as the run: an expression's memory does not. Lists and
+ * maps are no variables, as they would have to be copied whole. */
 static int keep(struct fgw_said *said, struct fgw_value *value)
 {
     switch (value->type) {

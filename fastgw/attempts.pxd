@@ -1,9 +1,10 @@
 # From an admitted request to its answer: attempts, and the answer on its way.
 
-from libc.stdint cimport uint64_t
+from libc.stdint cimport uint8_t, uint64_t
 
 from fastgw.ending cimport Endings
 from fastgw.exchange cimport Exchange
+from fastgw.native.http1 cimport fgw_head
 from fastgw.stream.relay cimport Relay
 from fastgw.upstream.provider cimport Provider
 from fastgw.upstream.route cimport Candidate
@@ -15,6 +16,7 @@ cdef class Attempts(Endings):
     cdef int _reach(self, Exchange x, Provider provider) except -1
     cdef int _send(self, Exchange x) except -1
     cdef int _draw(self, Exchange x, uint64_t tokens) except -1
+    cdef bint _look_at_answer(self, Exchange x, fgw_head *head, const uint8_t *bytes) except -1
     cdef int _track(self, Exchange x, Relay relay) except -1
     cdef int _again(self, Exchange x, int code, bint same) except -1
     cdef int _give_up(self, Exchange x, int code) except -1

@@ -268,7 +268,7 @@ cdef class Attempts(Endings):
         cdef Relay relay = <Relay>x.relay
         cdef Framing framing
         cdef bint events, hide, close, capped = False
-        cdef int coding, code
+        cdef int coding
         cdef Py_ssize_t length
         x.upstream_status = head.status
         x.first_byte_ns = connection.activity_ns
@@ -279,16 +279,11 @@ cdef class Attempts(Endings):
             if candidate is not None:
                 self._drop_connection(x)
                 return self._retry(x, candidate, 0)
-        x.phase = STREAM
         self.arm(connection, earlier(
             connection.activity_ns + provider.idle_ns, x.began_ns + provider.total_ns
         ))
-        x.status = head.status
-        if x.said is not None:
-            code = self.sayings.before_answer(x, head, bytes)
-            if code:
-                self._drop_connection(x)
-                return self._give_up(x, code)
+        if self._look_at_answer(x, head, bytes):
+            return 0
         events = is_event_stream(head, bytes)
         coding = coding_of(head, bytes)
         hide = x.edits.hide_usage and events and head.status < 300
@@ -325,6 +320,18 @@ cdef class Attempts(Endings):
         self.batch.push(self.batch.head, <size_t>length)
         x.head_sent = True
         return 0
+
+    cdef bint _look_at_answer(self, Exchange x, fgw_head *head, const uint8_t *bytes) except -1:
+        """The rules of the response phase; True where one of them refused the answer."""
+        cdef int code = 0
+        x.phase = STREAM
+        x.status = head.status
+        if x.said is not None:
+            code = self.sayings.before_answer(x, head, bytes)
+        if code:
+            self._drop_connection(x)
+            self._give_up(x, code)
+        return code != 0
 
     cdef int _track(self, Exchange x, Relay relay) except -1:
         """A stream that may have to be ended at its cap's edge."""

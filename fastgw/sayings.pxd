@@ -1,4 +1,4 @@
-# What rules say of an exchange beyond the verdict: fields, answers of their own, late rules, logs.
+# What rules say of an exchange beyond the verdict: fields, answers, late rules, logs.
 from libc.stdint cimport uint8_t
 
 from fastgw.exchange cimport Exchange

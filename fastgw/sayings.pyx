@@ -1,4 +1,4 @@
-"""What rules say of an exchange beyond the verdict: fields, answers of their own, late rules, logs.
+"""What rules say of an exchange beyond the verdict: fields, answers, late rules, logs.
 
 Only exchanges of a policy that says more pay for it: `Exchange.said` is None for all others.
 """
@@ -14,7 +14,7 @@ from fastgw.identity.facts cimport same_name
 from fastgw.native.counters cimport FGW_COUNT_SHADOWS, fgw_count
 from fastgw.native.http1 cimport fgw_http1_put_status
 from fastgw.native.policy cimport FGW_LISTED_MAX, fgw_said, fgw_value
-from fastgw.policy.build cimport Words
+from fastgw.policy.builder cimport Words
 from fastgw.policy.late cimport Late
 from fastgw.usage.account cimport input_of, output_of
 

@@ -175,8 +175,9 @@ cdef class Explainer:
         """As much as the longest of everything needs: no answer can outgrow the buffer."""
         kept = longest(self._kept)
         self._head_max = ELSE_MAX + 4 * kept + <uint32_t>FGW_LIMITS_MAX * (2 * kept + NUMBERS)
-        self._cap = self._head_max + ELSE_MAX + REASON_MAX + 8 * kept + 4 * <uint32_t>FGW_KEY_TEXT_MAX + (
-            2 * MODEL_MAX + <uint32_t>FGW_LIMITS_MAX * (2 * kept + NUMBERS)
+        self._cap = self._head_max + ELSE_MAX + REASON_MAX + 8 * kept + (
+            4 * <uint32_t>FGW_KEY_TEXT_MAX + 2 * MODEL_MAX
+            + <uint32_t>FGW_LIMITS_MAX * (2 * kept + NUMBERS)
         )
         self.bytes = <uint8_t *>malloc(self._cap)
         if self.bytes == NULL:

@@ -114,8 +114,10 @@ def render(story: Story, names: Names) -> dict[str, Any]:
     if request is not None:
         decision |= _decided(request, names)
     late = [rule for note in story.notes for rule in note.get("rules", ())]
-    decision["rules"] = [*decision["rules"], *late]
-    decision["rules_total"] = decision.get("rules_total", 0) + len(late)
+    decision |= {
+        "rules": [*decision["rules"], *late],  # type: ignore[misc]
+        "rules_total": (request.rules_total if request else 0) + len(late),
+    }
     decision["logs"] = [note for note in story.notes if "metadata" in note]
     return decision
 

@@ -5,7 +5,7 @@ answer comes, and until its end. Results of limits come into being between the t
 """
 cimport cython
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
-from libc.stdint cimport int64_t, uint8_t
+from libc.stdint cimport int64_t, uint8_t, uint32_t
 from libc.string cimport memcpy
 
 from fastgw.policy.results import OF_LIMITS, word
@@ -114,17 +114,24 @@ cdef class Late:
                 value = found[name]
                 if type(value) is int:
                     value = min(value, 2**63 - 1)
-                set_value(&facts[<int>place], value, self._texts)
+                self.put(place, value, facts)
         return 0
 
     cdef int fill(self, str name, object value, fgw_value *facts) except -1:
         place = self._answer.get(name)
         if place is not None:
-            set_value(&facts[<int>place], value, self._texts)
+            self.put(place, value, facts)
         return 0
 
     cdef int put(self, int place, object value, fgw_value *facts) except -1:
-        set_value(&facts[place], value, self._texts)
+        cdef fgw_value *fact = &facts[place]
+        if not isinstance(value, bytes):
+            set_value(fact, value, self._texts)
+            return 0
+        self._texts.append(value)
+        fact.type = FGW_VALUE_STRING
+        fact.bytes = <const uint8_t *>PyBytes_AS_STRING(value)
+        fact.length = <uint32_t>len(value)
         return 0
 
     cdef int begin(self) except -1:

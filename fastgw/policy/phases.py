@@ -16,6 +16,7 @@ from fastgw.policy.scope import Scope
 from fastgw.policy.types import DYN, Type, read
 
 PHASES = ("request", "response", "log", "end")
+VOLATILE = ("vars", "actions")  # kinds of facts that rules themselves write
 
 
 class PolicyScope(Scope):
@@ -32,6 +33,10 @@ class PolicyScope(Scope):
         """A set-vars sets ``name``: from here on it may be read. ``type`` "": not known."""
         kind = read(type) if type else DYN
         self.vars[name] = kind if self.vars.get(name, kind) == kind else DYN
+
+    def lasts(self, fact: int) -> bool:
+        """Whether the fact at this place is the same for all rules of a run: none writes it."""
+        return fact < self.fixed or self.dynamic[fact - self.fixed][0] not in VOLATILE
 
     def fact(self, path: str, offset: int) -> tuple[int, Type] | None:
         if path in self.named:

@@ -8,7 +8,7 @@ from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
 
 from fastgw.native.policy cimport fgw_effects, fgw_said, fgw_value
 from fastgw.native.cel cimport fgw_cel_program, fgw_cel_run, fgw_cel_source
-from fastgw.policy.build cimport Builder, Words
+from fastgw.policy.builder cimport Builder, Words
 from fastgw.policy.late cimport Late
 from fastgw.policy.plan cimport Plan, plan_part, plan_rule
 
@@ -66,9 +66,9 @@ cdef class Policy:
         uint32_t _n_labels
         fgw_cel_run _run                # of this process: a decision runs to completion
 
-    # Phase POLICY. Reads facts[0 .. n_facts) (those in facts_used) and `source` (NULL: every map of
-    # the request is empty), writes the facts of variables and results; writes all of *effects but
-    # the tails of its arrays (it need not be zeroed). `part` is None where no key is asked for.
+    # Phase POLICY. Reads facts[0 .. n_facts) (those in facts_used) and `source` (NULL: every map
+    # of the request is empty), writes the facts of variables and results; writes all of *effects
+    # but the tails of its arrays (it need not be zeroed). `part` is None: no key is asked for.
     cdef void run(self, fgw_value *facts, const fgw_cel_source *source, PrincipalPart part,
                   fgw_effects *effects) noexcept nogil
 

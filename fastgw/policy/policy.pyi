@@ -40,6 +40,7 @@ class Policy:
     warnings: list[ConfigError]
     answers: bool
     ends: bool
+    says: bool
 
     def __init__(self, config: Config) -> None: ...
     def part(self, key_id: str) -> PrincipalPart | None:

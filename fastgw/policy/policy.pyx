@@ -10,7 +10,7 @@ from fastgw.policy.bound import constraints, most_limits, unguarded
 from fastgw.policy.compiler import compile_expression
 from fastgw.policy.evaluate import facts_in_order
 from fastgw.policy.limits import spec_of
-from fastgw.policy.phases import PolicyScope
+from fastgw.policy.phases import VOLATILE, PolicyScope
 from fastgw.policy.pieces import compile_pieces
 
 from fastgw.native.action cimport fgw_action, fgw_effects_clear, fgw_patterns_match
@@ -23,7 +23,7 @@ from fastgw.native.policy cimport (
 )
 from fastgw.native.record cimport FGW_LIMITS_MAX, FGW_NAME_LIMIT, FGW_NAME_RULE
 from fastgw.policy.actions cimport apply_part, apply_rule, evaluate
-from fastgw.policy.build cimport Builder, Words
+from fastgw.policy.builder cimport Builder, Words
 from fastgw.policy.late cimport Late
 from fastgw.policy.plan cimport Plan, plan_part, plan_rule
 from fastgw.policy.program cimport Program, get_value, set_value
@@ -34,7 +34,6 @@ cdef uint64_t ALWAYS_USED = (
     | (<uint64_t>1 << FGW_FACT_AI_OPERATION) | (<uint64_t>1 << FGW_FACT_REQ_METHOD)
     | (<uint64_t>1 << FGW_FACT_AI_MAX_OUTPUT_TOKENS) | (<uint64_t>1 << FGW_FACT_AI_INPUT_TOKENS)
     | (<uint64_t>1 << FGW_FACT_CONN_CLIENT_IP))
-VOLATILE = ("vars", "actions")      # kinds of facts that rules themselves write
 AT_THE_END = (LogMetadata, SetVars)
 SCALARS = ("string", "int", "bool")
 LIMITS_HINT = f"one request can take {FGW_LIMITS_MAX} limits together, those of its key included"
@@ -43,7 +42,8 @@ LIMITS_HINT = f"one request can take {FGW_LIMITS_MAX} limits together, those of 
 @cython.final
 cdef class PrincipalPart:
     cdef bint allows_provider(self, const uint8_t *name, uint32_t length) noexcept nogil:
-        return not self._part.providers.given or fgw_patterns_match(&self._part.providers, name, length)
+        return not self._part.providers.given or fgw_patterns_match(
+            &self._part.providers, name, length)
 
 
 @cython.final
@@ -172,7 +172,9 @@ cdef class Policy:
             self._build_rule(&self._rules[i], rule, [program for program, _ in compiled])
             trees = [tree for _, tree in compiled]
             self._warn_of_absence(rule, trees)
-            rules.append((constraints(trees), limit_identities(rule)))
+            asked = {fact: values for fact, values in constraints(trees).items()
+                     if self._scope.lasts(fact)}
+            rules.append((asked, limit_identities(rule)))
             self._rule_limits = most_limits(rules)
             self._check_limits(self._rule_limits, rule.place)
         return 0

@@ -134,7 +134,7 @@ CASES = {
         rule("actions.rate_limit.x == 1"),
         f"{R0}.expressions[0]",
         "no action leaves 'rate_limit.x'",
-        "rate_limit.limited",
+        "actions.rate_limit.",
     ),
     "result of a limit": (
         rule("actions.rate_limit.limited"),

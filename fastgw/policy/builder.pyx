@@ -68,7 +68,7 @@ cdef class Words:
 cdef class Builder:
     """Builds the actions of one policy into ``plan``.
 
-    ``compile``, ``pieces``, ``limit`` and ``set_var`` are the policy's own; see build.pxd.
+    ``compile``, ``pieces``, ``limit`` and ``set_var`` are the policy's own; see builder.pxd.
     """
 
     def __init__(self, Plan plan, compile, pieces, limit, set_var):
