@@ -1,5 +1,7 @@
 #include "fgw_cel_machine.h"
 
+#define CALL_STEPS 4 /* of a function, beside the one of every instruction: up to 60 ns */
+
 /* A run: the stack's [0] stays empty, so that `top` never leaves the array. */
 struct machine {
     struct fgw_cel cel;
@@ -270,6 +272,8 @@ static struct fgw_value call(struct fgw_cel *cel, const struct fgw_cel_instructi
                 return cel_over(cel);
         }
     }
+    if (cel_pay(cel, CALL_STEPS))
+        return cel_over(cel);
     if (step->op == FGW_CEL_CONCAT)
         return fgw_cel_concat(cel, x, step->arg);
     return fgw_cel_calls[step->at](cel, x, step->arg);

@@ -30,9 +30,9 @@
  * made it). Any operation on an error is that error, the leftmost first; `&&` and `||` absorb it
  * where the other side decides.
  *
- * Bounds. Every instruction costs one step of run.steps; work on bytes and elements costs in
- * proportion (1 step for each 8 bytes or 2 elements copied, compared or scanned), paid before it is
- * done. New strings, lists and maps lie in run.arena. Running out of either ends the run with an
+ * Bounds. Every instruction costs one step of run.steps, a call five; work on bytes and elements
+ * costs in proportion (1 step for 32 bytes copied or compared, for 4 bytes looked at one by one, for
+ * 2 elements), paid before it is done. New strings, lists and maps lie in run.arena. Running out of either ends the run with an
  * error that nothing absorbs. 100,000 steps take at most about 1 ms. No allocation, no clock, no
  * I/O, no state but the run's: two runs of one program may go on at the same time.
  */

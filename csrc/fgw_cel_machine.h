@@ -100,9 +100,15 @@ static inline int cel_pay(struct fgw_cel *cel, uint64_t steps)
     return 0;
 }
 
+/* Bytes that are copied or compared as they are; and those that are looked at one by one. */
 static inline int cel_pay_bytes(struct fgw_cel *cel, uint64_t bytes)
 {
-    return cel_pay(cel, bytes / 8);
+    return cel_pay(cel, bytes / 32);
+}
+
+static inline int cel_pay_scan(struct fgw_cel *cel, uint64_t bytes)
+{
+    return cel_pay(cel, bytes / 4);
 }
 
 /* 8-aligned memory of the arena, or NULL: the run has ended. Costs no steps. */

@@ -102,6 +102,8 @@ static int equal_lists(struct fgw_cel *cel, const struct fgw_value *a, const str
 {
     if (a->length != b->length)
         return 0;
+    if (cel_pay(cel, a->length / 2))
+        return -1;
     for (uint32_t i = 0; i < a->length; i++) {
         int same = fgw_cel_equal(cel, &a->items[i], &b->items[i]);
         if (same != 1)

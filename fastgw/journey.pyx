@@ -81,6 +81,7 @@ from fastgw.native.wheel cimport (
     fgw_wheel_pop,
 )
 from fastgw.policy.policy cimport PrincipalPart
+from fastgw.policy.program cimport find_zone
 from fastgw.sayings cimport Sayings
 from fastgw.shm.segment cimport Segment
 from fastgw.stream.batch cimport Batch
@@ -141,6 +142,7 @@ cdef class Journey(Waiting):
         self.facts = Facts(
             self.policy.dynamic_facts, self.policy.facts_used, self.policy.sources_used
         )
+        self.facts.source.zone = find_zone
         self.policy.reseed(int.from_bytes(os.urandom(8), "little"))
         self.ceilings = Ceilings(plan.limit_specs, self.limits)
         self.expect = Expect()
@@ -333,6 +335,8 @@ cdef class Journey(Waiting):
         cdef PrincipalPart part = <PrincipalPart>(<Principal>x.principal).part
         self.facts.fill(x, x.client.address_text)
         self.policy.run(self.facts.values, &self.facts.source, part, &x.effects)
+        if self.policy.tracer is not None:
+            self.policy.trace(self.facts.values, &self.facts.source)
         self._dims(x)
         if self.says:
             self.sayings.after_policy(x)

@@ -15,6 +15,11 @@ ONE = {"not": "NOT", "negate": "NEGATE"}
 FIELDS = {"select": "SELECT", "opt_select": "OPT_SELECT", "has_member": "HAS"}
 
 
+def names_a_zone(text: str) -> bool:
+    """Whether it needs a table; '+02:00' and 'UTC' do not."""
+    return any(letter.isalpha() for letter in text.removeprefix("UTC"))
+
+
 class Emitter:
     """Writes one tree into ``code``. ``spans``: of each instruction the tree that it came from,
     for tools that show what an instruction was."""
@@ -82,7 +87,9 @@ class Emitter:
 
     def row(self, nodes: list[Typed]) -> int:
         """The number of the first of constants in a row."""
-        return self.code.constants([(node.type.name, node.value) for node in nodes]) if nodes else 0
+        if not nodes:
+            return 0
+        return self.code.constants([(node.type.name, node.value) for node in nodes])
 
     def write_in(self, node: Typed) -> None:
         needle, heap = node.parts
@@ -147,8 +154,7 @@ class Emitter:
                 if name == "matches":
                     self.write_constant(part, "regex")
                     continue
-                if zoned and any(letter.isalpha() for letter in str(part.value).upper()
-                                 .removeprefix("UTC")):
+                if zoned and names_a_zone(str(part.value)):
                     self.write_constant(part, "zone")
                     continue
             self.write(part)
@@ -210,6 +216,8 @@ class Emitter:
 
     def write_fold(self, node: Typed) -> None:
         """csrc/fgw_cel.h draws it: the accumulator stays on the stack."""
+        fold: Fold
+        variables: tuple[Local, ...]
         fold, variables = node.value  # type: ignore[misc]
         two = len(variables) == 2
         self.write(node.parts[0])

@@ -42,6 +42,8 @@ cdef class Policy:
         readonly tuple removals         # names of fields in lower case, by number
         readonly tuple logs             # (rule, ((name, Words), …)), by number
         readonly list warnings          # ConfigError: what compiles but may not mean what it says
+        public object tracer            # fastgw.policy.tracing.Tracer; None: nobody looks
+        tuple _sources                  # Rule: what `tracer` is shown
         object _scope
         dict _limit_at                  # LimitSpec -> its index
         dict _parts                     # key id -> PrincipalPart
@@ -85,6 +87,9 @@ cdef class Policy:
     # Label i as text into out[0 .. capacity): its length (cut at a character), 0 where absent.
     cdef uint32_t label(self, uint32_t i, const fgw_value *facts, const fgw_cel_source *source,
                         uint8_t *out, uint32_t capacity) noexcept nogil
+
+    # Shows `tracer` what each expression comes to. For tools, after `run`.
+    cdef int trace(self, const fgw_value *facts, const fgw_cel_source *source) except -1
 
     # What random() goes on from: each process has its own.
     cdef void reseed(self, uint64_t seed) noexcept nogil

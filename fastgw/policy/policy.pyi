@@ -4,6 +4,7 @@ from typing import Any, final
 from fastgw.config.model import AccessKey, Config, RouteTo, Rule
 from fastgw.errors import ConfigError
 from fastgw.policy.limits import LimitSpec
+from fastgw.policy.tracing import Tracer
 
 SCALARS: tuple[str, ...]
 LIMITS_HINT: str
@@ -41,6 +42,7 @@ class Policy:
     answers: bool
     ends: bool
     says: bool
+    tracer: Tracer | None
 
     def __init__(self, config: Config) -> None: ...
     def part(self, key_id: str) -> PrincipalPart | None:

@@ -12,9 +12,10 @@ from fastgw.policy.evaluate import facts_in_order
 from fastgw.policy.limits import spec_of
 from fastgw.policy.phases import VOLATILE, PolicyScope
 from fastgw.policy.pieces import compile_pieces
+from fastgw.policy.tracing import trace_rules
 
 from fastgw.native.action cimport fgw_action, fgw_effects_clear, fgw_patterns_match
-from fastgw.native.cel cimport FGW_CEL_ARENA, fgw_cel_source
+from fastgw.native.cel cimport FGW_CEL_ARENA, FGW_CEL_SOURCE_HEADER_LINES, fgw_cel_source
 from fastgw.native.demand cimport fgw_demand_key, fgw_name_hash, fgw_value_text
 from fastgw.native.policy cimport (
     FGW_FACT_AI_INPUT_TOKENS, FGW_FACT_AI_MAX_OUTPUT_TOKENS, FGW_FACT_AI_MODEL,
@@ -26,7 +27,7 @@ from fastgw.policy.actions cimport apply_part, apply_rule, evaluate
 from fastgw.policy.builder cimport Builder, Words
 from fastgw.policy.late cimport Late
 from fastgw.policy.plan cimport Plan, plan_part, plan_rule
-from fastgw.policy.program cimport Program, get_value, set_value
+from fastgw.policy.program cimport Program, get_value, set_value, typed_value
 
 # Read by actions themselves, whatever the expressions ask for.
 cdef uint64_t ALWAYS_USED = (
@@ -55,6 +56,7 @@ cdef class Policy:
         self.limits, self.warnings = [], []
         self._limit_at, self._parts, self._names = {}, {}, {}
         self._scope = PolicyScope()
+        self._sources = tuple(config.rules)
         self._plan = Plan()
         self._run.arena = <uint8_t *>self._plan.take(1, FGW_CEL_ARENA)
         self._run.arena_size = FGW_CEL_ARENA
@@ -126,6 +128,20 @@ cdef class Policy:
         self._run.source = source
         evaluate(self._labels[i], &self._run, &result)
         return fgw_value_text(&result, out, capacity)
+
+    cdef int trace(self, const fgw_value *facts, const fgw_cel_source *source) except -1:
+        cdef fgw_value key, value
+        cdef uint32_t i, number
+        values = [None if facts[i].type == FGW_VALUE_ABSENT else typed_value(&facts[i])
+                  for i in range(self.n_facts)]
+        maps = {}
+        for number in range(FGW_CEL_SOURCE_HEADER_LINES + 1):
+            maps[number] = []
+            for i in range(source.count(source.owner, number) if source != NULL else 0):
+                source.entry(source.owner, number, i, &key, &value)
+                maps[number].append((get_value(&key), get_value(&value)))
+        trace_rules(self._sources, self._scope, values, maps, self.tracer)
+        return 0
 
     # Building.
 
@@ -334,6 +350,8 @@ cdef class Policy:
         for i in range(len(ordered)):
             set_value(&values[i], ordered[i], texts)
         self.run(values, NULL, part, &effects)
+        if self.tracer is not None:
+            self.trace(values, NULL)
         return self._render(&effects, values)
 
     def decide_answer(self, facts):
