@@ -225,7 +225,7 @@ class NotHere(Shape):
 
 _ID = Text("an id of letters, digits and . _ -", r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", "team-a", 64)
 _MODEL = Text("a model's name without spaces", r"[!-~]+", "gpt-4o", 256)
-_TARGET = {"provider": _ID, "model": _MODEL}
+_TARGET: dict[str, Shape] = {"provider": _ID, "model": _MODEL}
 _METADATA = MapOf(TemplateText(), r"[A-Za-z_][A-Za-z0-9_.-]{0,63}", 32)
 
 ACTIONS: dict[str, Object] = {

@@ -8,6 +8,8 @@ from fastgw.policy.tracing import Tracer
 
 SCALARS: tuple[str, ...]
 LIMITS_HINT: str
+VOLATILE: tuple[str, ...]
+AT_THE_END: tuple[type, ...]
 
 def limit_identities(rule: Rule) -> frozenset[tuple[bytes, tuple[str, ...]]]:
     """The limits of a rule, each once: those of one identity with the same keys are one."""
