@@ -218,7 +218,7 @@ static void overwrite(struct fgw_usage_report *report, const struct fgw_json *js
 {
     int64_t number = fgw_json_number(json, slot, -1);
 
-    if (number >= 0) {
+    if (number >= 0 && number <= FGW_REPORT_MAX) {
         report->present |= 1u << field;
         report->value[field] = (uint64_t)number;
     }

@@ -50,6 +50,9 @@ enum fgw_vendor {
     FGW_VENDOR_AUDIO_APART = 2,     /* Mistral: tokens of sound are in the total alone */
 };
 
+/* More tokens than any model reads or writes: no number, as if nothing were told. */
+#define FGW_REPORT_MAX (INT64_C(1) << 32)
+
 /* The provider's own numbers, in its own convention; absent, and 0, are different things. */
 struct fgw_usage_report {
     uint32_t present; /* bit per field */

@@ -451,7 +451,7 @@ static void note(struct fgw_usage_report *report, const struct fgw_json *json,
 {
     int64_t number = fgw_json_number(json, slot, -1);
 
-    if (number >= 0) {
+    if (number >= 0 && number <= FGW_REPORT_MAX) {
         report->present |= 1u << field;
         report->value[field] = (uint64_t)number;
     }

@@ -9,6 +9,7 @@ from fastgw.instead cimport Instead
 from fastgw.ledger.journal cimport Journal
 from fastgw.limit.limits cimport Limits
 from fastgw.limit.queue cimport Queue
+from fastgw.native.policy cimport fgw_amounts
 from fastgw.native.counters cimport fgw_counters
 from fastgw.native.json cimport fgw_json
 from fastgw.native.record cimport fgw_record_close
@@ -57,6 +58,7 @@ cdef class Endings(Receiver):
         list overrides           # upstream.route.Route by number of the rules' `route` actions
         bint restricts_models    # some rule or key says which models may be asked
         readonly bint draining
+        fgw_amounts used         # by the exchange that is being ended
         list parked              # exchanges that wait for a slice of a limit of the fleet
         set running              # exchanges in the hands of the journey
 

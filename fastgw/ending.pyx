@@ -46,7 +46,6 @@ from fastgw.native.counters cimport (
 from fastgw.native.dialect cimport FGW_ASK_INCLUDE_USAGE
 from fastgw.native.dialect_meter cimport FGW_REPORT_INPUT
 from fastgw.native.hold cimport fgw_hold_closed, fgw_hold_closing
-from fastgw.native.policy cimport fgw_amounts
 from fastgw.native.record cimport (
     FGW_FATE_CUT_BY_CAP,
     FGW_FATE_CUT_BY_CLIENT,
@@ -144,6 +143,11 @@ cdef class Endings(Receiver):
         fill_close(x, close, fate, final, self.now_ns, self.now_ns + self.wall_offset_ns)
         account(x, close, x.asked, fate == FGW_FATE_DELIVERED)
         self.expect.learn(x, close, self.counters)
+        if final:
+            self.used = x.earlier
+            if x.asked or fate != FGW_FATE_FAILED_BEFORE_FIRST_BYTE:
+                amounts(x, close, &self.used)
+            self.limits.intend(x.hold, &self.used)
         if x.attempt_open:
             x.attempt_open = False
             fgw_hold_closing(x.hold, self.journal.main._ring.head)
@@ -176,15 +180,13 @@ cdef class Endings(Receiver):
     cdef int _settle(self, Exchange x, int fate) except -1:
         """The exchange is over, whichever way: books, limits, then the next request."""
         cdef fgw_record_close close
-        cdef fgw_amounts used
         if not x.live:
             return 0
         x.phase = SETTLE
         self.look()
         if x.hold != NULL:
             self._close_attempt(x, fate, True, &close)
-            amounts(x, &close, &used)
-            self.limits.settle(x.hold, &used, self.now_ns)
+            self.limits.settle(x.hold, &self.used, self.now_ns)
             self.limits.hold_release(x.hold)
             x.hold = NULL
             if x.said is not None:
@@ -227,7 +229,7 @@ cdef class Endings(Receiver):
     cdef int refuse(self, Exchange x, int code) except -1:
         """Answer in the dialect's own shape, record it, give back what was taken (law 5)."""
         cdef fgw_record_close close
-        cdef fgw_amounts nothing
+        cdef const fgw_record_close *last = NULL
         cdef Py_ssize_t length = 0
         cdef bytes own = None
         cdef bint posted = True
@@ -236,7 +238,7 @@ cdef class Endings(Receiver):
             self._begin(x)
         x.refused = True
         x.code = <uint16_t>code
-        memset(&close, 0, sizeof(close))
+        self.used = x.earlier  # an attempt that was asked and retried away may have cost something
         x.client.will_refuse(x)
         if code == CODE_ANSWERED:
             own = self.sayings.answer(x, self.explainer)
@@ -245,6 +247,7 @@ cdef class Endings(Receiver):
             x.status = self.explainer.status
         if x.attempt_open:
             self._close_attempt(x, FGW_FATE_FAILED_BEFORE_FIRST_BYTE, True, &close)
+            last = &close
         elif x.attempt == 0:
             if x.principal is not None:
                 x.dims.account = (<Principal>x.principal).account_hash
@@ -256,10 +259,7 @@ cdef class Endings(Receiver):
             if not posted:
                 fgw_count(self.counters, FGW_COUNT_REFUSALS_SAMPLED_OUT, 1)
         if x.hold != NULL:
-            memset(&nothing, 0, sizeof(nothing))
-            if x.asked:
-                amounts(x, &close, &nothing)
-            self.limits.settle(x.hold, &nothing, now)
+            self.limits.settle(x.hold, &self.used, now)
             self.limits.hold_release(x.hold)
             x.hold = NULL
         if x.attempt == 0:
@@ -268,7 +268,7 @@ cdef class Endings(Receiver):
         fgw_count(self.counters, FGW_COUNT_STATUS_1XX + x.status // 100 - 1, 1)
         fgw_count_time(self.counters, FGW_HISTOGRAM_REFUSAL, now - x.began_ns)
         if x.said is not None and posted:
-            self.sayings.tell(x, &close if x.attempt else NULL, x.attempt == 0)
+            self.sayings.tell(x, last, x.attempt == 0)
         self.batch.forget()
         if own is not None:
             x.client.send_bytes(own, <size_t>len(own))
