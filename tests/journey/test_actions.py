@@ -205,7 +205,7 @@ def test_log_writes_to_the_gateway_s_log_and_to_the_record(gateway, client, stre
     assert log["metadata"] == {"team": "a", "out": str(found["usage"]["output_tokens"])}
     (late,) = [one for one in found["logs"] if one["rule"] == "long answers"]
     assert late["metadata"] == {"long": str(found["usage"]["output_tokens"])}
-    lines = [json.loads(line) for line in gateway.log().splitlines() if '"policy"' in line]
+    lines = [json.loads(line) for line in gateway.log().splitlines() if '"event":"policy"' in line]
     (line,) = [line for line in lines
                if line["request_id"] == found["request_id"] and line["rule"] == "m-log"]
     assert line["metadata"] == log["metadata"]
