@@ -267,7 +267,7 @@ struct interval {
     int closed;
 };
 
-#define ENOUGH 30 /* digits: what has 17 is told from the ends by these, and by whether more follow */
+#define ENOUGH 30 /* digits: what has 17 is told from the ends by these, and by whether more are */
 
 static void enclose(double real, struct interval *around)
 {
@@ -350,8 +350,8 @@ static double assemble(uint64_t q, int32_t exponent, int sticky)
     return real_of(((uint64_t)(exponent + 1023) << MANTISSA) + (kept - (1ull << MANTISSA)));
 }
 
-/* rest x 2^32 / divisor, which is greater than rest and has its first bit set in its first word; the
- * remainder stays in rest (Knuth's algorithm D, one digit). */
+/* rest x 2^32 / divisor, which is greater than rest and has its first bit set in its first word;
+ * the remainder stays in rest (Knuth's algorithm D, one digit). */
 static uint32_t big_digit(struct big *rest, const struct big *divisor)
 {
     uint32_t n = divisor->n;

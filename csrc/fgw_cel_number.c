@@ -173,7 +173,9 @@ static double truncated(double real)
     int exponent = exponent_of(real);
     if (exponent < 0)
         return real_of(bits_of(real) & SIGN);
-    return exponent >= MANTISSA ? real : real_of(bits_of(real) & ~((1ull << (MANTISSA - exponent)) - 1));
+    if (exponent >= MANTISSA)
+        return real;
+    return real_of(bits_of(real) & ~((1ull << (MANTISSA - exponent)) - 1));
 }
 
 static double rounded(double real)

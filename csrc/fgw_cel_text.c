@@ -394,8 +394,8 @@ struct fgw_value fgw_cel_f_BASE64_ENCODE(struct fgw_cel *cel, const struct fgw_v
         return cel_over(cel);
     for (uint32_t i = 0; i < x->length; i += 3, out += 4) {
         uint32_t left = x->length - i;
-        uint32_t group = (uint32_t)x->bytes[i] << 16 | (left > 1 ? x->bytes[i + 1] << 8 : 0)
-                         | (left > 2 ? x->bytes[i + 2] : 0);
+        uint32_t second = left > 1 ? x->bytes[i + 1] : 0, third = left > 2 ? x->bytes[i + 2] : 0;
+        uint32_t group = (uint32_t)x->bytes[i] << 16 | second << 8 | third;
         for (uint32_t j = 0; j < 4; j++)
             out[j] = j > left ? '=' : (uint8_t)alphabet[group >> (18 - 6 * j) & 63];
     }

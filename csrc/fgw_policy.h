@@ -22,8 +22,8 @@ enum fgw_value_type {
     FGW_VALUE_BYTES = 6,     /* bytes, length */
     FGW_VALUE_LIST = 7,      /* items, length: how many; number: for how many there is room (only
                                 the machine's own: a fact has 0) */
-    FGW_VALUE_MAP = 8,       /* items: key, value, key, value …; length: how many pairs; number as of
-                                a list. Keys are bool, int, uint or string, none twice */
+    FGW_VALUE_MAP = 8,       /* items: key, value, key, value …; length: how many pairs; number as
+                                of a list. Keys are bool, int, uint or string, none twice */
     FGW_VALUE_TIMESTAMP = 9, /* number: seconds since 1970; length: nanoseconds, < 10^9 */
     FGW_VALUE_DURATION = 10, /* number: nanoseconds */
     FGW_VALUE_TYPE = 11,     /* number: one of these */

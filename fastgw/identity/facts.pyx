@@ -199,7 +199,6 @@ cdef class Facts:
                 self._text(fact, text, <size_t>len(text))
         return 0
 
-
     cdef int _queries(self, Exchange x) except -1:
         cdef int fact
         cdef bytes text
@@ -230,8 +229,8 @@ cdef class Facts:
             text = (x.bytes + x.head.query.off)[:x.head.query.len].decode("latin-1")
             found = parse_qsl(text, keep_blank_values=True)
             # The first of a name is its value.
-            return list(dict((name.encode(), value.encode()) for name, value in found[::-1])
-                        .items())[::-1]
+            return list({name.encode(): value.encode()
+                         for name, value in found[::-1]}.items())[::-1]
         if number in (FGW_CEL_SOURCE_TAGS, FGW_CEL_SOURCE_OWNER):
             principal = <Principal>x.principal
             owned = principal.tags if number == FGW_CEL_SOURCE_TAGS else principal.owner

@@ -53,6 +53,10 @@ def evaluate_loosely(text: str, bindings: Mapping[str, Any], seed: int = 0) -> d
 
 def facts_in_order(scope: Scope, facts: Mapping[str, Any]) -> list[Any]:
     """``facts`` by name to the array that programs of ``scope`` read. None: absent."""
-    names = [name for name, _ in FIXED]
-    names += [f"{PREFIXES[kind]}.{name}" for kind, name in scope.dynamic]
-    return [facts.get(name) for name in names]
+    return [facts.get(name) for name in fact_names(scope)]
+
+
+def fact_names(scope: Scope) -> list[str]:
+    """The name of each place of the facts array."""
+    return [*(name for name, _ in FIXED),
+            *(f"{PREFIXES[kind]}.{name}" for kind, name in scope.dynamic)]

@@ -137,7 +137,9 @@ cdef class Policy:
         maps = {}
         for number in range(FGW_CEL_SOURCE_HEADER_LINES + 1):
             maps[number] = []
-            for i in range(source.count(source.owner, number) if source != NULL else 0):
+            if source == NULL or not self.sources_used >> number & 1:
+                continue  # what no rule reads nobody has filled in
+            for i in range(source.count(source.owner, number)):
                 source.entry(source.owner, number, i, &key, &value)
                 maps[number].append((get_value(&key), get_value(&value)))
         trace_rules(self._sources, self._scope, values, maps, self.tracer)

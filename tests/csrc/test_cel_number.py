@@ -135,7 +135,8 @@ def expected(name, a, b):
 
 @pytest.mark.parametrize("name", ["ADD", "SUB", "MUL", "DIV", "MOD"])
 def test_integers_are_exact_or_an_error(name):
-    for kind, numbers, low, high in (("int", EDGES, -(2**63), 2**63), ("uint", UNSIGNED, 0, 2**64)):
+    kinds = ("int", EDGES, -(2**63), 2**63), ("uint", UNSIGNED, 0, 2**64)
+    for kind, numbers, low, high in kinds:
         for a, b in itertools.product(numbers, numbers):
             number = expected(name, a, b)
             wanted = ("error", "DIVIDE") if number is None else (kind, number)
@@ -180,7 +181,8 @@ def test_no_number_equals_nothing_and_is_in_no_order():
     ("DOUBLE", ("uint", 2**64 - 1), ("double", 2.0**64)), ("DOUBLE", s("nan"), ("double", "NaN")),
     ("BOOL", s("t"), ("bool", True)), ("BOOL", s("tRUE"), ("error", "PARSE")),
     ("BOOL", i(1), ("error", "TYPE")), ("STRING", ("uint", 2**64 - 1), ("string", str(2**64 - 1))),
-    ("STRING", i(-(2**63)), ("string", str(-(2**63)))), ("STRING", ("null", None), ("error", "TYPE")),
+    ("STRING", i(-(2**63)), ("string", str(-(2**63)))),
+    ("STRING", ("null", None), ("error", "TYPE")),
     ("STRING", ("bytes", b"\xc3\xa9"), ("string", "é")),
     ("STRING", ("bytes", b"\xc3"), ("error", "UTF8")),
     ("STRING", ("bytes", b"\xed\xa0\x80"), ("error", "UTF8")),
@@ -192,9 +194,10 @@ def test_conversions(name, operand, wanted):
 
 
 def test_whole_numbers_of_math():
-    for real in (-2.5, -1.5, -0.5, -0.2, 0.0, 0.49999999999999994, 0.5, 1.5, 2.5, 1e15 + 0.5, 1e300):
-        away = math.copysign(math.floor(abs(real) + 0.5) if abs(real) != 0.49999999999999994 else 0,
-                             real)
+    almost = 0.49999999999999994
+    for real in (-2.5, -1.5, -0.5, -0.2, 0.0, almost, 0.5, 1.5, 2.5, 1e15 + 0.5, 1e300):
+        size = 0 if real == almost else math.floor(abs(real) + 0.5)
+        away = math.copysign(size, real)
         for name, wanted in (("CEIL", math.ceil(real)), ("FLOOR", math.floor(real)),
                              ("TRUNC", math.trunc(real)), ("ROUND", away)):
             assert call(name, d(real)) == ("double", float(wanted)), (name, real)

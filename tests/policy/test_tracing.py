@@ -4,7 +4,8 @@ Method: a policy decided with and without one; through a worker as well, with a 
 """
 
 from tests.policy.configured import CHAT, policy
-from tests.worker import chat, policy as written, request, response
+from tests.worker import chat, request, response
+from tests.worker import policy as written
 
 RULES = """
 - name: one
