@@ -186,7 +186,7 @@ static enum fgw_ask_error read_limit(struct fgw_ask *ask, const struct fgw_json 
         return FGW_ASK_LIMIT_INVALID;
     ask->limit_fields |= (uint8_t)(1u << index);
     ask->limit[index] = json->slots[slot].number;
-    if (ask->limit[index] > ask->output_limit)
+    if (ask->limit[index] && ask->limit[index] > ask->output_limit)
         ask->output_limit = ask->limit[index];
     return FGW_ASK_OK;
 }

@@ -55,7 +55,7 @@ struct fgw_ask {
     uint32_t binaries;      /* images, audio, files inside the body */
     uint32_t remotes;       /* images and files by reference */
     int64_t output_limit;   /* tokens per answer, the largest given (providers differ on which
-                               they obey); -1: none */
+                               they obey); -1: none, or 0, which some take for none */
     int64_t limit[2];       /* each of them */
     uint64_t body_bytes;
     uint64_t text_bytes;    /* decoded bytes of all text that becomes input tokens */

@@ -86,18 +86,21 @@ static void plan_limit(struct fgw_edits *edits, const struct fgw_ask *ask,
 {
     const char *member = limit_member(ask->operation, want->old_limit_name);
     int64_t limit = want->output_limit;
-    int in_force = ask->limit_fields != 0;
+    /* What stands under a name that the API does not know is no limit there. */
+    unsigned known = want->old_limit_name && ask->operation == FGW_OPERATION_CHAT ? 2 : 3;
+    int in_force = (ask->limit_fields & known) != 0;
 
     if (!member || limit <= 0)
         return;
     for (unsigned i = 0; i < 2; i++) {
-        int number = ask->limit_fields >> i & 1;
-        if (!ask->limit_at[i].bytes || (number ? ask->limit[i] <= limit : in_force))
+        int number = ask->limit_fields >> i & 1, zero = number && !ask->limit[i];
+        if (!ask->limit_at[i].bytes ||
+            (number ? ask->limit[i] <= limit && !zero : in_force || !(known >> i & 1)))
             continue;
         size_t source = pen->used; /* larger than allowed; or null, and no other says anything */
         write_number(pen, limit);
         add_edit(edits, pen, source, ask->limit_at[i].at, ask->limit_at[i].bytes);
-        in_force = 1;
+        in_force = in_force || (known >> i & 1);
     }
     if (!in_force) {
         write_text(members, member);

@@ -10,13 +10,14 @@
 
 /* What the gateway wants changed in a body. Zero-filled: nothing. */
 struct fgw_want {
-    /* put this limit in where the body has a larger one or none; -1 or 0: leave */
+    /* put this limit in where the body has a larger one or none (0 is none: some providers take
+     * it so); -1 or 0: leave */
     int64_t output_limit;
     const char *model;       /* another model name (UTF-8), or NULL */
     uint16_t model_bytes;    /* <= FGW_MODEL_MAX */
     /* 1: ask for the usage chunk, if this is a chat or completions stream */
     uint8_t include_usage;
-    /* 1: where chat has no limit, put it in as `max_tokens`; the API knows no other name */
+    /* 1: chat's limit must stand in `max_tokens`; the API knows no other name */
     uint8_t old_limit_name;
 };
 

@@ -6,6 +6,8 @@ from fastgw.waiting cimport PARKED, WAITS, Waiting
 
 
 cdef class Journey(Waiting):
+    cdef uint64_t wall_shift_ns      # rehearsals: how much later than now it is
+
     cdef int _policy(self, Exchange x) except -1
     cdef int _find_route(self, Exchange x) except -1
     cdef int _route(self, Exchange x) except -1

@@ -189,12 +189,18 @@ cdef class Journey(Waiting):
         fgw_wheel_disarm(&self.wheel, &link.timer)
         return 0
 
+    def shift_wall(self, long long ns):
+        """Requests from now on see the time of day ``ns`` later than it is: for rehearsals."""
+        self.wall_shift_ns = <uint64_t>ns
+        self.wall_offset_ns = fgw_clock_wall_ns() - self.now_ns + self.wall_shift_ns
+        self.limits.roll(self.now_ns + self.wall_offset_ns)
+
     def tick(self):
         """Every 100 ms: time-outs, counts of refusals."""
         cdef uint64_t now = self.look()
         cdef fgw_timer *timer
         cdef Link link
-        self.wall_offset_ns = fgw_clock_wall_ns() - now
+        self.wall_offset_ns = fgw_clock_wall_ns() - now + self.wall_shift_ns
         fgw_wheel_advance(&self.wheel, now)
         while True:
             timer = fgw_wheel_pop(&self.wheel)
@@ -281,10 +287,12 @@ cdef class Journey(Waiting):
         Returns 0 once that was long enough."""
         if x.parked_until_ns == 0:
             x.parked_until_ns = now + PARK_NS
-        if now >= x.parked_until_ns:
+        if not x.parked and now >= x.parked_until_ns:
             return 0
         self.limits.hold_release(x.hold)
         x.hold = NULL
+        if x.parked:
+            return 1  # in the queue it is tried by others, too
         x.parked = True
         if not self.parked:
             self.loop.call_later(PARK_POLL_S, self.look_at_parked)
@@ -301,9 +309,12 @@ cdef class Journey(Waiting):
             x.parked = False
             try:
                 self.limits.do_without(self.look() >= x.parked_until_ns)
-                code = self._limit(x) if self.queue is None else self._limit_in_turn(x)
+                if x.waits:
+                    self._try(x)
+                else:
+                    code = self._limit(x) if self.queue is None else self._limit_in_turn(x)
+                    self._decided(x, code)
                 self.limits.do_without(False)
-                self._decided(x, code)
             except Exception as exception:
                 self.limits.do_without(False)
                 self.failed(x, exception)
@@ -406,6 +417,7 @@ cdef class Journey(Waiting):
         cdef int refused, code
         cdef uint64_t now = self.look()
         x.decided_ns = now
+        x.n_traces = 0  # of an earlier try
         if x.wall_ns >= self.limits.next_roll_ns:
             self.limits.roll(x.wall_ns)
         code = self.ceilings.bound(x)

@@ -19,6 +19,7 @@ cdef class Waiting(Attempts):
     # As `_limit`, in turn: 0, a code, or WAITS.
     cdef int _limit_in_turn(self, Exchange x) except -1
     cdef int _limit_again(self, Exchange x) except -1
+    cdef int _leave_queue(self, Exchange x) except -1
     cdef int _queue_full(self, Exchange x, int at) except -1
     cdef int _name_place(self, Exchange x, int at) except -1
     cdef int _try(self, Exchange x) except -1

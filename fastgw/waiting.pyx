@@ -6,7 +6,12 @@ takes all its limits together anew, so whatever else has run out meanwhile refus
 
 from libc.stdint cimport uint64_t
 
-from fastgw.codes cimport CODE_DRAINING, CODE_LIMIT_QUEUE_FULL, CODE_LIMIT_QUEUE_TIMEOUT
+from fastgw.codes cimport (
+    CODE_CONNECTIONS_FULL,
+    CODE_DRAINING,
+    CODE_LIMIT_QUEUE_FULL,
+    CODE_LIMIT_QUEUE_TIMEOUT,
+)
 from fastgw.exchange cimport Exchange
 from fastgw.limit.queue cimport Keys, known, note
 from fastgw.native.counters cimport FGW_GAUGE_WAITING, fgw_count
@@ -50,7 +55,8 @@ cdef class Waiting(Attempts):
         return self._limit_again(x) if first else WAITS
 
     cdef int _limit_again(self, Exchange x) except -1:
-        """A waiting request's next try."""
+        """A waiting request's next try. It keeps its place while a slice of another limit is on
+        its way, and while there is no hold for it: both are others' doing, and pass."""
         cdef int code, at
         # What an earlier try fitted to the room of that instant is not what was asked for.
         x.output_max = x.wanted_max
@@ -59,18 +65,28 @@ cdef class Waiting(Attempts):
         x.limit_written = x.wanted_written
         x.fitted = False
         code = self._limit(x)
+        if code == PARKED or code == CODE_CONNECTIONS_FULL:
+            return WAITS
         at = self.queue.blocked(x) if code else -1
         if at < 0:
-            self.queue.leave(x, self.now_ns)
+            self._leave_queue(x)
             return code
         self.limits.hold_release(x.hold)
         x.hold = NULL
         self.queue.wait_for(x, at)
         return WAITS
 
+    cdef int _leave_queue(self, Exchange x) except -1:
+        x.parked = False  # or it would be tried once more when it has gone on
+        self.queue.leave(x, self.now_ns)
+        return 0
+
     cdef int _queue_full(self, Exchange x, int at) except -1:
-        cdef bytes reason = self.queue.reason(x, at, self.now_ns, True)
+        cdef bytes reason
         cdef int code
+        if not self.queue.place.limit:
+            return CODE_CONNECTIONS_FULL  # its places were not even asked for: no hold is left
+        reason = self.queue.reason(x, at, self.now_ns, True)
         if x.n_traces == 0:
             # It stood behind others and was not tried: a refusal tells of all limits.
             code = self._limit(x)
@@ -97,7 +113,7 @@ cdef class Waiting(Attempts):
         try:
             code = self._limit_again(x)
         except Exception as exception:
-            self.queue.leave(x, self.now_ns)  # or it would fail at every try
+            self._leave_queue(x)  # or it would fail at every try
             self.failed(x, exception)
             return 0
         if code != WAITS:
@@ -106,8 +122,6 @@ cdef class Waiting(Attempts):
 
     cdef int _go_on(self, Exchange x, int code) except -1:
         """What ``decide`` does behind LIMIT, for a request that has waited."""
-        if code == PARKED:
-            return 0  # the journey looks after it
         try:
             if code:
                 self.refuse(x, code)
@@ -157,8 +171,10 @@ cdef class Waiting(Attempts):
         self._serve()
 
     cdef int _time_out(self, Exchange x) except -1:
-        x.reason = self.queue.reason(x, self.queue.blocked(x), self.now_ns, False)
-        self.queue.leave(x, self.now_ns)
+        if x.n_traces == 0 and self._try(x) != WAITS:
+            return 0  # it stood behind others all the time: a refusal tells of all limits
+        x.reason = self.queue.reason(x, self.queue.waits_at(x), self.now_ns, False)
+        self._leave_queue(x)
         return self._go_on(x, CODE_LIMIT_QUEUE_TIMEOUT)
 
     cdef int _queue_tick(self, uint64_t now_ns) except -1:
@@ -186,7 +202,7 @@ cdef class Waiting(Attempts):
             return
         while self.queue.head is not None:
             x = self.queue.head
-            self.queue.leave(x, self.now_ns)
+            self._leave_queue(x)
             self._go_on(x, CODE_DRAINING)
 
     @property

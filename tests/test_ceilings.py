@@ -73,6 +73,7 @@ def test_what_is_left_is_written_in_the_dialects_own_field(worker, path):
     ({"max_completion_tokens": 500, "max_tokens": 40}, 77,
      {"max_completion_tokens": 77, "max_tokens": 40}),
     ({"max_completion_tokens": None}, 77, {"max_completion_tokens": 77}),
+    ({"max_tokens": 0}, 77, {"max_tokens": 77}),  # some providers take it for none
     ({"max_tokens": 50}, 77, {"max_tokens": 50}),
     ({"max_tokens": 500, "n": 3}, 77, {"max_tokens": 25}),
     ({"max_tokens": 500, "n": 3}, 3, {"max_tokens": 1})])

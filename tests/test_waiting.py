@@ -5,9 +5,11 @@ and ticks is played out; two workers on one segment for what happens between the
 """
 
 import os
+import time
 
 import pytest
 
+from fastgw.cluster.wallets import HELD, Wallets
 from fastgw.ledger.records import Close
 from fastgw.limit.sweep import sweep
 from tests.worker import Worker, chat, policy, request, response
@@ -372,3 +374,109 @@ def test_who_is_served_by_a_wake_up_passes_it_on(rooms):
     assert is_woken(there) and there.order == ["c"]
     assert is_woken(here) or here.order == ["a", "b", "d"]
     assert here.order == ["a", "b", "d"] and sweep_like.waiting == 0
+
+
+def test_all_who_time_out_at_once_are_told_their_limit(room):
+    """Those behind the first were never tried until then."""
+    here = room(slots(limit=1, most=5, timeout="1ms"))
+    here.ask("a", "b", "c", "d")
+    time.sleep(0.002)  # all three have waited long enough
+    here.one.tick()
+
+    for name in "bcd":
+        refused = here.clients[name].answer()
+        assert (refused.status, refused.code) == (429, "FGW-809")
+        assert b"Limit 'slots' for alice: 0 used, 1 held of 1 slots" in refused.body
+        assert refused.fields["x-fastgw-rule"] == "in turn"
+    assert here.end("a").status == 200 and here.quiet() == (0, 0)
+
+
+def test_who_waits_leaves_holds_for_those_who_run(worker):
+    """A queue longer than the worker has holds: the rest is refused, and the slot goes round."""
+    one = worker(policy=limits(slots(limit=1, most=9999)), holds=64)
+    ends = [one.connect() for _ in range(64)]
+    for end in ends:
+        end.feed(request(chat()))
+
+    assert one.journey.waiting == 55 and ends[-1].answer().code == "FGW-704"
+    for end in ends[:3]:
+        one.upstream.feed(response())
+        assert end.answer().status == 200
+    for end in ends:
+        end.lose()
+    assert one.segment.live_holds(0)[0] == one.journey.waiting == 0
+
+
+def test_who_waits_goes_on_waiting_while_there_is_no_hold(worker):
+    one = worker(policy=limits(slots(limit=1, most=9, key="ai.user")), holds=64)
+    ends = [one.connect() for _ in range(64)]
+    for at, end in enumerate(ends):
+        end.feed(request(chat(user="same" if at < 3 else f"{at}")))
+    assert one.segment.live_holds(0)[0] == 64
+
+    one.tick()  # the first of the two has been refused before, and is tried anew
+    assert one.journey.waiting == 2
+
+    ends[3].lose()
+    one.loop.opened[0].feed(response())
+    assert ends[0].answer().status == 200 and one.journey.waiting == 1
+
+
+@pytest.fixture
+def fleet(worker):
+    """A worker whose pace is the fleet's, with a lessee that grants what the test says."""
+    bell = os.eventfd(0, os.EFD_NONBLOCK)
+    one = worker(policy=limits(slots(most=5), pace(9)), cluster={"redis": "redis://192.0.2.1"},
+                 bell=bell)
+    here, wallets = Room(one), Wallets(one.segment)
+    wallets.say(state=HELD, nodes=1, until_ns=1 << 62)
+    wallets.beat(1 << 61)
+
+    def grant(number):
+        wallets.demands()
+        (entry,) = wallets.all()
+        wallets.grant(entry, number, spec=wallets.read(entry).spec)
+        one.loop.pass_time()
+        here.look()
+
+    yield here, grant
+    os.close(bell)
+
+
+def test_who_waits_for_a_slot_waits_for_a_slice_in_its_place(fleet):
+    here, grant = fleet
+    here.ask("a")
+    assert here.order == [] and here.one.journey.waiting == 0  # there is no slice yet
+    grant(1)
+    here.ask("b", "c", "d")
+    assert here.order == ["a"] and here.one.journey.waiting == 3
+
+    here.end("a")  # b has a slot now, and needs a slice of the fleet's pace
+    assert here.order == ["a"] and here.one.journey.waiting == 3
+    grant(2)
+    assert here.order == ["a", "b"]
+    here.end("b")
+    here.one.tick()  # c is tried again while it is parked: it goes on once
+    here.look()
+    grant(9)
+
+    assert here.end("c").status == here.end("d").status == 200
+    assert here.order == ["a", "b", "c", "d"] and here.quiet() == (0, 0)
+
+
+def test_who_waits_for_a_slice_may_leave_or_be_drained(fleet):
+    here, grant = fleet
+    here.ask("a")
+    grant(1)
+    here.ask("b", "c")
+    here.end("a")
+
+    here.clients["b"].lose()
+    here.ask("d")
+    here.one.tick()
+    grant(9)
+
+    assert here.order == ["a", "c"] and here.one.journey.waiting == 1
+    here.one.listener.stop_accepting()
+    assert here.clients["d"].answer().code == "FGW-702"
+    assert here.end("c").status == 200 and here.quiet() == (0, 0)

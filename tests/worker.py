@@ -105,6 +105,16 @@ class Loop:
         self.opened: list[End] = []
         self.asked: list[tuple[str, int, dict[str, Any]]] = []
         self.fault: list[OSError] = []
+        self.later: list[Callable[[], Any]] = []
+
+    def call_later(self, delay_s: float, call, *arguments: Any) -> None:
+        """The test says when that is: `pass_time`."""
+        self.later.append(lambda: call(*arguments))
+
+    def pass_time(self) -> None:
+        calls, self.later = self.later, []
+        self.soon += calls
+        self.run()
 
     def call_soon(self, call, *arguments: Any) -> None:
         self.soon.append(lambda: call(*arguments))
@@ -178,10 +188,10 @@ class End:
 
 class Worker:
     """``config``: sections that replace those of `configuration`. ``wakers``: of two workers, of
-    which the second is ``beside`` the first, in its segment."""
+    which the second is ``beside`` the first, in its segment. ``bell``: of a cluster's lessee."""
 
     def __init__(self, folder: Path, *, wakers: Sequence[int] = (), beside: Worker | None = None,
-                 **config: Any) -> None:
+                 holds: int = 4096, bell: int = -1, **config: Any) -> None:
         made, errors, _ = examine_text(orjson.dumps(configuration(**config)), "test.yaml", {})
         assert made is not None, errors
         self.loop = Loop()
@@ -191,8 +201,9 @@ class Worker:
         self._readers = [Ring.attach(ring.path, producer=False) for ring in (main, refusals)]
         self.names: dict[int, str] = {}
         self.segment = beside.segment if beside else Segment.create(
-            folder / "segment", workers=len(wakers) or 1)
+            folder / "segment", workers=len(wakers) or 1, holds_per_worker=holds)
         self.plan = Plan(made)
+        self.plan.bell = bell
         self.journal = Journal(main, refusals, generation=1, worker=slot)
         self.journey = Journey(self.plan, segment=self.segment, slot=slot, loop=self.loop,
                                log=Log(level="error"), journal=self.journal, wakers=wakers)

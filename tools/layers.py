@@ -1,6 +1,6 @@
 """Imports run downward only. The table of DESIGN section 3, and the check that holds it.
 
-    6 __main__ cli gateway admin mock, and the package itself, off the request path
+    6 __main__ cli gateway admin mock rehearsal, and the package itself, off the request path
     5 process                                         Python: lifecycle
     4 listener -> journey -> waiting -> attempts -> ending -> instead, ceilings
     3 identity policy limit upstream stream usage ledger explain cluster   (never each other)
@@ -23,7 +23,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
      "cluster"),
     ("ceilings", "instead", "ending", "attempts", "waiting", "journey", "listener"),
     ("process",),
-    ("__main__", "cli", "gateway", "admin", "mock", ""),
+    ("__main__", "cli", "gateway", "admin", "mock", "rehearsal", ""),
 )
 # Within a layer a room may use those named here; the rest do not know each other.
 BESIDE: dict[str, frozenset[str]] = {
@@ -39,7 +39,8 @@ BESIDE: dict[str, frozenset[str]] = {
     "attempts": frozenset({"ending"}),
     "ending": frozenset({"ceilings", "instead"}),
     "__main__": frozenset({"cli", "admin", "mock", ""}),
-    "cli": frozenset({"gateway", "admin", "mock", ""}),
+    "cli": frozenset({"gateway", "admin", "mock", "rehearsal", ""}),
+    "rehearsal": frozenset({"gateway", "mock"}),
     "gateway": frozenset({"cli"}),
     "admin": frozenset({""}),
     "mock": frozenset({""}),

@@ -7,9 +7,10 @@ import click
 import orjson
 
 from fastgw.cli.failure import Failure
-from fastgw.config import Config, examine, json_schema
+from fastgw.config import json_schema, load
 from fastgw.config.starter import STARTER
-from fastgw.errors import ConfigError, FastgwError
+from fastgw.errors import FastgwError
+from fastgw.policy.check import check as judge
 from fastgw.process.plan import Plan
 
 
@@ -33,10 +34,8 @@ def init(file: str) -> None:
 @click.option("--strict", is_flag=True, help="Exit 1 on warnings.")
 def check(file: str, strict: bool) -> None:
     """Schema, expressions, lint. Exit 0: clean, 1: warnings with --strict, 2: errors."""
-    config, errors, warnings = examine(file)
-    problems: list[FastgwError] = [*errors]
-    if config is not None:
-        problems += compile_errors(config)
+    errors, warnings = judge(file)
+    problems: list[FastgwError] = [*errors] or compile_errors(file)
     for error in problems:
         click.echo(f"error: {error}", err=True)
     for warning in warnings:
@@ -53,10 +52,10 @@ def schema() -> None:
     sys.stdout.buffer.write(orjson.dumps(json_schema(), option=orjson.OPT_INDENT_2) + b"\n")
 
 
-def compile_errors(config: Config) -> list[FastgwError]:
-    """What is wrong with a configuration that reads well but does not compile."""
+def compile_errors(file: str) -> list[FastgwError]:
+    """What is wrong with a configuration whose policy is good: its prices, say."""
     try:
-        Plan(config)
-    except ConfigError as error:
+        Plan(load(file))
+    except FastgwError as error:
         return [error]
     return []

@@ -350,6 +350,25 @@ def _check_open(config: Config, values: dict[str, Any], reading: Reading) -> Non
         reading.fail("admin.port", f"{admin.port} is the data port too", "take another port")
 
 
+def _warn_of_unused(config: Config, reading: Reading) -> None:
+    """Providers that no model uses, and where unnamed models of their dialect do not go."""
+    used = {candidate.provider for model in config.models
+            for candidate in (*model.candidates, *model.fallback)}
+    first: dict[str, str] = {}
+    for provider in config.providers:
+        first.setdefault(provider.dialect, provider.id)
+    for i, provider in enumerate(config.providers):
+        default = first[provider.dialect]
+        if provider.id in used or default == provider.id and not config.models_strict:
+            continue
+        why = ("models_strict is on" if config.models_strict
+               else f"models without an entry go to '{default}'")
+        reading.warn(f"providers[{i}].id",
+                     f"no model uses the provider '{provider.id}', and {why}",
+                     f"make it a candidate of a model; only {provider.id}/MODEL and "
+                     f"/providers/{provider.id}/… reach it")
+
+
 def _warn(config: Config, reading: Reading) -> None:
     if config.models_strict:
         known = {model.id for model in config.models}
@@ -359,6 +378,7 @@ def _warn(config: Config, reading: Reading) -> None:
                     reading.warn(f"keys[{i}].access.models[{k}]",
                                  f"no model has the id '{name}', and models_strict is on",
                                  did_you_mean(name, known)[0])
+    _warn_of_unused(config, reading)
     for i, provider in enumerate(config.providers):
         if not provider.tls and not is_loopback(provider.host) and provider.keys:
             reading.warn(f"providers[{i}].base_url", "the provider's key goes out unencrypted",

@@ -98,6 +98,13 @@ class Shape:
     def schema(self) -> dict[str, Any]:
         raise NotImplementedError
 
+    def described(self) -> dict[str, Any]:
+        """The schema with what editors show beside it."""
+        if self.wanted in ("a value", "a list", "a mapping"):
+            return self.schema()
+        example = f", for example {self.example}" if self.example else ""
+        return {"description": self.wanted + example} | self.schema()
+
     def refuse(self, node: Node, path: str, reading: Reading) -> Any:
         hint = f"for example {self.example}" if self.example else ""
         return reading.fail(path, f"expected {self.wanted}, got {describe(node)}", hint, node)
@@ -288,7 +295,7 @@ class ListOf(Shape):
         return INVALID if INVALID in values else values
 
     def schema(self):
-        return {"type": "array", "items": self.item.schema(), "minItems": self.least}
+        return {"type": "array", "items": self.item.described(), "minItems": self.least}
 
 
 class MapOf(Shape):
@@ -313,7 +320,7 @@ class MapOf(Shape):
         return INVALID if INVALID in values.values() else values
 
     def schema(self):
-        return {"type": "object", "additionalProperties": self.value.schema(),
+        return {"type": "object", "additionalProperties": self.value.described(),
                 "maxProperties": self.most, "propertyNames": {"pattern": f"^{self.key.pattern}$"}}
 
 
@@ -361,5 +368,5 @@ class Object(Shape):
 
     def schema(self):
         return {"type": "object", "additionalProperties": False, "required": list(self.required),
-                "properties": {name: shape.schema() for name, shape in self.fields.items()
+                "properties": {name: shape.described() for name, shape in self.fields.items()
                                if not isinstance(shape, Later)}}

@@ -40,9 +40,12 @@ cdef class Queue:
 
     # The demand behind whose waiting requests x has to stand; -1: it may try.
     cdef int behind(self, Exchange x) noexcept
-    # Of a refused x the demand that it may wait for; -1: something refuses that has no queue.
+    # Of a refused x the demand that it may wait for; -1: something refuses that has no queue (a
+    # slice of a fleet's limit that is on its way refuses nothing yet).
     cdef int blocked(self, Exchange x) noexcept
-    # Take a place and stand last. False: there is none left.
+    # The demand that a waiting x waits for.
+    cdef int waits_at(self, Exchange x) noexcept
+    # Take a place and stand last. False: there is none left, or (place.limit is 0) no hold for it.
     cdef bint join(self, Exchange x, int at, uint64_t now_ns) noexcept
     # Waiting on, for another bucket perhaps.
     cdef void wait_for(self, Exchange x, int at) noexcept

@@ -30,6 +30,7 @@ from fastgw.native.record cimport (
     FGW_LIMIT_REFUSED,
     FGW_LIMIT_TABLE_FULL,
     FGW_LIMIT_TAKEN,
+    FGW_TRACE_WAITS,
     FGW_UNIT_SLOTS,
 )
 from fastgw.native.segment cimport fgw_segment_slot, fgw_worker_queue, fgw_worker_show_queue
@@ -38,6 +39,9 @@ from fastgw.native.segment cimport fgw_segment_slot, fgw_worker_queue, fgw_worke
 cdef extern from "<unistd.h>" nogil:
     ssize_t write(int fd, const void *bytes, size_t length)
 
+
+cdef enum:
+    HOLDS_LEFT = 8           # of a worker's holds so great a part is never for places
 
 cdef uint64_t PLACES = <uint64_t>0x7175657565000000    # what sets a queue's key off its limit's
 cdef uint64_t SECOND = 1000000000
@@ -124,12 +128,19 @@ cdef class Queue:
                 continue
             if verdict == FGW_LIMIT_NEVER or verdict == FGW_LIMIT_TABLE_FULL:
                 return -1
-            if verdict == FGW_LIMIT_REFUSED:
+            if verdict == FGW_LIMIT_REFUSED and not x.traces[i].flags & FGW_TRACE_WAITS:
                 if self._rules[x.effects.demands[i].limit].timeout_ns == 0:
                     return -1
                 if found < 0:
                     found = i
         return found
+
+    cdef int waits_at(self, Exchange x) noexcept:
+        cdef int i
+        for i in range(x.effects.n_demands):
+            if key_of(&x.effects.demands[i]) == x.waits_key:
+                return i
+        return 0
 
     cdef bint join(self, Exchange x, int at, uint64_t now_ns) noexcept:
         cdef const fgw_demand *demand = &x.effects.demands[at]
@@ -144,6 +155,8 @@ cdef class Queue:
         place.limit = <uint16_t>rule.places
         memset(&self.place, 0, sizeof(self.place))
         self.is_new = False
+        if self._places.holds.free <= self._places.holds.size // HOLDS_LEFT:
+            return False  # who waits must not take what those who run need, or nobody runs
         x.place = self._places.hold_acquire(&x.id, x.wall_ns)
         if x.place == NULL:
             return False

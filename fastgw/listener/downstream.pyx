@@ -65,9 +65,9 @@ cdef class Downstream(Client):
             self.journey.disarm(self)  # the wheel holds no reference: nothing may stay in it
 
     cdef int on_open(self) except -1:
-        peer = self.transport.get_extra_info("peername")
+        peer = self.listener.peer(self.transport)
         if peer:
-            address = ipaddress.ip_address(peer[0].partition("%")[0])
+            address = ipaddress.ip_address(peer.partition("%")[0])
             self.address_text = str(address).encode()
             packed = address.packed
             if len(packed) == 4:

@@ -38,6 +38,11 @@ class Listener:
         self._tick = self._loop.call_later(TICK_S, self._turn)
         self.journey.tick()
 
+    def peer(self, transport: Any) -> str:
+        """The client's address as text; '' where the socket has none (AF_UNIX)."""
+        address = transport.get_extra_info("peername")
+        return address[0] if address else ""
+
     def opened(self, connection: Any) -> bool:
         """False: one too many; the connection answers 503 to its first request and closes."""
         self.connections.add(connection)

@@ -9,6 +9,7 @@ from fastgw.config import Config, examine
 from fastgw.config.model import Expression, Limit
 from fastgw.errors import ConfigError
 from fastgw.policy.compiler import compile_expression
+from fastgw.policy.lint import lint
 from fastgw.policy.policy import SCALARS, Policy
 from fastgw.policy.scope import Scope
 
@@ -31,7 +32,7 @@ def check(path: str | os.PathLike[str], env: Mapping[str, str] | None = None,
         policy = Policy(config)
     except ConfigError as error:
         return [error], warnings
-    return [], warnings + policy.warnings
+    return [], warnings + policy.warnings + lint(config)
 
 
 def expressions(config: Config) -> Iterator[tuple[Expression, tuple[str, ...]]]:

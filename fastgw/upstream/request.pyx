@@ -119,9 +119,9 @@ cdef void plan_edits(Exchange x) noexcept:
         return
     memset(&want, 0, sizeof(want))
     want.include_usage = 1
-    if x.limit_written:
+    want.old_limit_name = x.price != NULL and x.price.flags & FGW_PRICE_OLD_LIMIT_NAME
+    if x.limit_written or want.old_limit_name:
         want.output_limit = <int64_t>x.output_max
-        want.old_limit_name = x.price != NULL and x.price.flags & FGW_PRICE_OLD_LIMIT_NAME
     if candidate.model:
         want.model = candidate.model
         want.model_bytes = <uint16_t>len(candidate.model)

@@ -68,6 +68,13 @@ def test_the_larger_of_two_limits_is_the_one_in_force():
     assert got.output_limit == 99
 
 
+def test_a_limit_of_nothing_is_none():
+    """Some providers take 0 for no limit, so it must not pass for a small one."""
+    assert ask(CHAT, {"model": "m", "max_tokens": 0}).output_limit is None
+    assert ask(CHAT, {"model": "m", "max_tokens": 0, "max_completion_tokens": 7}).output_limit == 7
+    assert ask(MESSAGES, {"model": "m", "max_tokens": 0.0}).output_limit is None
+
+
 @pytest.mark.parametrize(
     "body, error",
     [

@@ -44,6 +44,11 @@ def edited(operation: str, body: dict, **wishes):
         ("chat", {"max_completion_tokens": None, "max_tokens": None}, 5,
          {"max_completion_tokens": 5, "max_tokens": None}),
         ("chat", {"max_tokens": 9}, 0, {"max_tokens": 9}),
+        ("chat", {"max_tokens": 0}, 0, {"max_tokens": 0}),
+        ("chat", {"max_tokens": 0}, 5, {"max_tokens": 5}),
+        ("chat", {"max_completion_tokens": 0, "max_tokens": 3}, 5,
+         {"max_completion_tokens": 5, "max_tokens": 3}),
+        ("responses", {"max_output_tokens": 0}, 5, {"max_output_tokens": 5}),
         ("responses", {}, 5, {"max_output_tokens": 5}),
         ("responses", {"max_output_tokens": 6.0}, 5, {"max_output_tokens": 5}),
         ("completions", {"max_tokens": 16}, 5, {"max_tokens": 5}),
@@ -141,8 +146,15 @@ def test_random_bodies_keep_all_else():
 
 
 @pytest.mark.parametrize("operation, before, after", [
-    ("chat", {}, {"max_tokens": 5}), ("chat", {"max_completion_tokens": 9},
-                                      {"max_completion_tokens": 5}),
+    ("chat", {}, {"max_tokens": 5}),
+    ("chat", {"max_completion_tokens": 9}, {"max_completion_tokens": 5, "max_tokens": 5}),
+    ("chat", {"max_completion_tokens": 2}, {"max_completion_tokens": 2, "max_tokens": 5}),
+    ("chat", {"max_completion_tokens": 2, "max_tokens": None},
+     {"max_completion_tokens": 2, "max_tokens": 5}),
+    ("chat", {"max_completion_tokens": None}, {"max_completion_tokens": None, "max_tokens": 5}),
+    ("chat", {"max_completion_tokens": 9, "max_tokens": 3},
+     {"max_completion_tokens": 5, "max_tokens": 3}),
+    ("completions", {"max_tokens": 9}, {"max_tokens": 5}),
     ("responses", {}, {"max_output_tokens": 5})])
 def test_a_vendor_that_knows_the_old_name_alone_gets_it(operation, before, after):
     got, _ = edited(operation, {"model": "m", **before}, output_limit=5, old_limit_name=True)

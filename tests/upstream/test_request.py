@@ -3,9 +3,10 @@
 Method: heads through a worker; what the provider reads is taken apart here.
 """
 
+import orjson
 import pytest
 
-from tests.worker import KEY, chat, request, response
+from tests.worker import KEY, chat, provider, request, response
 
 OURS = ["host", "authorization", "accept-encoding", "x-fastgw-request-id", "x-fastgw-attempt",
         "content-length"]
@@ -100,3 +101,18 @@ def test_a_head_too_large_for_the_provider_is_refused_before_it_is_sent(worker):
     _, answer = one.ask(request(chat(), *[f"x-{n}: {'v' * 900}" for n in range(90)]))
 
     assert answer.status in (431, 500) and not one.loop.opened
+
+
+@pytest.mark.parametrize("host, sent", [
+    ("api.mistral.ai", {"max_completion_tokens": 9, "max_tokens": 9}),
+    ("api.openai.com", {"max_completion_tokens": 9})])
+def test_an_output_limit_goes_on_under_a_name_that_the_provider_knows(worker, host, sent):
+    """Else it would be a small one for our caps, and none for the provider."""
+    vendor = {**provider("vendor"), "base_url": f"http://{host}:9000/v1"}
+    one = worker(providers=[vendor])
+
+    got, _ = one.ask(
+        request(chat(model="mistral-small-latest", max_completion_tokens=9)), response())
+
+    body = orjson.loads(got.partition(b"\r\n\r\n")[2])
+    assert {name: value for name, value in body.items() if "tokens" in name} == sent

@@ -1,0 +1,103 @@
+"""`fastgw policy test`: tests beside a policy, played by the whole gateway.
+
+Method: the command itself; a policy of pace, hours, addresses and tiers, whose secrets are not
+at hand. The last test makes each expectation wrong in turn: a test that cannot fail would pass.
+"""
+
+import re
+
+import pytest
+from click.testing import CliRunner
+
+from fastgw.cli.rehearse import test as policy_test
+
+CONFIG = """\
+providers:
+  - {id: openai, dialect: openai, base_url: "https://api.openai.com/v1",
+     keys: [{value: "${env:NOBODY_HAS_THIS}"}]}
+  - {id: anthropic, dialect: anthropic, base_url: "https://api.anthropic.com", keys: [{value: k}]}
+keys:
+  - {id: alice, value: "${env:NOR_THIS}", tags: {tier: paid}}
+  - {id: bob, tags: {tier: free}, limits: {cost: 0.5/month},
+     hash: "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"}
+policy:
+  on_http_request:
+    - name: closed at night
+      expressions: ["time.hour < 6"]
+      actions: [{type: deny, config: {message: "come back at six"}}]
+    - name: not from here
+      expressions: ["conn.client_ip == '2001:db8::1'"]
+      actions: [{type: deny}]
+    - name: free
+      expressions: ["key.tags.tier == 'free'"]
+      actions:
+        - {type: rate-limit, config: {name: free, capacity: 2, per: 1h, bucket_key: ["key.id"]}}
+"""
+CHAT = "{path: /v1/chat/completions, body: {model: gpt-4o, messages: [{role: user, content: a}]}}"
+DAY = "time: 2026-03-01T10:00:00Z"
+TESTS = f"""\
+tests:
+  - {{name: by day, key: alice, {DAY}, request: {CHAT}, expect: {{verdict: allow, status: 200,
+     unmatched: [free], headers: {{x-fastgw-provider: openai, x-fastgw-code: null}}}}}}
+  - {{name: by night, key: alice, time: "2026-03-01T05:59:59Z", request: {CHAT},
+     expect: {{verdict: deny, status: 403, rule: closed at night, body: [come back at six]}}}}
+  - {{name: far away, key: alice, {DAY}, client_ip: "2001:DB8::1", request: {CHAT},
+     expect: {{status: 403, rule: not from here, code: FGW-601}}}}
+  - {{name: thrice, key: bob, {DAY}, request: {CHAT}, repeat: 3,
+     expect: {{status: 429, headers: {{retry-after: "*"}}, matched: [free]}}}}
+  - {{name: twice, key: bob, {DAY}, request: {CHAT}, repeat: 2, expect: {{verdict: allow}}}}
+  - {{name: nobody, {DAY}, request: {CHAT}, expect: {{status: 401, verdict: deny}}}}
+  - {{name: ill provider, key: alice, {DAY}, provider: status=503,
+     request: {{path: /v1/messages, headers: {{anthropic-version: "2023-06-01"}},
+               body: {{model: claude, max_tokens: 9, messages: [{{role: user, content: a}}]}}}},
+     expect: {{status: 503}}}}
+"""
+
+
+@pytest.fixture
+def run(tmp_path):
+    def run(tests, config=CONFIG):
+        (tmp_path / "fastgw.yaml").write_text(config)
+        (tmp_path / "tests.yaml").write_text(tests)
+        done = CliRunner().invoke(policy_test, [str(tmp_path / "tests.yaml")])
+        return done.exit_code, done.output
+
+    return run
+
+
+def test_what_holds(run):
+    code, said = run(TESTS)
+    assert code == 0, said
+    assert re.search(r"^7 of 7 hold \(\d+\.\d s\)$", said, re.MULTILINE)
+    assert re.search(r"^ok    \S+tests.yaml:2  by day$", said, re.MULTILINE)
+
+
+def test_each_case_has_a_gateway_of_its_own(run):
+    twice = f"{{name: NAME, key: bob, {DAY}, request: {CHAT}, repeat: 2, expect: {{status: 200}}}}"
+    code, said = run("tests:\n" + "".join(
+        f"  - {twice.replace('NAME', name)}\n" for name in ("first", "second")))
+    assert code == 0, said
+
+
+def test_what_does_not_hold_is_told_and_exits_1(run):
+    wrong = TESTS.replace("verdict: allow", "verdict: deny")
+    for status in (403, 429, 401, 503):
+        wrong = wrong.replace(f"status: {status}", f"status: {status - 1}")
+    code, said = run(wrong)
+    assert code == 1
+    assert len(re.findall("^FAIL", said, re.MULTILINE)) == 7 and "0 of 7 hold" in said
+    assert "verdict: expected deny, got allow" in said
+    assert "status: expected 402, got 403 (FGW-601" in said
+    assert "status: expected 428, got 429" in said
+
+
+@pytest.mark.parametrize("tests, config, said", [
+    (TESTS.replace("key: bob", "key: bo"), CONFIG, "did you mean 'bob'?"),
+    (TESTS.replace("repeat: 3", "repeat: 0"), CONFIG, "a whole number from 1"),
+    (TESTS, CONFIG.replace("time.hour", "time.our"), "fastgw.yaml:12:21"),
+    (TESTS, CONFIG.replace("providers:", "provider:"), "did you mean 'providers'?"),
+    ("config: none.yaml\n" + TESTS, CONFIG, "none.yaml"),
+])
+def test_bad_files_exit_2_with_place_and_remedy(run, tests, config, said):
+    code, output = run(tests, config)
+    assert code == 2 and said in output, output
