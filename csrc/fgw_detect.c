@@ -8,17 +8,17 @@
 
 enum { RUN_MIN = 20, WORD_MAX = 64 };
 
-#define U(byte) [byte] = UPPER | WORD | KEY | LOCAL | UNIT | BASE32
-#define L(byte) [byte] = LOWER | WORD | KEY | LOCAL | UNIT
-#define D(byte) [byte] = DIGIT | WORD | KEY | LOCAL | UNIT
-#define E(byte) [byte] = DIGIT | WORD | KEY | LOCAL | UNIT | BASE32
+#define U(byte) [byte] = UPPER | WORD | IN_KEY | LOCAL | UNIT | BASE32
+#define L(byte) [byte] = LOWER | WORD | IN_KEY | LOCAL | UNIT
+#define D(byte) [byte] = DIGIT | WORD | IN_KEY | LOCAL | UNIT
+#define E(byte) [byte] = DIGIT | WORD | IN_KEY | LOCAL | UNIT | BASE32
 const uint8_t fgw_detect_class[256] = {
     U('A'), U('B'), U('C'), U('D'), U('E'), U('F'), U('G'), U('H'), U('I'), U('J'), U('K'), U('L'),
     U('M'), U('N'), U('O'), U('P'), U('Q'), U('R'), U('S'), U('T'), U('U'), U('V'), U('W'), U('X'),
     U('Y'), U('Z'), L('a'), L('b'), L('c'), L('d'), L('e'), L('f'), L('g'), L('h'), L('i'), L('j'),
     L('k'), L('l'), L('m'), L('n'), L('o'), L('p'), L('q'), L('r'), L('s'), L('t'), L('u'), L('v'),
     L('w'), L('x'), L('y'), L('z'), D('0'), D('1'), E('2'), E('3'), E('4'), E('5'), E('6'), E('7'),
-    D('8'), D('9'), ['_'] = WORD | KEY | LOCAL | UNIT, ['-'] = KEY | LOCAL | UNIT,
+    D('8'), D('9'), ['_'] = WORD | IN_KEY | LOCAL | UNIT, ['-'] = IN_KEY | LOCAL | UNIT,
     ['.'] = LOCAL | UNIT, ['%'] = LOCAL | UNIT, ['+'] = LOCAL | UNIT, ['/'] = UNIT, ['='] = UNIT,
     ['@'] = UNIT,
 };
@@ -106,7 +106,7 @@ static int is_interesting(const struct fgw_detect_rules *rules, const uint8_t *t
         return 1;
     if (byte == '-' && at + 1 < end && text[at + 1] == '-')
         return 1;
-    return rules->kinds & WITH_TOKENS && is(byte, KEY);
+    return rules->kinds & WITH_TOKENS && is(byte, IN_KEY);
 }
 
 static uint32_t next_place(const struct fgw_detect_rules *rules, const uint8_t *text, uint32_t at,
@@ -125,7 +125,7 @@ static uint32_t next_place(const struct fgw_detect_rules *rules, const uint8_t *
     return at;
 }
 
-/* ------------------------------------------------------------------ a unit: text without a blank */
+/* ------------------------------------------------------------------ units: text without blanks */
 
 struct scan {
     const struct fgw_detect_rules *rules;
@@ -197,7 +197,7 @@ static void look_at_unit(struct scan *scan, uint32_t begin, uint32_t end)
         uint8_t byte = text[at];
         if (at >= scan->best.start && at >= scan->best.end)
             break;
-        int first = at == begin || !is(text[at - 1], ALNUM) || is_escape_letter(look, at - 1);
+        int first = at == 0 || !is(text[at - 1], ALNUM) || is_escape_letter(look, at - 1);
         if (first && is(byte, DIGIT) && scan->rules->kinds & WITH_NUMBERS)
             try_digit(scan, at);
         if (first && is(byte, UPPER) && wants(scan->rules, FGW_DETECT_IBAN))
@@ -292,7 +292,7 @@ uint32_t fgw_detect_swallow(struct fgw_detect_rest *rest, const uint8_t *text, u
     for (; at < length && rest->swallow; at++) {
         uint8_t byte = text[at];
         if (rest->swallow == FGW_SWALLOW_TOKEN) {
-            if (!is(byte, KEY) && byte != '.')
+            if (!is(byte, IN_KEY) && byte != '.')
                 break;
         } else {
             if (byte != '-' && rest->dashes >= 5 && rest->lines >= 2)

@@ -16,15 +16,28 @@ const char *fgw_detect_kind_name(unsigned kind)
 
 /* ------------------------------------------------------------------ what is found */
 
+static void note_path(struct fgw_detect_job *job, unsigned kind)
+{
+    uint8_t *path = job->report->path[kind];
+    size_t length;
+
+    if (job->ending) {
+        length = job->ending->path_length;
+        memcpy(path, job->ending->path, length);
+    } else {
+        length = fgw_walk_path(&job->walk, path);
+    }
+    job->report->path_length[kind] = (uint8_t)length;
+}
+
 static void note_cut(struct fgw_detect_job *job, const struct fgw_detect_cut *cut)
 {
     struct fgw_detect_cuts *cuts = job->cuts;
     struct fgw_detect_report *report = job->report;
 
     if (cut->flags & FGW_CUT_FIRST) {
-        if (!report->count[cut->kind]++ && !job->pending)
-            report->path_length[cut->kind] =
-                (uint8_t)fgw_walk_path(&job->walk, report->path[cut->kind]);
+        if (!report->count[cut->kind]++)
+            note_path(job, cut->kind);
         report->found |= 1u << cut->kind;
     }
     if (!(cuts->kinds >> cut->kind & 1))
@@ -37,30 +50,44 @@ static void note_cut(struct fgw_detect_job *job, const struct fgw_detect_cut *cu
 
 static void sink(void *listener, const struct fgw_detect_cut *cut)
 {
-    note_cut(listener, cut);
+    struct fgw_detect_job *job = listener;
+
+    if (!job->alone)
+        job->alone_start = cut->raw;
+    job->alone = 1;
+    job->alone_end = cut->raw + cut->length;
+    note_cut(job, cut);
 }
 
-/* From the joint: a find that does not cross it was found in its part already. */
+enum { CROSSING_NOT, CROSSING_FIRST, CROSSING_REST };
+
+/* From the joint: a find that does not cross it was found in its part already, and one that takes
+ * from what was found there is none. */
 static void sink_joint(void *listener, const struct fgw_detect_cut *cut)
 {
     struct fgw_detect_job *job = listener;
 
     if (cut->flags & FGW_CUT_FIRST) {
         job->first = *cut;
-        job->crossing = 1;
+        job->crossing = CROSSING_FIRST;
         return;
     }
-    if (job->crossing)
-        note_cut(job, &job->first);
-    job->crossing = 0;
-    note_cut(job, cut);
+    if (job->crossing == CROSSING_FIRST) {
+        int taken = (job->before && (int32_t)(job->first.raw - job->before_end) < 0) ||
+                    (job->alone && (int32_t)(job->alone_start - cut->raw - cut->length) < 0);
+        job->crossing = taken ? CROSSING_NOT : CROSSING_REST;
+        if (!taken)
+            note_cut(job, &job->first);
+    }
+    if (job->crossing == CROSSING_REST)
+        note_cut(job, cut);
 }
 
 /* ------------------------------------------------------------------ texts */
 
 static void begin(struct fgw_detect_job *job, unsigned flags)
 {
-    fgw_window_begin(&job->window, (flags & FGW_TEXT_NESTED ? FGW_WINDOW_NESTED : 0) |
+    fgw_detect_window_begin(&job->window, (flags & FGW_TEXT_NESTED ? FGW_WINDOW_NESTED : 0) |
                                        (flags & FGW_TEXT_NUMBER ? FGW_WINDOW_NUMBER : 0));
 }
 
@@ -72,10 +99,11 @@ static uint32_t raw_of(const struct fgw_detect_job *job, const uint8_t *bytes)
 static void look_alone(struct fgw_detect_job *job, const struct fgw_text_place *place)
 {
     begin(job, place->flags);
+    job->alone = 0;
     if (place->name)
-        fgw_window_context(&job->window, place->name, place->name_length);
-    fgw_window_feed(&job->window, place->bytes, place->length, raw_of(job, place->bytes));
-    fgw_window_scan(&job->window, 1);
+        fgw_detect_window_before(&job->window, place->name, place->name_length);
+    fgw_detect_window_feed(&job->window, place->bytes, place->length, raw_of(job, place->bytes));
+    fgw_detect_window_scan(&job->window, 1);
 }
 
 /* Where this part goes on where another has ended, a find may lie in both. */
@@ -89,25 +117,27 @@ static void look_at_joint(struct fgw_detect_job *job, const struct fgw_text_plac
         job->part_channel = 0;
     else if (job->part_channel == place->channel) {
         if (job->joint.length == 0 || job->part_length > JOINT) {
-            fgw_window_begin(&job->joint, 0);
-            fgw_window_feed(&job->joint, tail, before, raw_of(job, tail));
+            fgw_detect_window_begin(&job->joint, 0);
+            fgw_detect_window_feed(&job->joint, tail, before, raw_of(job, tail));
         }
-        fgw_window_feed(&job->joint, place->bytes, behind, raw_of(job, place->bytes));
-        job->crossing = 0;
-        fgw_window_scan(&job->joint, 0);
+        fgw_detect_window_feed(&job->joint, place->bytes, behind, raw_of(job, place->bytes));
+        job->crossing = CROSSING_NOT;
+        fgw_detect_window_scan(&job->joint, 0);
     } else {
-        fgw_window_begin(&job->joint, 0);
+        fgw_detect_window_begin(&job->joint, 0);
     }
     if (place->flags & FGW_TEXT_PART)
         job->part_channel = place->channel;
     job->part = place->bytes;
     job->part_length = place->length;
+    job->before = job->alone;
+    job->before_end = job->alone_end;
 }
 
 static void end_joint(struct fgw_detect_job *job)
 {
     if (job->part_channel && job->joint.length)
-        fgw_window_scan(&job->joint, 1);
+        fgw_detect_window_scan(&job->joint, 1);
     job->part_channel = 0;
 }
 
@@ -128,7 +158,7 @@ static void prepare(struct fgw_detect_job *job, unsigned document, const uint8_t
     job->document = bytes;
     job->base = base;
     job->part_channel = 0;
-    job->pending = 0;
+    job->ending = NULL;
     job->window.rules.kinds = job->joint.rules.kinds = job->kinds;
     job->window.listener = job->joint.listener = job;
     job->window.sink = sink;
@@ -142,9 +172,9 @@ static void prepare(struct fgw_detect_job *job, unsigned document, const uint8_t
 static void look_plain(struct fgw_detect_job *job, const uint8_t *bytes, size_t length)
 {
     job->walk.depth = 0;
-    fgw_window_begin(&job->window, FGW_WINDOW_PLAIN);
-    fgw_window_feed(&job->window, bytes, length, raw_of(job, bytes));
-    fgw_window_scan(&job->window, 1);
+    fgw_detect_window_begin(&job->window, FGW_WINDOW_PLAIN);
+    fgw_detect_window_feed(&job->window, bytes, length, raw_of(job, bytes));
+    fgw_detect_window_scan(&job->window, 1);
 }
 
 int fgw_detect_document(struct fgw_detect_job *job, unsigned document, const uint8_t *bytes,
@@ -205,8 +235,11 @@ enum { LABEL_MAX = 40 };
 
 static size_t label_of(const struct fgw_detect_cut *cut, uint8_t out[LABEL_MAX])
 {
-    const char *quote = cut->flags & FGW_CUT_BARE ? "\\\"" : cut->flags & FGW_CUT_NUMBER ? "\"" : "";
+    const char *quote = cut->flags & FGW_CUT_NUMBER ? "\"" : "";
     uint8_t *end = out;
+
+    if (cut->flags & FGW_CUT_BARE)
+        quote = "\\\"";
 
     if (!(cut->flags & FGW_CUT_FIRST))
         return 0;
@@ -260,7 +293,7 @@ static struct fgw_screen_channel *channel_of(struct fgw_screen *screen, uint64_t
     if (!unused && screen->used < screen->room)
         unused = &screen->channels[screen->used++];
     if (unused)
-        unused->channel = 0;
+        unused->channel = unused->ending = 0;
     return unused;
 }
 
@@ -281,22 +314,25 @@ static void hear_event(void *listener, const struct fgw_walk *walk,
         return;
     }
     if (channel->channel) {
-        fgw_window_restore(&job->window, &channel->kept);
+        fgw_detect_window_restore(&job->window, &channel->kept);
     } else {
         begin(job, place->flags);
         channel->channel = place->channel | 1;
         channel->group = place->group;
+        channel->path_length = (uint32_t)fgw_walk_path(&job->walk, channel->path);
     }
-    fgw_window_feed(&job->window, place->bytes, place->length, raw_of(job, place->bytes));
-    fgw_window_scan(&job->window, 0);
-    fgw_window_keep(&job->window, &channel->kept);
+    fgw_detect_window_feed(&job->window, place->bytes, place->length, raw_of(job, place->bytes));
+    fgw_detect_window_scan(&job->window, 0);
+    fgw_detect_window_keep(&job->window, &channel->kept);
 }
 
 static void end_channel(struct fgw_detect_job *job, struct fgw_screen_channel *channel)
 {
-    fgw_window_restore(&job->window, &channel->kept);
-    fgw_window_scan(&job->window, 1);
+    job->ending = channel;
+    fgw_detect_window_restore(&job->window, &channel->kept);
+    fgw_detect_window_scan(&job->window, 1);
     channel->channel = 0;
+    job->ending = NULL;
 }
 
 /* The texts end behind the event that says so, for it may bear some itself: noted until then. */
@@ -313,13 +349,11 @@ static void end_noted(struct fgw_detect_job *job)
 {
     struct fgw_screen *screen = job->screen;
 
-    job->pending = 1; /* the walk does not stand where these were found */
     for (uint32_t i = 0; i < screen->used; i++) {
         if (screen->channels[i].channel && screen->channels[i].ending)
             end_channel(job, &screen->channels[i]);
         screen->channels[i].ending = 0;
     }
-    job->pending = 0;
 }
 
 int fgw_screen_event(struct fgw_detect_job *job, const uint8_t *bytes, size_t length,
@@ -345,7 +379,6 @@ void fgw_screen_flush(struct fgw_detect_job *job, int out)
     struct fgw_screen *screen = job->screen;
 
     prepare(job, FGW_WALK_EVENT, NULL, 0);
-    job->pending = 1;
     for (uint32_t i = 0; i < screen->used; i++) {
         if (!screen->channels[i].channel)
             continue;
@@ -354,7 +387,6 @@ void fgw_screen_flush(struct fgw_detect_job *job, int out)
         else
             end_channel(job, &screen->channels[i]);
     }
-    job->pending = 0;
 }
 
 uint32_t fgw_screen_decided(const struct fgw_screen *screen, uint32_t base, uint32_t length)

@@ -36,8 +36,13 @@ struct fgw_detect_job {
     /* What follows is the job's own. */
     uint32_t base; /* raw offset of the document's first byte */
     const uint8_t *document;
-    int crossing;  /* cuts come from the joint of two parts */
-    int pending;
+    int crossing;  /* in the joint of two parts: `first` waits; or its rest is being noted */
+    int alone;     /* something was found in this part by itself, */
+    uint32_t alone_start; /* from here */
+    uint32_t alone_end;   /* to here */
+    int before;           /* and in the part before, */
+    uint32_t before_end;  /* up to here */
+    const struct fgw_screen_channel *ending; /* what is found belongs to it: the walk has left */
     struct fgw_detect_cut first; /* of such a find: in doubt until it goes on behind the joint */
     const uint8_t *part;         /* the part before, and */
     size_t part_length;
@@ -47,8 +52,8 @@ struct fgw_detect_job {
     struct fgw_detect_window joint;
 };
 
-/* A request's body or a whole answer (enum fgw_walk_document). 0, or -1 where it is no JSON: then it
- * is scanned as plain text. */
+/* A request's body or a whole answer (enum fgw_walk_document). 0, or -1 where it is no JSON: then
+ * it is scanned as plain text. */
 int fgw_detect_document(struct fgw_detect_job *job, unsigned document, const uint8_t *bytes,
                         size_t length);
 
@@ -74,11 +79,13 @@ struct fgw_screen_channel {
     uint64_t channel; /* 0: free */
     int64_t group;
     uint32_t ending; /* this event says that the text is over */
-    uint32_t reserved;
+    uint32_t path_length; /* of the delta that it began with */
+    uint8_t path[FGW_WALK_PATH_MAX];
     struct fgw_detect_kept kept;
 };
 
-/* Zeroed memory is a screen without channels. Memory of the channels is the caller's. */
+/* Zeroed memory is a screen without channels. Memory of the channels is the caller's, and need not
+ * be zeroed. */
 struct fgw_screen {
     struct fgw_screen_channel *channels;
     uint32_t room;

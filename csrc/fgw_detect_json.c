@@ -12,8 +12,8 @@ static int starts(const uint8_t *at, const uint8_t *end, const char *word, size_
 }
 #define STARTS(at, end, word) starts(at, end, word, sizeof(word) - 1)
 
-/* Events: from the first byte of a line to the first of its data; lines of other fields are passed. */
-static void find_data(struct fgw_walk *walk)
+/* Events: from the first byte of a line to the first of its data; other fields are passed. */
+static void find_json(struct fgw_walk *walk)
 {
     while (walk->line && walk->at < walk->end) {
         if (STARTS(walk->at, walk->end, "\xef\xbb\xbf"))
@@ -33,7 +33,7 @@ static void find_data(struct fgw_walk *walk)
 static int skip_blanks(struct fgw_walk *walk)
 {
     for (;;) {
-        find_data(walk);
+        find_json(walk);
         if (walk->at >= walk->end)
             return -1;
         uint8_t byte = *walk->at;
@@ -449,7 +449,9 @@ int fgw_walk_run(struct fgw_walk *walk, const uint8_t *bytes, size_t length)
     walk->end = bytes + length;
     walk->line = walk->document == FGW_WALK_EVENT;
     walk->depth = 0;
-    return walk_value(walk, 0);
+    if (walk_value(walk, 0))
+        return -1;
+    return skip_blanks(walk) < 0 ? 0 : -1;
 }
 
 int fgw_walk_is_done(const struct fgw_walk *walk)

@@ -1,9 +1,9 @@
 /* fgw_detect_json.h - which strings of a request, an answer or an event are looked at, and where
  * they stand.
  *
- * One walk over a whole JSON document, which hands out each string (and, in the arguments of tools,
- * each number and each member's name) that people or models wrote. What no person wrote is passed
- * over: names of models and roles, ids, signatures, base64. What is not known is looked at.
+ * One walk over a whole JSON document, which hands out each string (and, in the arguments of
+ * tools, each number and each member's name) that people or models wrote. What no person wrote is
+ * passed over: names of models and roles, ids, signatures, base64. What is not known is looked at.
  *
  * Of events the walk also says what continues what: a delta belongs to a *channel*, which is named
  * by the members on the way to it, with `index` (or output_index, content_index, summary_index) in
@@ -69,15 +69,15 @@ struct fgw_walk {
     struct fgw_walk_frame frames[FGW_WALK_DEPTH_MAX];
 };
 
-/* Walks over bytes[0 .. length). 0, or -1 where it is no JSON (what was handed out before stands). */
+/* Walks over bytes[0 .. length). 0; -1: it is no JSON (what was handed out before stands). */
 int fgw_walk_run(struct fgw_walk *walk, const uint8_t *bytes, size_t length);
 
 /* Of a walk that failed: the data were [DONE]; or anything else but nothing. */
 int fgw_walk_is_done(const struct fgw_walk *walk);
 int fgw_walk_is_text(const struct fgw_walk *walk);
 
-/* Where the walk stands, as messages[2].content[0].text: at most FGW_WALK_PATH_MAX bytes. Below the
- * arguments of tools, where names are the client's own, it ends. Returns the length. */
+/* Where the walk stands, as messages[2].content[0].text: at most FGW_WALK_PATH_MAX bytes. Below
+ * the arguments of tools, where names are the client's own, it ends. Returns the length. */
 size_t fgw_walk_path(const struct fgw_walk *walk, uint8_t *out);
 
 #endif

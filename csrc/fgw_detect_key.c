@@ -68,7 +68,7 @@ static int in_tail(uint8_t byte, int tail)
     case TAIL_BASE32:
         return is(byte, BASE32);
     case TAIL_TOKEN:
-        return is(byte, KEY);
+        return is(byte, IN_KEY);
     case TAIL_DASHED:
         return is(byte, ALNUM) || byte == '-';
     default:
@@ -152,13 +152,13 @@ static enum look_answer look_sendgrid(const struct look *look, uint32_t at,
         for (unsigned i = 0; i < PARTS[part]; i++, place++) {
             if (runs_out(look, place))
                 return LOOK_OPEN;
-            if (!is_at(look, place, KEY))
+            if (!is_at(look, place, IN_KEY))
                 return LOOK_NO;
         }
     }
     if (runs_out(look, place))
         return LOOK_OPEN;
-    if (is_at(look, place, KEY))
+    if (is_at(look, place, IN_KEY))
         return LOOK_NO;
     find->start = at;
     find->end = place;
@@ -218,7 +218,7 @@ enum look_answer fgw_look_key(const struct look *look, uint32_t at, struct fgw_d
     }
     if (left >= 3 && !memcmp(text, "SG.", 3))
         return look_sendgrid(look, at, find);
-    if (at && (is(look->text[at - 1], KEY) || look->text[at - 1] == '/' ||
+    if (at && (is(look->text[at - 1], IN_KEY) || look->text[at - 1] == '/' ||
                look->text[at - 1] == '+'))
         return LOOK_NO;
     return look_unmarked(look, at, find);
@@ -226,7 +226,7 @@ enum look_answer fgw_look_key(const struct look *look, uint32_t at, struct fgw_d
 
 static int is_token(uint8_t byte)
 {
-    return is(byte, KEY) || byte == '.';
+    return is(byte, IN_KEY) || byte == '.';
 }
 
 /* eyJ….eyJ…: certain once the second part has begun; the rest is swallowed. */
@@ -350,7 +350,7 @@ static uint32_t local_start(const struct look *look, uint32_t at)
         start++;
     while (start < at && !is(look->text[start], WORD))
         start++;
-    return look->text[at - 1] == '.' ? at : start;
+    return start < at && look->text[at - 1] == '.' ? at : start;
 }
 
 enum look_answer fgw_look_email(const struct look *look, uint32_t at,

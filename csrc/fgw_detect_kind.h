@@ -19,7 +19,16 @@ struct look {
     int final;
 };
 
-enum { UPPER = 1, LOWER = 2, DIGIT = 4, WORD = 8, KEY = 16, LOCAL = 32, UNIT = 64, BASE32 = 128 };
+enum {
+    UPPER = 1,
+    LOWER = 2,
+    DIGIT = 4,
+    WORD = 8,
+    IN_KEY = 16, /* of keys: words and dashes */
+    LOCAL = 32,  /* of the local part of an address */
+    UNIT = 64,   /* of all that is looked at together */
+    BASE32 = 128,
+};
 extern const uint8_t fgw_detect_class[256] __attribute__((visibility("hidden")));
 
 static inline int is(uint8_t byte, int classes) { return fgw_detect_class[byte] & classes; }
@@ -52,7 +61,8 @@ static inline int runs_out(const struct look *look, uint32_t at)
     return !look->final && at >= look->end;
 }
 
-/* One of the words (lower case, apart by |) stands in the `reach` bytes before `at`, in any case. */
+/* One of the words (lower case, apart by |) stands in the `reach` bytes before `at`, in any
+ * case. */
 int fgw_look_before(const struct look *look, uint32_t at, uint32_t reach, const char *words);
 
 /* A find that begins at the digit `at`, the first of its group. */

@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-void fgw_window_begin(struct fgw_detect_window *window, unsigned flags)
+void fgw_detect_window_begin(struct fgw_detect_window *window, unsigned flags)
 {
     memset(&window->rest, 0, offsetof(struct fgw_detect_window, text) -
                                  offsetof(struct fgw_detect_window, rest));
@@ -85,7 +85,7 @@ static void swallow(struct fgw_detect_window *window)
     window->from = (uint16_t)(at + taken);
 }
 
-void fgw_window_scan(struct fgw_detect_window *window, int final)
+void fgw_detect_window_scan(struct fgw_detect_window *window, int final)
 {
     struct fgw_detect_find find;
 
@@ -136,7 +136,7 @@ static void slide(struct fgw_detect_window *window)
 
 static void make_room(struct fgw_detect_window *window)
 {
-    fgw_window_scan(window, 0);
+    fgw_detect_window_scan(window, 0);
     slide(window);
 }
 
@@ -325,7 +325,7 @@ static void feed_nested(struct fgw_detect_window *window, const uint8_t *bytes, 
     }
 }
 
-void fgw_window_feed(struct fgw_detect_window *window, const uint8_t *bytes, size_t length,
+void fgw_detect_window_feed(struct fgw_detect_window *window, const uint8_t *bytes, size_t length,
                      uint32_t raw)
 {
     if (window->flags & FGW_WINDOW_NESTED) {
@@ -348,7 +348,8 @@ void fgw_window_feed(struct fgw_detect_window *window, const uint8_t *bytes, siz
     }
 }
 
-void fgw_window_context(struct fgw_detect_window *window, const uint8_t *bytes, size_t length)
+void fgw_detect_window_before(struct fgw_detect_window *window, const uint8_t *bytes,
+                              size_t length)
 {
     if (length > FGW_DETECT_CONTEXT - 2) {
         bytes += length - (FGW_DETECT_CONTEXT - 2);
@@ -364,7 +365,7 @@ void fgw_window_context(struct fgw_detect_window *window, const uint8_t *bytes, 
 
 /* ------------------------------------------------------------------ between two pieces */
 
-void fgw_window_keep(struct fgw_detect_window *window, struct fgw_detect_kept *kept)
+void fgw_detect_window_keep(struct fgw_detect_window *window, struct fgw_detect_kept *kept)
 {
     slide(window);
     kept->rest = window->rest;
@@ -381,7 +382,8 @@ void fgw_window_keep(struct fgw_detect_window *window, struct fgw_detect_kept *k
     memcpy(kept->runs, window->runs, window->n_runs * sizeof *kept->runs);
 }
 
-void fgw_window_restore(struct fgw_detect_window *window, const struct fgw_detect_kept *kept)
+void fgw_detect_window_restore(struct fgw_detect_window *window,
+                               const struct fgw_detect_kept *kept)
 {
     window->rest = kept->rest;
     window->rest_kind = kept->rest_kind;

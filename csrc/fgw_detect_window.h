@@ -1,8 +1,8 @@
 /* fgw_detect_window.h - the text that a scan looks at, made from JSON strings, and the way back.
  *
- * Strings are fed as they stand in the document, between their quotes; what is found in the decoded
- * text is told as *cuts* of the document's bytes. A find that lies in several strings (parts of a
- * message, events of a stream) has a cut in each; the first of them bears the label.
+ * Strings are fed as they stand in the document, between their quotes; what is found in the
+ * decoded text is told as *cuts* of the document's bytes. A find that lies in several strings
+ * (parts of a message, events of a stream) has a cut in each; the first of them bears the label.
  *
  *     document   "mail jo\u0068n@" ... "x.com"          raw offsets
  *     window      mail john@x.com                        runs say where each byte comes from
@@ -88,22 +88,24 @@ struct fgw_detect_kept {
 };
 
 /* Begins a text. `rules`, `sink` and `listener` are set by the caller, once. */
-void fgw_window_begin(struct fgw_detect_window *window, unsigned flags);
+void fgw_detect_window_begin(struct fgw_detect_window *window, unsigned flags);
 
 /* Words that stand before the text but are not of it (the member's name): context only. */
-void fgw_window_context(struct fgw_detect_window *window, const uint8_t *bytes, size_t length);
+void fgw_detect_window_before(struct fgw_detect_window *window, const uint8_t *bytes,
+                              size_t length);
 
-/* The next piece: the inside of a JSON string (or a number) that stands at `raw` in the document. */
-void fgw_window_feed(struct fgw_detect_window *window, const uint8_t *bytes, size_t length,
+/* The next piece: the inside of a JSON string (or a number), at `raw` in the document. */
+void fgw_detect_window_feed(struct fgw_detect_window *window, const uint8_t *bytes, size_t length,
                      uint32_t raw);
 
 /* Scans what has been fed; `final`: nothing follows. */
-void fgw_window_scan(struct fgw_detect_window *window, int final);
+void fgw_detect_window_scan(struct fgw_detect_window *window, int final);
 
 /* 1 if some of the text is undecided and not sent; *raw is where it begins. */
 int fgw_kept_undecided(const struct fgw_detect_kept *kept, uint32_t *raw);
 
-void fgw_window_keep(struct fgw_detect_window *window, struct fgw_detect_kept *kept);
-void fgw_window_restore(struct fgw_detect_window *window, const struct fgw_detect_kept *kept);
+void fgw_detect_window_keep(struct fgw_detect_window *window, struct fgw_detect_kept *kept);
+void fgw_detect_window_restore(struct fgw_detect_window *window,
+                               const struct fgw_detect_kept *kept);
 
 #endif

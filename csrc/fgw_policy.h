@@ -66,6 +66,7 @@ enum fgw_action {
     FGW_ACTION_RESTRICT_MODELS = 4,
     FGW_ACTION_USAGE_CAP = 5,
     FGW_ACTION_CONCURRENCY_LIMIT = 6,
+    FGW_ACTION_DETECT = 7,
 };
 
 /* A limit that a matching rule (or the key itself) wants taken. */
@@ -80,6 +81,7 @@ struct fgw_demand {
 };
 
 #define FGW_KEY_TEXT_MAX 1024
+#define FGW_DETECTS_MAX 64 /* detect actions of a policy */
 
 struct fgw_effects {
     uint8_t denied;
@@ -95,6 +97,7 @@ struct fgw_effects {
     uint64_t rule;        /* name hash of the rule that denied, else of the last that shaped */
     int64_t output_max;   /* tokens; 0: no rule lowered it */
     uint64_t output_rule; /* name hash of the rule that lowered it */
+    uint64_t detects;     /* detect actions of rules that matched, of any phase: a bit each */
     struct fgw_rule_trace rules[FGW_RULES_MAX];
     struct fgw_demand demands[FGW_LIMITS_MAX];
     uint8_t key_text[FGW_KEY_TEXT_MAX];

@@ -57,6 +57,8 @@ class Code(IntEnum):
     DENIED = 601
     MODEL_RESTRICTED = 602
     POLICY_FAILED = 603
+    DETECTED = 604
+    ANSWER_DETECTED = 605
     # ROUTE
     NO_CANDIDATE = 701
     DRAINING = 702
@@ -92,6 +94,7 @@ class Code(IntEnum):
     CUT_BY_DRAIN = 952
     CLIENT_GONE = 953
     CLIENT_STALLED = 954
+    CUT_BY_DETECT = 955
     # Ourselves
     INTERNAL = 991
     WORKER_LOST = 992

@@ -27,6 +27,7 @@ from fastgw.config.model import (
     Cluster,
     Config,
     Deny,
+    Detect,
     Label,
     Listen,
     Model,
@@ -49,7 +50,8 @@ def build_config(values: dict[str, Any], reading: Reading) -> Config:
     """Reports to ``reading``; the result is good only if no error was added."""
     providers = _build_providers(values["providers"], reading)
     clustered = "cluster" in values
-    rules = _build_rules(values.get("policy", {}).get("on_http_request", []), clustered, reading)
+    phases = _build_phases(values.get("policy", {}), clustered, reading)
+    rules, response_rules, event_rules = phases
     check_names(rules, reading)
     keys = _build_keys(values.get("keys", []), providers, clustered, reading)
     models = _build_models(values.get("models", []), providers, reading)
@@ -69,6 +71,8 @@ def build_config(values: dict[str, Any], reading: Reading) -> Config:
         keys=keys,
         open="keys" not in values,
         rules=rules,
+        response_rules=response_rules,
+        event_rules=event_rules,
     )
     _check_open(config, values, reading)
     _warn(config, reading)
@@ -299,18 +303,28 @@ def _key_hash(item: dict[str, Any], path: str, reading: Reading) -> bytes:
     return hashlib.sha256(item["value"].reveal().encode()).digest()
 
 
-def _build_rules(items: list[dict[str, Any]], clustered: bool,
+PHASES = ("on_http_request", "on_http_response", "on_event_stream_message")
+
+
+def _build_phases(policy: dict[str, Any], clustered: bool,
+                  reading: Reading) -> list[tuple[Rule, ...]]:
+    """The rules of each phase. Names are rules' own over all phases: records go by them."""
+    names: dict[str, str] = {}
+    return [_build_rules(phase, policy.get(phase, []), names, clustered, reading)
+            for phase in PHASES]
+
+
+def _build_rules(phase: str, items: list[dict[str, Any]], names: dict[str, str], clustered: bool,
                  reading: Reading) -> tuple[Rule, ...]:
     rules = []
-    names: dict[str, int] = {}
     for i, item in enumerate(items):
-        path = f"policy.on_http_request[{i}]"
-        name = item.get("name", f"on_http_request[{i}]")
+        path = f"policy.{phase}[{i}]"
+        name = item.get("name", f"{phase}[{i}]")
         if name in names:
-            line = reading.place(f"policy.on_http_request[{names[name]}].name").line
+            line = reading.place(f"{names[name]}.name").line
             reading.fail(f"{path}.name", f"two rules are named '{name}' (first on line {line})",
                          "give each rule its own name: records and metrics go by it")
-        names.setdefault(name, i)
+        names.setdefault(name, path)
         if not item.get("actions"):
             reading.warn(path, f"the rule '{name}' has no action", "it is only recorded")
         actions = tuple(_build_action(kind, config, enforce, f"{path}.actions[{k}]", clustered,
@@ -327,6 +341,8 @@ def _build_action(kind: str, config: dict[str, Any], enforce: bool, path: str,
         return Deny(**config, enforce=enforce)
     if kind == "cap-output":
         return CapOutput(**config, enforce=enforce)
+    if kind == "detect":
+        return Detect(tuple(config["kinds"]), config["then"], enforce)
     if kind in KINDS:
         return build_limit(kind, config, enforce, f"{path}.config", clustered, reading)
     if not config:

@@ -259,7 +259,19 @@ class RestrictModels:
     enforce: bool = True
 
 
-Action = Deny | CapOutput | RestrictModels | Limit
+@dataclass(frozen=True, slots=True)
+class Detect:
+    """Secrets and personal numbers in texts. ``kinds``: names of fastgw.detect.kinds.
+
+    ``then``: deny, redact (a label stands in their place) or log.
+    """
+
+    kinds: tuple[str, ...]
+    then: str
+    enforce: bool = True
+
+
+Action = Deny | CapOutput | RestrictModels | Limit | Detect
 
 
 @dataclass(frozen=True, slots=True)
@@ -318,4 +330,6 @@ class Config:
     keys: tuple[AccessKey, ...] = ()
     open: bool = False  # no access key is asked for: no `keys` section, or `auth: none`
     rules: tuple[Rule, ...] = ()  # policy.on_http_request
+    response_rules: tuple[Rule, ...] = ()  # policy.on_http_response
+    event_rules: tuple[Rule, ...] = ()  # policy.on_event_stream_message
     version: str = ""  # 16 hex digits over the canonical content: the policy version

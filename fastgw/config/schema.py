@@ -62,7 +62,9 @@ OPERATIONS = ("chat", "responses", "completions", "embeddings", "models", "messa
 UNITS = ("requests", "tokens", "input_tokens", "output_tokens", "cost")
 ALGORITHMS = ("token_bucket", "sliding_window", "fixed_window")
 ACTIONS_LATER = ("custom-response", "restrict-ips", "cap-input", "route", "add-headers",
-                 "remove-headers", "set-vars", "detect", "on-abort", "log")
+                 "remove-headers", "set-vars", "on-abort", "log")
+DETECT_KINDS = ("api_key", "private_key", "payment_card", "us_ssn", "email", "phone", "iban",
+                "jwt")
 
 
 class Store(Choice):
@@ -129,7 +131,15 @@ ACTIONS: dict[str, Object] = {
         "limit": Whole(1, 10**6),
         "queue": Object({"max": Whole(1, 10**6), "timeout": DURATION}, ["max", "timeout"]),
     }, ["name", "limit"]),
+    "detect": Object({
+        "kinds": ListOf(Choice(DETECT_KINDS), 1),
+        "patterns": LATER,
+        "then": Choice(("deny", "redact", "log")),
+        "enforce": Flag(),
+    }, ["kinds", "then"]),
 }
+# What on_http_response and on_event_stream_message can do so far.
+ANSWER_ACTIONS = {"detect": ACTIONS["detect"]}
 
 
 class ActionShape(Shape):
@@ -137,14 +147,19 @@ class ActionShape(Shape):
 
     wanted = "an action with type and config"
 
+    def __init__(self, actions: dict[str, Object] | None = None) -> None:
+        """``actions``: those that this phase has; others are not supported there yet."""
+        self.actions = ACTIONS if actions is None else actions
+        self.later = (*ACTIONS_LATER, *(kind for kind in ACTIONS if kind not in self.actions))
+
     def take(self, node, path, reading):
         kind_node = node.entries.get("type") if isinstance(node, Table) else None
         if not isinstance(node, Table):
             return self.refuse(node, path, reading)
         if kind_node is None:
-            hint = "type: " + " | ".join(ACTIONS)
+            hint = "type: " + " | ".join(self.actions)
             return reading.fail(path, "an action needs its 'type'", hint, node)
-        kind = Choice(ACTIONS, ACTIONS_LATER).read(kind_node[1], join(path, "type"), reading)
+        kind = Choice(self.actions, self.later).read(kind_node[1], join(path, "type"), reading)
         if kind is INVALID:
             return INVALID
         needs_config = ["config"] if ACTIONS[kind].required else []
@@ -162,7 +177,7 @@ class ActionShape(Shape):
             {"type": "object", "additionalProperties": False, "required": ["type"],
              "properties": {"type": {"const": kind}, "config": shape.schema(),
                             "enforce": {"type": "boolean"}}}
-            for kind, shape in ACTIONS.items()]}
+            for kind, shape in self.actions.items()]}
 
 
 class Hash(Text):
@@ -212,12 +227,16 @@ KEY = Object({
     "expires": INSTANT,
 }, ["id"])
 
-RULE = Object({
-    "name": NAME,
-    "expressions": ListOf(ExpressionText(), 0, 64),
-    "actions": ListOf(ActionShape(), 0, 64),
-    "enforce": Flag(),
-})
+def rule_of(action: ActionShape) -> Object:
+    return Object({
+        "name": NAME,
+        "expressions": ListOf(ExpressionText(), 0, 64),
+        "actions": ListOf(action, 0, 64),
+        "enforce": Flag(),
+    })
+
+
+RULE, ANSWER_RULE = rule_of(ActionShape()), rule_of(ActionShape(ANSWER_ACTIONS))
 
 ROOT = Object({
     "listen": LISTEN,
@@ -238,8 +257,8 @@ ROOT = Object({
     "models_strict": Flag(),
     "auth": Choice(("none",)),
     "keys": ListOf(KEY),
-    "policy": Object({"on_http_request": ListOf(RULE), "on_http_response": LATER,
-                      "on_event_stream_message": LATER}),
+    "policy": Object({"on_http_request": ListOf(RULE), "on_http_response": ListOf(ANSWER_RULE),
+                      "on_event_stream_message": ListOf(ANSWER_RULE)}),
 }, ["providers"])
 
 

@@ -7,9 +7,12 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+import orjson
+
 from fastgw.dialect.names import DIALECTS, OPERATIONS
 from fastgw.ledger.names import BUCKET_PARTS, Names
 from fastgw.ledger.records import (
+    NAME_FINDING,
     NAME_LABEL,
     NAME_LIMIT,
     NAME_MODEL,
@@ -52,6 +55,7 @@ class Story:
     opens: dict[int, Open] = field(default_factory=dict)
     closes: dict[int, Close] = field(default_factory=dict)
     client_request_id: str = ""
+    findings: list[dict[str, Any]] = field(default_factory=list)  # of `detect`
 
     def add(self, record: Record) -> None:
         if isinstance(record, Request):
@@ -62,6 +66,8 @@ class Story:
             self.closes[record.attempt] = record
         elif isinstance(record, Name) and record.space == NAME_REQUEST:
             self.client_request_id = record.text
+        elif isinstance(record, Name) and record.space == NAME_FINDING:
+            self.findings.append(orjson.loads(record.text))
 
     @property
     def known(self) -> bool:
@@ -106,6 +112,7 @@ def render(story: Story, names: Names) -> dict[str, Any]:
     }
     if request is not None:
         decision |= _decided(request, names)
+    decision["rules"] = _with_findings(decision["rules"], story.findings)
     return decision
 
 
@@ -133,7 +140,9 @@ def _decided(request: Request, names: Names) -> dict[str, Any]:
 def _rule(rule: RuleTrace, names: Names) -> dict[str, Any]:
     action = word(ACTIONS, rule.action)
     effect = action or "matched, without effect"
-    if action == "cap-output":
+    if action == "detect" and not rule.code:
+        effect = "detect: " + ("found" if rule.value else "nothing found")
+    elif action == "cap-output":
         effect = f"cap-output: at most {rule.value} output tokens"
     elif rule.code:
         effect = f"{action}: FGW-{rule.code:03d}"
@@ -145,6 +154,24 @@ def _rule(rule: RuleTrace, names: Names) -> dict[str, Any]:
         "enforced": bool(rule.enforced),
         "effect": effect,
     }
+
+
+def _with_findings(rules: list[dict[str, Any]],
+                   findings: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The rules with what their `detect` has found: of the request in the place of the action's
+    own entry, of the answer behind them all."""
+    rules = list(rules)
+    for finding in findings:
+        shadow = "" if finding["enforced"] else " (shadow: not enforced)"
+        told = {"name": finding["name"], "matched": True, "enforced": finding["enforced"],
+                "effect": f"detect: {finding['effect']}{shadow}"}
+        same = [i for i, rule in enumerate(rules) if rule["name"] == finding["name"]
+                and rule["effect"].startswith("detect: found")]
+        if same:
+            rules[same[0]] = told
+        else:
+            rules.append(told)
+    return rules
 
 
 def _limit(limit: LimitTrace, names: Names, wall_ns: int) -> dict[str, Any]:

@@ -41,6 +41,7 @@ ACTIONS = (
     "restrict-models",
     "usage-cap",
     "concurrency-limit",
+    "detect",
 )
 
 

@@ -8,6 +8,7 @@ cdef extern from "fgw_policy.h" nogil:
     enum:
         FGW_FACTS_MAX
         FGW_KEY_TEXT_MAX
+        FGW_DETECTS_MAX
 
     enum fgw_value_type:
         FGW_VALUE_ABSENT
@@ -59,6 +60,7 @@ cdef extern from "fgw_policy.h" nogil:
         FGW_ACTION_RESTRICT_MODELS
         FGW_ACTION_USAGE_CAP
         FGW_ACTION_CONCURRENCY_LIMIT
+        FGW_ACTION_DETECT
 
     struct fgw_demand:
         uint64_t identity[2]
@@ -81,6 +83,7 @@ cdef extern from "fgw_policy.h" nogil:
         uint64_t rule
         int64_t output_max
         uint64_t output_rule
+        uint64_t detects
         fgw_rule_trace rules[16]    # FGW_RULES_MAX
         fgw_demand demands[8]       # FGW_LIMITS_MAX
         uint8_t key_text[1024]      # FGW_KEY_TEXT_MAX

@@ -12,7 +12,8 @@ from fastgw.codes cimport (
 )
 from fastgw.native.demand cimport FGW_DEMAND_VALUES_MAX, fgw_demand_key
 from fastgw.native.policy cimport (
-    FGW_ACTION_CAP_OUTPUT, FGW_ACTION_CONCURRENCY_LIMIT, FGW_ACTION_DENY, FGW_ACTION_NONE,
+    FGW_ACTION_CAP_OUTPUT, FGW_ACTION_CONCURRENCY_LIMIT, FGW_ACTION_DENY, FGW_ACTION_DETECT,
+    FGW_ACTION_NONE,
     FGW_ACTION_RATE_LIMIT, FGW_ACTION_RESTRICT_MODELS, FGW_ACTION_USAGE_CAP,
     FGW_FACT_AI_MAX_OUTPUT_TOKENS, FGW_FACT_AI_MODEL, FGW_FACT_AI_OPERATION, FGW_FACT_AI_PROVIDER,
     FGW_FACT_REQ_METHOD, FGW_KEY_TEXT_MAX, FGW_VALUE_INT, FGW_VALUE_STRING,
@@ -41,6 +42,7 @@ cdef void clear_effects(fgw_effects *effects) noexcept nogil:
     effects.rule = 0
     effects.output_max = 0
     effects.output_rule = 0
+    effects.detects = 0
 
 
 cdef void trace(fgw_effects *effects, uint64_t rule, uint8_t action, uint8_t enforced,
@@ -218,6 +220,9 @@ cdef bint apply_action(const plan_action *action, uint64_t rule, const fgw_value
     if action.type == FGW_ACTION_DENY:
         return deny(effects, rule, FGW_ACTION_DENY, action.enforced, action.status, CODE_DENIED,
                     action.message)
+    if action.type == FGW_ACTION_DETECT:
+        effects.detects |= <uint64_t>1 << action.value
+        return False
     if action.type == FGW_ACTION_USAGE_CAP or action.type == FGW_ACTION_CONCURRENCY_LIMIT:
         return demand_bucket(action, rule, facts, effects)
     if not model_allowed(&action.allow, &action.deny, facts):

@@ -23,7 +23,7 @@ cdef struct plan_action:
     uint16_t status         # DENY
     uint16_t message        # DENY: index into Policy.messages + 1
     uint16_t limit          # limits: index into Policy.limits
-    int64_t value           # CAP_OUTPUT: tokens; limits: capacity, for the trace
+    int64_t value           # CAP_OUTPUT: tokens; limits: capacity, traced; DETECT: its index
     plan_patterns allow     # RESTRICT_MODELS
     plan_patterns deny
     const uint8_t *prefix   # limits: their part of the identity

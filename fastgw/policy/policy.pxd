@@ -35,6 +35,7 @@ cdef class Policy:
         readonly list limits            # LimitSpec, indexed by fgw_demand.limit; only ever grows
         readonly tuple messages         # bytes (UTF-8); effects.message is an index + 1
         readonly tuple labels           # str: names of usage.labels, at most FGW_LABELS_MAX
+        readonly list detects           # dict of each `detect` action, by fgw_effects.detects
         readonly list warnings          # ConfigError: what compiles but may not mean what it says
         object _scope
         dict _limit_at                  # LimitSpec -> its index
@@ -45,6 +46,8 @@ cdef class Policy:
         Plan _plan
         plan_rule *_rules
         uint32_t _n_rules
+        plan_rule *_answer_rules
+        uint32_t _n_answer_rules
         fgw_program *_labels
         uint32_t _n_labels
 
@@ -61,7 +64,10 @@ cdef class Policy:
     cdef object _compile(self, object expression, tuple wanted)
     cdef uint64_t _name(self, int space, str text)
     cdef int _limit(self, object spec) except -1
-    cdef int _build_rule(self, plan_rule *rule, object source, list programs) except -1
+    cdef int _build_rule(self, plan_rule *rule, object source, list programs,
+                         str phase=*) except -1
+    cdef int _build_answer_rules(self, object config) except -1
+    cdef int _detect(self, object rule, object action, str phase) except -1
     cdef int _build_action(self, plan_action *action, object source, bint enforce) except -1
     cdef int _build_limit(self, plan_action *action, object source) except -1
     cdef dict _render(self, fgw_effects *effects, fgw_value *values)

@@ -5,7 +5,7 @@ from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
 import orjson
 
 from fastgw.config.model import (
-    CapOutput, ConcurrencyLimit, Deny, Limit, RestrictModels, UsageCap,
+    CapOutput, ConcurrencyLimit, Deny, Detect, Limit, RestrictModels, UsageCap,
 )
 from fastgw.errors import ConfigError
 from fastgw.policy.bound import constraints, most_limits, unguarded
@@ -16,11 +16,12 @@ from fastgw.policy.scope import Scope
 
 from fastgw.native.demand cimport fgw_demand_key, fgw_name_hash, fgw_value_text
 from fastgw.native.policy cimport (
-    FGW_ACTION_CAP_OUTPUT, FGW_ACTION_CONCURRENCY_LIMIT, FGW_ACTION_DENY, FGW_ACTION_RATE_LIMIT,
+    FGW_ACTION_CAP_OUTPUT, FGW_ACTION_CONCURRENCY_LIMIT, FGW_ACTION_DENY, FGW_ACTION_DETECT,
+    FGW_ACTION_RATE_LIMIT,
     FGW_ACTION_RESTRICT_MODELS, FGW_ACTION_USAGE_CAP,
     FGW_FACT_AI_MAX_OUTPUT_TOKENS, FGW_FACT_AI_MODEL, FGW_FACT_AI_OPERATION, FGW_FACT_AI_PROVIDER,
-    FGW_FACT_CONN_CLIENT_IP, FGW_FACT_REQ_METHOD, FGW_FACTS_MAX, fgw_demand, fgw_effects,
-    fgw_value,
+    FGW_FACT_CONN_CLIENT_IP, FGW_FACT_REQ_METHOD, FGW_DETECTS_MAX, FGW_FACTS_MAX, fgw_demand,
+    fgw_effects, fgw_value,
 )
 from fastgw.native.record cimport FGW_LIMITS_MAX, FGW_NAME_LIMIT, FGW_NAME_RULE
 from fastgw.native.rule cimport fgw_rule_eval
@@ -50,7 +51,7 @@ cdef class Policy:
         self.version = config.version
         self.version_hash = int(config.version, 16) if config.version else 0
         self.facts_used = ALWAYS_USED
-        self.limits, self.warnings, self._messages = [], [], []
+        self.limits, self.warnings, self._messages, self.detects = [], [], [], []
         self._limit_at, self._parts, self._names = {}, {}, {}
         self._scope = Scope()
         self._plan = Plan()
@@ -72,6 +73,7 @@ cdef class Policy:
             self._rule_limits = most_limits(rules)
             self._check_limits(self._rule_limits, rule.place)
         self._n_rules = <uint32_t>len(config.rules)
+        self._build_answer_rules(config)
         self.messages = tuple(self._messages)
         self.dynamic_facts = tuple(self._scope.dynamic)
         self.n_facts = self._scope.n_facts
@@ -87,6 +89,8 @@ cdef class Policy:
         for i in range(self._n_rules):
             if apply_rule(&self._rules[i], facts, effects):
                 return
+        for i in range(self._n_answer_rules):
+            apply_rule(&self._answer_rules[i], facts, effects)
 
     cdef uint32_t label(self, uint32_t i, const fgw_value *facts,
                         uint8_t *out, uint32_t capacity) noexcept nogil:
@@ -118,7 +122,35 @@ cdef class Policy:
             self._name(FGW_NAME_LIMIT, spec.name)
         return self._limit_at[spec]
 
-    cdef int _build_rule(self, plan_rule *rule, object source, list programs) except -1:
+    cdef int _build_answer_rules(self, object config) except -1:
+        """Rules of the phases behind the provider. Their expressions are of the request so far, so
+        they are decided with it: what remains is which `detect` looks at the answer."""
+        cdef Py_ssize_t i
+        rules = [("on_http_response", rule) for rule in config.response_rules]
+        rules += [("on_event_stream_message", rule) for rule in config.event_rules]
+        self._answer_rules = <plan_rule *>self._plan.take(len(rules), sizeof(plan_rule))
+        for i in range(len(rules)):
+            phase, rule = rules[i]
+            compiled = [self._compile(expression, ("bool",)) for expression in rule.expressions]
+            self._build_rule(
+                &self._answer_rules[i], rule, [program for program, _ in compiled], phase)
+            self._warn_of_absence(rule, [tree for _, tree in compiled])
+        self._n_answer_rules = <uint32_t>len(rules)
+        return 0
+
+    cdef int _detect(self, object rule, object action, str phase) except -1:
+        if len(self.detects) >= FGW_DETECTS_MAX:
+            raise ConfigError(f"more than {FGW_DETECTS_MAX} detect actions", key="policy",
+                              suggestion="one action can look for several kinds")
+        self.detects.append({
+            "rule": rule.name, "hash": self._name(FGW_NAME_RULE, rule.name), "phase": phase,
+            "kinds": action.kinds, "then": action.then,
+            "enforced": rule.enforce and action.enforce,
+        })
+        return len(self.detects) - 1
+
+    cdef int _build_rule(self, plan_rule *rule, object source, list programs,
+                         str phase="on_http_request") except -1:
         cdef Py_ssize_t i
         rule.name = self._name(FGW_NAME_RULE, source.name)
         rule.enforced = source.enforce
@@ -128,6 +160,11 @@ cdef class Policy:
         rule.n_actions = <uint32_t>len(source.actions)
         for i in range(len(source.actions)):
             action = source.actions[i]
+            if isinstance(action, Detect):
+                rule.actions[i].type = FGW_ACTION_DETECT
+                rule.actions[i].enforced = source.enforce and action.enforce
+                rule.actions[i].value = self._detect(source, action, phase)
+                continue
             self._build_action(&rule.actions[i], action, source.enforce and action.enforce)
         return 0
 

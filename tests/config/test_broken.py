@@ -299,16 +299,17 @@ CASES = {
         "2027-01-01T00:00:00Z",
     ),
     "response phase": (
-        PROVIDERS + "policy: {on_http_response: §[]}\n",
-        "policy.on_http_response",
-        "not supported yet",
-        "",
+        PROVIDERS + "policy: {on_http_response: [{actions: [{type: §deny}]}]}\n",
+        "policy.on_http_response[0].actions[0].type",
+        "deny is not supported yet",
+        "supported: detect",
     ),
     "event phase": (
-        PROVIDERS + "policy: {on_event_stream_message: §[]}\n",
-        "policy.on_event_stream_message",
-        "not supported yet",
-        "",
+        PROVIDERS + "policy: {on_event_stream_message: [{actions: [{type: detect, config: "
+        "{kinds: [§ssn], then: redact}}]}]}\n",
+        "policy.on_event_stream_message[0].actions[0].config.kinds[0]",
+        "ssn",
+        "us_ssn",
     ),
 }
 
