@@ -304,7 +304,7 @@ static enum look_answer look_international(const struct look *look, uint32_t at,
     struct phone phone;
     uint32_t count;
 
-    if (at >= 2 && (is(look->text[at - 2], ALNUM) || look->text[at - 2] == '+'))
+    if (!begins_word(look, at - 1) || (at >= 2 && look->text[at - 2] == '+'))
         return LOOK_NO;
     read_phone(look, at, &phone);
     if (phone.count < 2)

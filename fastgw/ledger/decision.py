@@ -112,7 +112,8 @@ def render(story: Story, names: Names) -> dict[str, Any]:
     }
     if request is not None:
         decision |= _decided(request, names)
-    decision["rules"] = _with_findings(decision["rules"], story.findings)
+    rules = [_rule(rule, names) for rule in request.rules] if request is not None else []
+    decision["rules"] = _with_findings(rules, story.findings)
     return decision
 
 
@@ -121,7 +122,6 @@ def _decided(request: Request, names: Names) -> dict[str, Any]:
     return {
         "policy_version": names.text(NAME_POLICY, request.policy_version).removeprefix("?"),
         "reason": names.text(NAME_REASON, request.reason) or None,
-        "rules": [_rule(rule, names) for rule in request.rules],
         "limits": [_limit(limit, names, request.wall_ns) for limit in request.limits],
         "rule": names.text(NAME_RULE, request.rule, or_space=NAME_LIMIT) or None,
         "rules_total": request.rules_total,

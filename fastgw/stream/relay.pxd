@@ -29,7 +29,7 @@ cdef class Relay:
         bint cut               # it came: nothing further is passed on
         Screen screen          # looks at each event before it goes on; None: nobody does
         Screen _screen         # kept for the next answer
-        uint64_t held_since_ns # events wait since then; 0: none do
+        uint64_t held_since_ns  # events wait since then; 0: none do
         Withheld withheld      # the answer is kept back as a whole; None: it is not
         bint raw               # chunks may leave as they came
         bint ended             # the client has the end of the body
