@@ -16,7 +16,7 @@ static uint64_t mixed(uint64_t x) { return (x + 1) * UINT64_C(0x9e3779b97f4a7c15
 
 void bench_setup(void)
 {
-    limits = (struct fgw_limits){.specs = specs, .n_specs = 2, .table = {groups, GROUPS},
+    limits = (struct fgw_limits){.specs = specs, .n_specs = 2, .table = {groups, {41, 43}, GROUPS},
                                  .dones = {done, 1}, .slot = &slot};
     for (uint64_t i = 0; i < OTHERS; i++) {
         uint64_t key[2] = {mixed(i), mixed(mixed(i))};

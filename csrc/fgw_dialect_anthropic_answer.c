@@ -40,7 +40,10 @@ enum {
     PASS_CACHE_WRITE_1H,
     BLOCK_INDEX,
     TRACKED_DELTA,
+    TRACKED_BLOCK,
     SAID,
+    SAID_THOUGHT,
+    SAID_CALL,
 };
 
 static const struct fgw_json_edge BODY_EDGES[] = {
@@ -68,7 +71,7 @@ static const struct fgw_json_edge TRACKED_EVENT_EDGES[] = {
     FGW_JSON_EDGE("type", TYPE),
     FGW_JSON_EDGE("index", BLOCK_INDEX),
     FGW_JSON_EDGE("delta", TRACKED_DELTA),
-    FGW_JSON_EDGE("content_block", BLOCK),
+    FGW_JSON_EDGE("content_block", TRACKED_BLOCK),
     FGW_JSON_EDGE("message", MESSAGE),
     FGW_JSON_EDGE("usage", USAGE),
     FGW_JSON_EDGE("error", ERROR),
@@ -90,9 +93,9 @@ static const struct fgw_json_edge DELTA_EDGES[] = {
 
 static const struct fgw_json_edge TRACKED_DELTA_EDGES[] = {
     FGW_JSON_EDGE("text", SAID),
-    FGW_JSON_EDGE("partial_json", GENERATED),
-    FGW_JSON_EDGE("thinking", SAID),
-    FGW_JSON_EDGE("content", GENERATED),
+    FGW_JSON_EDGE("partial_json", SAID_CALL),
+    FGW_JSON_EDGE("thinking", SAID_THOUGHT),
+    FGW_JSON_EDGE("content", SAID),
     FGW_JSON_EDGE("stop_reason", FINISH),
 };
 
@@ -101,6 +104,12 @@ static const struct fgw_json_edge TRACKED_DELTA_EDGES[] = {
 static const struct fgw_json_edge BLOCK_EDGES[] = {
     FGW_JSON_EDGE("text", GENERATED),
     FGW_JSON_EDGE("thinking", GENERATED),
+    FGW_JSON_EDGE("input", GENERATED_TREE),
+};
+
+static const struct fgw_json_edge TRACKED_BLOCK_EDGES[] = {
+    FGW_JSON_EDGE("text", SAID),
+    FGW_JSON_EDGE("thinking", SAID_THOUGHT),
     FGW_JSON_EDGE("input", GENERATED_TREE),
 };
 
@@ -172,7 +181,10 @@ static const struct fgw_json_node ANSWER_NODES[] = {
     [TRACKED_EVENT] = {FGW_NODE_EDGES(TRACKED_EVENT_EDGES), FGW_NODE_PLAIN},
     [BLOCK_INDEX] = {.slot = ANSWER_BLOCK_INDEX},
     [TRACKED_DELTA] = {FGW_NODE_EDGES(TRACKED_DELTA_EDGES), FGW_NODE_PLAIN},
+    [TRACKED_BLOCK] = {FGW_NODE_EDGES(TRACKED_BLOCK_EDGES), FGW_NODE_PLAIN},
     [SAID] = {.text = FGW_JSON_SAID, FGW_NODE_PLAIN},
+    [SAID_THOUGHT] = {.text = FGW_JSON_SAID, FGW_NODE_PLAIN},
+    [SAID_CALL] = {.text = FGW_JSON_SAID, FGW_NODE_PLAIN},
 };
 
 static const struct fgw_json_room ANSWER_ROOMS[ANSWER_SLOTS] = {
@@ -206,7 +218,7 @@ static void overwrite(struct fgw_usage_report *report, const struct fgw_json *js
 {
     int64_t number = fgw_json_number(json, slot, -1);
 
-    if (number >= 0) {
+    if (number >= 0 && number <= FGW_REPORT_MAX) {
         report->present |= 1u << field;
         report->value[field] = (uint64_t)number;
     }
@@ -236,6 +248,16 @@ static void add_report(struct fgw_usage_report *sum, const struct fgw_usage_repo
     for (unsigned field = 0; field < FGW_REPORT_FIELDS; field++)
         if (report->present >> field & 1)
             add(sum, (enum fgw_report_field)field, report->value[field]);
+}
+
+int64_t fgw_anthropic_voice(const struct fgw_meter *meter, enum fgw_voice_kind *kind)
+{
+    uint8_t node = meter->json.node;
+
+    *kind = node == SAID_CALL      ? FGW_VOICE_CALL
+            : node == SAID_THOUGHT ? FGW_VOICE_THOUGHT
+                                   : FGW_VOICE_TEXT;
+    return 0;
 }
 
 void fgw_anthropic_begin(struct fgw_meter *meter)

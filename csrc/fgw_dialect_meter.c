@@ -36,8 +36,13 @@ static void begin_json(struct fgw_meter *meter)
     }
     meter->fed = FED_SOME;
     meter->head_bytes = 0;
-    if (meter->tracked)
-        meter->before = meter->state;
+    if (!meter->tracked)
+        return;
+    meter->before = meter->state;
+    meter->heard_bytes = 0;
+    memset(meter->said_in, 0, sizeof meter->said_in);
+    if (meter->voices)
+        fgw_voices_forget(meter->voices);
 }
 
 void fgw_meter_init(struct fgw_meter *meter, uint8_t dialect, uint8_t operation, int streaming)
@@ -56,8 +61,9 @@ void fgw_meter_track(struct fgw_meter *meter)
     meter->state.sequence = -1;
     meter->before = meter->state;
     meter->unheard = 0;
-    meter->heard = 0;
-    meter->vocabulary = NULL;
+    meter->sound_bytes = 0;
+    meter->heard_bytes = 0;
+    meter->voices = NULL;
     meter->json.ear = NULL;
     meter->tracked = 1;
 }
@@ -65,19 +71,25 @@ void fgw_meter_track(struct fgw_meter *meter)
 static void hear(void *listener, const uint8_t *bytes, size_t length)
 {
     struct fgw_meter *meter = listener;
+    enum fgw_voice_kind kind;
+    uint8_t member = 0;
+    int64_t index = meter->dialect == FGW_DIALECT_ANTHROPIC
+                        ? fgw_anthropic_voice(meter, &kind)
+                        : fgw_openai_voice(meter, &kind, &member);
 
-    if (!length || (meter->dialect != FGW_DIALECT_ANTHROPIC && !fgw_openai_says(meter)))
+    if (kind == FGW_VOICE_NONE)
         return;
-    meter->heard = 1;
-    fgw_bpe_feed(meter->counter, meter->vocabulary, bytes, length);
+    if (!meter->said_in[kind])
+        meter->said_in[kind] = member;
+    if (member && meter->said_in[kind] != member)
+        meter->heard_bytes += length; /* said already, in another member */
+    else
+        meter->heard_bytes += fgw_voices_hear(meter->voices, index, kind, bytes, length);
 }
 
-void fgw_meter_listen(struct fgw_meter *meter, const struct fgw_bpe_vocabulary *vocabulary,
-                      struct fgw_bpe_count *counter)
+void fgw_meter_listen(struct fgw_meter *meter, struct fgw_voices *voices)
 {
-    fgw_bpe_start(counter);
-    meter->counter = counter;
-    meter->vocabulary = vocabulary;
+    meter->voices = voices;
     meter->json.listener = meter;
     meter->json.ear = hear;
 }
@@ -159,6 +171,18 @@ static int is_usage_chunk(const struct fgw_json *json)
            json->slots[ANSWER_CHOICES].count == 0;
 }
 
+/* What the event that just ended bore besides what was heard of it. Returns FGW_EVENT_TEXT where
+ * that is sound. */
+static unsigned add_unheard(struct fgw_meter *meter)
+{
+    uint64_t sound = meter->fed == FED_NOTHING ? 0 : meter->json.binary_bytes;
+
+    if (meter->event_bytes > meter->heard_bytes)
+        meter->unheard += (meter->event_bytes - meter->heard_bytes + 3) / 4;
+    meter->sound_bytes += sound;
+    return sound ? FGW_EVENT_TEXT : 0;
+}
+
 static void end_event(struct fgw_meter *meter, int dispatch)
 {
     unsigned flags = 0;
@@ -175,10 +199,8 @@ static void end_event(struct fgw_meter *meter, int dispatch)
             flags |= fold(meter);
         }
         meter->text_events += (flags & FGW_EVENT_TEXT) != 0;
-        if (meter->tracked) {
-            meter->unheard += flags & FGW_EVENT_TEXT && !meter->heard;
-            meter->heard = 0;
-        }
+        if (meter->tracked)
+            flags |= add_unheard(meter);
         if (meter->hide_usage && flags & FGW_EVENT_USAGE && is_usage_chunk(&meter->json))
             flags |= FGW_EVENT_HIDE;
         if (meter->name_bytes == 5 && !memcmp(meter->name, "error", 5))
@@ -275,27 +297,41 @@ uint64_t fgw_meter_told_output(const struct fgw_meter *meter)
     return fgw_usage_output(&usage);
 }
 
-uint64_t fgw_meter_output(const struct fgw_meter *meter, uint64_t edge)
+static uint64_t greater(uint64_t one, uint64_t other)
 {
-    uint64_t told = fgw_meter_told_output(meter), counted = meter->text_events;
+    return one > other ? one : other;
+}
 
-    if (meter->vocabulary) {
-        /* The lower bound lags by the last word: at most a token for each byte of the tail. */
-        counted = meter->unheard + fgw_bpe_tokens(meter->counter);
-        if (counted + FGW_BPE_TAIL >= edge)
-            counted = meter->unheard + fgw_bpe_now(meter->counter, meter->vocabulary);
-    }
-    return told > counted ? told : counted;
+uint64_t fgw_meter_output(const struct fgw_meter *meter, uint64_t edge, uint64_t *certain)
+{
+    uint64_t least = greater(fgw_meter_told_output(meter), meter->text_events);
+    uint64_t other = meter->unheard + meter->sound_bytes / FGW_SOUND_BYTES;
+
+    *certain = least;
+    if (!meter->voices)
+        return greater(least, meter->sound_bytes / FGW_SOUND_BYTES);
+    struct fgw_voices_count said = fgw_voices_tokens(meter->voices, edge - (other < edge ? other
+                                                                                         : edge));
+    if (meter->voices->known)
+        *certain = greater(least, said.text);
+    return greater(least, said.text + said.calls + other);
 }
 
 int fgw_meter_bears_text(const struct fgw_meter *meter)
 {
     const struct fgw_json *json = &meter->json;
 
-    /* A string is added to text_bytes when it ends; this one may be in the middle of it. */
-    return meter->fed != FED_NOTHING &&
-           (json->text_bytes || json->spec->nodes[json->node].text == FGW_JSON_TEXT ||
-            json->spec->nodes[json->node].text == FGW_JSON_SAID);
+    if (meter->fed == FED_NOTHING)
+        return 0;
+    /* A string is added to the sums when it ends; this one may be in the middle of it. */
+    switch (json->spec->nodes[json->node].text) {
+    case FGW_JSON_TEXT:
+    case FGW_JSON_SAID:
+    case FGW_JSON_BINARY:
+        return 1;
+    default:
+        return json->text_bytes || json->binary_bytes;
+    }
 }
 
 uint32_t fgw_meter_usage(const struct fgw_meter *meter, struct fgw_usage *usage)

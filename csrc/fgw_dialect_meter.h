@@ -24,8 +24,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "fgw_bpe.h"
 #include "fgw_dialect.h"
+#include "fgw_dialect_voice.h"
 #include "fgw_json.h"
 #include "fgw_sse.h"
 
@@ -49,6 +49,9 @@ enum fgw_vendor {
     FGW_VENDOR_REASONING_APART = 1, /* Vercel: output may leave reasoning out, total as well */
     FGW_VENDOR_AUDIO_APART = 2,     /* Mistral: tokens of sound are in the total alone */
 };
+
+/* More tokens than any model reads or writes: no number, as if nothing were told. */
+#define FGW_REPORT_MAX (INT64_C(1) << 32)
 
 /* The provider's own numbers, in its own convention; absent, and 0, are different things. */
 struct fgw_usage_report {
@@ -95,7 +98,8 @@ static inline uint64_t fgw_usage_output(const struct fgw_usage *usage)
 
 enum fgw_event_flag {
     FGW_EVENT_DISPATCH = 1, /* an event for the client (else comments or blank lines only) */
-    FGW_EVENT_TEXT = 2,     /* it bore generated text: event_bytes of it */
+    /* it bore generated text, event_bytes of it, or, in a tracked stream, sound */
+    FGW_EVENT_TEXT = 2,
     FGW_EVENT_USAGE = 4,    /* it bore a usage object that is not null */
     FGW_EVENT_HIDE = 8,     /* the usage chunk that only the gateway asked for: drop it */
     /* the model's own end (finish_reason, stop_reason, response.completed) */
@@ -156,10 +160,11 @@ struct fgw_meter {
     /* Of tracked streams alone: not touched otherwise. */
     struct fgw_stream_state state;  /* with the event that just ended */
     struct fgw_stream_state before; /* without it */
-    uint64_t unheard; /* events with text that no tokenizer has heard */
-    uint8_t heard;    /* it has heard some of the event that is being read */
-    const struct fgw_bpe_vocabulary *vocabulary; /* NULL: no tokenizer listens */
-    struct fgw_bpe_count *counter;
+    uint64_t unheard;     /* tokens of text that no voice has heard: four bytes each */
+    uint64_t sound_bytes; /* of sound, in base64 */
+    uint64_t heard_bytes; /* of the event that is being read */
+    uint8_t said_in[4];   /* by kind: the member that this event's strings are heard from */
+    struct fgw_voices *voices; /* NULL: no tokenizer listens */
 };
 
 /* `streaming`: the body is SSE (go by the answer's content-type, not by the request). */
@@ -168,10 +173,8 @@ void fgw_meter_init(struct fgw_meter *meter, uint8_t dialect, uint8_t operation,
 /* After init, of a stream: keeps `state` and `before`, and counts. */
 void fgw_meter_track(struct fgw_meter *meter);
 
-/* After track, of a stream that has one answer in it: a tokenizer counts its text. `counter` is
- * the caller's, and is begun here. */
-void fgw_meter_listen(struct fgw_meter *meter, const struct fgw_bpe_vocabulary *vocabulary,
-                      struct fgw_bpe_count *counter);
+/* After track: a tokenizer counts what is said. `voices` is the caller's, and begun by it. */
+void fgw_meter_listen(struct fgw_meter *meter, struct fgw_voices *voices);
 
 /* Reads on from bytes[*at]. FGW_METER_EVENT: an event ended just before the new *at (`event`,
  * `event_bytes` tell about it; call again). FGW_METER_MORE: all is read. */
@@ -181,16 +184,25 @@ enum fgw_meter_code fgw_meter_next(struct fgw_meter *meter, const uint8_t *bytes
 /* The body has ended, wherever: a last event without its blank line still counts. Idempotent. */
 void fgw_meter_end(struct fgw_meter *meter);
 
-/* Output tokens that the answer has cost for certain once the event that just ended is out: what
- * the provider has told, if it tells as it goes, or what the tokenizer counts; without it, one for
- * each event with text. Never more than there are, so a cut by it never comes early; exact, by the
- * tokenizer, where it comes near `edge`. Of tracked streams. */
-uint64_t fgw_meter_output(const struct fgw_meter *meter, uint64_t edge);
+/* Output tokens of a tracked stream once the event that just ended is out. Each number is the
+ * largest of what is known: what the provider tells as it goes; one for each event with text; and
+ *
+ *     returned   what the voices have heard, plus a token for each four bytes that they could not
+ *                (an event of an order that nobody sends) and for each FGW_SOUND_BYTES of sound;
+ *     *certain   the text that voices with a `known` vocabulary have heard: never more than the
+ *                provider counts.
+ *
+ * Both are exact, as far as the vocabulary is, where the first comes near `edge`; elsewhere they
+ * lag by the last words. */
+uint64_t fgw_meter_output(const struct fgw_meter *meter, uint64_t edge, uint64_t *certain);
+
+/* PCM of 24 kHz and 16 bits, the only form that is streamed: in base64, a token for 50 ms. */
+#define FGW_SOUND_BYTES 3200
 
 /* What the provider has told of its output so far, placeholders apart; 0: nothing. */
 uint64_t fgw_meter_told_output(const struct fgw_meter *meter);
 
-/* 1 if the event being read, not ended yet, has borne generated text, or is about to. */
+/* 1 if the event being read, not ended yet, has borne generated text or sound, or is about to. */
 int fgw_meter_bears_text(const struct fgw_meter *meter);
 
 /* The classes so far. Returns `usage->flags`. */

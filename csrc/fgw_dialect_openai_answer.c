@@ -49,8 +49,17 @@ enum {
     TRACKED_CHOICE,
     TRACKED_RESOURCE,
     TRACKED_DELTA,
+    TRACKED_CALLS,
+    TRACKED_CALL,
+    TRACKED_FUNCTION,
+    TRACKED_SOUND,
     SAID,
     SAID_CONTENT,
+    SAID_TEXT,
+    SAID_THOUGHT,
+    SAID_THOUGHT_TWIN,
+    SAID_CALL,
+    SOUND,
     CHOICE_INDEX,
     CHOICE_FINISH,
     CREATED,
@@ -137,8 +146,7 @@ static const struct fgw_json_edge RESOURCE_EDGES[] = {
 };
 
 /* Of a stream that may have to be ended here: what its ending must say, too, and what is said, for
- * the tokenizer. (Arguments of calls are not heard: how a provider cuts JSON into tokens is less
- * sure than that each event has cost one.) */
+ * the tokenizer. */
 static const struct fgw_json_edge TRACKED_EVENT_EDGES[] = {
     FGW_JSON_EDGE("id", ID),
     FGW_JSON_EDGE("model", MODEL),
@@ -156,18 +164,33 @@ static const struct fgw_json_edge TRACKED_EVENT_EDGES[] = {
 static const struct fgw_json_edge TRACKED_CHOICE_EDGES[] = {
     FGW_JSON_EDGE("index", CHOICE_INDEX),
     FGW_JSON_EDGE("delta", TRACKED_DELTA),
-    FGW_JSON_EDGE("text", SAID),
+    FGW_JSON_EDGE("text", SAID_TEXT),
     FGW_JSON_EDGE("finish_reason", CHOICE_FINISH),
 };
 
 static const struct fgw_json_edge TRACKED_DELTA_EDGES[] = {
     FGW_JSON_EDGE("content", SAID_CONTENT),
-    FGW_JSON_EDGE("tool_calls", CALLS),
-    FGW_JSON_EDGE("function_call", FUNCTION),
+    FGW_JSON_EDGE("tool_calls", TRACKED_CALLS),
+    FGW_JSON_EDGE("function_call", TRACKED_FUNCTION),
     FGW_JSON_EDGE("refusal", SAID),
-    FGW_JSON_EDGE("reasoning_content", SAID),
-    FGW_JSON_EDGE("reasoning", SAID),
-    FGW_JSON_EDGE("audio", FUNCTION),
+    FGW_JSON_EDGE("reasoning_content", SAID_THOUGHT),
+    FGW_JSON_EDGE("reasoning", SAID_THOUGHT_TWIN),
+    FGW_JSON_EDGE("audio", TRACKED_SOUND),
+};
+
+static const struct fgw_json_edge TRACKED_CALL_EDGES[] = {
+    FGW_JSON_EDGE("function", TRACKED_FUNCTION),
+    FGW_JSON_EDGE("custom", TRACKED_FUNCTION),
+};
+
+static const struct fgw_json_edge TRACKED_FUNCTION_EDGES[] = {
+    FGW_JSON_EDGE("arguments", SAID_CALL),
+    FGW_JSON_EDGE("input", SAID_CALL),
+};
+
+static const struct fgw_json_edge TRACKED_SOUND_EDGES[] = {
+    FGW_JSON_EDGE("transcript", SAID),
+    FGW_JSON_EDGE("data", SOUND),
 };
 
 static const struct fgw_json_edge SAID_CONTENT_EDGES[] = {
@@ -177,8 +200,8 @@ static const struct fgw_json_edge SAID_CONTENT_EDGES[] = {
     FGW_JSON_EDGE("thinking", SAID_CONTENT),
     FGW_JSON_EDGE("refusal", SAID),
     FGW_JSON_EDGE("name", GENERATED),
-    FGW_JSON_EDGE("arguments", GENERATED),
-    FGW_JSON_EDGE("input", GENERATED),
+    FGW_JSON_EDGE("arguments", SAID_CALL),
+    FGW_JSON_EDGE("input", SAID_CALL),
 };
 
 static const struct fgw_json_edge TRACKED_RESOURCE_EDGES[] = {
@@ -273,7 +296,16 @@ static const struct fgw_json_node ANSWER_NODES[] = {
                         .flags = FGW_JSON_PAUSE},
     [TRACKED_RESOURCE] = {FGW_NODE_EDGES(TRACKED_RESOURCE_EDGES), FGW_NODE_PLAIN},
     [TRACKED_DELTA] = {FGW_NODE_EDGES(TRACKED_DELTA_EDGES), FGW_NODE_PLAIN},
+    [TRACKED_CALLS] = {.element = TRACKED_CALL, FGW_NODE_PLAIN},
+    [TRACKED_CALL] = {FGW_NODE_EDGES(TRACKED_CALL_EDGES), FGW_NODE_PLAIN},
+    [TRACKED_FUNCTION] = {FGW_NODE_EDGES(TRACKED_FUNCTION_EDGES), FGW_NODE_PLAIN},
+    [TRACKED_SOUND] = {FGW_NODE_EDGES(TRACKED_SOUND_EDGES), FGW_NODE_PLAIN},
     [SAID] = {.text = FGW_JSON_SAID, FGW_NODE_PLAIN},
+    [SAID_TEXT] = {.text = FGW_JSON_SAID, FGW_NODE_PLAIN},
+    [SAID_THOUGHT] = {.text = FGW_JSON_SAID, FGW_NODE_PLAIN},
+    [SAID_THOUGHT_TWIN] = {.text = FGW_JSON_SAID, FGW_NODE_PLAIN},
+    [SAID_CALL] = {.text = FGW_JSON_SAID, FGW_NODE_PLAIN},
+    [SOUND] = {.text = FGW_JSON_BINARY, FGW_NODE_PLAIN},
     [SAID_CONTENT] = {FGW_NODE_EDGES(SAID_CONTENT_EDGES), .element = SAID_CONTENT,
                       .text = FGW_JSON_SAID, FGW_NODE_PLAIN},
     [CHOICE_INDEX] = {.slot = ANSWER_CHOICE_INDEX},
@@ -303,23 +335,58 @@ static int type_is_bytes(const struct fgw_json *json, const char *word, size_t l
 }
 #define type_is(json, word) type_is_bytes(json, word, sizeof(word) - 1)
 
-int fgw_openai_says(const struct fgw_meter *meter)
+static int type_begins(const struct fgw_json *json, const char *word)
 {
-    static const char *const SAYING[] = {"response.output_text.", "response.refusal.",
-                                         "response.reasoning"};
+    size_t length = strlen(word);
+
+    return json->slots[ANSWER_TYPE].copied >= length &&
+           !memcmp(fgw_json_text_of(json, ANSWER_TYPE), word, length);
+}
+
+static int is_sound(const struct fgw_json *json)
+{
+    return type_is(json, "response.audio.delta") || type_is(json, "response.output_audio.delta");
+}
+
+/* Whose `delta` an event of the responses API has, by its name. */
+static enum fgw_voice_kind kind_of_type(const struct fgw_json *json)
+{
+    static const char *const TEXTS[] = {
+        "response.output_text.", "response.refusal.", "response.audio_transcript.",
+        "response.audio.transcript.", "response.output_audio_transcript."};
+
+    if (is_sound(json))
+        return FGW_VOICE_NONE;
+    if (type_begins(json, "response.reasoning"))
+        return FGW_VOICE_THOUGHT;
+    for (unsigned i = 0; i < sizeof TEXTS / sizeof *TEXTS; i++)
+        if (type_begins(json, TEXTS[i]))
+            return FGW_VOICE_TEXT;
+    return FGW_VOICE_CALL; /* arguments, code, patches, commands: all are calls of tools */
+}
+
+/* In deltas. Together has each text in `text`, too; vLLM each thought under two names. */
+static enum fgw_voice_kind kind_of_node(uint8_t node, uint8_t *member)
+{
+    *member = node == SAID_THOUGHT_TWIN || node == SAID_TEXT ? 2 : 1;
+    if (node == SAID_CALL)
+        return FGW_VOICE_CALL;
+    return node == SAID_THOUGHT || node == SAID_THOUGHT_TWIN ? FGW_VOICE_THOUGHT : FGW_VOICE_TEXT;
+}
+
+int64_t fgw_openai_voice(const struct fgw_meter *meter, enum fgw_voice_kind *kind,
+                         uint8_t *member)
+{
     const struct fgw_json *json = &meter->json;
 
-    if (meter->operation != FGW_OPERATION_RESPONSES)
-        return 1;
-    if (fgw_json_type_of(json, ANSWER_TYPE) != FGW_JSON_STRING)
-        return 0; /* not told yet: it may be the arguments of a call, or sound */
-    for (unsigned i = 0; i < sizeof SAYING / sizeof *SAYING; i++) {
-        size_t length = strlen(SAYING[i]);
-        if (json->slots[ANSWER_TYPE].copied >= length &&
-            !memcmp(fgw_json_text_of(json, ANSWER_TYPE), SAYING[i], length))
-            return 1;
+    if (meter->operation == FGW_OPERATION_RESPONSES) {
+        int told = fgw_json_type_of(json, ANSWER_TYPE) == FGW_JSON_STRING;
+        *kind = told ? kind_of_type(json) : FGW_VOICE_TEXT;
+        *member = 0;
+        return told - 1;
     }
-    return 0;
+    *kind = kind_of_node(json->node, member);
+    return meter->voices->count == 1 ? 0 : fgw_json_number(json, ANSWER_CHOICE_INDEX, -1);
 }
 
 void fgw_openai_pass(struct fgw_meter *meter)
@@ -329,6 +396,8 @@ void fgw_openai_pass(struct fgw_meter *meter)
     int64_t index = fgw_json_number(json, ANSWER_CHOICE_INDEX, 0);
     int ended = fgw_json_type_of(json, ANSWER_CHOICE_FINISH) == FGW_JSON_STRING;
 
+    if (meter->voices)
+        fgw_voices_told(meter->voices, index, FGW_VOICE_NONE);
     if (index >= 0 && index < FGW_CHOICES_TRACKED)
         state->finished[index / 64] |= (uint64_t)ended << (index % 64);
     if (ended) { /* told to the event as a whole, as untracked streams have it */
@@ -347,6 +416,9 @@ static void track(struct fgw_meter *meter)
     state->created = fgw_json_number(json, ANSWER_CREATED, state->created);
     state->sequence = fgw_json_number(json, ANSWER_SEQUENCE, state->sequence);
     state->begun = 1;
+    if (meter->voices && meter->operation == FGW_OPERATION_RESPONSES &&
+        fgw_json_type_of(json, ANSWER_TYPE) == FGW_JSON_STRING && !is_sound(json))
+        fgw_voices_told(meter->voices, 0, kind_of_type(json));
 }
 
 /* What the name of a typed event (responses, audio, images) says. */
@@ -361,8 +433,10 @@ static unsigned flags_of_type(struct fgw_json *json)
     if (type_is(json, "transcript.text.done") || type_is(json, "speech.audio.done") ||
         type_is(json, "image_generation.completed") || type_is(json, "image_edit.completed"))
         return FGW_EVENT_FINISH | FGW_EVENT_DONE;
-    if (type_is(json, "response.audio.delta") || type_is(json, "response.output_audio.delta"))
-        json->text_bytes = 0; /* base64 of sound */
+    if (is_sound(json)) {
+        json->binary_bytes += json->text_bytes; /* base64 */
+        json->text_bytes = 0;
+    }
     return 0;
 }
 
@@ -377,7 +451,7 @@ static void note(struct fgw_usage_report *report, const struct fgw_json *json,
 {
     int64_t number = fgw_json_number(json, slot, -1);
 
-    if (number >= 0) {
+    if (number >= 0 && number <= FGW_REPORT_MAX) {
         report->present |= 1u << field;
         report->value[field] = (uint64_t)number;
     }

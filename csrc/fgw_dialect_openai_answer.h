@@ -21,8 +21,11 @@ enum {
 /* Slots: enum answer_slot. */
 extern const struct fgw_json_spec fgw_openai_answer;
 
-/* Whether the SAID string that is being read is text, as far as its event is known. */
-int fgw_openai_says(const struct fgw_meter *meter);
+/* Who says the SAID string that is being read, as far as its event is known: the number of an
+ * answer, or -1 where that is not told yet. `*kind`: FGW_VOICE_NONE for what costs no text.
+ * `*member`: 1 and 2 are two places of which some fill both with the same, 0 has no such twin. */
+int64_t fgw_openai_voice(const struct fgw_meter *meter, enum fgw_voice_kind *kind,
+                         uint8_t *member);
 
 /* One element of `choices` of a tracked stream has been read (the scan has paused after it). */
 void fgw_openai_pass(struct fgw_meter *meter);

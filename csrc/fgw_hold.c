@@ -77,8 +77,18 @@ uint64_t fgw_hold_amount(const struct fgw_hold_limit *limit)
 {
     uint64_t state = atomic_load_explicit(&limit->state, memory_order_acquire);
     unsigned phase = (unsigned)(state & 15);
-    return phase == FGW_HOLD_TAKEN || phase == FGW_HOLD_DRAWING ? limit->amount[state >> 4 & 1]
-                                                                : 0;
+    return phase == FGW_HOLD_TAKEN || phase == FGW_HOLD_DRAWING || phase == FGW_HOLD_WANTED
+               ? limit->amount[state >> 4 & 1]
+               : 0;
+}
+
+uint64_t fgw_hold_settled(const struct fgw_hold_limit *limit)
+{
+    uint64_t state = atomic_load_explicit(&limit->state, memory_order_acquire);
+    unsigned which = (unsigned)(state >> 4 & 1);
+    /* Taking leaves `which` at 1 and each draw puts it to the other; a shadow that was never
+     * taken has 0, and nothing there. */
+    return which == 1 || limit->amount[0] != 0 ? limit->amount[1 - which] : 0;
 }
 
 void fgw_hold_reset(struct fgw_hold *hold) { memset(hold, 0, sizeof *hold); }

@@ -20,7 +20,9 @@
  *
  * amount[which] is what is held; while ADDING or SETTLING, amount[1 - which] is what will be held
  * once the change numbered seq has happened. So one store of the state word makes it so. A TAKEN
- * cap goes through DRAWING to hold more (or, undone, less) and is TAKEN again either way.
+ * cap goes through DRAWING to hold more (or, undone, less) and is TAKEN again either way. Before
+ * the last CLOSE is posted a cap becomes WANTED, with what it will be settled to: who dies between
+ * the two leaves a word that the sweep makes what the CLOSE says.
  */
 #ifndef FGW_HOLD_H
 #define FGW_HOLD_H
@@ -36,7 +38,7 @@ enum fgw_hold_phase {
     FGW_HOLD_ADDING = 1,
     FGW_HOLD_TAKEN = 2,
     FGW_HOLD_SETTLING = 3,
-    FGW_HOLD_WANTED = 4, /* sweeper only: TAKEN, and a settling was begun but has not happened */
+    FGW_HOLD_WANTED = 4, /* TAKEN, and a settling is due, or was begun but has not happened */
     FGW_HOLD_DRAWING = 5, /* amount[which] is held, and amount[1 - which] if it has happened */
 };
 
@@ -158,6 +160,9 @@ int fgw_hold_is_open(const struct fgw_hold *hold);
 
 /* What a limit of a hold holds now; 0 once settled. For readers in any process. */
 uint64_t fgw_hold_amount(const struct fgw_hold_limit *limit);
+
+/* What a limit of a hold was settled to: for the sweeper, of a limit that is FREE. */
+uint64_t fgw_hold_settled(const struct fgw_hold_limit *limit);
 
 /* Zeroes a hold, whatever it held: for the supervisor, before a swept slot gets a new worker. */
 void fgw_hold_reset(struct fgw_hold *hold);

@@ -111,6 +111,10 @@ int fgw_limits_fit(const struct fgw_limits *limits, const struct fgw_demand *dem
 int fgw_limits_draw(const struct fgw_limits *limits, struct fgw_hold *hold,
                     const struct fgw_amounts *more, uint64_t now_ns);
 
+/* To be called just before the request's last CLOSE is posted, with what settle will be given: the
+ * hold keeps it, so that caps of a worker that dies in between are settled to it. */
+void fgw_limits_intend(struct fgw_hold *hold, const struct fgw_amounts *actual);
+
 /* Settles every limit of the hold to what was used: the rest is given back, more is charged, each
  * exactly once however often this is called. All amounts 0: the request has cost nothing.
  * Concurrency is given back whole. */

@@ -134,6 +134,20 @@ static uint64_t target_of(const struct fgw_hold_limit *limit, const struct fgw_a
                : actual->by_unit[limit->unit];
 }
 
+void fgw_limits_intend(struct fgw_hold *hold, const struct fgw_amounts *actual)
+{
+    for (uint32_t i = 0; i < n_limits_of(hold); i++) {
+        struct fgw_hold_limit *limit = &hold->limits[i];
+        uint64_t state = fgw_state_read(limit);
+        unsigned which = fgw_which_of(state);
+        /* Pace is settled by progress where this is missed, and time heals the difference. */
+        if (limit->cell != FGW_CELL_CAP || fgw_phase_of(state) != FGW_HOLD_TAKEN)
+            continue;
+        limit->amount[1 - which] = target_of(limit, actual);
+        fgw_state_set(limit, fgw_state_of(state >> 8, which, FGW_HOLD_WANTED));
+    }
+}
+
 void fgw_limits_settle(const struct fgw_limits *limits, struct fgw_hold *hold,
                        const struct fgw_amounts *actual, uint64_t now_ns)
 {

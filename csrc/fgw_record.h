@@ -13,6 +13,9 @@
  * NAME     text behind a 64-bit (or, for limits, 128-bit) hash, posted by whoever first uses it.
  * REFUSED  a count of refusals beyond the sampled ones, by (rule, code, key).
  * GRANT    a limit's word was changed from outside: room given, or all set to unused.
+ * HELD     an open attempt holds other amounts of its caps than its OPEN says: it has drawn more,
+ *          and this was posted before any of that was delivered; or its worker died, and this is
+ *          what the sweep left of them.
  *
  * Texts never stand in the hot records: only their hashes (fgw_hash.h, SipHash with the
  * fixed key FGW_NAME_KEY, so a name has the same hash in every process and after a restart).
@@ -39,6 +42,7 @@ enum fgw_record_kind {
     FGW_RECORD_NAME = 4,
     FGW_RECORD_REFUSED = 5,
     FGW_RECORD_GRANT = 6,
+    FGW_RECORD_HELD = 7,
 };
 
 /* fgw_record.flags of a CLOSE: bytes of the attempt's request went to a provider. Without it the
@@ -213,6 +217,18 @@ struct fgw_record_open {
         uint64_t identity[2];
         uint64_t amount;
     } held[FGW_LIMITS_MAX]; /* n_held of them are stored */
+};
+
+/* In head.flags of a HELD: the words were settled to these amounts; a CLOSE follows. */
+#define FGW_HELD_SETTLED 1
+
+struct fgw_record_held {
+    struct fgw_record head;
+    uint64_t output_high; /* as in OPEN, from now on */
+    uint8_t attempt;
+    uint8_t n_held;
+    uint8_t reserved[6];
+    struct fgw_held held[FGW_LIMITS_MAX]; /* of caps, the whole amounts; n_held are stored */
 };
 
 struct fgw_record_close {

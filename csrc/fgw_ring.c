@@ -181,6 +181,7 @@ int fgw_record_check(const struct fgw_record *record, size_t available)
 {
     const struct fgw_record_request *request = (const void *)record;
     const struct fgw_record_open *open = (const void *)record;
+    const struct fgw_record_held *held = (const void *)record;
     const struct fgw_record_name *name = (const void *)record;
     size_t size;
 
@@ -215,6 +216,12 @@ int fgw_record_check(const struct fgw_record *record, size_t available)
         return size == sizeof(struct fgw_record_refused) ? 0 : -1;
     case FGW_RECORD_GRANT:
         return size == sizeof(struct fgw_record_grant) ? 0 : -1;
+    case FGW_RECORD_HELD:
+        return size >= offsetof(struct fgw_record_held, held) && held->n_held <= FGW_LIMITS_MAX &&
+                       size == offsetof(struct fgw_record_held, held) +
+                                   held->n_held * sizeof(struct fgw_held)
+                   ? 0
+                   : -1;
     default:
         return -1;
     }

@@ -4,13 +4,12 @@
 #include <string.h>
 
 #define PAGE UINT64_C(4096)
+#define ENTRIES_PER_GROUP 9 /* of FGW_TABLE_WAYS */
 
 uint32_t fgw_segment_groups(uint32_t entries)
 {
-    uint32_t groups = 1;
-    while ((uint64_t)groups * 4 < entries && groups < FGW_ENTRIES_MAX)
-        groups *= 2;
-    return groups;
+    uint32_t groups = entries / ENTRIES_PER_GROUP + (entries % ENTRIES_PER_GROUP != 0);
+    return groups == 0 ? 1 : groups > FGW_GROUPS_MAX ? FGW_GROUPS_MAX : groups;
 }
 
 static uint64_t part(uint64_t *end, uint64_t n, uint64_t size)
@@ -27,7 +26,7 @@ int fgw_segment_plan(struct fgw_segment *plan, uint32_t workers, uint32_t holds_
     if (workers == 0 || workers > FGW_WORKERS_MAX || holds_per_worker == 0 ||
         holds_per_worker > FGW_HOLDS_MAX)
         return -1;
-    if (groups == 0 || groups > FGW_ENTRIES_MAX || (groups & (groups - 1)) != 0)
+    if (groups == 0 || groups > FGW_GROUPS_MAX)
         return -1;
     uint64_t end = PAGE;
     plan->workers = workers;
@@ -52,8 +51,8 @@ static uint64_t checksum_of(const struct fgw_segment_header *header)
     return sum;
 }
 
-void fgw_segment_make(const struct fgw_segment *plan, const uint8_t boot[16], uint32_t uid,
-                      uint64_t wall_ns)
+void fgw_segment_make(const struct fgw_segment *plan, const uint8_t boot[16],
+                      const uint8_t secret[16], uint32_t uid, uint64_t wall_ns)
 {
     struct fgw_segment_header header;
     memset(&header, 0, sizeof header);
@@ -66,6 +65,7 @@ void fgw_segment_make(const struct fgw_segment *plan, const uint8_t boot[16], ui
     header.groups = plan->groups;
     header.uid = uid;
     memcpy(header.boot, boot, sizeof header.boot);
+    memcpy(header.secret, secret, sizeof header.secret);
     header.made_ns = wall_ns;
     header.slot_size = sizeof(struct fgw_worker_slot);
     header.counters_size = sizeof(struct fgw_counters);
@@ -114,6 +114,7 @@ int fgw_segment_check(struct fgw_segment *segment, uint8_t *base, uint64_t size,
     if (plan.size > size)
         return FGW_SEGMENT_SHORT;
     plan.base = base;
+    memcpy(plan.secret, header.secret, sizeof plan.secret);
     *segment = plan;
     return 0;
 }
@@ -164,7 +165,9 @@ struct fgw_dones fgw_segment_dones(const struct fgw_segment *segment)
 
 struct fgw_table fgw_segment_table(const struct fgw_segment *segment)
 {
-    return (struct fgw_table){view(segment, segment->table_at, 0, 1, 0), segment->groups};
+    return (struct fgw_table){view(segment, segment->table_at, 0, 1, 0),
+                              {segment->secret[0], segment->secret[1]},
+                              segment->groups};
 }
 
 uint32_t fgw_segment_adopt(const struct fgw_segment *segment, uint32_t pid, uint64_t start_time)

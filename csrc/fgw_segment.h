@@ -2,7 +2,8 @@
  *
  * A file on tmpfs, made by the supervisor, mapped by all; offsets in bytes, parts page-aligned:
  *
- *     0        header (4096): magic "FGWSHM\r\n", layout, sizes, boot id, checksum | generation
+ *     0        header (4096): magic "FGWSHM\r\n", layout, sizes, boot id, secret of the limit
+ *              table, checksum | generation
  *              from 1024: the board of clustered limits  (fgw_cluster.h)
  *     4096     worker slots, 256 each        pid, start time, state | heartbeat, turns | seq
  *              and of FGW_OWNERS_SPARE other owners of words
@@ -27,14 +28,14 @@
 #include "fgw_hold.h"
 #include "fgw_table.h"
 
-#define FGW_SEGMENT_LAYOUT 2 /* to be raised with any change of any struct in here */
+#define FGW_SEGMENT_LAYOUT 3 /* to be raised with any change of any struct in here */
 #define FGW_SEGMENT_MAGIC UINT64_C(0x0a0d4d4853574746)
 #define FGW_WORKERS_MAX 256
 #define FGW_HOLDS_MAX 65536
 /* Owners of words that are no workers, at the slots `workers` and up: the supervisor (its changes
  * from outside: grants, resets, what is rebuilt) and the cluster's process. They have no holds. */
 #define FGW_OWNERS_SPARE 2
-#define FGW_ENTRIES_MAX (1u << 24)
+#define FGW_GROUPS_MAX (1u << 24)
 
 enum fgw_worker_state {
     FGW_WORKER_NONE = 0, /* slot never used, or swept */
@@ -77,7 +78,8 @@ struct fgw_segment_header {
     uint8_t boot[16];  /* kernel's boot id */
     uint64_t made_ns;  /* CLOCK_REALTIME */
     uint32_t slot_size, counters_size, hold_size, group_size;
-    uint64_t reserved[4];
+    uint64_t secret[2]; /* random: where the limit table puts its keys */
+    uint64_t reserved[2];
     uint64_t checksum; /* of all above; never changes once made */
     /* Changes while in use. */
     _Alignas(FGW_CACHE_LINE) _Atomic uint32_t generation; /* supervisors that used it, 1, 2, … */
@@ -95,6 +97,7 @@ struct fgw_segment {
     uint64_t size;
     uint32_t workers, holds_per_worker, groups, reserved;
     uint64_t slots_at, dones_at, counters_at, holds_at, table_at;
+    uint64_t secret[2];
 };
 
 enum fgw_segment_fault {
@@ -106,17 +109,18 @@ enum fgw_segment_fault {
     FGW_SEGMENT_OTHER_USER = -6,
 };
 
-/* Groups for so many live entries: at most 4 of 14 places are then used on average, and a key
- * finds its group full with probability < 1e-5. */
+/* Groups for so many live entries: 9 of 14 places are then used on average (56.9 bytes an entry, a
+ * million in 56.9 MB), and no key finds both its groups full; there is room for a fifth more that
+ * wait for their eviction. */
 uint32_t fgw_segment_groups(uint32_t entries);
 
 /* Sizes and offsets. Returns 0, or -1 if a number is 0 or beyond its maximum. */
 int fgw_segment_plan(struct fgw_segment *plan, uint32_t workers, uint32_t holds_per_worker,
                      uint32_t groups);
 
-/* Writes the header into zeroed memory of plan->size bytes, the magic last. */
-void fgw_segment_make(const struct fgw_segment *plan, const uint8_t boot[16], uint32_t uid,
-                      uint64_t wall_ns);
+/* Writes the header into zeroed memory of plan->size bytes. `secret`: random bytes. */
+void fgw_segment_make(const struct fgw_segment *plan, const uint8_t boot[16],
+                      const uint8_t secret[16], uint32_t uid, uint64_t wall_ns);
 
 /* Checks a mapping of `size` bytes and fills `segment`. boot NULL: any boot will do (readers).
  * Returns 0 or enum fgw_segment_fault. */

@@ -1,16 +1,36 @@
 /* fgw_table.h - the limit table: 128-bit keys to 16-byte cells, lock-free, shared by all workers.
  *
- * A key has one group of 14 places. A group is 512 bytes, 8 cache lines:
+ * Every key has two groups of 14 places, its home and another, and lives in one place of the two.
+ * Which they are depends on a secret of the segment: who chooses keys cannot aim at a group. Home
+ * is taken while fewer than 10 of its places are, else whichever is less crowded: so most keys are
+ * found with the first look, and with 9 of 14 places in use on average no key finds both full.
+ * A group is 512 bytes, 8 cache lines:
  *
  *     0         14        16                240                464          478         506
  *     | tags[14]| version | keys[14] (16 B) | cells[14] (16 B) | kinds[14]  | spans[14] | 0
  *     '-- header (16) ----'
  *
- * A tag is 0 (free), 1 (leaving) or 2..255 from the key. Insert: CAS the header (claim a tag),
- * then CAS the key from zero. Who finds its own tag with an empty key fills that place: so a
- * worker that dies in between leaves nothing behind, and two that insert one key meet in one
- * place. (A tag is claimed only when every place with that tag has its key, under an unchanged
- * header: hence no two empty places of one tag, hence no key twice.)
+ * A tag is 0 (free), 1 (leaving), 2 (coming) or 3..255 from the key. While any process is in the
+ * middle of an insertion no place is freed, so places go one way only:
+ *
+ *     at home:    free --> tag, no key --> tag, key: live ----------------> leaving --> free
+ *     the other:  free --> coming, no key --> coming, key --> tag, key: live --> leaving
+ *                                                  '-------------------------------^
+ *
+ * At home: CAS the header (claim a tag), then CAS the key from zero. Who finds its own tag with an
+ * empty key fills that place: so a worker that dies in between leaves nothing behind, and two that
+ * insert one key meet in one place. (A tag is claimed only when every place with that tag has its
+ * key, under an unchanged header: hence no two empty places of one tag, hence no key twice.) In
+ * the other group the same goes for the tag "coming", which nobody finds.
+ *
+ * Two that insert one key may see different crowds and choose different groups. So each announces
+ * before it looks: a key is put into an empty place at home only after a look at the other group
+ * that came later than the claim, and if it is coming there, it is sent away first (its tag
+ * becomes "leaving"); what is coming goes live, by a CAS of its header, only after a look at home
+ * that came later than its announcement and showed neither the key nor an empty place of its tag.
+ * Of two such looks one sees the other's announcement, and home wins. Whoever inserts a key that
+ * is coming goes on with it, so again a death leaves nothing behind. All orders are stepped
+ * through in tests/csrc/test_table_model.py.
  *
  * Only the supervisor evicts: bury the cell, tag "leaving", wait until every worker has passed a
  * loop turn, zero, free. A worker that meets a buried cell sets the tag itself and looks again.
@@ -26,7 +46,7 @@
 #include "fgw_word.h"
 
 #define FGW_TABLE_WAYS 14
-#define FGW_TABLE_FULL (-1) /* the key's group has no free place */
+#define FGW_TABLE_FULL (-1) /* neither of the key's groups has a free place */
 #define FGW_TABLE_NONE (-1)
 
 /* Decides what a cell is, for eviction and for readers without a configuration. */
@@ -64,10 +84,12 @@ _Static_assert(sizeof(struct fgw_table_group) == 512, "layout is shared between 
 
 struct fgw_table {
     struct fgw_table_group *groups;
-    uint32_t n_groups; /* a power of two */
+    uint64_t secret[2]; /* of the segment, random: places keys */
+    uint32_t n_groups;  /* 1: then it is every key's only one */
 };
 
-/* The key's entry, or FGW_TABLE_NONE. Writes nothing: works on a read-only mapping. */
+/* The key's entry, or FGW_TABLE_NONE. Writes nothing: works on a read-only mapping. One cache line
+ * more where the key is not in its home. */
 int64_t fgw_table_find(const struct fgw_table *table, const uint64_t key[2]);
 
 /* The same, and its cell; untouched where there is none. */
@@ -98,10 +120,10 @@ int fgw_table_read(const struct fgw_table *table, uint64_t entry, uint64_t key[2
 union fgw_cell *fgw_table_cell_of(const struct fgw_table *table, uint64_t entry,
                                   const uint64_t key[2]);
 
-/* Eviction, supervisor only. bury: 1 if the entry was as zeroed, or its window is over, and it is
- * now on its way out; 0 if it is in use. A cap's window counts as over one to three minutes late:
- * no worker that has not noticed yet may find it new. free_buried: after every worker has passed a
- * loop turn since. */
+/* Eviction, supervisor only. bury: 1 if the entry was as zeroed, or its window is over, or it was
+ * coming, and is now on its way out, or was already; 0 if it is in use or free. A cap's window
+ * counts as over one to three minutes late: no worker that has not noticed yet may find it new.
+ * free_buried: only what bury said 1 of, and after every worker has passed a loop turn since. */
 int fgw_table_bury(const struct fgw_table *table, struct fgw_dones dones, uint64_t entry,
                    uint64_t now_ns, uint64_t wall_ns);
 void fgw_table_free_buried(const struct fgw_table *table, uint64_t entry);

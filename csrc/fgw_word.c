@@ -21,6 +21,15 @@ int fgw_swap16(void *at, fgw_u128 *expected, fgw_u128 desired)
     return 0;
 }
 
+fgw_u128 fgw_read16(void *at)
+{
+#ifdef FGW_MUTANT_NO_CAS
+    return *(volatile shared_u128 *)at;
+#else
+    return __sync_val_compare_and_swap((shared_u128 *)at, (fgw_u128)0, (fgw_u128)0);
+#endif
+}
+
 struct pair {
     uint64_t value, tag;
 };

@@ -81,4 +81,7 @@ int fgw_word_forget(struct fgw_word *word);
  * there. `at` must be 16-byte aligned and writable. */
 int fgw_swap16(void *at, fgw_u128 *expected, fgw_u128 desired);
 
+/* Reads 16 bytes as one, full barrier; the memory must be as for a swap. */
+fgw_u128 fgw_read16(void *at);
+
 #endif

@@ -24,7 +24,7 @@ from fastgw.codes cimport (
 from fastgw.detect.detector cimport Asked, ON_EVENT, ON_RESPONSE
 from fastgw.ending cimport Endings
 from fastgw.exchange cimport Client, Exchange, STREAM, UPSTREAM
-from fastgw.ledger.entries cimport post_open
+from fastgw.ledger.entries cimport post_held, post_open
 from fastgw.ledger.journal cimport JOURNAL_DROPPED, JOURNAL_FULL
 from fastgw.native.bpe cimport fgw_bpe_vocabulary
 from fastgw.native.counters cimport (
@@ -390,15 +390,15 @@ cdef class Attempts(Endings):
         """A stream that may have to be ended at its cap's edge."""
         cdef Candidate candidate = <Candidate>x.candidate
         cdef const fgw_bpe_vocabulary *vocabulary
+        cdef bint known = False
         cdef const uint8_t *model = <const uint8_t *>x.ask.model + x.split_model
         cdef size_t length = x.ask.model_bytes - x.split_model
         fgw_meter_track(&x.meter)
         if candidate.model:
             model, length = candidate.model, <size_t>len(candidate.model)
-        if x.ask.n == 1:  # several answers are mixed: their words would run into each other
-            vocabulary = self.tokenizers.of(x.route.dialect, model, length)
-            if vocabulary != NULL:
-                relay.listen(x, vocabulary)
+        vocabulary = self.tokenizers.of(x.route.dialect, model, length, &known)
+        if vocabulary != NULL:
+            relay.listen(x, vocabulary, known)
         return 0
 
     cdef int on_body(self, Exchange x, const uint8_t *bytes, size_t length) except -1:
@@ -414,7 +414,7 @@ cdef class Attempts(Endings):
     cdef int _draw(self, Exchange x, uint64_t tokens) except -1:
         cdef fgw_amounts more
         cdef uint64_t edge = x.edge_output
-        cdef int unit
+        cdef int unit, room
         memset(&more, 0, sizeof(more))
         more.by_unit[<int>FGW_UNIT_OUTPUT_TOKENS] = tokens
         more.by_unit[<int>FGW_UNIT_TOKENS] = tokens
@@ -422,7 +422,11 @@ cdef class Attempts(Endings):
             fgw_price_ceiling(x.price, x.input_bound, edge + tokens, True)
             - fgw_price_ceiling(x.price, x.input_bound, edge, True)
         )
+        room = self.journal.reserve_held()
+        if room == JOURNAL_FULL:
+            return 0
         if self.limits.draw(x.hold, &more, self.now_ns):
+            self.journal.abandon_held(room)
             return 0
         for unit in range(<int>FGW_UNITS):
             x.ceiling.by_unit[unit] += more.by_unit[unit]
@@ -430,6 +434,8 @@ cdef class Attempts(Endings):
         x.hold.output_high += tokens
         x.hold.cost_held += more.by_unit[<int>FGW_UNIT_COST]
         x.edge_output = edge + tokens
+        # Before any of it is passed on: a ledger that caps are rebuilt from knows of it.
+        post_held(x, self.journal, room, self.now_ns + self.wall_offset_ns)
         return 1
 
     cdef int on_raw(self, Exchange x, const uint8_t *raw, size_t plain_to, bint ends) except -1:

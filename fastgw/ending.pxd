@@ -10,6 +10,7 @@ from fastgw.instead cimport Instead
 from fastgw.ledger.journal cimport Journal
 from fastgw.limit.limits cimport Limits
 from fastgw.limit.queue cimport Queue
+from fastgw.native.policy cimport fgw_amounts
 from fastgw.native.counters cimport fgw_counters
 from fastgw.native.detect cimport fgw_detect_report
 from fastgw.native.json cimport fgw_json
@@ -57,6 +58,7 @@ cdef class Endings(Receiver):
         readonly bint draining
         Detector detector        # what `detect` actions do
         list holding             # exchanges whose events wait to be decided
+        fgw_amounts used         # by the exchange that is being ended
         list parked              # exchanges that wait for a slice of a limit of the fleet
         set running              # exchanges in the hands of the journey
 

@@ -48,7 +48,6 @@ from fastgw.native.dialect cimport FGW_ASK_INCLUDE_USAGE
 from fastgw.native.dialect_meter cimport FGW_REPORT_INPUT
 from fastgw.native.detect cimport fgw_detect_report
 from fastgw.native.hold cimport fgw_hold_closed, fgw_hold_closing
-from fastgw.native.policy cimport fgw_amounts
 from fastgw.native.record cimport (
     FGW_FATE_CUT_BY_CAP,
     FGW_FATE_CUT_BY_CLIENT,
@@ -91,7 +90,9 @@ cdef class Endings(Receiver):
         x.client.close_after = True
         if relay.framing == FRAMING_CLOSE:
             x.client.reset()  # here a FIN would be a clean end
-        return self._settle(x, FGW_FATE_FAILED_IN_STREAM)
+        return self._settle(
+            x, FGW_FATE_CUT_BY_CAP if code == CODE_CUT_BY_CAP else FGW_FATE_FAILED_IN_STREAM
+        )
 
     cdef int on_cut(self, Exchange x) except -1:
         """The edge of a cap: the next event is not passed on, the stream ends as its own API ends
@@ -99,6 +100,10 @@ cdef class Endings(Receiver):
         cdef Relay relay = <Relay>x.relay
         cdef bytes ending
         cdef int sent
+        if relay.letting:
+            # The beginning of this event has passed: no ending can follow it.
+            self._drop_connection(x)
+            return self._break(x, CODE_CUT_BY_CAP)
         x.code = CODE_CUT_BY_CAP
         if relay.screen is not None and relay.screen.denied:
             x.code = CODE_CUT_BY_DETECT
@@ -143,6 +148,11 @@ cdef class Endings(Receiver):
         fill_close(x, close, fate, final, self.now_ns, self.now_ns + self.wall_offset_ns)
         account(x, close, x.asked, fate == FGW_FATE_DELIVERED)
         self.expect.learn(x, close, self.counters)
+        if final:
+            self.used = x.earlier
+            if x.asked or fate != FGW_FATE_FAILED_BEFORE_FIRST_BYTE:
+                amounts(x, close, &self.used)
+            self.limits.intend(x.hold, &self.used)
         if x.attempt_open:
             x.attempt_open = False
             fgw_hold_closing(x.hold, self.journal.main._ring.head)
@@ -175,7 +185,6 @@ cdef class Endings(Receiver):
     cdef int _settle(self, Exchange x, int fate) except -1:
         """The exchange is over, whichever way: books, limits, then the next request."""
         cdef fgw_record_close close
-        cdef fgw_amounts used
         if not x.live:
             return 0
         x.phase = SETTLE
@@ -184,8 +193,7 @@ cdef class Endings(Receiver):
             self._record_findings(x, ON_EVENT, &(<Relay>x.relay).screen.report)
         if x.hold != NULL:
             self._close_attempt(x, fate, True, &close)
-            amounts(x, &close, &used)
-            self.limits.settle(x.hold, &used, self.now_ns)
+            self.limits.settle(x.hold, &self.used, self.now_ns)
             self.limits.hold_release(x.hold)
             x.hold = NULL
         if x.status:
@@ -236,14 +244,13 @@ cdef class Endings(Receiver):
     cdef int refuse(self, Exchange x, int code) except -1:
         """Answer in the dialect's own shape, record it, give back what was taken (law 5)."""
         cdef fgw_record_close close
-        cdef fgw_amounts nothing
         cdef Py_ssize_t length
         cdef uint64_t now = self.look()
         if not x.live:
             self._begin(x)
         x.refused = True
         x.code = <uint16_t>code
-        memset(&close, 0, sizeof(close))
+        self.used = x.earlier  # an attempt that was asked and retried away may have cost something
         x.client.will_refuse(x)
         length = self.explainer.render(x, code)
         x.status = self.explainer.status
@@ -259,10 +266,7 @@ cdef class Endings(Receiver):
             ):
                 fgw_count(self.counters, FGW_COUNT_REFUSALS_SAMPLED_OUT, 1)
         if x.hold != NULL:
-            memset(&nothing, 0, sizeof(nothing))
-            if x.asked:
-                amounts(x, &close, &nothing)
-            self.limits.settle(x.hold, &nothing, now)
+            self.limits.settle(x.hold, &self.used, now)
             self.limits.hold_release(x.hold)
             x.hold = NULL
         if x.attempt == 0:

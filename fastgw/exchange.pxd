@@ -187,7 +187,8 @@ cdef class Exchange:
         fgw_meter meter
         object relay                 # stream.relay.Relay
         uint64_t edge_output         # output tokens that what is held pays for; UINT64_MAX: no cap
-        uint64_t output_delivered    # of a capped stream: certain to have passed, or reported
+        uint64_t output_delivered    # of a capped stream: output tokens that have passed, counted
+        uint64_t output_certain      # the part of them that its provider is sure to count, too
         bint metered                 # a meter reads the answer
         bint generates               # the operation costs tokens
         bytes provider_line          # "x-fastgw-provider: …\r\n" and the model's, once routed

@@ -160,6 +160,7 @@ cdef class Exchange:
         self.metered = self.generates = False
         self.edge_output = UINT64_MAX
         self.output_delivered = 0
+        self.output_certain = 0
         self.provider_line = self.model_line = self.rule_line = None
         self.head_sent = self.answered = False
         self.body_sent = 0

@@ -318,7 +318,9 @@ cdef class Journey(Waiting):
 
     cdef int _park(self, Exchange x, uint64_t now) except -1:
         """A slice is on its way from the fleet's store: wait for it a moment, holding nothing.
-        Returns 0 once that was long enough."""
+        Returns 0 if nothing is awaited, or once that was long enough."""
+        if not self.limits.waits(x.traces, x.n_traces):
+            return 0
         if x.parked_until_ns == 0:
             x.parked_until_ns = now + PARK_NS
         if not x.parked and now >= x.parked_until_ns:
@@ -483,13 +485,12 @@ cdef class Journey(Waiting):
             return CODE_CONNECTIONS_FULL
         self.ceilings.amounts(x)
         refused = self._take(x, now)
-        if (
-            refused and self.limits.bell >= 0 and self.limits.waits(x.traces, x.n_traces)
-            and self._park(x, now)
-        ):
+        if refused and self.limits.bell >= 0 and self._park(x, now):
             return PARKED
         if refused and self.ceilings.capped:
             refused = self._fit(x, now)
+            if refused and self.limits.bell >= 0 and self._park(x, now):
+                return PARKED  # what fits was not at hand, either
         fgw_count(
             self.counters, FGW_COUNT_LIMITS_REFUSED if refused else FGW_COUNT_LIMITS_TAKEN,
             limits_refusing(x) if refused else x.n_traces,
@@ -515,7 +516,7 @@ cdef class Journey(Waiting):
     cdef int _fit(self, Exchange x, uint64_t now) except -1:
         """A cap has less left than the ceiling: the largest output limit that fits goes into the
         request. What is left may be another's by the time it is taken: then look again."""
-        cdef uint64_t asked = x.output_max, bound = x.output_bound
+        cdef uint64_t asked = x.output_max, bound = x.output_bound, expected = x.output_expected
         cdef bint written = x.limit_written
         cdef int _tries
         cdef Fit fit = FIT_SMALLER
@@ -533,6 +534,7 @@ cdef class Journey(Waiting):
             if fit == FIT_NOTHING:
                 break
         x.output_max, x.output_bound, x.limit_written = asked, bound, written
+        x.output_expected = expected
         return 1
 
     cdef int _name_buckets(self, Exchange x, uint32_t inserted) except -1:

@@ -8,6 +8,7 @@ import orjson
 import pytest
 
 from fastgw.ledger.records import Close, Request
+from fastgw.limit import peek
 from fastgw.shm import counters
 from tests.worker import chat, chunked, policy, provider, request, response, stream_head
 
@@ -330,3 +331,21 @@ def test_a_stream_that_was_cut_gives_back_what_it_did_not_use(worker):
     one.ask(request(chat(model="m", max_tokens=30_000)), billed(5, 5))
     requests = [r for r in one.records() if isinstance(r, Request)]
     assert requests[1].limits[0].used < 36_000
+
+
+def test_an_attempt_that_was_never_answered_costs_nothing_whatever_its_price(worker):
+    """Else each retry of a model without a price would be charged as much as it held."""
+    models = [{"id": "m", "candidates": [{"provider": "one", "model": "unpriced"}],
+               "fallback": [{"provider": "two", "model": "gpt-4o"}]}]
+    one = capped(worker, cap(5, unit="cost", unbounded="allow"), models=models,
+                 providers=[provider("one"), provider("two")])
+    client = one.connect()
+    client.feed(request(chat(model="m", max_tokens=9)))
+    one.upstream.lose()
+    one.upstream.feed(billed(1000, 5))
+
+    assert client.answer().fields["x-fastgw-attempts"] == "2"
+    assert [close.cost_nano_usd for close in one.records() if isinstance(close, Close)
+            ] == [0, 2_550_000]
+    (level,) = peek.entries(one.segment)
+    assert level.raw == 2550

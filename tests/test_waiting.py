@@ -423,24 +423,46 @@ def test_who_waits_goes_on_waiting_while_there_is_no_hold(worker):
 
 
 @pytest.fixture
-def fleet(worker):
-    """A worker whose pace is the fleet's, with a lessee that grants what the test says."""
+def fleet_of(worker):
+    """A worker whose limits are the fleet's, with a lessee that grants what the test says."""
     bell = os.eventfd(0, os.EFD_NONBLOCK)
-    one = worker(policy=limits(slots(most=5), pace(9)), cluster={"redis": "redis://192.0.2.1"},
-                 bell=bell)
-    here, wallets = Room(one), Wallets(one.segment)
-    wallets.say(state=HELD, nodes=1, until_ns=1 << 62)
-    wallets.beat(1 << 61)
 
-    def grant(number):
-        wallets.demands()
-        (entry,) = wallets.all()
-        wallets.grant(entry, number, spec=wallets.read(entry).spec)
-        one.loop.pass_time()
-        here.look()
+    def make(*actions):
+        one = worker(policy=limits(*actions), cluster={"redis": "redis://192.0.2.1"}, bell=bell)
+        here, wallets = Room(one), Wallets(one.segment)
+        wallets.say(state=HELD, nodes=1, until_ns=1 << 62)
+        wallets.beat(1 << 61)
 
-    yield here, grant
+        def grant(number):
+            wallets.demands()
+            (entry,) = wallets.all()
+            seen = wallets.read(entry)
+            wallets.grant(entry, number, spec=seen.spec, window=seen.window)
+            one.loop.pass_time()
+            here.look()
+
+        return here, grant
+
+    yield make
     os.close(bell)
+
+
+@pytest.fixture
+def fleet(fleet_of):
+    return fleet_of(slots(most=5), pace(9))
+
+
+def test_what_fits_a_fleets_cap_is_waited_for(fleet_of):
+    """The ceiling is more than the cap has, and no slice of it is here yet."""
+    cap = {"type": "usage-cap", "config": {"name": "cap", "unit": "tokens", "limit": 9000,
+                                           "window": "day"}}
+    here, grant = fleet_of(cap)
+    here.ask("a")
+    assert here.clients["a"].taken() == b"" and here.order == []
+
+    grant(9000)
+
+    assert here.order == ["a"] and here.end("a").status == 200
 
 
 def test_who_waits_for_a_slot_waits_for_a_slice_in_its_place(fleet):

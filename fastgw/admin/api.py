@@ -147,6 +147,8 @@ class Api:
     async def grant(self, request: Request) -> Response:
         """``{"name", "key", "amount"}``: so much of what the key has used is forgiven."""
         wanted = await _members(request, "name", "key", "amount")
+        if wanted["amount"] is None:
+            raise ValueError("amount: null is no number; a reset forgives all")
         return await self._give(request, wanted["amount"], wanted)
 
     async def reset(self, request: Request) -> Response:

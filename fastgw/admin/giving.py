@@ -73,11 +73,11 @@ def parse_amount(value: object, unit: str) -> int:
         raise ValueError(f"amount: {value!r} is no number") from None
     if not number.is_finite():
         raise ValueError(f"amount: {value!r} is no number")
-    if unit == "cost":
-        number *= 1_000_000
-    if number != int(number) or not 0 < number < AMOUNT_MAX:
-        raise ValueError(f"amount: {value!r} is no positive amount of {unit}")
-    return int(number)
+    if 0 < number < AMOUNT_MAX:  # before it is written out: 1e999999999 has as many digits
+        number *= 1_000_000 if unit == "cost" else 1
+        if number == int(number) and 0 < number < AMOUNT_MAX:
+            return int(number)
+    raise ValueError(f"amount: {value!r} is no positive amount of {unit}")
 
 
 def _nearest(wanted: str, there: Any) -> str:

@@ -155,7 +155,7 @@ def _limits(segment: Segment) -> Iterator[Metric]:
     live = [segment.live_holds(slot) for slot in range(segment.workers)]
     yield _gauge("holds_live", "Requests that hold amounts.", sum(held for held, _ in live))
     yield _gauge("attempts_open", "Attempts under way.", sum(opened for _, opened in live))
-    yield _gauge("table_entries", "Buckets in use.", len(peek.entries(segment)))
+    yield _gauge("table_entries", "Buckets in use.", peek.count(segment))
     yield _gauge("table_places", "Places for buckets.", segment.groups * 14)
 
 

@@ -34,7 +34,8 @@ REVIEWED = 64  # wallets a tick, or a tenth of them
 BACKOFF_MAX_S = 1.0
 BATCH = 128
 BATCHES = 4  # at once
-SCAN = 8192  # places of the table looked at in a tick, for wallets that nobody told of
+SCAN = 8192  # places of the table looked at in a tick, for wallets that nobody told of: or a
+SCANS = 100  # part of it, so that all are seen within ten seconds
 IDLE_NS = 5 * 10**9  # then a wallet gives back what it has
 SURPLUS = 4  # slices; what is above is given back
 TOLD_NS = 10**9  # a wallet in use is reported at least this often
@@ -216,8 +217,9 @@ class Lessee:
     def review(self) -> None:
         """Ten times a second: what no demand tells of."""
         now, wall = self._now_ns(), self._wall_ns()
-        self._adopt(self._wallets.scan(self._scan_at, SCAN))
-        self._scan_at += SCAN
+        places = max(SCAN, self._wallets.places // SCANS)
+        self._adopt(self._wallets.scan(self._scan_at, places))
+        self._scan_at += places
         if self._scan_at >= self._wallets.places:
             self._scan_at = 0
         if not self._to_review:

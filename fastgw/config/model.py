@@ -74,11 +74,13 @@ class Admin:
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """``limits:``, bytes and a number of downstream connections (of all workers together)."""
+    """``limits:``, bytes, and numbers of downstream connections (of all workers together) and of
+    buckets alive at once."""
 
     body: int = 32 << 20
     head: int = 32 << 10
     connections: int = 20000
+    buckets: int = 32768
 
 
 @dataclass(frozen=True, slots=True)

@@ -191,7 +191,8 @@ LISTEN = Object({
     "half_close": Choice(("allow", "close")), "tls": LATER,
 })
 ADMIN = Object({"address": ADDRESS, "port": PORT, "token": SecretText("the admin token")})
-LIMITS = Object({"body": SIZE, "head": SIZE, "connections": Whole(1, 10_000_000)})
+LIMITS = Object({"body": SIZE, "head": SIZE, "connections": Whole(1, 10_000_000),
+                 "buckets": Whole(1, 100_000_000)})
 USAGE = Object({"labels": MapOf(ExpressionText(), TAG, 4)})
 
 PROVIDER = Object({

@@ -11,6 +11,7 @@ import difflib
 import functools
 import re
 import zoneinfo
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
@@ -82,8 +83,8 @@ def describe(node: Node) -> str:
     return f"'{text}'"
 
 
-class Shape:
-    """Base: subclasses give ``wanted``, ``take`` and ``schema``."""
+class Shape(ABC):
+    """What may stand at one place of a configuration. ``wanted``: in words, for errors."""
 
     wanted = "a value"
     example = ""
@@ -92,11 +93,13 @@ class Shape:
         reading.places.setdefault(path, (node.line, node.column))
         return self.take(node, path, reading)
 
+    @abstractmethod
     def take(self, node: Node, path: str, reading: Reading) -> Any:
-        raise NotImplementedError
+        """The value of ``node``; INVALID, and an error in ``reading``, if it is no such thing."""
 
+    @abstractmethod
     def schema(self) -> dict[str, Any]:
-        raise NotImplementedError
+        """The same as JSON Schema."""
 
     def described(self) -> dict[str, Any]:
         """The schema with what editors show beside it."""

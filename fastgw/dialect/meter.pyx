@@ -94,7 +94,9 @@ cdef class Meter:
     @property
     def output(self):
         """Output tokens that are certain so far, of a tracked stream."""
-        return fgw_meter_output(&self._meter, UINT64_MAX)
+        cdef uint64_t certain = 0
+        fgw_meter_output(&self._meter, UINT64_MAX, &certain)
+        return certain
 
     @property
     def cut(self):

@@ -2,6 +2,7 @@
 
     REQUEST   which of its limits are caps; each is one word of one window
     OPEN      what an attempt holds of them, until its CLOSE
+    HELD      that it holds more by now; or what its cap's word was settled to, as its worker died
     CLOSE     what it used, in the cap's unit; where its worker was lost, all that it held
     GRANT     what was given back from outside
 
@@ -16,10 +17,12 @@ from libc.string cimport memcpy
 
 from fastgw.native.limit cimport FGW_ALGORITHM_CAP
 from fastgw.native.record cimport (
-    FGW_CLOSE_ASKED, FGW_FATE_FAILED_BEFORE_FIRST_BYTE, FGW_FATE_WORKER_LOST, FGW_LIMIT_TAKEN,
-    FGW_LIMITS_MAX, FGW_RECORD_CLOSE, FGW_RECORD_GRANT, FGW_RECORD_OPEN, FGW_RECORD_REQUEST,
+    FGW_CLOSE_ASKED, FGW_FATE_FAILED_BEFORE_FIRST_BYTE, FGW_FATE_WORKER_LOST, FGW_HELD_SETTLED,
+    FGW_LIMIT_TAKEN, FGW_LIMITS_MAX, FGW_RECORD_CLOSE, FGW_RECORD_GRANT, FGW_RECORD_HELD,
+    FGW_RECORD_OPEN, FGW_RECORD_REQUEST,
     FGW_UNIT_COST, FGW_UNIT_INPUT_TOKENS, FGW_UNIT_OUTPUT_TOKENS, FGW_UNIT_REQUESTS,
     FGW_UNIT_TOKENS, fgw_limit_trace, fgw_record, fgw_record_close, fgw_record_grant,
+    fgw_record_held,
     fgw_record_open, fgw_record_request, fgw_request_id, fgw_rule_trace, fgw_tokens)
 
 cdef enum:
@@ -63,7 +66,7 @@ cdef class Caps:
         object _find
         object _progress
         dict _known     # identity -> Cap, or None: no cap
-        dict _opened    # id and attempt -> [(Cap, held)]
+        dict _opened    # id and attempt -> [(Cap, held, settled)]
         list _changed
         bint _any       # a cap was ever seen: else OPENs need no look
 
@@ -87,6 +90,8 @@ cdef class Caps:
             elif record.kind == FGW_RECORD_OPEN:
                 if self._any:
                     self._open(<const fgw_record_open *>record)
+            elif record.kind == FGW_RECORD_HELD:
+                self._held(<const fgw_record_held *>record)
             elif record.kind == FGW_RECORD_CLOSE:
                 if self._opened:
                     self._close(<const fgw_record_close *>record)
@@ -112,7 +117,7 @@ cdef class Caps:
         """{identity: amount} of attempts that are open."""
         held = {}
         for entries in self._opened.values():
-            for cap, amount in entries:
+            for cap, amount, _ in entries:
                 held[(<Cap>cap).identity] = held.get((<Cap>cap).identity, 0) + amount
         return held
 
@@ -186,9 +191,24 @@ cdef class Caps:
             if cap is not None:
                 if entries is None:
                     entries = []
-                entries.append((cap, opened.held[i].amount))
+                entries.append((cap, opened.held[i].amount, False))
         if entries is not None:
             self._opened[key_of(&opened.head.id, opened.attempt)] = entries
+        return 0
+
+    cdef int _held(self, const fgw_record_held *record) except -1:
+        cdef list entries = self._opened.get(key_of(&record.head.id, record.attempt))
+        cdef bint settled = record.head.flags & FGW_HELD_SETTLED
+        cdef int i, at
+        cdef Cap cap
+        if entries is None:
+            return 0
+        for i in range(min(<int>record.n_held, <int>FGW_LIMITS_MAX)):
+            identity = (<const char *>record.held[i].identity)[:16]
+            for at in range(<int>len(entries)):
+                cap = entries[at][0]
+                if cap.identity == identity:
+                    entries[at] = (cap, record.held[i].amount, settled)
         return 0
 
     cdef int _close(self, const fgw_record_close *close) except -1:
@@ -199,7 +219,7 @@ cdef class Caps:
             return 0
         for entry in entries:
             cap = entry[0]
-            if close.fate == FGW_FATE_WORKER_LOST and not cap.progress:
+            if close.fate == FGW_FATE_WORKER_LOST and (entry[2] or not cap.progress):
                 amount = entry[1]
             elif cap.unit == FGW_UNIT_COST and close.cost_nano_usd < 0:
                 amount = entry[1]  # what has no price is charged as it was held

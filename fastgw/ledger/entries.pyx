@@ -5,12 +5,15 @@ from libc.string cimport memcpy, memset
 
 from fastgw.exchange cimport LIMIT, STREAM, UPSTREAM
 from fastgw.native.dialect cimport FGW_ASK_TOOLS
+from fastgw.native.hold cimport fgw_hold_amount, fgw_hold_limit
 from fastgw.native.record cimport (
     FGW_CLOSE_ASKED,
     FGW_REQUEST_FITTED,
     FGW_REQUEST_UNBOUNDED,
+    fgw_record_held,
     fgw_record_request,
 )
+from fastgw.native.table cimport FGW_CELL_CAP
 
 
 cdef void fill_request(Exchange x, fgw_record_request *record, uint64_t policy,
@@ -72,6 +75,27 @@ cdef int post_open(Exchange x, Journal journal, uint64_t key_hash, int room) noe
         n += 1
     record.n_held = <uint8_t>n
     return journal.open(&record, room)
+
+
+cdef void post_held(Exchange x, Journal journal, int room, uint64_t wall_ns) noexcept:
+    cdef fgw_record_held record
+    cdef const fgw_hold_limit *limit
+    cdef int i, n = 0
+    memset(&record, 0, sizeof(record))
+    record.head.id = x.id
+    record.head.wall_ns = wall_ns
+    record.output_high = x.output_bound
+    record.attempt = <uint8_t>x.attempt
+    for i in range(x.hold.n_limits):
+        limit = &x.hold.limits[i]
+        if limit.cell != FGW_CELL_CAP:
+            continue
+        record.held[n].identity[0] = limit.identity[0]
+        record.held[n].identity[1] = limit.identity[1]
+        record.held[n].amount = fgw_hold_amount(limit)
+        n += 1
+    record.n_held = <uint8_t>n
+    journal.held(&record, room)
 
 
 cdef void fill_close(Exchange x, fgw_record_close *close, int fate, bint final,

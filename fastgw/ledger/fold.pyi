@@ -1,5 +1,7 @@
 from typing import final
 
+from fastgw.ledger.records import Held
+
 _Key = tuple[int, int, int, int]
 
 @final
@@ -30,6 +32,10 @@ class Fold:
         """What these spans know of an attempt: (its OPEN, closed?), or None."""
     def attempts(self) -> tuple[list[tuple[int, int, int, int, bytes]], list[_Key]]:
         """(opened and not closed, with their OPEN; closed but opened earlier)."""
+    def held(self) -> list[tuple[_Key, Held]]:
+        """Attempts that hold other amounts than their OPEN says."""
+    def as_held(self, key: _Key, opened: bytes) -> bytes:
+        """The OPEN of attempt ``key``, with what a HELD of these spans says of it."""
     def rollups(self) -> list[tuple]:
         """(dims as 80 bytes, minute, then fastgw.ledger.schema.SUMS)."""
 

@@ -9,9 +9,8 @@ from libc.string cimport memset
 
 from fastgw.native.pack cimport FGW_PACK_ROOM, fgw_pack, fgw_unpack, fgw_unpacked_size
 from fastgw.native.record cimport (
-    FGW_NAME_FINDING, FGW_NAME_REQUEST, FGW_RECORD_CLOSE, FGW_RECORD_NAME, FGW_RECORD_OPEN,
-    fgw_dims, fgw_record,
-    fgw_record_name, fgw_request_id,
+    FGW_NAME_FINDING, FGW_NAME_REQUEST, FGW_RECORD_CLOSE, FGW_RECORD_HELD, FGW_RECORD_NAME,
+    FGW_RECORD_OPEN, fgw_dims, fgw_record, fgw_record_name, fgw_request_id,
 )
 from fastgw.native.rollup cimport (
     FGW_ATTEMPT_CLOSED, FGW_ATTEMPT_OPENED, fgw_attempt, fgw_attempts, fgw_attempts_find,
@@ -20,6 +19,7 @@ from fastgw.native.rollup cimport (
 )
 
 from fastgw.errors import LedgerError
+from fastgw.ledger.records import Held, Open
 
 cdef enum:
     ROWS_START = 1024
@@ -72,9 +72,11 @@ cdef class Fold:
         fgw_rollups _rollups
         fgw_attempts _attempts
         list _spans
+        dict _held      # (generation, worker, sequence, attempt): its last HELD
 
     def __cinit__(self):
         self._spans = []
+        self._held = {}
         self._grow_rollups(ROWS_START)
         self._grow_attempts(ROWS_START)
 
@@ -117,6 +119,7 @@ cdef class Fold:
     def clear(self):
         """Forget all sums; keep the room."""
         self._spans.clear()
+        self._held.clear()
         memset(self._rollups.slots, 0, self._rollups.slots_count * sizeof(uint32_t))
         memset(self._attempts.slots, 0, self._attempts.slots_count * sizeof(uint32_t))
         self._rollups.used = self._rollups.last = 0
@@ -146,8 +149,21 @@ cdef class Fold:
                 continue
             if record.kind == FGW_RECORD_NAME:
                 add_name(tally.names, <const fgw_record_name *>record)
+            elif record.kind == FGW_RECORD_HELD:
+                held = Held.unpack((<const char *>record)[:record.size])
+                id = held.id
+                self._held[id.generation, id.worker, id.sequence, held.attempt] = held
             at += record.size
         return tally
+
+    def held(self):
+        """[((generation, worker, sequence, attempt), Held)]: attempts whose OPEN says less."""
+        return list(self._held.items())
+
+    def as_held(self, key, bytes opened):
+        """The OPEN of attempt ``key``, with what a HELD of this pass says of it."""
+        held = self._held.get(key)
+        return opened if held is None else held.upon(Open.unpack(opened)).pack()
 
     def find(self, uint32_t generation, uint16_t worker, uint64_t sequence, uint8_t attempt):
         """What this pass knows of an attempt: (its OPEN or None, closed?), or None."""
@@ -165,7 +181,12 @@ cdef class Fold:
         cdef bytes span = self._spans[row.offset >> PLACE_BITS]
         cdef size_t at = row.offset & ((<uint64_t>1 << PLACE_BITS) - 1)
         cdef const char *source = PyBytes_AS_STRING(span) + at
-        return source[: (<const fgw_record *>source).size]
+        opened = source[: (<const fgw_record *>source).size]
+        if not self._held:
+            return opened
+        return self.as_held(
+            (row.id.generation, row.id.worker, row.id.sequence, row.attempt), opened
+        )
 
     def attempts(self):
         """(opened and still open: [(generation, worker, sequence, attempt, OPEN)], closed here but

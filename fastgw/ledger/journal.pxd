@@ -4,8 +4,8 @@ from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
 
 from fastgw.ledger.ring cimport Ring
 from fastgw.native.record cimport (
-    fgw_limit_trace, fgw_record_close, fgw_record_open, fgw_record_request, fgw_request_id,
-    fgw_rule_trace,
+    fgw_limit_trace, fgw_record_close, fgw_record_held, fgw_record_open, fgw_record_request,
+    fgw_request_id, fgw_rule_trace,
 )
 from fastgw.native.refusals cimport fgw_pacer, fgw_refusals
 
@@ -69,6 +69,14 @@ cdef class Journal:
 
     # opened: the answer of open(). With JOURNAL_ROOM this cannot fail.
     cdef int close(self, fgw_record_close *record, int opened) noexcept nogil
+
+    # Before a cap is drawn on beyond what the attempt's OPEN says: sets room aside for the HELD.
+    # JOURNAL_FULL: it must not be drawn.
+    cdef int reserve_held(self) noexcept nogil
+    # The draw succeeded: posts what is held now. room: the answer of reserve_held().
+    cdef void held(self, fgw_record_held *record, int room) noexcept nogil
+    # It did not.
+    cdef void abandon_held(self, int room) noexcept nogil
 
     # Instead of open(): the admitted request ends without any attempt; gives its room back.
     cdef void abandon(self, int room) noexcept nogil

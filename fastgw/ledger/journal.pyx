@@ -12,10 +12,9 @@ from fastgw.native.clock cimport fgw_clock_wall_ns
 from fastgw.native.hash cimport fgw_siphash64
 from fastgw.native.record cimport (
     FGW_LIMITS_MAX, FGW_NAME_BUCKET, FGW_NAME_FINDING, FGW_NAME_KEY0, FGW_NAME_KEY1,
-    FGW_NAME_REQUEST, FGW_RECORD_CLOSE, FGW_RECORD_OPEN, FGW_RECORD_REQUEST, FGW_RECORD_VERSION,
-    FGW_RULES_MAX,
-    fgw_limit_trace, fgw_record, fgw_record_close, fgw_record_open,
-    fgw_record_request, fgw_request_id, fgw_rule_trace,
+    FGW_NAME_REQUEST, FGW_RECORD_CLOSE, FGW_RECORD_HELD, FGW_RECORD_OPEN, FGW_RECORD_REQUEST,
+    FGW_RECORD_VERSION, FGW_RULES_MAX, fgw_limit_trace, fgw_record, fgw_record_close,
+    fgw_record_held, fgw_record_open, fgw_record_request, fgw_request_id, fgw_rule_trace,
 )
 from fastgw.native.refusals cimport (
     fgw_pacer, fgw_pacer_take, fgw_refusals, fgw_refusals_add, fgw_refusals_flush,
@@ -36,6 +35,7 @@ cdef enum:
 cdef uint32_t CLOSE_BYTES = sizeof(fgw_record_close)
 # An OPEN with all its holds: what request() sets aside for the first attempt, beside the close.
 cdef uint32_t OPEN_BYTES = sizeof(fgw_record_open)
+cdef uint32_t HELD_BYTES = sizeof(fgw_record_held)
 cdef uint64_t[2] NAME_KEY
 NAME_KEY[0] = FGW_NAME_KEY0
 NAME_KEY[1] = FGW_NAME_KEY1
@@ -243,6 +243,26 @@ cdef class Journal:
             return JOURNAL_ROOM
         fgw_ring_count(&self.main._ring, FGW_RING_DROPPED_CLOSE)
         return JOURNAL_DROPPED
+
+    cdef int reserve_held(self) noexcept nogil:
+        if fgw_ring_reserve(&self.main._ring, HELD_BYTES, 0) == 0:
+            return JOURNAL_ROOM
+        return JOURNAL_DROPPED if self._drop else JOURNAL_FULL
+
+    cdef void held(self, fgw_record_held *record, int room) noexcept nogil:
+        cdef uint32_t size = <uint32_t>(
+            <char *>&record.held[record.n_held] - <char *>record
+        )
+        if room != JOURNAL_ROOM:
+            fgw_ring_count(&self.main._ring, FGW_RING_DROPPED_OPEN)
+            return
+        stamp(&record.head, FGW_RECORD_HELD, size)
+        memcpy(fgw_ring_claim(&self.main._ring, size, HELD_BYTES), record, size)
+        fgw_ring_publish(&self.main._ring, HELD_BYTES)
+
+    cdef void abandon_held(self, int room) noexcept nogil:
+        if room == JOURNAL_ROOM:
+            fgw_ring_unreserve(&self.main._ring, HELD_BYTES)
 
     cdef void abandon(self, int room) noexcept nogil:
         if room == JOURNAL_ROOM:

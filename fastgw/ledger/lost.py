@@ -107,7 +107,7 @@ class Lost:
             "SELECT record FROM open WHERE (generation, worker, sequence, attempt) = (?, ?, ?, ?)",
             key,
         ).fetchone()
-        return None if row is None else row[0]
+        return None if row is None else self._fold.as_held(key, row[0])
 
     def _still_open(self, generation: int, worker: int) -> list[Open]:
         here, closed = self._fold.attempts()
@@ -118,5 +118,7 @@ class Lost:
             (generation, worker),
         )
         gone = set(closed)
-        found.update({row[:4]: row[4] for row in rows if row[:4] not in gone})
+        found.update(
+            {row[:4]: self._fold.as_held(row[:4], row[4]) for row in rows if row[:4] not in gone}
+        )
         return [Open.unpack(raw) for key, raw in sorted(found.items()) if key not in self._done]

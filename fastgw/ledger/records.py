@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-REQUEST, OPEN, CLOSE, NAME, REFUSED, GRANT = 1, 2, 3, 4, 5, 6
+REQUEST, OPEN, CLOSE, NAME, REFUSED, GRANT, HELD = 1, 2, 3, 4, 5, 6, 7
 VERSION = 1
 UNBOUNDED = 2**64 - 1
 
@@ -19,6 +19,7 @@ NAME_ACCOUNT, NAME_MODEL, NAME_PROVIDER, NAME_RULE, NAME_LIMIT, NAME_BUCKET = 1,
 NAME_USER, NAME_LABEL, NAME_REASON, NAME_POLICY, NAME_REQUEST, NAME_PROVIDER_KEY = range(7, 13)
 NAME_ADMIN, NAME_FINDING = 13, 14
 CLOSE_ASKED = 1  # a flag of a CLOSE's head
+HELD_SETTLED = 1  # a flag of a HELD's
 
 FATE_DELIVERED, FATE_CUT_BY_CLIENT, FATE_CUT_BY_CAP, FATE_FAILED_BEFORE_FIRST_BYTE = 1, 2, 3, 4
 FATE_FAILED_IN_STREAM, FATE_RETRIED_AWAY, FATE_WORKER_LOST = 5, 6, 7
@@ -32,7 +33,8 @@ REQUEST_BODY = struct.Struct("<QQ16sIIIHHQQ4BHBB16I")
 RULE = struct.Struct("<QBBHIq")
 LIMIT = struct.Struct("<2Q7Q5B3x")
 OPEN_BODY = struct.Struct("<QQQBB6x")
-HELD = struct.Struct("<3Q")
+AMOUNT = struct.Struct("<3Q")
+HELD_BODY = struct.Struct("<QBB6x")
 CLOSE_BODY = struct.Struct("<4QqIHH6BHII4Q16I")
 NAME_BODY = struct.Struct("<2QBBHI")
 REFUSED_BODY = struct.Struct("<QQHHIQ")
@@ -277,7 +279,7 @@ class Open:
     def pack(self) -> bytes:
         body = OPEN_BODY.pack(
             self.provider_key, self.input_high, self.output_high, self.attempt, len(self.held)
-        ) + b"".join(HELD.pack(*one) for one in self.held)
+        ) + b"".join(AMOUNT.pack(*one) for one in self.held)
         return _head(OPEN, BODY + len(body), self.id, self.wall_ns) + self.dims.pack() + body
 
     @classmethod
@@ -285,7 +287,7 @@ class Open:
         first = head(raw)
         key, input_high, output_high, attempt, n_held = OPEN_BODY.unpack_from(raw, BODY)
         start = BODY + OPEN_BODY.size
-        held = [HELD.unpack_from(raw, start + index * HELD.size) for index in range(n_held)]
+        held = [AMOUNT.unpack_from(raw, start + at * AMOUNT.size) for at in range(n_held)]
         return cls(
             first.id,
             first.wall_ns,
@@ -296,6 +298,40 @@ class Open:
             output_high,
             held,
         )
+
+
+@dataclass(slots=True)
+class Held:
+    """What an open attempt holds of its caps, other than its OPEN says. ``settled``: its worker
+    died, and the words were settled to this."""
+
+    id: RequestId
+    wall_ns: int
+    attempt: int = 1
+    output_high: int = UNBOUNDED
+    held: list[tuple[int, int, int]] = field(default_factory=list)  # identity (2), amount
+    settled: bool = False
+
+    def pack(self) -> bytes:
+        body = HELD_BODY.pack(self.output_high, self.attempt, len(self.held))
+        body += b"".join(AMOUNT.pack(*one) for one in self.held)
+        flags = HELD_SETTLED * self.settled
+        return _head(HELD, HEAD.size + len(body), self.id, self.wall_ns, flags) + body
+
+    @classmethod
+    def unpack(cls, raw: bytes) -> Held:
+        first = head(raw)
+        output_high, attempt, n_held = HELD_BODY.unpack_from(raw, HEAD.size)
+        start = HEAD.size + HELD_BODY.size
+        held = [AMOUNT.unpack_from(raw, start + at * AMOUNT.size) for at in range(n_held)]
+        settled = bool(raw[_FLAGS_AT] & HELD_SETTLED)
+        return cls(first.id, first.wall_ns, attempt, output_high, held, settled)
+
+    def upon(self, opened: Open) -> Open:
+        """The OPEN of its attempt, with these amounts in place of its own."""
+        amounts = {one[:2]: one[2] for one in self.held}
+        held = [(*one[:2], amounts.get(one[:2], one[2])) for one in opened.held]
+        return replace(opened, output_high=self.output_high, held=held)
 
 
 @dataclass(slots=True)
@@ -493,7 +529,7 @@ class Grant:
         return cls(head(raw).wall_ns, (first, second), *rest)
 
 
-Record = Request | Open | Close | Name | Refused | Grant
+Record = Request | Open | Close | Name | Refused | Grant | Held
 _KINDS: dict[int, Any] = {
     REQUEST: Request,
     OPEN: Open,
@@ -501,6 +537,7 @@ _KINDS: dict[int, Any] = {
     NAME: Name,
     REFUSED: Refused,
     GRANT: Grant,
+    HELD: Held,
 }
 
 

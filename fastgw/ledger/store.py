@@ -14,7 +14,7 @@ from pathlib import Path
 from fastgw.ledger.drawn import Alert, CapRule, Drawn
 from fastgw.ledger.fold import Fold, Tally, pack, tally_of, unpack
 from fastgw.ledger.lost import Lost
-from fastgw.ledger.records import DIMS
+from fastgw.ledger.records import DIMS, Held, Open
 from fastgw.ledger.schema import SUMS, open_writer, signed
 from fastgw.ledger.span import Span
 
@@ -179,6 +179,16 @@ class Store:
         self._connection.executemany(
             "DELETE FROM open WHERE (generation, worker, sequence, attempt) = (?, ?, ?, ?)", closed
         )
+        for key, held in self._fold.held():
+            self._hold(key, held)
+
+    def _hold(self, key: tuple[int, int, int, int], held: Held) -> None:
+        """Who is lost leaves what it holds, not what it held at first."""
+        where = "WHERE (generation, worker, sequence, attempt) = (?, ?, ?, ?)"
+        row = self._connection.execute(f"SELECT record FROM open {where}", key).fetchone()
+        if row is not None:
+            record = held.upon(Open.unpack(row[0])).pack()
+            self._connection.execute(f"UPDATE open SET record = ? {where}", (record, *key))
 
     def open_workers(self) -> list[tuple[int, int]]:
         """(generation, worker) of all that have attempts without a close."""

@@ -3,7 +3,8 @@
 A full bucket, an empty slot count and a window that is over are worth no more than no entry at
 all, so they may go; but a worker may have found one just before. So an entry is buried first, and
 freed only when every worker has passed a turn of its loop since: then whoever comes gets a new
-place for the key.
+place for the key. What workers sent away, or left half-made when they were killed, goes the same
+way.
 
 Only crowded groups are visited: an entry that is evicted and comes back costs a name record.
 """
@@ -14,7 +15,7 @@ from libc.stdint cimport uint32_t, uint64_t
 from fastgw.native.clock cimport fgw_clock_wall_ns
 from fastgw.native.segment cimport (
     FGW_OWNERS_SPARE, FGW_WORKER_DEAD, FGW_WORKER_NONE, fgw_segment_dones, fgw_segment_table,
-    fgw_worker_read,    fgw_worker_seen)
+    fgw_worker_read, fgw_worker_seen)
 from fastgw.native.table cimport (
     FGW_TABLE_WAYS, fgw_table, fgw_table_bury, fgw_table_crowd, fgw_table_free_buried,
     fgw_table_is_leaving, fgw_table_leave)
@@ -22,6 +23,14 @@ from fastgw.shm.segment cimport Segment
 
 # Of 14 places: more than this many in use, and those that can go are freed.
 CROWDED = 8
+# What one step visits at least, and the steps (a quarter of a second each) of a whole round: in
+# ten seconds whatever may go is on its way, however large the table.
+GROUPS_MIN, ROUND = 512, 40
+
+
+def share(groups):
+    """How many groups of a table of so many one step visits."""
+    return max(GROUPS_MIN, -(-groups // ROUND))
 
 
 @cython.final
@@ -37,6 +46,7 @@ cdef class Evictor:
 
     def __cinit__(self, Segment segment not None):
         cdef fgw_table table = fgw_segment_table(&segment.map)
+        cdef uint64_t entry
         segment._check_writable()
         self._segment = segment
         self._buried = []
@@ -47,10 +57,10 @@ cdef class Evictor:
                 self._buried.append(entry)
         self._turns = self._now()
 
-    def step(self, uint64_t now_ns, groups=512, wall_ns=None):
+    def step(self, uint64_t now_ns, groups=None, wall_ns=None):
         """Frees what was buried, if every worker has gone on since, and then buries what can go in
-        the next ``groups`` groups. ``wall_ns``: CLOCK_REALTIME, now if not given. Returns how many
-        places it freed."""
+        the next ``groups`` groups (a share of the table, if not given). ``wall_ns``:
+        CLOCK_REALTIME, now if not given. Returns how many places it freed."""
         cdef uint64_t wall = fgw_clock_wall_ns() if wall_ns is None else wall_ns
         cdef fgw_table table = fgw_segment_table(&self._segment.map)
         freed = 0
@@ -62,6 +72,8 @@ cdef class Evictor:
             freed = len(self._buried)
             self.freed += freed
             self._buried = []
+        if groups is None:
+            groups = share(table.n_groups)
         for _ in range(min(groups, table.n_groups)):
             self._visit(&table, now_ns, wall)
         if self._buried:
@@ -69,7 +81,9 @@ cdef class Evictor:
         return freed
 
     cdef void _visit(self, const fgw_table *table, uint64_t now_ns, uint64_t wall_ns):
-        group = self._group
+        cdef uint32_t group = self._group
+        cdef int place
+        cdef uint64_t entry
         self._group = (group + 1) % table.n_groups
         if fgw_table_crowd(table, group) <= CROWDED:
             return

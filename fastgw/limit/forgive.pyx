@@ -32,13 +32,16 @@ def forgive(Segment segment not None, adjust, identity, amount, *, capacity, per
     """Lowers what the word of ``identity`` says is used by ``amount`` (None: all of it).
 
     ``capacity``, ``period_ns``, ``sliding``: the limit in force. ShmError: no such word, or it is
-    one of slots, which only end with their requests.
+    one of slots, which only end with their requests, or of a fleet's bucket, which is spent from
+    slices.
     """
     entry = adjust.read(identity)
     if entry is None:
         raise ShmError("that bucket is not in use any more")
     if entry.kind == "slots":
         raise ShmError("slots are held by running requests, and free again when those end")
+    if entry.kind not in ("cap", "pace", "window"):
+        raise ShmError("that bucket is the fleet's, and time repays it")
     if entry.kind == "cap":
         return _cap(segment, adjust, identity, amount)
     before = _used(segment, entry, capacity, period_ns, sliding, now_ns, wall_ns)

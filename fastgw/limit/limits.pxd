@@ -75,6 +75,10 @@ cdef class Limits:
     cdef uint64_t edge(
         self, const fgw_hold *hold, uint64_t input_high, uint64_t output_high) noexcept nogil
 
+    # Just before the last CLOSE is posted, with what `settle` will be given: a death in between
+    # leaves the caps of this hold to be settled to it.
+    cdef void intend(self, fgw_hold *hold, const fgw_amounts *actual) noexcept nogil
+
     # Once per hold is enough, twice is harmless. All amounts 0: the request costs nothing.
     cdef void settle(
         self, fgw_hold *hold, const fgw_amounts *actual, uint64_t now_ns) noexcept nogil

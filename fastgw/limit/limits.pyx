@@ -24,7 +24,7 @@ from fastgw.native.hold cimport (
 from fastgw.native.limit cimport (
     FGW_ALGORITHM_CAP, FGW_ALGORITHM_CONCURRENCY, FGW_ALGORITHM_FIXED_WINDOW,
     FGW_ALGORITHM_SLIDING_WINDOW, FGW_ALGORITHM_TOKEN_BUCKET, fgw_limit_spec, fgw_limits_draw,
-    fgw_limits_fit, fgw_limits_room, fgw_limits_settle, fgw_limits_take)
+    fgw_limits_fit, fgw_limits_intend, fgw_limits_room, fgw_limits_settle, fgw_limits_take)
 from fastgw.native.policy cimport fgw_amounts, fgw_effects
 from fastgw.native.record cimport (
     FGW_UNIT_COST, FGW_UNIT_INPUT_TOKENS, FGW_UNIT_OUTPUT_TOKENS, FGW_UNIT_REQUESTS,
@@ -216,6 +216,9 @@ cdef class Limits:
             if pays < edge:
                 edge = pays
         return edge
+
+    cdef void intend(self, fgw_hold *hold, const fgw_amounts *actual) noexcept nogil:
+        fgw_limits_intend(hold, actual)
 
     cdef void settle(
             self, fgw_hold *hold, const fgw_amounts *actual, uint64_t now_ns) noexcept nogil:

@@ -98,11 +98,24 @@ def held(Segment segment not None):
 def entries(Segment segment not None):
     """Every entry in use, in no order."""
     cdef fgw_table table = fgw_segment_table(&segment.map)
+    cdef uint64_t index
     found = []
     for index in range(<uint64_t>table.n_groups * FGW_TABLE_WAYS):
         entry = _entry(&table, index)
         if entry is not None:
             found.append(entry)
+    return found
+
+
+def count(Segment segment not None):
+    """How many entries are in use."""
+    cdef fgw_table table = fgw_segment_table(&segment.map)
+    cdef uint64_t index, found = 0
+    cdef uint64_t key[2]
+    cdef uint8_t kind
+    cdef uint16_t span
+    for index in range(<uint64_t>table.n_groups * FGW_TABLE_WAYS):
+        found += fgw_table_read(&table, index, key, &kind, &span)
     return found
 
 

@@ -13,13 +13,15 @@ from libc.string cimport memset
 
 from fastgw.native.clock cimport fgw_clock_wall_ns
 from fastgw.native.hold cimport (
-    fgw_hold, fgw_hold_closed, fgw_hold_end, fgw_hold_is_live, fgw_hold_is_open,
-    fgw_hold_read_progress, fgw_progress_seen)
+    fgw_hold, fgw_hold_closed, fgw_hold_end, fgw_hold_is_live, fgw_hold_is_open, fgw_hold_limit,
+    fgw_hold_read_progress, fgw_hold_settled, fgw_progress_seen)
 from fastgw.native.bucket cimport fgw_bucket_restore
 from fastgw.native.limit cimport fgw_limits, fgw_limits_resolve, fgw_limits_sweep
 from fastgw.native.record cimport (
-    FGW_FATE_WORKER_LOST, FGW_PROVENANCE_ESTIMATED, FGW_PROVENANCE_PROVIDER, FGW_RECORD_CLOSE,
-    FGW_RECORD_VERSION, fgw_record_close)
+    FGW_FATE_WORKER_LOST, FGW_HELD_SETTLED, FGW_LIMITS_MAX, FGW_PROVENANCE_ESTIMATED,
+    FGW_PROVENANCE_PROVIDER, FGW_RECORD_CLOSE, FGW_RECORD_HELD, FGW_RECORD_VERSION,
+    FGW_UNIT_INPUT_TOKENS, FGW_UNIT_OUTPUT_TOKENS, FGW_UNIT_TOKENS, fgw_record_close,
+    fgw_record_held)
 from fastgw.native.segment cimport (
     FGW_WORKER_DEAD, FGW_WORKER_NONE, fgw_segment_dones, fgw_segment_hold, fgw_segment_slot,
     fgw_segment_table, fgw_worker_show_queue)
@@ -47,6 +49,7 @@ cdef class LostAttempt:
 
     cdef:
         fgw_record_close _close
+        fgw_record_held _held
         readonly object id              # (generation, worker, sequence)
         readonly int attempt
         readonly uint64_t provider_key
@@ -68,6 +71,11 @@ cdef class LostAttempt:
         (0: there is none any more), has its OPEN and not its CLOSE."""
         opened = ring_head == 0 or self.open_sequence < ring_head
         return opened and not 0 < self.close_sequence < ring_head
+
+    def held(self):
+        """The HELD record of what its caps were settled to, to be posted before `record`, so that
+        the ledger charges just that; empty: it had none."""
+        return (<uint8_t *>&self._held)[:self._held.head.size]
 
     def record(self):
         """The CLOSE record, fate WORKER_LOST, whole but for the ring's sequence."""
@@ -93,7 +101,41 @@ cdef LostAttempt _lost(const fgw_hold *hold, uint64_t wall_ns):
     lost.open_sequence = hold.open_sequence
     lost.close_sequence = hold.close_sequence
     _fill(&lost._close, lost, hold, wall_ns, known)
+    _fill_held(&lost._held, lost, hold, &seen, wall_ns)
     return lost
+
+
+cdef void _fill_held(fgw_record_held *record, LostAttempt lost, const fgw_hold *hold,
+                     const fgw_progress_seen *seen, uint64_t wall_ns):
+    cdef const fgw_hold_limit *limit
+    cdef uint64_t amount, earlier
+    cdef int i, n = 0
+    memset(record, 0, sizeof(fgw_record_held))
+    for i in range(min(<int>hold.n_limits, <int>FGW_LIMITS_MAX)):
+        limit = &hold.limits[i]
+        if limit.cell != FGW_CELL_CAP:
+            continue
+        amount, earlier = fgw_hold_settled(limit), 0
+        if limit.unit in (FGW_UNIT_INPUT_TOKENS, FGW_UNIT_TOKENS):
+            earlier += seen.earlier_input
+        if limit.unit in (FGW_UNIT_OUTPUT_TOKENS, FGW_UNIT_TOKENS):
+            earlier += seen.earlier_output
+        record.held[n].identity[0] = limit.identity[0]
+        record.held[n].identity[1] = limit.identity[1]
+        # What attempts before this one used was charged with theirs.
+        record.held[n].amount = amount - min(amount, earlier)
+        n += 1
+    if n == 0:
+        return
+    record.head.size = <uint32_t>(<char *>&record.held[n] - <char *>record)
+    record.head.kind = FGW_RECORD_HELD
+    record.head.version = FGW_RECORD_VERSION
+    record.head.flags = FGW_HELD_SETTLED
+    record.head.id = hold.id
+    record.head.wall_ns = wall_ns
+    record.output_high = lost.output_high
+    record.attempt = hold.attempt
+    record.n_held = <uint8_t>n
 
 
 cdef void _fill(fgw_record_close *close, LostAttempt lost, const fgw_hold *hold,

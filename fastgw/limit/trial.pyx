@@ -131,6 +131,13 @@ cdef class Trial:
         self._check()
         fgw_hold_closed(self._hold)
 
+    def intend(self, amounts):
+        """The last CLOSE is about to be posted: what `settle` will be given."""
+        cdef fgw_amounts actual
+        self._check()
+        _amounts(&actual, amounts)
+        self._limits.intend(self._hold, &actual)
+
     def settle(self, amounts, uint64_t now_ns):
         cdef fgw_amounts actual
         self._check()

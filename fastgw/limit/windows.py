@@ -60,11 +60,17 @@ def _dates(window: str, zone: tzinfo, second: int) -> tuple[int, int]:
         date -= timedelta(days=date.weekday())
     elif window == "month":
         date = date.replace(day=1)
+    after = _after(window, date)
+    if second < _midnight(zone, after):
+        return _midnight(zone, date), _midnight(zone, after)
+    # Clocks were set back over midnight: the date that they showed before has begun for good.
+    return _midnight(zone, after), _midnight(zone, _after(window, after))
+
+
+def _after(window: str, date: datetime) -> datetime:
     if window == "month":
-        after = (date + timedelta(days=32)).replace(day=1)
-    else:
-        after = date + timedelta(days=7 if window == "week" else 1)
-    return _midnight(zone, date), _midnight(zone, after)
+        return (date + timedelta(days=32)).replace(day=1)
+    return date + timedelta(days=7 if window == "week" else 1)
 
 
 def _midnight(zone: tzinfo, date: datetime) -> int:

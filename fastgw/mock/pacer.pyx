@@ -16,7 +16,7 @@ cdef int64_t BEHIND_NS = 1_000_000_000
 
 cdef class Turn:
     cdef int turn(self) except -1:
-        raise NotImplementedError
+        raise TypeError("whoever waits says what its turn is")
 
 
 cdef class Queue:

@@ -1,7 +1,7 @@
 # native/dialect_meter.pxd: csrc/fgw_dialect_meter.h, name for name. No logic lives here.
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 
-from fastgw.native.bpe cimport fgw_bpe_count, fgw_bpe_vocabulary
+from fastgw.native.voice cimport fgw_voices
 
 cdef extern from "fgw_dialect_meter.h" nogil:
     enum fgw_report_field:
@@ -100,15 +100,15 @@ cdef extern from "fgw_dialect_meter.h" nogil:
         uint8_t tracked
         fgw_stream_state state
         fgw_stream_state before
-        const fgw_bpe_vocabulary *vocabulary
+        fgw_voices *voices
 
     void fgw_meter_init(fgw_meter *meter, uint8_t dialect, uint8_t operation,
                         int streaming) noexcept
     void fgw_meter_track(fgw_meter *meter) noexcept
-    void fgw_meter_listen(
-        fgw_meter *meter, const fgw_bpe_vocabulary *vocabulary, fgw_bpe_count *counter
+    void fgw_meter_listen(fgw_meter *meter, fgw_voices *voices) noexcept
+    uint64_t fgw_meter_output(
+        const fgw_meter *meter, uint64_t edge, uint64_t *certain
     ) noexcept
-    uint64_t fgw_meter_output(const fgw_meter *meter, uint64_t edge) noexcept
     uint64_t fgw_meter_told_output(const fgw_meter *meter) noexcept
     int fgw_meter_bears_text(const fgw_meter *meter) noexcept
     fgw_meter_code fgw_meter_next(

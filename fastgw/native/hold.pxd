@@ -75,4 +75,5 @@ cdef extern from "fgw_hold.h" nogil:
     int fgw_hold_is_live(const fgw_hold *hold) noexcept
     int fgw_hold_is_open(const fgw_hold *hold) noexcept
     uint64_t fgw_hold_amount(const fgw_hold_limit *limit) noexcept
+    uint64_t fgw_hold_settled(const fgw_hold_limit *limit) noexcept
     void fgw_hold_reset(fgw_hold *hold) noexcept

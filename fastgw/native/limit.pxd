@@ -54,6 +54,7 @@ cdef extern from "fgw_limit.h" nogil:
     int fgw_limits_draw(
         const fgw_limits *limits, fgw_hold *hold, const fgw_amounts *more,
         uint64_t now_ns) noexcept
+    void fgw_limits_intend(fgw_hold *hold, const fgw_amounts *actual) noexcept
     void fgw_limits_settle(
         const fgw_limits *limits, fgw_hold *hold, const fgw_amounts *actual,
         uint64_t now_ns) noexcept

@@ -21,6 +21,7 @@ cdef extern from "fgw_record.h" nogil:
         FGW_RECORD_NAME
         FGW_RECORD_REFUSED
         FGW_RECORD_GRANT
+        FGW_RECORD_HELD
 
     struct fgw_request_id:
         uint32_t generation
@@ -153,6 +154,15 @@ cdef extern from "fgw_record.h" nogil:
         fgw_dims dims
         uint64_t provider_key
         uint64_t input_high
+        uint64_t output_high
+        uint8_t attempt
+        uint8_t n_held
+        fgw_held held[8]  # FGW_LIMITS_MAX
+
+    const int FGW_HELD_SETTLED
+
+    struct fgw_record_held:
+        fgw_record head
         uint64_t output_high
         uint8_t attempt
         uint8_t n_held

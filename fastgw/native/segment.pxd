@@ -13,7 +13,7 @@ cdef extern from "fgw_segment.h" nogil:
     const uint32_t FGW_WORKERS_MAX
     const uint32_t FGW_HOLDS_MAX
     const uint32_t FGW_OWNERS_SPARE
-    const uint32_t FGW_ENTRIES_MAX
+    const uint32_t FGW_GROUPS_MAX
 
     enum fgw_worker_state:
         FGW_WORKER_NONE
@@ -64,7 +64,8 @@ cdef extern from "fgw_segment.h" nogil:
     int fgw_segment_plan(
         fgw_segment *plan, uint32_t workers, uint32_t holds_per_worker, uint32_t groups) noexcept
     void fgw_segment_make(
-        const fgw_segment *plan, const uint8_t *boot, uint32_t uid, uint64_t wall_ns) noexcept
+        const fgw_segment *plan, const uint8_t *boot, const uint8_t *secret, uint32_t uid,
+        uint64_t wall_ns) noexcept
     int fgw_segment_check(
         fgw_segment *segment, uint8_t *base, uint64_t size, const uint8_t *boot,
         uint32_t uid) noexcept

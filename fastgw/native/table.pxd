@@ -30,6 +30,7 @@ cdef extern from "fgw_table.h" nogil:
 
     struct fgw_table:
         fgw_table_group *groups
+        uint64_t secret[2]
         uint32_t n_groups
 
     int64_t fgw_table_find(const fgw_table *table, const uint64_t *key) noexcept

@@ -109,7 +109,7 @@ class Shared:
         """Create what is not there, keep what is. Raises ShmError."""
         path = segment_path(config.shm_dir, data_dir)
         forget_abandoned(Path(config.shm_dir))
-        segment = Segment.create(path, workers=workers)
+        segment = Segment.create(path, workers=workers, entries=config.limits.buckets)
         folder = path.parent
         (folder / "owner").write_bytes(os.fsencode(data_dir.resolve()))
         size = MAIN_RING if workers <= MANY_WORKERS else MAIN_RING // 4
@@ -202,6 +202,8 @@ class Shared:
         def close_attempt(lost: LostAttempt) -> None:
             if not lost.needs_close(head):
                 return  # the worker had just posted it itself
+            if held := lost.held():
+                self.post(held)
             self.post(lost.record())
 
         try:

@@ -79,9 +79,10 @@ cdef class Segment:
             close(self.fd)  # libc's: at the interpreter's end `os` may be gone
 
     @staticmethod
-    def create(path, *, int workers, entries=16384, holds_per_worker=4096, boot=None):
+    def create(path, *, int workers, entries=32768, holds_per_worker=4096, boot=None):
         """The segment at ``path`` for this boot; ``reason`` tells what became of an older one.
 
+        ``entries``: how many buckets may be alive at once; each has room then, of 57 bytes.
         'kept': it had this layout, this boot and these sizes, so buckets survive the restart, and
         what its dead workers held is still to be swept. Otherwise it is made anew: 'new', or why
         the older one was of no use. Where only the sizes differ ('of other sizes'), the older one
@@ -309,7 +310,9 @@ cdef int _fill(int fd, fgw_segment *plan, bytes boot) except -1:
     cdef void *base = mmap(NULL, plan.size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0)
     if base == MAP_FAILED:
         raise OSError(errno.ENOMEM, "cannot be mapped")
+    cdef bytes secret = os.urandom(16)
     plan.base = <uint8_t *>base
-    fgw_segment_make(plan, <const uint8_t *>boot, os.geteuid(), fgw_clock_wall_ns())
+    fgw_segment_make(plan, <const uint8_t *>boot, <const uint8_t *>secret, os.geteuid(),
+                     fgw_clock_wall_ns())
     munmap(base, plan.size)
     return 0

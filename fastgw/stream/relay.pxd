@@ -3,8 +3,9 @@
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
 
 from fastgw.exchange cimport Exchange, Receiver
-from fastgw.native.bpe cimport fgw_bpe_count, fgw_bpe_vocabulary
+from fastgw.native.bpe cimport fgw_bpe_vocabulary
 from fastgw.native.detect cimport fgw_detect_job
+from fastgw.native.voice cimport fgw_voices
 from fastgw.stream.batch cimport Batch
 from fastgw.stream.screen cimport Screen
 from fastgw.stream.withheld cimport Withheld
@@ -25,7 +26,8 @@ cdef class Relay:
         bint metered
         bint whole_events      # hold an unfinished event back: it may be the one to hide
         bint capped            # or the one that must not pass x.edge_output
-        fgw_bpe_count *counter  # of a capped stream's text; made at first use, then kept
+        fgw_voices *voices     # of a capped stream's answers; made at first use, then kept
+        uint32_t voices_room   # how many
         bint cut               # it came: nothing further is passed on
         Screen screen          # looks at each event before it goes on; None: nobody does
         Screen _screen         # kept for the next answer
@@ -52,7 +54,8 @@ cdef class Relay:
                   int coding) except -1
     # What has waited for too long goes on as it is.
     cdef int let_out(self, Exchange x) except -1
-    cdef int listen(self, Exchange x, const fgw_bpe_vocabulary *vocabulary) except -1
+    cdef int listen(
+        self, Exchange x, const fgw_bpe_vocabulary *vocabulary, bint known) except -1
     cdef int body(self, Exchange x, const uint8_t *bytes, size_t length) except -1
     cdef int end_of_read(self, Exchange x, const uint8_t *raw, size_t plain_to,
                          bint ends) except -1

@@ -33,6 +33,7 @@ from fastgw.native.dialect_meter cimport (
     fgw_meter_output,
 )
 from fastgw.native.hold cimport fgw_hold_progress
+from fastgw.native.voice cimport FGW_VOICES_MAX, fgw_voices_size, fgw_voices_start
 
 cdef enum:
     HELD_MAX = 65536           # a usage chunk has some 400 bytes
@@ -50,7 +51,7 @@ cdef class Relay:
 
     def __dealloc__(self):
         free(self.held)
-        free(self.counter)
+        free(self.voices)
 
     cdef int begin(self, Exchange x, Framing framing, bint from_chunks, bint metered,
                    bint hide, bint capped, int coding) except -1:
@@ -98,13 +99,20 @@ cdef class Relay:
         self.screen.let_out()
         return self._release(x)
 
-    cdef int listen(self, Exchange x, const fgw_bpe_vocabulary *vocabulary) except -1:
-        """Let a tokenizer count the text of this capped stream, which has one answer in it."""
-        if self.counter == NULL:
-            self.counter = <fgw_bpe_count *>malloc(sizeof(fgw_bpe_count))
-            if self.counter == NULL:
+    cdef int listen(
+        self, Exchange x, const fgw_bpe_vocabulary *vocabulary, bint known
+    ) except -1:
+        """Let a tokenizer count what this capped stream says, each of its answers by itself."""
+        cdef uint32_t answers = <uint32_t>min(x.ask.n, <uint64_t>FGW_VOICES_MAX)
+        if answers != self.voices_room:
+            free(self.voices)  # (3 KB an answer: room for many is not kept)
+            self.voices_room = 0
+            self.voices = <fgw_voices *>malloc(fgw_voices_size(answers))
+            if self.voices == NULL:
                 raise MemoryError()
-        fgw_meter_listen(&x.meter, vocabulary, self.counter)
+            self.voices_room = answers
+        fgw_voices_start(self.voices, vocabulary, answers, known)
+        fgw_meter_listen(&x.meter, self.voices)
         return 0
 
     cdef int body(self, Exchange x, const uint8_t *bytes, size_t length) except -1:
@@ -173,7 +181,7 @@ cdef class Relay:
         """Send what is queued; returns a value of ``Sent``."""
         if self.metered and x.hold != NULL:
             fgw_hold_progress(
-                x.hold, 0, x.output_delivered if self.capped else x.meter.text_events,
+                x.hold, 0, x.output_certain if self.capped else x.meter.text_events,
                 x.meter.events, self.sent_bytes,
             )
         return self.batch.flush(x.client)
@@ -281,8 +289,9 @@ cdef class Relay:
         """Hold the beginning of an event; one that is too large for it is let pass as it comes."""
         if not self.letting and self.held_length + length <= HELD_MAX:
             return self._hold(bytes, length)
-        if self.capped and not self.letting and fgw_meter_bears_text(&x.meter):
-            # Letting it pass could deliver what the cap has no room for.
+        if self.capped and fgw_meter_bears_text(&x.meter):
+            # Letting it pass could deliver what the cap has no room for. (Also where its beginning
+            # has passed, which bore none: the rest waits, and if need be is never sent.)
             if self.held_length + length <= HELD_TEXT_MAX:
                 return self._hold(bytes, length)
             self.cut = True
@@ -300,15 +309,17 @@ cdef class Relay:
     cdef int _passes(self, Exchange x) except -1:
         """Whether the event that just ended may go on: what bears no text always may, for it
         delivers nothing, and what it says of usage is the truth."""
-        cdef uint64_t count = fgw_meter_output(&x.meter, x.edge_output)
+        cdef uint64_t certain = 0
+        cdef uint64_t count = fgw_meter_output(&x.meter, x.edge_output, &certain)
         if (
-            count > x.edge_output and x.meter.event & FGW_EVENT_TEXT and not self.letting
+            count > x.edge_output and x.meter.event & FGW_EVENT_TEXT
             and not self.receiver.on_edge(x, count)
         ):
             self.cut = True
             self._let_go()
             return 0
         x.output_delivered = count
+        x.output_certain = certain
         return 1
 
     cdef void _let_go(self) noexcept:

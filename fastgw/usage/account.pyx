@@ -6,8 +6,9 @@ stream broke, the provider reports none) the count is an interval that the provi
     input   [0 or what the provider said at the start, bound of the body]
     output  [delivered: at least one token for each event that bore text, limit in force]
 
-At the edge of a cap, output is what was delivered, or what the provider has told by then if that
-is more: it had already generated the event that was not passed on.
+At the edge of a cap, output is what was delivered, counted as that model counts, or as the nearest
+known one does (then the interval begins at what is certain), or what the provider has told by then
+if that is more: it had already generated the event that was not passed on.
 """
 
 from libc.stdint cimport int64_t, uint32_t
@@ -48,8 +49,8 @@ cdef void estimate_output(Exchange x, fgw_record_close *close) noexcept:
     cdef uint64_t low = 0
     close.output_high = x.output_bound
     if x.code == CODE_CUT_BY_CAP:
-        low = x.output_delivered
-        tokens.output = fgw_meter_told_output(&x.meter)
+        low = x.output_certain
+        tokens.output = max(x.output_delivered, fgw_meter_told_output(&x.meter))
         if close.output_high < tokens.output:
             close.output_high = tokens.output
     elif x.metered:
@@ -65,7 +66,7 @@ cdef void estimate_output(Exchange x, fgw_record_close *close) noexcept:
         tokens.output = close.output_high
     close.output_low = low
     close.output_provenance = FGW_PROVENANCE_ESTIMATED
-    if x.code == CODE_CUT_BY_CAP and x.meter.vocabulary != NULL:
+    if x.code == CODE_CUT_BY_CAP and x.meter.voices != NULL and x.meter.voices.known:
         close.output_provenance = FGW_PROVENANCE_COUNTED
 
 
@@ -77,8 +78,10 @@ cdef void account(Exchange x, fgw_record_close *close, bint asked, bint whole) n
     cdef unsigned int flags = count_tokens(x, close, asked, whole)
     close.overrun_tokens = 0
     close.overrun_nano_usd = 0
-    if close.provenance == FGW_PROVENANCE_NONE:
-        close.cost_nano_usd = 0  # whatever the price
+    if close.provenance == FGW_PROVENANCE_NONE or (
+        x.upstream_status == 0 and input_of(&close.tokens) + output_of(&close.tokens) == 0
+    ):
+        close.cost_nano_usd = 0  # whatever the price; also of what was never answered
         return
     if x.price != NULL and not flags & FGW_USAGE_OTHER_MODEL:
         close.price_version = x.price.version

@@ -12,6 +12,7 @@ cdef class Tokenizers:
 
     cdef Vocabulary _of(self, int dialect, bytes model)
 
-    # NULL: none that is sure to count no more tokens than the provider. Nothing is loaded here.
+    # `known`: it counts no more tokens than the provider; else it is the nearest that there is.
+    # NULL: none is loaded, and nothing is loaded here.
     cdef const fgw_bpe_vocabulary *of(
-        self, int dialect, const uint8_t *model, size_t length) except? NULL
+        self, int dialect, const uint8_t *model, size_t length, bint *known) except? NULL

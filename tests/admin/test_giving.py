@@ -54,3 +54,10 @@ def test_amounts_are_whole_units_and_dollars_for_cost():
             parse_amount(wrong, "tokens")
     with pytest.raises(ValueError, match="amount"):
         parse_amount("0.0000001", "cost")
+
+
+@pytest.mark.parametrize("unit", ["tokens", "cost"])
+@pytest.mark.parametrize("wrong", ["1e999999999", "1e999999", "-1e999999999", "1e-999999999"])
+def test_an_amount_of_a_billion_digits_is_refused_without_writing_it_out(unit, wrong):
+    with pytest.raises(ValueError, match="no positive amount"):
+        parse_amount(wrong, unit)

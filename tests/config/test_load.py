@@ -22,7 +22,7 @@ data_dir: /tmp/x
 shm_dir: /dev/shm
 store: sqlite
 on_ledger_full: drop
-limits: {body: 1MiB, head: 16KiB, connections: 100}
+limits: {body: 1MiB, head: 16KiB, connections: 100, buckets: 5000}
 usage: {labels: {feature: "req.headers['x-feature']"}}
 providers:
   - id: one
@@ -77,6 +77,7 @@ def test_everything_that_this_version_takes_arrives_in_the_model():
         16 << 10,
         100,
     )
+    assert config.limits.buckets == 5000
     assert (one.tls, one.host, one.port, one.prefix) == (True, "api.openai.com", 443, "/v1")
     assert (two.tls, two.host, two.port, two.prefix) == (False, "::1", 9001, "")
     assert [(k.id, k.weight) for k in one.keys] == [("primary", 3), ("key-2", 1)]

@@ -31,7 +31,7 @@ static struct books *books;
 static struct fgw_limit_spec specs[LIMITS];
 static struct fgw_demand demands[LIMITS];
 /* What is expected of the caps (exact) and of pace (between). */
-static uint64_t cap_sum[CAPS], low[PACES], high[PACES], windows, drawing;
+static uint64_t cap_sum[CAPS], low[PACES], high[PACES], windows, drawing, wanted;
 
 #ifndef RESOLVE_FIRST
 #define RESOLVE_FIRST 1
@@ -63,6 +63,7 @@ static void work(uint32_t worker)
         struct fgw_hold *hold = fgw_segment_hold(&segment, worker, (uint32_t)at);
         if (running[at]) {
             (void)fgw_limits_draw(&limits, hold, &more, NOW);
+            fgw_limits_intend(hold, &actual);
             fgw_limits_settle(&limits, hold, &actual, NOW);
             fgw_hold_end(hold);
             atomic_store(&books[worker].over[at], use[at] << 32 | ++taken[at]);
@@ -151,11 +152,13 @@ static int expect_cap(const struct fgw_hold_limit *limit, int cap)
     unsigned phase = limit->state & 15, which = limit->state >> 4 & 1;
     windows += phase == FGW_HOLD_ADDING || phase == FGW_HOLD_SETTLING;
     drawing += phase == FGW_HOLD_DRAWING;
+    wanted += phase == FGW_HOLD_WANTED;
     if (phase == FGW_HOLD_TAKEN)
         cap_sum[cap] += cap ? DELIVERED : limit->amount[which];
     else if (phase == FGW_HOLD_DRAWING && cap)
         cap_sum[cap] += DELIVERED;
-    else if (phase == FGW_HOLD_SETTLING || (phase == FGW_HOLD_FREE && was_taken(limit)))
+    else if (phase == FGW_HOLD_SETTLING || phase == FGW_HOLD_WANTED ||
+             (phase == FGW_HOLD_FREE && was_taken(limit)))
         cap_sum[cap] += limit->amount[1 - which];
     else
         return phase == FGW_HOLD_ADDING || phase == FGW_HOLD_DRAWING;
@@ -292,7 +295,7 @@ int main(int argc, char **argv)
         bury(worker, &random);
     }
     audit();
-    printf("kills=%lu windows=%lu drawing=%lu requests=%lu\n", n, windows, drawing,
-           value_of(BUCKET));
+    printf("kills=%lu windows=%lu drawing=%lu wanted=%lu requests=%lu\n", n, windows, drawing,
+           wanted, value_of(BUCKET));
     return 0;
 }

@@ -66,12 +66,13 @@ static void race_slots(uint32_t worker, uint64_t n, struct fgw_limit_spec *specs
     }
 }
 
-/* All insert the same N keys, each from another place of the round: N times "inserted" in all. */
-static void race_insert(uint32_t worker, uint64_t n, uint32_t workers)
+/* All insert the same N keys in nearly the same order, so that who is behind, and only finds, soon
+ * catches up: N times "inserted" in all. */
+static void race_insert(uint32_t worker, uint64_t n)
 {
     struct fgw_table table = fgw_segment_table(&segment);
     for (uint64_t at = 0; at < n; at++) {
-        uint64_t index = (at + worker * (n / (workers * 1000 + 1))) % n + 1;
+        uint64_t index = (at ^ (worker & 1)) % n + 1;
         uint64_t key[2] = {index * UINT64_C(0x9e3779b97f4a7c15), index % 3};
         int inserted;
         int64_t entry = fgw_table_insert(&table, key, FGW_CELL_PACE << 4, 0, &inserted);
@@ -80,11 +81,12 @@ static void race_insert(uint32_t worker, uint64_t n, uint32_t workers)
     }
 }
 
-enum { KEYS = 20, KEYS_PER_GROUP = 14, ROUNDS_MIN = 60 };
+enum { KEYS = 40, PLACES = 2 * FGW_TABLE_WAYS, ROUNDS_MIN = 60 };
 static _Atomic uint64_t *rounds; /* of the supervisor */
 static _Atomic uint32_t *at_key; /* who is inside, by key */
 
-/* One slot per key, more keys than the table has places; the supervisor evicts all the while. */
+/* One slot per key, more keys than the table's two groups have places; the supervisor evicts all
+ * the while. */
 static void race_evict(uint32_t worker, uint64_t n, struct fgw_limit_spec *specs)
 {
     struct fgw_limits limits = limits_of(&segment, worker, specs, 1);
@@ -123,10 +125,11 @@ static void evict_all(uint32_t workers)
 {
     struct fgw_table table = fgw_segment_table(&segment);
     uint64_t before[8];
+    int out[PLACES];
     for (uint32_t done = 0; done < workers; atomic_fetch_add(rounds, 1)) {
         struct fgw_worker_seen seen;
-        for (uint64_t entry = 0; entry < KEYS_PER_GROUP; entry++)
-            (void)fgw_table_bury(&table, fgw_segment_dones(&segment), entry, NOW, WALL);
+        for (uint64_t entry = 0; entry < PLACES; entry++)
+            out[entry] = fgw_table_bury(&table, fgw_segment_dones(&segment), entry, NOW, WALL);
         for (uint32_t worker = 0; worker < workers; worker++) {
             fgw_worker_read(fgw_segment_slot(&segment, worker), &seen);
             before[worker] = seen.turns;
@@ -144,8 +147,9 @@ static void evict_all(uint32_t workers)
             }
             done += seen.state == FGW_WORKER_DEAD;
         }
-        for (uint64_t entry = 0; entry < KEYS_PER_GROUP; entry++)
-            fgw_table_free_buried(&table, entry);
+        for (uint64_t entry = 0; entry < PLACES; entry++)
+            if (out[entry])
+                fgw_table_free_buried(&table, entry);
     }
 }
 
@@ -203,7 +207,7 @@ int main(int argc, char **argv)
         slots || evict ? spec_of(FGW_UNIT_SLOTS, FGW_ALGORITHM_CONCURRENCY, slots ? 2 : 1)
               : spec_of(FGW_UNIT_REQUESTS, FGW_ALGORITHM_TOKEN_BUCKET, n),
         spec_of(FGW_UNIT_TOKENS, FGW_ALGORITHM_TOKEN_BUCKET, n < 10 ? 1 : n * 7 / 10)};
-    segment = make_segment(workers, 1, insert ? (uint32_t)n : evict ? 1 : 64);
+    segment = make_segment(workers, 1, insert ? (uint32_t)n : evict ? 10 : 64);
     at_key = shared(KEYS * sizeof *at_key);
     rounds = shared(sizeof *rounds);
     tallies = shared(workers * sizeof *tallies);
@@ -216,7 +220,7 @@ int main(int argc, char **argv)
         if (evict)
             race_evict(worker, n, specs);
         else if (insert)
-            race_insert(worker, n, workers);
+            race_insert(worker, n);
         else if (slots)
             race_slots(worker, n, specs);
         else

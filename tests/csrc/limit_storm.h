@@ -38,10 +38,10 @@ static inline void *shared(size_t size)
 static inline struct fgw_segment make_segment(uint32_t workers, uint32_t holds, uint32_t entries)
 {
     struct fgw_segment plan, segment;
-    uint8_t boot[16] = {1};
+    uint8_t boot[16] = {1}, secret[16] = "fifteen letters";
     CHECK(fgw_segment_plan(&plan, workers, holds, fgw_segment_groups(entries)) == 0);
     plan.base = shared(plan.size);
-    fgw_segment_make(&plan, boot, getuid(), 1);
+    fgw_segment_make(&plan, boot, secret, getuid(), 1);
     CHECK(fgw_segment_check(&segment, plan.base, plan.size, boot, getuid()) == 0);
     return segment;
 }

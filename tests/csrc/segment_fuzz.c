@@ -93,7 +93,7 @@ int main(int argc, char **argv)
     CHECK(argc == 3);
     uint64_t rounds = strtoull(argv[1], NULL, 10), random = strtoull(argv[2], NULL, 10) | 1;
     struct fgw_segment plan, segment;
-    uint8_t boot[16] = {1};
+    uint8_t boot[16] = {1}, secret[16] = "fifteen letters";
     struct fgw_limit_spec specs[LIMITS] = {
         spec_of(FGW_UNIT_REQUESTS, FGW_ALGORITHM_TOKEN_BUCKET, 1000),
         spec_of(FGW_UNIT_TOKENS, FGW_ALGORITHM_TOKEN_BUCKET, 997),
@@ -101,7 +101,7 @@ int main(int argc, char **argv)
         spec_of(FGW_UNIT_COST, FGW_ALGORITHM_CAP, 1000000)};
     CHECK(fgw_segment_plan(&plan, WORKERS, HOLDS, 16) == 0);
     plan.base = guarded(plan.size);
-    fgw_segment_make(&plan, boot, getuid(), 1);
+    fgw_segment_make(&plan, boot, secret, getuid(), 1);
     CHECK(fgw_segment_check(&segment, plan.base, plan.size, boot, getuid()) == 0);
     for (uint64_t round = 0; round < rounds; round++) {
         damage(&segment, &random);

@@ -58,6 +58,12 @@ def test_the_race_catches_words_that_are_changed_without_cas(mode, n, fault):
     assert any(fault(race(mode, n, NO_CAS), n) for _ in range(200))
 
 
+def test_a_million_keys_that_four_processes_insert_at_once_have_a_place_each():
+    said = race("insert", 1_000_000)
+
+    assert not fault_of_insert(said, 1_000_000), said
+
+
 def fault_of_evict(said):
     """Two inside by one key, or a slot held in a place that is another key's by now."""
     return said["most"] > 1 or said["stale"] > 0
@@ -117,6 +123,7 @@ def test_no_amount_is_lost_when_workers_are_killed_at_random_instants():
     assert said["kills"] >= kills
     assert said["windows"] > 20, "too few died in the middle of a change to have shown anything"
     assert said["drawing"] > 5, "or in the middle of a draw"
+    assert said["wanted"] > 5, "or when its last CLOSE could have been posted"
 
 
 @pytest.mark.parametrize("flags", [

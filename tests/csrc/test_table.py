@@ -1,7 +1,8 @@
 """Table: keys to cells, each key in one place, whoever inserts and however far he came.
 
-Method: one process here (the race is in test_limit.py): groups are filled, entries left half-made
-as a killed worker leaves them, buried, and freed.
+Method: one process here (races are in test_limit.py, all interleavings in test_table_model.py):
+groups are filled, entries left half-made as a killed worker leaves them, buried, and freed.
+table_kill.c lets processes die after any swap, table_million.c fills a table to the last.
 """
 
 import ctypes
@@ -9,22 +10,26 @@ import random
 
 import pytest
 
-from tests.csrc.shm_native import library, u64
+from tests.csrc.shm_native import library, program, run, u64
 
 GROUP, WAYS, FULL, NONE = 512, 14, -1, -1
 PACE, SLOTS, CAP = 1, 2, 3
+LEAVING, COMING = 1, 2
+HOME_FIRST = 10  # so many places of a home are taken whatever the other group's crowd
+SEED = 20261121
 
 
 class Table(ctypes.Structure):
-    _fields_ = [("groups", ctypes.c_void_p), ("n_groups", ctypes.c_uint32)]
+    _fields_ = [("groups", ctypes.c_void_p), ("secret", ctypes.c_uint64 * 2),
+                ("n_groups", ctypes.c_uint32)]
 
     class Dones(ctypes.Structure):
         _fields_ = [("of", ctypes.c_void_p), ("n", ctypes.c_uint32)]
 
-    def __init__(self, n_groups):
+    def __init__(self, n_groups, secret=(41, 43)):
         self.memory = ctypes.create_string_buffer(GROUP * (n_groups + 1))
         base = -(-ctypes.addressof(self.memory) // GROUP) * GROUP
-        super().__init__(base, n_groups)
+        super().__init__(base, secret, n_groups)
         self.offset = base - ctypes.addressof(self.memory)
         self.lib, self.inserted = library(), 0
 
@@ -55,12 +60,34 @@ class Table(ctypes.Structure):
     def call(self, name, entry):
         return getattr(self.lib, f"fgw_table_{name}")(ctypes.byref(self), u64(entry))
 
+    def groups_of(self, key):
+        """(home, other), as fgw_table.c scatters keys."""
+        product = (key[0] ^ self.secret[0]) * (key[1] ^ self.secret[1])
+        high, low = divmod((product ^ product >> 64) & 2**64 - 1, 2**32)
+        home = high * self.n_groups >> 32
+        others = self.n_groups - 1
+        return home, (home + 1 + (low * others >> 32)) % self.n_groups if others else home
+
+    def tags(self, group):
+        at = self.offset + group * GROUP
+        return list(self.memory[at:at + WAYS])
+
     def poke(self, offset, raw):
         self.memory[self.offset + offset:self.offset + offset + len(raw)] = raw
 
 
 def pair(key):
     return (ctypes.c_uint64 * 2)(*key)
+
+
+def keys_of(table, home, other, n):
+    """So many keys with these two groups."""
+    return [key for key in keys(n * table.n_groups**2 * 2)
+            if table.groups_of(key) == (home, other)][:n]
+
+
+def tag_of(key):
+    return 3 + ((key[1] & 0xFFFF) * 253 >> 16)
 
 
 def keys(n, seed=3):
@@ -80,14 +107,38 @@ def test_what_is_inserted_is_found_and_only_once_new():
     assert sum(table.read(entry) is not None for entry in range(64 * WAYS)) == 200
 
 
-def test_a_full_group_says_so_and_keeps_what_it_has():
-    table = Table(1)
-    first = keys(WAYS)
+@pytest.mark.parametrize("groups", [1, 2])
+def test_a_full_table_says_so_and_keeps_what_it_has(groups):
+    table = Table(groups)
+    first = keys(groups * WAYS)
     entries = [table.insert(key) for key in first]
 
-    assert sorted(entries) == list(range(WAYS))
+    assert sorted(entries) == list(range(groups * WAYS))
     assert table.insert((1, 1)) == FULL
     assert [table.find(key) for key in first] == entries
+
+
+def test_a_key_goes_home_first_and_then_to_the_less_crowded_of_its_groups():
+    table = Table(5)
+    these = keys_of(table, 3, 1, 2 * WAYS)
+
+    went = [table.insert(key) // WAYS for key in these]
+
+    assert went[:HOME_FIRST] == [3] * HOME_FIRST
+    assert went[HOME_FIRST:2 * HOME_FIRST] == [1] * HOME_FIRST
+    assert sorted(went) == [1] * WAYS + [3] * WAYS
+    assert went[2 * HOME_FIRST:] == [3, 1] * (WAYS - HOME_FIRST), "in turns: both grow alike"
+    assert [table.insert(key) // WAYS for key in these] == went, "and stays there"
+    assert table.insert(keys_of(table, 3, 1, 2 * WAYS + 1)[-1]) == FULL
+    assert table.insert(keys_of(table, 3, 2, 1)[0]) // WAYS == 2, "another pair has room"
+
+
+def test_the_secret_decides_where_a_key_lives():
+    tables = [Table(997, secret) for secret in keys(60)]
+
+    homes = {table.insert((5, 7)) // WAYS for table in tables}
+
+    assert len(homes) > 50 and homes == {table.groups_of((5, 7))[0] for table in tables}
 
 
 def test_keys_of_one_tag_share_a_group():
@@ -106,11 +157,68 @@ def test_the_key_of_zeroes_is_no_key():
 
 def test_a_tag_that_a_killed_worker_claimed_is_filled_by_the_next_of_that_tag():
     table = Table(1)
-    table.poke(3, bytes([2 + 7]))  # place 3, claimed for a key that never came
+    table.poke(3, bytes([tag_of((5, 7777))]))  # place 3, claimed for a key that never came
 
-    assert table.insert((5, 8)) == 0
-    assert table.insert((5, 7)) == 3
-    assert table.find((5, 7)) == 3
+    assert table.insert((5, 8888)) == 0
+    assert table.insert((5, 7777)) == 3
+    assert table.find((5, 7777)) == 3
+
+
+def crowded(home=0, other=1):
+    """A table where the next key of these groups goes to the other, and that key."""
+    table = Table(2)
+    *before, key = keys_of(table, home, other, HOME_FIRST + 1)
+    for one in before:
+        table.insert(one)
+    return table, key
+
+
+def leave_coming(table, key, place, group=1):
+    """As a worker does that is killed before what it brings goes live."""
+    table.poke(group * GROUP + place, bytes([COMING]))
+    if key is not None:
+        table.poke(group * GROUP + 16 + 16 * place, bytes(pair(key)))
+
+
+def test_a_place_that_a_killed_worker_claimed_for_what_comes_is_filled_by_the_next():
+    table, key = crowded()
+    leave_coming(table, None, 5)
+
+    assert (table.insert(key), table.inserted) == (WAYS + 5, 1)
+    assert table.find(key) == WAYS + 5 and table.tags(1)[5] == tag_of(key)
+
+
+def test_what_is_coming_is_nobodys_until_the_next_inserter_goes_on_with_it():
+    table, key = crowded()
+    leave_coming(table, key, 5)
+
+    assert table.find(key) == NONE and table.read(WAYS + 5) is None
+    assert (table.insert(key), table.inserted) == (WAYS + 5, 1)
+    assert (table.insert(key), table.inserted) == (WAYS + 5, 0)
+    assert table.read(WAYS + 5) == (key, PACE << 4)
+
+
+def test_home_wins_where_it_has_a_place_that_waits_for_this_tag():
+    table, key = crowded()
+    leave_coming(table, key, 5)
+    table.poke(12, bytes([tag_of(key)]))
+
+    assert (table.insert(key), table.inserted) == (12, 1)
+    assert table.tags(1)[5] == LEAVING and table.find(key) == 12
+
+
+@pytest.mark.parametrize("key", [None, (5, 7)])
+def test_the_evictor_takes_what_is_coming_and_never_arrives(key):
+    table = Table(2)
+    leave_coming(table, key, 5)
+
+    assert table.bury(WAYS + 5) == 1 and table.tags(1)[5] == LEAVING
+    assert table.bury(WAYS + 5) == 1, "and what others sent away"
+    table.call("free_buried", WAYS + 5)
+
+    assert table.tags(1)[5] == 0 and table.bury(WAYS + 5) == 0
+    assert bytes(table.memory[table.offset:table.offset + 2 * GROUP]).strip(b"\0") in (
+        b"", b"\2", b"\3")  # versions
 
 
 def test_a_kind_that_a_killed_worker_did_not_write_is_written_by_the_next():
@@ -171,3 +279,18 @@ def test_a_worker_that_meets_a_buried_cell_helps_it_out():
     assert table.find((5, 7)) == NONE
     table.call("leave", table.insert((6, 7)))
     assert table.find((6, 7)) != NONE, "what is not buried stays"
+
+
+def test_a_million_keys_live_in_57_megabytes_while_others_come_and_go():
+    said = run(program("table_million.c"), 1_000_000, 1_000_000, SEED)
+
+    assert said["refused"] == said["lost"] == 0
+    assert said["most"] < WAYS, "the fullest group still has room"
+    assert said["table"] < 57_000_000 and said["segment"] < 64 << 20
+
+
+def test_whoever_dies_while_inserting_each_key_has_one_place_and_none_is_lost():
+    said = run(program("table_kill.c", "-Wl,--wrap=fgw_swap16"), 500, SEED)
+
+    assert said["died"] > 1000
+    assert said["claimed"] > 50 and said["coming"] > 10, "too few died half-way to show anything"

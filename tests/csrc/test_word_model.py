@@ -112,7 +112,9 @@ def live(world, me, case, mutant):
         return world, p._replace(state=TAKEN, at="last")
     if p.at == "inside":
         return world, begin(p, DRAWING, p.held + 1, "draw.find")
-    if p.at == "last":
+    if p.at == "last":  # its CLOSE is posted next: whoever sweeps settles to just that
+        return world, p._replace(state=WANTED, target=0, at="closed")
+    if p.at == "closed":
         return world, begin(p, SETTLING, 0, "sub.find")
     assert p.at in ("freed", "refused")
     return world, p._replace(state=FREE, held=0, left=p.left - 1,
@@ -196,7 +198,7 @@ def moves(world, case, mutant):
 
 def judge(world, case):
     surely = sum(p.held for p in world.processes
-                 if p.state in (TAKEN, DRAWING) and p.at != "sweep" and not p.dead)
+                 if p.state in (TAKEN, DRAWING, WANTED) and p.at != "sweep" and not p.dead)
     if world.whose == MINE and surely > case.limit:
         raise Broken("more held than the limit")
     if not 0 <= world.word[0] <= case.limit:

@@ -1,6 +1,7 @@
 """The ledger's table of caps and the shared words agree, whoever is killed.
 
-Method: four clients, some of which leave without reading; workers and the recorder are killed with
+Method: four clients, some of which leave without reading, of a provider that goes on beyond its
+limit, so that more is drawn; workers and the recorder are killed with
 -9 at random instants, seeded. When all is settled every word is what the ledger would rebuild, for
 caps that charge a lost request its ceiling and for those that charge its progress; and after the
 segment is lost the next instance says the same.
@@ -46,7 +47,9 @@ def load(gateway: Gateway, stop: threading.Event, draw: random.Random) -> None:
             with gateway.connect(3) as sock:
                 for _ in range(draw.randrange(1, 8)):
                     asked = f"events={draw.randrange(1, 30)},pace={draw.randrange(5)}ms"
-                    body = chat(max_tokens=50, stream=draw.random() < 0.5)
+                    most = draw.choice((5, 50))  # who goes on beyond it draws
+                    body = chat(max_tokens=most, stream=draw.random() < 0.7)
+                    asked += ",ignore_max=1"
                     sock.sendall(post("/v1/chat/completions", body,
                                       f"x-mock: prompt_tokens=30,{asked}"))
                     if draw.random() < 0.1:

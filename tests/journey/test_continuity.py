@@ -18,6 +18,7 @@ from pathlib import Path
 import orjson
 import pytest
 
+from fastgw.ledger.query import Ledger
 from tests.journey.harness import Gateway, Mock, chat, configuration, post, read_answer, wait_until
 
 POLICY = {"on_http_request": [{"name": "budget", "actions": [
@@ -44,7 +45,8 @@ def home(tmp_path):
 
 
 def begin(home: Path, mock: Mock, *, workers: int = 1, **more) -> Gateway:
-    config = configuration(mock.port, policy=POLICY, shm_dir=str(home / "shm"), **more)
+    config = configuration(
+        mock.port, **{"policy": POLICY, "shm_dir": str(home / "shm"), **more})
     return Gateway(config, workers=workers, data_dir=home / "data")
 
 
@@ -132,6 +134,43 @@ def test_what_was_spent_is_known_after_everything_was_killed(home, mock):
         first.remove()
 
 
+def in_ledger(gateway: Gateway) -> list[int]:
+    with Ledger(gateway.data_dir) as ledger:
+        return [row.used for row in ledger.caps(time.time_ns())]
+
+
+@pytest.mark.parametrize("boot", [True, False], ids=["and a boot", "memory stays"])
+def test_what_was_drawn_beyond_the_hold_is_known_after_everything_was_killed(home, mock, boot):
+    """Of a provider that goes on beyond its limit: 5 tokens were held, two slices drawn."""
+    cap = {"name": "out", "unit": "output_tokens", "limit": 5000, "window": "total"}
+    policy = {"on_http_request": [{"actions": [{"type": "usage-cap", "config": cap}]}]}
+    first = begin(home, mock, policy=policy)
+    with first.connect() as sock:
+        asked = "x-mock: events=1200,ignore_max=1,stall_after=1100"
+        sock.sendall(post("/v1/chat/completions", chat(max_tokens=5, stream=True), asked))
+        got = b""
+        while got.count(b'"content":" ') < 1100:
+            got += sock.recv(65536)
+        drawn = 5 + 2 * 1024
+        assert used(first) == {"out": drawn}
+        wait_until(lambda: in_ledger(first) == [drawn])
+        pids = [first.process.pid, *first.pids()]
+        for signum in (signal.SIGSTOP, signal.SIGKILL):  # nobody is to settle in between
+            for pid in pids:
+                os.kill(pid, signum)
+    first.process.wait(10)
+    if boot:
+        forget_memory(home)
+
+    again = begin(home, mock, policy=policy)
+    try:
+        assert used(again) == {"out": drawn}
+        wait_until(lambda: in_ledger(again) == [drawn])
+    finally:
+        again.remove()
+        first.remove()
+
+
 def metrics(gateway: Gateway) -> str:
     answer = urllib.request.urlopen(f"http://127.0.0.1:{gateway.admin}/metrics", timeout=5)
     return answer.read().decode()
@@ -163,7 +202,8 @@ def test_room_is_given_recorded_and_kept_over_a_boot(home, mock):
     assert status == 404 and "'team'" in problem["error"]["message"]
     status, problem = order(gateway, "grant", {"name": "team", "key": "b", "amount": 5})
     assert status == 404 and "near it: 'a'" in problem["error"]["message"]
-    for wrong in ({"name": "team", "key": "a"}, {"name": "team", "key": "a", "amount": -5}):
+    for wrong in ({"name": "team", "key": "a"}, {"name": "team", "key": "a", "amount": -5},
+                  {"name": "team", "key": "a", "amount": None}):
         assert order(gateway, "grant", wrong)[0] == 400
     assert order(gateway, "reset", {"name": "team", "key": "a"},
                  **{"content-type": "text/plain"})[0] == 400

@@ -10,7 +10,15 @@ import pytest
 
 from fastgw.ledger import caps as module
 from fastgw.ledger.caps import Caps
-from fastgw.ledger.records import FATE_WORKER_LOST, Close, Open, Request, RequestId, Tokens
+from fastgw.ledger.records import (
+    FATE_WORKER_LOST,
+    Close,
+    Held,
+    Open,
+    Request,
+    RequestId,
+    Tokens,
+)
 from tests.csrc.ledger_native import seeded
 from tests.ledger.caps import HOUR, WINDOW_END, Capped, identity, packed, trace
 from tests.ledger.fabricate import T0, pace
@@ -61,6 +69,28 @@ def test_a_lost_worker_s_attempt_is_charged_as_its_cap_says():
     assert lost("tokens", progress=True) == 42
     assert lost("output_tokens", progress=True) == 30
     assert lost("requests", progress=True) == 1
+
+
+@pytest.mark.parametrize("progress", [False, True])
+def test_what_was_drawn_or_swept_stands_in_place_of_what_was_held_at_first(progress):
+    def one(*after: bytes) -> Caps:
+        rules = {(trace(1, "tokens").rule, trace(1, "tokens").unit)} if progress else ()
+        caps = Caps(lambda identity: None, frozenset(rules), some=False)
+        caps.add(Request(ID, T0, limits=[trace(1, "tokens"), trace(2, "tokens")]).pack())
+        caps.add(Open(ID, T0, held=[(*identity(1), 500), (*identity(2), 500)]).pack())
+        for raw in after:
+            caps.add(raw)
+        return caps
+
+    drawn = Held(ID, T0, held=[(*identity(1), 1524), (*identity(3), 7)]).pack()
+    swept = Held(ID, T0, held=[(*identity(1), 1400)], settled=True).pack()
+    lost = Close(ID, T0, fate=FATE_WORKER_LOST, tokens=Tokens(output=30), flags=0).pack()
+    other = Held(RequestId(1, 0, 2), T0, held=[(*identity(1), 9)]).pack()
+    assert one(drawn, other).held() == {packed(identity(1)): 1524, packed(identity(2)): 500}
+    charged = {cap.identity: cap.used for cap in one(drawn, swept, lost).changed()}
+    assert charged == {packed(identity(1)): 1400, packed(identity(2)): 30 if progress else 500}
+    (one_cap, _) = one(drawn, Close(ID, T0, tokens=Tokens(output=30)).pack()).changed()
+    assert one_cap.used == 30
 
 
 def test_only_caps_that_were_taken_count():

@@ -18,6 +18,7 @@ from fastgw.ledger.records import (
     NAME_ADMIN,
     NAME_LIMIT,
     Grant,
+    Held,
     Name,
     Open,
     Request,
@@ -105,6 +106,38 @@ def test_what_is_open_counts_at_what_it_holds(tmp_path):
     store.commit([end(rings, 1, 60)])
 
     assert words(tmp_path) == {identity(1): 560}
+
+
+@pytest.mark.parametrize("together", [False, True], ids=["a pass later", "in one pass"])
+def test_what_is_open_counts_at_what_it_has_drawn_also_after_a_restart(tmp_path, together):
+    rings, store = Rings(), Store(tmp_path)
+    drawn = [Held(RequestId(7, 0, 1), T0, held=[(*identity(1), held)]).pack()
+             for held in (1524, 2548)]
+    spans = [begin(rings, 1), rings.span(5, drawn[:1]), rings.span(5, drawn[1:])]
+    for some in [spans] if together else [[span] for span in spans]:
+        store.commit(some)
+    assert words(tmp_path) == {identity(1): 2548}
+
+    store.close()
+    store = Store(tmp_path)
+    store.commit(spans)  # offered again
+    store.commit([begin(rings, 2)])
+    assert words(tmp_path) == {identity(1): 3048}
+    store.commit([rings.span(6, [ended_mark(7, 0, T0)])])
+
+    assert words(tmp_path) == {identity(1): 3048}
+
+
+@pytest.mark.parametrize("progress", [False, True])
+def test_what_the_sweep_has_settled_is_what_is_charged(tmp_path, progress):
+    rings = Rings()
+    store = Store(tmp_path, [CapRule(RULE, 1, progress=progress)])
+    store.commit([begin(rings, 1)])
+    swept = Held(RequestId(7, 0, 1), T0, held=[(*identity(1), 77)], settled=True).pack()
+    lost = close(RequestId(7, 0, 1), fate=7).pack()
+    store.commit([rings.span(6, [swept, lost, ended_mark(7, 0, T0)])])
+
+    assert words(tmp_path) == {identity(1): 77}
 
 
 @pytest.mark.parametrize("progress", [False, True])

@@ -4,12 +4,15 @@ Method: spans of a worker's ring and of the supervisor's, stored in the orders i
 can see them.
 """
 
+import pytest
+
 from fastgw.ledger.lost import ended_mark, lost_close
 from fastgw.ledger.query import Ledger
 from fastgw.ledger.records import (
     FATE_WORKER_LOST,
     UNBOUNDED,
     Close,
+    Held,
     Open,
     RequestId,
     unpack_record,
@@ -87,6 +90,21 @@ def test_the_mark_closes_what_the_sweep_did_not_know(tmp_path):
     assert (second.input_low, second.input_high, second.output_high) == (0, 4096, UNBOUNDED)
     assert second.cost_nano_usd is None and second.code == 992
     assert stored.store.open_workers() == []
+
+
+@pytest.mark.parametrize("together", [False, True])
+def test_a_close_by_the_mark_spans_what_was_drawn_too(tmp_path, together):
+    stored = Stored(tmp_path)
+    drawn = Held(SEEN, T0, 1, 1536, [(1, 2, 3)]).pack()
+    mark = (99, [ended_mark(3, 1, LATER)])
+    if together:
+        stored.commit((1, [opened(SEEN), drawn]), mark)
+    else:
+        stored.commit((1, [opened(SEEN)]))
+        stored.commit((1, [drawn]), mark)
+
+    (one,) = stored.closes()
+    assert (one.fate, one.output_high) == (FATE_WORKER_LOST, 1536)
 
 
 def test_open_and_sweep_seen_in_one_pass_in_any_order(tmp_path):

@@ -13,6 +13,7 @@ from fastgw.ledger.records import (
     PHASES_SIZE,
     Close,
     Grant,
+    Held,
     LimitTrace,
     Name,
     Open,
@@ -82,6 +83,7 @@ ALL = [
     Name(6, 2**64 - 1, 2, "größer", ID, T0),
     Refused(ID, T0, 1, 2, 3, 4, 5),
     Grant(T0, (1, 2**64 - 1), 3, 4, records.GRANT_ALL, 6, 5, 4, 3),
+    Held(ID, T0, 2, 5, [(6, 7, 8), (9, 10, 11)], True),
 ]
 
 
@@ -99,6 +101,7 @@ FIELDS = {
     "fgw_record_close": "tokens input_low cost_nano_usd fate attempt final events bytes_in",
     "fgw_record_name": "hash space length text",
     "fgw_record_refused": "rule code count",
+    "fgw_record_held": "output_high attempt held",
     "fgw_record_grant": "identity admin amount after unit algorithm",
     "fgw_limit_trace": "identity rule used unit enforced algorithm flags",
     "fgw_rule_trace": "action code value",
@@ -133,6 +136,8 @@ def test_the_layout_is_that_of_the_header(tmp_path):
     assert layout["fgw_record_name.text"] == records.HEAD.size + records.NAME_BODY.size
     assert layout["fgw_record_refused"] == records.HEAD.size + records.REFUSED_BODY.size
     assert layout["fgw_record_grant"] == records.HEAD.size + records.GRANT_BODY.size
+    assert layout["fgw_record_held.held"] == records.HEAD.size + records.HELD_BODY.size
+    assert ALL[6].pack()[layout["fgw_record_held.attempt"]] == 2
     raw = ALL[0].pack()
     assert raw[-limit + layout["fgw_limit_trace.algorithm"]] == 3
     assert raw[-limit + layout["fgw_limit_trace.flags"]] == 1

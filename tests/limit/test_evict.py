@@ -6,7 +6,7 @@ race, with a supervisor that does not wait as its mutant, is in tests/csrc/test_
 
 import pytest
 
-from fastgw.limit.evict import CROWDED, Evictor
+from fastgw.limit.evict import CROWDED, ROUND, Evictor, share
 from fastgw.limit.peek import entries
 from fastgw.shm.segment import READY, Segment
 from tests.limit.fixtures import DAY, NOW, TABLE_FULL, TAKEN, S, ask, limits, pace, slots, verdicts
@@ -69,6 +69,12 @@ def test_a_group_that_is_not_crowded_is_left_alone(segment):
     segment.turn(0, 1)
 
     assert evictor.step(NOW + DAY) == 0 and len(entries(segment)) == CROWDED
+
+
+@pytest.mark.parametrize("groups", [1, 3641, 111_112, 1 << 24])
+def test_a_round_through_a_table_of_any_size_takes_ten_seconds(groups):
+    assert share(groups) * ROUND >= groups
+    assert share(groups) == 512 or share(groups) < groups / ROUND + 1
 
 
 def test_a_bucket_that_is_buried_starts_anew_in_another_place(segment):

@@ -6,6 +6,7 @@ finds is asked.
 
 import pytest
 
+from fastgw.cluster.wallets import HELD, Wallets
 from fastgw.errors import ShmError
 from fastgw.limit import forgive as module
 from fastgw.limit import peek
@@ -90,3 +91,19 @@ def test_requests_that_come_and_go_meanwhile_cost_no_more_than_they_hold(segment
     monkeypatch.setattr(module.peek, "held", lambda segment: next(amounts))
 
     assert give(segment, None) == Forgiven(300, 40)
+
+
+@pytest.mark.parametrize("amount", [5, None])
+def test_a_fleets_bucket_is_not_taken_for_a_window(segment, amount):
+    made = limits(segment, pace(100) | {"cluster": True})
+    wallets = Wallets(segment)
+    wallets.say(state=HELD, nodes=1, until_ns=1 << 62)
+    ask(made, [(0, KEY, True)], requests=1)
+    (entry,) = wallets.all()
+    wallets.grant(entry, 50, spec=0)
+    ask(made, [(0, KEY, True)], requests=1)
+    assert peek.find(segment, KEY).kind == "wallet" and peek.find(segment, KEY).raw == 1
+
+    with pytest.raises(ShmError, match="the fleet's"):
+        give(segment, amount, period_ns=DAY)
+    assert peek.find(segment, KEY).raw == 1

@@ -10,6 +10,7 @@ from fastgw.errors import ShmError
 from fastgw.limit.limits import Holds, Limits
 from fastgw.limit.peek import find, shadow
 from fastgw.limit.trial import Trial
+from fastgw.shm.segment import Segment
 from tests.limit.fixtures import (
     DAY,
     NEVER,
@@ -201,16 +202,17 @@ def test_an_order_of_demands_is_an_order_of_traces(segment):
         assert [trace.rule for trace in traces] == [at + 1 for at in order]
 
 
-def test_a_full_table_refuses_and_says_so(segment):
+def test_a_full_table_refuses_and_says_so(tmp_path):
+    segment = Segment.create(tmp_path / "shm" / "segment", workers=1, entries=10,
+                             holds_per_worker=64)
     made = limits(segment, pace(5), pace(5))
-    # 14 keys of one group; group by the low bits of the first half.
-    for at in range(14):
-        assert ask(made, [(0, (64 * (at + 1), at + 1), True)]).inserted == 1
+    for at in range(28):  # two groups
+        assert ask(made, [(0, (at + 1, at + 1), True)]).inserted == 1
 
-    refused = ask(made, [(0, (64 * 99, 99), True), (1, (1, 1), True)])
-    shadowed = ask(made, [(0, (64 * 99, 99), False), (1, (1, 1), True)])
+    refused = ask(made, [(0, (99, 99), True), (1, (1, 1), True)])
+    shadowed = ask(made, [(0, (99, 99), False), (1, (1, 1), True)])
 
-    assert verdicts(refused) == [TABLE_FULL, UNDONE] and refused.traces[1].used == 0
+    assert verdicts(refused) == [TABLE_FULL, UNDONE] and refused.traces[1].used == 1, "as before"
     assert verdicts(shadowed) == [TABLE_FULL, TAKEN]
 
 

@@ -5,7 +5,7 @@ Method: what was taken through Limits is read back through a read-only mapping.
 
 import pytest
 
-from fastgw.limit.peek import entries, find, level
+from fastgw.limit.peek import count, entries, find, level
 from fastgw.shm.segment import Segment
 from tests.limit.fixtures import NOW, S, ask, cap, demands, limits, pace, segment, slots
 
@@ -18,12 +18,13 @@ def reader(segment):
 
 
 def test_every_live_word_is_listed_with_what_it_is(segment, reader):
-    assert entries(reader) == []
+    assert entries(reader) == [] and count(reader) == 0
     ask(limits(segment, pace(10, unit="tokens", per=10 * S), slots(3), cap(90)), demands(3),
         tokens=4, cost=50)
 
     found = {entry.identity: entry for entry in entries(reader)}
 
+    assert count(reader) == 3
     assert {key: (one.kind, one.unit, one.raw) for key, one in found.items()} == {
         (1000, 1): ("pace", 1, NOW + 4 * S), (1001, 1): ("slots", 5, 1),
         (1002, 1): ("cap", 4, 50)}

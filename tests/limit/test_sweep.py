@@ -121,6 +121,66 @@ def test_the_close_record_is_whole(segment):
     assert len(raw) % 8 == 0
 
 
+def held_of(lost) -> list[tuple[int, int, int]]:
+    """Identity and amount of each cap, as its HELD says."""
+    raw = lost.held()
+    size, kind, version, flags = struct.unpack_from("<IBBH", raw)
+    assert (size, kind, version, flags) == (len(raw), 7, 1, 1)
+    return [struct.unpack_from("<3Q", raw, at) for at in range(56, len(raw), 24)]
+
+
+@pytest.mark.parametrize("lost, settled", [("ceiling", 400), ("progress", 25)])
+def test_the_ledger_is_told_what_the_words_were_settled_to(segment, lost, settled):
+    def work():
+        made = limits(segment, pace(100), cap(1000, "output_tokens", on_worker_lost=lost),
+                      cap(1000, "cost"), cap(10, "output_tokens", enforced=False), worker=1)
+        trial = Trial(made, (8, 1, 5))
+        assert trial.take(demands(4), {"output_tokens": 300, "cost": 70}, NOW)
+        trial.open(1, output_high=300)
+        assert trial.draw({"output_tokens": 100})
+        trial.progress(output_tokens=25)
+    in_child(work)
+
+    (one,) = swept(segment)[1]
+
+    assert [amount for *_, amount in held_of(one)] == [settled, 70, 0]
+
+
+@pytest.mark.parametrize("posted", [False, True])
+def test_who_dies_at_its_last_close_leaves_words_as_it_says(segment, posted):
+    def work():
+        made = limits(segment, pace(1000, unit="tokens"), cap(1000, "output_tokens"),
+                      cap(1000, "cost"), worker=1)
+        trial = Trial(made, (8, 1, 5))
+        assert trial.take(demands(3), {"tokens": 300, "output_tokens": 300, "cost": 70}, NOW)
+        trial.open(1, output_high=300)
+        trial.intend({"tokens": 45, "output_tokens": 31, "cost": 9})
+        assert trial.held == [300, 300, 70], "until it is settled"
+        trial.closing(200)
+        if posted:
+            trial.closed()
+    in_child(work)
+
+    _, lost = swept(segment)
+
+    assert {entry.unit: entry.raw for entry in entries(segment) if entry.unit in (3, 4)} == {
+        3: 31, 4: 9}
+    assert lost == [] if posted else [amount for *_, amount in held_of(lost[0])] == [31, 9]
+
+
+def test_an_attempt_without_caps_has_nothing_to_tell(segment):
+    running(segment)
+    caps = swept(segment)[1][0]
+    assert held_of(caps) != []
+
+    def work():
+        trial = Trial(limits(segment, pace(100), worker=2), (8, 2, 5))
+        assert trial.take(demands(1), {}, NOW)
+        trial.open(1)
+    in_child(work)
+    assert swept(segment, 2)[1][0].held() == b""
+
+
 def test_sweeping_twice_is_harmless(segment):
     running(segment, output_tokens=25)
     swept(segment)

@@ -103,3 +103,15 @@ def test_total_has_no_end_and_unknown_words_are_errors():
         bounds("year", "UTC", 5)
     with pytest.raises(KeyError):
         bounds("day", "Mars/Olympus", 5)
+
+
+@pytest.mark.parametrize("zone, back", [
+    ("America/St_Johns", 1289097060),  # 00:01 to 23:01 of the day before
+    ("Antarctica/Casey", 1267714800),  # 02:00 to 23:00
+])
+@pytest.mark.parametrize("window", ["day", "week", "month"])
+def test_every_instant_lies_in_its_window_where_clocks_go_back_over_midnight(zone, back, window):
+    for second in range(back - 2 * 3600, back + 5 * 3600, 30):
+        start, end = bounds(window, zone, second * S)
+        assert start <= second * S < end
+        assert bounds(window, zone, end)[0] == end and bounds(window, zone, start - 1)[1] == start

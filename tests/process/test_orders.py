@@ -7,6 +7,7 @@ import os
 import select
 import socket
 import stat
+import struct
 import threading
 
 import pytest
@@ -19,6 +20,8 @@ from fastgw.process.orders import OrderError, Orders, ask
 def take(order, who):
     if order["do"] == "fail":
         raise FastgwError("that cannot be done")
+    if order["do"] == "overflow":
+        struct.pack("<Q", 1 << 64)
     return {"did": order["do"], "who": who, "more": order.get("more")}
 
 
@@ -71,6 +74,9 @@ def test_what_cannot_be_done_is_an_error_with_its_reason(serve, folder):
         ask(folder, {"do": "fail"})
     with pytest.raises(OrderError, match="'do'"):
         ask(folder, {})
+    with pytest.raises(OrderError):
+        ask(folder, {"do": "overflow"})
+    assert ask(folder, {"do": "grant"})["did"] == "grant"
 
 
 def test_the_socket_is_this_user_s_alone(serve, folder):

@@ -11,7 +11,7 @@ import orjson
 import pytest
 
 from fastgw.clock import now_ns
-from fastgw.config.model import Config
+from fastgw.config.model import Bounds, Config
 from fastgw.errors import ShmError
 from fastgw.ledger.records import FATE_WORKER_LOST, split, unpack_record
 from fastgw.ledger.ring import Ring
@@ -165,6 +165,17 @@ def test_a_ring_of_another_size_is_kept_because_it_may_hold_records(tmp_path):
     open_ring(path, 1 << 16, 0).close()
 
     assert open_ring(path, 1 << 18, 0).size == 1 << 16
+
+
+def test_limits_survive_another_number_of_buckets(opened, config, tmp_path):
+    leave_attempt(opened, 1, 33)
+    larger = dataclasses.replace(config, limits=Bounds(buckets=50_000))
+
+    again = Shared.open(larger, tmp_path / "data", 2)
+    assert again.recover(LOG)
+
+    assert (opened.segment.groups, again.segment.groups) == (3641, 5556), "9 a group"
+    assert used(again) == 1
 
 
 def test_memory_of_a_deleted_instance_is_freed_but_not_while_it_runs(

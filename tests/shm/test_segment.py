@@ -34,7 +34,7 @@ def test_a_new_segment_is_private_whole_and_empty(path):
     segment = Segment.create(path, **SMALL)
 
     assert segment.reason == "new" and segment.replaced is None and not segment.readonly
-    assert (segment.workers, segment.holds_per_worker, segment.groups) == (2, 8, 16)
+    assert (segment.workers, segment.holds_per_worker, segment.groups) == (2, 8, 8)
     seen = os.stat(path)
     assert seen.st_mode & 0o777 == 0o600 and seen.st_size == segment.size
     assert seen.st_blocks * 512 >= segment.size, "its pages are allocated"
@@ -207,8 +207,8 @@ def tiny(tmp_path):
 def test_a_full_tmpfs_is_one_clear_line_and_leaves_nothing(tiny):
     path = tiny / "fastgw-1" / "segment"
 
-    with pytest.raises(ShmError, match="no room for 9 MiB of shared memory.*shm_dir"):
-        Segment.create(path, workers=2, entries=16384, holds_per_worker=4096)
+    with pytest.raises(ShmError, match="no room for 8 MiB of shared memory.*shm_dir"):
+        Segment.create(path, workers=2, entries=32768, holds_per_worker=4096)
 
     assert os.listdir(path.parent) == []
     segment = Segment.create(path, **SMALL)

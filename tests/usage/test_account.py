@@ -159,3 +159,17 @@ def test_an_answer_that_was_cut_costs_what_it_is_counted_at(worker):
                    chunked(*[delta("words of text ") for _ in range(3)]), leave=True)
 
     assert close.cost_nano_usd == close.tokens.input * 2500 + close.tokens.output * 10_000 > 0
+
+
+@pytest.mark.parametrize("lie", [2**63 - 1, 2**64 + 5, 1e30, 2**32 + 1])
+@pytest.mark.parametrize("path, usage", [
+    ("/v1/chat/completions", ("prompt_tokens", "completion_tokens")),
+    ("/v1/messages", ("input_tokens", "output_tokens"))])
+def test_a_number_that_no_model_could_reach_is_none(worker, path, usage, lie):
+    """It would lock a cap until its window ends, or for ever, and spoil every sum."""
+    shape = '"choices": []' if "chat" in path else '"type": "message", "content": []'
+    said = f'{{{shape}, "usage": {{"{usage[0]}": {lie!r}, "{usage[1]}": {lie!r}}}}}'
+    close = closed(worker(), chat(max_tokens=99), response(said.encode()), path=path)
+
+    assert close.provenance == PROVENANCE_ESTIMATED and close.overrun_tokens == 0
+    assert close.output_high == 99 and close.tokens.input + close.tokens.output < 99
