@@ -11,21 +11,42 @@
 
 #include "fgw_record.h"
 
+/* What a value is, and what its fields mean then. */
 enum fgw_value_type {
-    FGW_VALUE_ABSENT = 0, /* e.g. a header that the request does not have */
-    FGW_VALUE_BOOL = 1,
-    FGW_VALUE_INT = 2,
-    FGW_VALUE_STRING = 3,
-    FGW_VALUE_DOUBLE = 4,
+    FGW_VALUE_ABSENT = 0,    /* e.g. a header that the request does not have */
+    FGW_VALUE_BOOL = 1,      /* number: 0 or 1 */
+    FGW_VALUE_INT = 2,       /* number */
+    FGW_VALUE_STRING = 3,    /* bytes, length: UTF-8 (what is not is taken byte by byte) */
+    FGW_VALUE_DOUBLE = 4,    /* real */
+    FGW_VALUE_UINT = 5,      /* number, its bits */
+    FGW_VALUE_BYTES = 6,     /* bytes, length */
+    FGW_VALUE_LIST = 7,      /* items, length: how many; number: for how many there is room (only
+                                the machine's own: a fact has 0) */
+    FGW_VALUE_MAP = 8,       /* items: key, value, key, value …; length: how many pairs; number as of
+                                a list. Keys are bool, int, uint or string, none twice */
+    FGW_VALUE_TIMESTAMP = 9, /* number: seconds since 1970; length: nanoseconds, < 10^9 */
+    FGW_VALUE_DURATION = 10, /* number: nanoseconds */
+    FGW_VALUE_TYPE = 11,     /* number: one of these */
+    FGW_VALUE_OPTIONAL = 12, /* items: the value, or NULL */
+    FGW_VALUE_IP = 13,       /* bytes: the address, most significant first; length: 4 or 16 */
+    FGW_VALUE_CIDR = 14,     /* as of an IP; number: bits of the prefix */
+    FGW_VALUE_NULL = 16,
+    FGW_VALUE_ERROR = 17,    /* number: enum fgw_cel_error; length: the instruction */
+    FGW_VALUE_SOURCE = 18,   /* number: a map of fgw_cel_source, inside of the machine only */
+    FGW_VALUE_REGEX = 19,    /* constants of programs only: a compiled pattern */
+    FGW_VALUE_ZONE = 20,     /* constants of programs only: struct fgw_cel_zone */
 };
 
-/* Strings point into the exchange's buffer or into the plan; both outlive the decision. */
+/* What it points at is the exchange's, the plan's or the run's; they outlive the decision. */
 struct fgw_value {
-    const uint8_t *bytes;
-    uint32_t length;
-    uint32_t type;
     union {
-        int64_t number; /* INT, BOOL (0 or 1), time in nanoseconds */
+        const uint8_t *bytes;
+        const struct fgw_value *items;
+    };
+    uint32_t length;
+    uint32_t type; /* enum fgw_value_type */
+    union {
+        int64_t number;
         double real;
     } as;
 };

@@ -9,6 +9,8 @@ provider; both run to completion inside one callback, unless LIMIT lets the requ
 phase is a room's function; here is only what happens next.
 """
 
+import os
+
 cimport cython
 from libc.stdint cimport uint16_t, uint32_t, uint64_t, uint8_t
 from libc.string cimport memcmp
@@ -141,7 +143,10 @@ cdef class Journey(Waiting):
         if queues(plan.limit_specs):
             self.queue = Queue(plan.limit_specs, self.limits.holds, wakers)
             self.waker = wakers[slot] if wakers else -1
-        self.facts = Facts(self.policy.dynamic_facts, self.policy.facts_used)
+        self.facts = Facts(
+            self.policy.dynamic_facts, self.policy.facts_used, self.policy.sources_used
+        )
+        self.policy.reseed(int.from_bytes(os.urandom(8), "little"))
         self.ceilings = Ceilings(plan.limit_specs, self.limits)
         self.detector = Detector(self.policy.detects)
         self.holding = []
@@ -359,7 +364,7 @@ cdef class Journey(Waiting):
         cdef PrincipalPart part = <PrincipalPart>(<Principal>x.principal).part
         cdef int code
         self.facts.fill(x, x.client.address_text)
-        self.policy.run(self.facts.values, part, &x.effects)
+        self.policy.run(self.facts.values, &self.facts.source, part, &x.effects)
         self._dims(x)
         if x.effects.denied:
             return x.effects.code or CODE_DENIED
@@ -419,7 +424,9 @@ cdef class Journey(Waiting):
                 FGW_NAME_USER, <const uint8_t *>x.ask.user, x.ask.user_bytes
             )
         for i in range(<uint32_t>len(self.policy.labels)):
-            length = self.policy.label(i, self.facts.values, text, sizeof(text))
+            length = self.policy.label(
+                i, self.facts.values, &self.facts.source, text, sizeof(text)
+            )
             x.dims.label[i] = self.journal.name(FGW_NAME_LABEL, text, length)
         return 0
 

@@ -5,6 +5,7 @@ import click
 from fastgw.cli.commands import Commands
 
 COMMANDS = {
+    "eval": "fastgw.cli.evaluate:evaluate",
     "test": "fastgw.cli.rehearse:test",
 }
 

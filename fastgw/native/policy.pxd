@@ -16,6 +16,21 @@ cdef extern from "fgw_policy.h" nogil:
         FGW_VALUE_INT
         FGW_VALUE_STRING
         FGW_VALUE_DOUBLE
+        FGW_VALUE_UINT
+        FGW_VALUE_BYTES
+        FGW_VALUE_LIST
+        FGW_VALUE_MAP
+        FGW_VALUE_TIMESTAMP
+        FGW_VALUE_DURATION
+        FGW_VALUE_TYPE
+        FGW_VALUE_OPTIONAL
+        FGW_VALUE_IP
+        FGW_VALUE_CIDR
+        FGW_VALUE_NULL
+        FGW_VALUE_ERROR
+        FGW_VALUE_SOURCE
+        FGW_VALUE_REGEX
+        FGW_VALUE_ZONE
 
     # The member `as` of fgw_value: a name that Cython keeps for itself, hence the C names.
     union fgw_value_as:
@@ -24,6 +39,7 @@ cdef extern from "fgw_policy.h" nogil:
 
     struct fgw_value:
         const uint8_t *bytes
+        const fgw_value *items
         uint32_t length
         uint32_t type
         fgw_value_as as_ "as"

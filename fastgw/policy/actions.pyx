@@ -10,17 +10,21 @@ from libc.string cimport memcmp, memcpy, memset
 from fastgw.codes cimport (
     CODE_DENIED, CODE_KEY_SCOPE, CODE_MODEL_RESTRICTED, CODE_POLICY_FAILED,
 )
+from fastgw.native.cel cimport (
+    FGW_CEL_STEPS, fgw_cel_eval, fgw_cel_glance, fgw_cel_program, fgw_cel_run,
+)
 from fastgw.native.demand cimport FGW_DEMAND_VALUES_MAX, fgw_demand_key
+from fastgw.native.glob cimport fgw_glob_match
 from fastgw.native.policy cimport (
     FGW_ACTION_CAP_OUTPUT, FGW_ACTION_CONCURRENCY_LIMIT, FGW_ACTION_DENY, FGW_ACTION_DETECT,
     FGW_ACTION_NONE,
     FGW_ACTION_RATE_LIMIT, FGW_ACTION_RESTRICT_MODELS, FGW_ACTION_USAGE_CAP,
     FGW_FACT_AI_MAX_OUTPUT_TOKENS, FGW_FACT_AI_MODEL, FGW_FACT_AI_OPERATION, FGW_FACT_AI_PROVIDER,
-    FGW_FACT_REQ_METHOD, FGW_KEY_TEXT_MAX, FGW_VALUE_INT, FGW_VALUE_STRING,
+    FGW_FACT_REQ_METHOD, FGW_KEY_TEXT_MAX, FGW_VALUE_ERROR,
+    FGW_VALUE_INT, FGW_VALUE_STRING,
     fgw_demand, fgw_effects, fgw_value,
 )
 from fastgw.native.record cimport FGW_LIMITS_MAX, FGW_RULES_MAX, fgw_rule_trace
-from fastgw.native.rule cimport FGW_RULE_ERROR, fgw_glob_match, fgw_rule_eval, fgw_rule_glance
 from fastgw.policy.plan cimport plan_action, plan_part, plan_patterns, plan_rule
 
 # Expressions that failed may fill only half of the traces: a policy of many rules that ask for a
@@ -173,15 +177,24 @@ cdef bint apply_part(const plan_part *part, const fgw_value *facts,
     return False
 
 
-cdef bint demand_bucket(const plan_action *action, uint64_t rule, const fgw_value *facts,
+cdef int evaluate(const fgw_cel_program *program, fgw_cel_run *run,
+                  fgw_value *result) noexcept nogil:
+    run.arena_used = 0
+    run.steps = FGW_CEL_STEPS
+    return fgw_cel_eval(program, run, result)
+
+
+cdef bint demand_bucket(const plan_action *action, uint64_t rule, fgw_cel_run *run,
                         fgw_effects *effects) noexcept nogil:
     cdef fgw_value[FGW_DEMAND_VALUES_MAX] values
     cdef fgw_demand demand
     cdef uint32_t i
     cdef int length
     memset(&demand, 0, sizeof(demand))
+    run.arena_used = 0  # one for all: the texts of its keys are looked at together
+    run.steps = FGW_CEL_STEPS
     for i in range(action.n_keys):
-        fgw_rule_eval(&action.keys[i], facts, &values[i])
+        fgw_cel_eval(action.keys[i], run, &values[i])
     length = fgw_demand_key(
         action.prefix, action.prefix_length, values, action.n_keys, action.addresses,
         demand.identity, effects.key_text + effects.key_text_used,
@@ -210,12 +223,12 @@ cdef void cap_output(const plan_action *action, uint64_t rule, const fgw_value *
         effects.rule = rule
 
 
-cdef bint apply_action(const plan_action *action, uint64_t rule, const fgw_value *facts,
+cdef bint apply_action(const plan_action *action, uint64_t rule, fgw_cel_run *run,
                        fgw_effects *effects) noexcept nogil:
     if action.type == FGW_ACTION_RATE_LIMIT:
-        return demand_bucket(action, rule, facts, effects)
+        return demand_bucket(action, rule, run, effects)
     if action.type == FGW_ACTION_CAP_OUTPUT:
-        cap_output(action, rule, facts, effects)
+        cap_output(action, rule, run.facts, effects)
         return False
     if action.type == FGW_ACTION_DENY:
         return deny(effects, rule, FGW_ACTION_DENY, action.enforced, action.status, CODE_DENIED,
@@ -224,32 +237,37 @@ cdef bint apply_action(const plan_action *action, uint64_t rule, const fgw_value
         effects.detects |= <uint64_t>1 << action.value
         return False
     if action.type == FGW_ACTION_USAGE_CAP or action.type == FGW_ACTION_CONCURRENCY_LIMIT:
-        return demand_bucket(action, rule, facts, effects)
-    if not model_allowed(&action.allow, &action.deny, facts):
+        return demand_bucket(action, rule, run, effects)
+    if not model_allowed(&action.allow, &action.deny, run.facts):
         return deny(effects, rule, FGW_ACTION_RESTRICT_MODELS, action.enforced, 403,
                     CODE_MODEL_RESTRICTED, 0)
     trace(effects, rule, FGW_ACTION_RESTRICT_MODELS, action.enforced, 0, 0)
     return False
 
 
-cdef bint apply_rule(const plan_rule *rule, const fgw_value *facts,
-                     fgw_effects *effects) noexcept nogil:
+cdef bint apply_rule(const plan_rule *rule, fgw_cel_run *run, fgw_effects *effects) noexcept nogil:
+    """All expressions must hold; as with `&&`, one that is false decides even where another has no
+    value, so the rule index may leave out every rule with a false one."""
     cdef fgw_value result
     cdef uint32_t i
     cdef int truth
+    cdef bint failed = False
+    cdef int64_t error = 0
     for i in range(rule.n_expressions):
-        truth = fgw_rule_glance(&rule.expressions[i], facts)
+        truth = fgw_cel_glance(rule.expressions[i], run.facts)
         if truth < 0:
-            truth = fgw_rule_eval(&rule.expressions[i], facts, &result)
-        if truth == 1:
-            continue
-        if truth < 0:
-            trace(effects, rule.name, FGW_ACTION_NONE, rule.enforced, CODE_POLICY_FAILED,
-                  result.as_.number if result.type == FGW_RULE_ERROR else 0)
+            truth = evaluate(rule.expressions[i], run, &result)
+        if truth == 0:
+            return False
+        if truth < 0 and not failed:
+            failed = True
+            error = result.as_.number if result.type == FGW_VALUE_ERROR else 0
+    if failed:
+        trace(effects, rule.name, FGW_ACTION_NONE, rule.enforced, CODE_POLICY_FAILED, error)
         return False
     if rule.n_actions == 0:
         trace(effects, rule.name, FGW_ACTION_NONE, rule.enforced, 0, 0)
     for i in range(rule.n_actions):
-        if apply_action(&rule.actions[i], rule.name, facts, effects):
+        if apply_action(&rule.actions[i], rule.name, run, effects):
             return True
     return False

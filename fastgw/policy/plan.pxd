@@ -7,8 +7,9 @@
 cimport cython
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
+from fastgw.native.cel cimport fgw_cel_program
 from fastgw.native.policy cimport fgw_demand
-from fastgw.native.rule cimport fgw_program
+from fastgw.policy.blob cimport Blob
 
 cdef struct plan_patterns:
     # Globs; `given` 0: nobody wrote any, everything passes.
@@ -30,13 +31,13 @@ cdef struct plan_action:
     uint32_t prefix_length
     uint32_t n_keys
     uint32_t addresses      # bit i: key i is the client's address
-    fgw_program *keys
+    const fgw_cel_program **keys
 
 cdef struct plan_rule:
     uint64_t name           # name hash
     uint32_t n_expressions
     uint32_t n_actions
-    fgw_program *expressions
+    const fgw_cel_program **expressions
     plan_action *actions
     uint8_t enforced
 
@@ -59,6 +60,7 @@ cdef class Plan:
 
     cdef:
         list _kept
+        list _rows              # (rows of programs not sealed yet: address, the Programs)
         void **_blocks
         size_t _n_blocks
 
@@ -67,5 +69,8 @@ cdef class Plan:
     # The bytes of a text, and a pointer to them that lives as long as the plan.
     cdef const uint8_t *text(self, bytes text) except NULL
     cdef int patterns(self, plan_patterns *patterns, object texts) except -1
-    # Copies of the fgw_program of each Program, in a row.
-    cdef fgw_program *programs(self, list programs) except NULL
+    # What each Program points at, in a row.
+    cdef const fgw_cel_program **programs(self, list programs) except NULL
+    # Moves the programs of all rows so far, and the rule index, into one sealed file, which lives as
+    # long as the plan.
+    cdef Blob seal(self, uint64_t version, bytes index)

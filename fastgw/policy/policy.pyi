@@ -28,6 +28,7 @@ class Policy:
     version: str
     version_hash: int
     facts_used: int
+    sources_used: int
     n_facts: int
     dynamic_facts: tuple[tuple[str, str], ...]
     limits: list[LimitSpec]

@@ -8,13 +8,17 @@ from fastgw.config.model import (
     CapOutput, ConcurrencyLimit, Deny, Detect, Limit, RestrictModels, UsageCap,
 )
 from fastgw.errors import ConfigError
+from fastgw.policy.atoms import steady_facts, terms_of
 from fastgw.policy.bound import constraints, most_limits, unguarded
 from fastgw.policy.compiler import compile_expression
 from fastgw.policy.evaluate import facts_in_order
+from fastgw.policy.index import build
 from fastgw.policy.limits import spec_of
 from fastgw.policy.scope import Scope
 
+from fastgw.native.cel cimport FGW_CEL_ARENA, fgw_cel_source
 from fastgw.native.demand cimport fgw_demand_key, fgw_name_hash, fgw_value_text
+from fastgw.native.index cimport FGW_INDEX_NO_RULE, fgw_index_next, fgw_index_start
 from fastgw.native.policy cimport (
     FGW_ACTION_CAP_OUTPUT, FGW_ACTION_CONCURRENCY_LIMIT, FGW_ACTION_DENY, FGW_ACTION_DETECT,
     FGW_ACTION_RATE_LIMIT,
@@ -24,8 +28,9 @@ from fastgw.native.policy cimport (
     fgw_effects, fgw_value,
 )
 from fastgw.native.record cimport FGW_LIMITS_MAX, FGW_NAME_LIMIT, FGW_NAME_RULE
-from fastgw.native.rule cimport fgw_rule_eval
-from fastgw.policy.actions cimport apply_part, apply_rule, clear_effects, matches_any
+from fastgw.policy.actions cimport (
+    apply_part, apply_rule, clear_effects, evaluate, matches_any,
+)
 from fastgw.policy.plan cimport Plan, plan_action, plan_part, plan_rule
 from fastgw.policy.program cimport Program, set_value
 
@@ -35,6 +40,8 @@ cdef uint64_t ALWAYS_USED = (
     | (<uint64_t>1 << FGW_FACT_AI_OPERATION) | (<uint64_t>1 << FGW_FACT_REQ_METHOD)
     | (<uint64_t>1 << FGW_FACT_AI_MAX_OUTPUT_TOKENS))
 SCALARS = ("string", "int", "bool")
+# Below so many, asking each costs less than looking up who may match.
+INDEXED_RULES = 16
 LIMITS_HINT = f"one request can take {FGW_LIMITS_MAX} limits together, those of its key included"
 
 
@@ -55,6 +62,8 @@ cdef class Policy:
         self._limit_at, self._parts, self._names = {}, {}, {}
         self._scope = Scope()
         self._plan = Plan()
+        self._run.arena = <uint8_t *>self._plan.take(1, FGW_CEL_ARENA)
+        self._run.arena_size = FGW_CEL_ARENA
 
         self.labels = tuple(label.name for label in config.labels)
         programs = [self._compile(label.expression, SCALARS)[0] for label in config.labels]
@@ -62,49 +71,73 @@ cdef class Policy:
         self._n_labels = <uint32_t>len(programs)
 
         self._rules = <plan_rule *>self._plan.take(len(config.rules), sizeof(plan_rule))
-        rules = []
+        rules, conditions = [], []
         for i in range(len(config.rules)):
             rule = config.rules[i]
             compiled = [self._compile(expression, ("bool",)) for expression in rule.expressions]
             self._build_rule(&self._rules[i], rule, [program for program, _ in compiled])
             trees = [tree for _, tree in compiled]
             self._warn_of_absence(rule, trees)
-            rules.append((constraints(trees), limit_identities(rule)))
-            self._rule_limits = most_limits(rules)
-            self._check_limits(self._rule_limits, rule.place)
+            conditions.append(trees)
+            if identities := limit_identities(rule):
+                rules.append((constraints(trees), identities))
+                self._rule_limits = most_limits(rules)
+                self._check_limits(self._rule_limits, rule.place)
         self._n_rules = <uint32_t>len(config.rules)
         self._build_answer_rules(config)
         self.messages = tuple(self._messages)
         self.dynamic_facts = tuple(self._scope.dynamic)
         self.n_facts = self._scope.n_facts
+        self._seal(conditions)
         for key in config.keys:
             self._parts[key.id] = self.compile_part(key)
 
-    cdef void run(self, const fgw_value *facts, PrincipalPart part,
+    cdef void run(self, const fgw_value *facts, const fgw_cel_source *source, PrincipalPart part,
                   fgw_effects *effects) noexcept nogil:
         cdef uint32_t i
+        self._run.facts = facts
+        self._run.source = source
         clear_effects(effects)
         if part is not None and apply_part(part._part, facts, effects):
             return
-        for i in range(self._n_rules):
-            if apply_rule(&self._rules[i], facts, effects):
-                return
+        if self._run_rules(facts, effects):
+            return
         for i in range(self._n_answer_rules):
-            apply_rule(&self._answer_rules[i], facts, effects)
+            apply_rule(&self._answer_rules[i], &self._run, effects)
 
-    cdef uint32_t label(self, uint32_t i, const fgw_value *facts,
+    cdef bint _run_rules(self, const fgw_value *facts, fgw_effects *effects) noexcept nogil:
+        """Whether one of them denies."""
+        cdef uint32_t i
+        if self._index == NULL:
+            for i in range(self._n_rules):
+                if apply_rule(&self._rules[i], &self._run, effects):
+                    return True
+            return False
+        fgw_index_start(self._index, facts, &self._walk)
+        i = fgw_index_next(&self._walk)
+        while i != FGW_INDEX_NO_RULE and not apply_rule(&self._rules[i], &self._run, effects):
+            i = fgw_index_next(&self._walk)
+        return i != FGW_INDEX_NO_RULE
+
+    cdef uint32_t label(self, uint32_t i, const fgw_value *facts, const fgw_cel_source *source,
                         uint8_t *out, uint32_t capacity) noexcept nogil:
         cdef fgw_value result
         if i >= self._n_labels:
             return 0
-        fgw_rule_eval(&self._labels[i], facts, &result)
+        self._run.facts = facts
+        self._run.source = source
+        evaluate(self._labels[i], &self._run, &result)
         return fgw_value_text(&result, out, capacity)
+
+    cdef void reseed(self, uint64_t seed) noexcept nogil:
+        self._run.random = seed
 
     # Building.
 
     cdef object _compile(self, object expression, tuple wanted):
         program, tree = compile_expression(expression, self._scope, wanted)
         self.facts_used |= (<Program>program).reads
+        self.sources_used |= (<Program>program).sources
         return program, tree
 
     cdef uint64_t _name(self, int space, str text):
@@ -121,6 +154,18 @@ cdef class Policy:
             self.limits.append(spec)
             self._name(FGW_NAME_LIMIT, spec.name)
         return self._limit_at[spec]
+
+    cdef int _seal(self, list conditions) except -1:
+        """Ends the building of rules: what a request needs of them goes into one sealed file."""
+        steady = steady_facts(self._scope.fixed, self.dynamic_facts)
+        indexed = len(conditions) >= INDEXED_RULES
+        built = build(
+            [terms_of(trees, steady) for trees in conditions] if indexed else [], self.n_facts)
+        self.blob = self._plan.seal(self.version_hash, built.block)
+        self.index = built.tallies
+        if indexed:
+            self._index = self.blob.index()
+        return 0
 
     cdef int _build_answer_rules(self, object config) except -1:
         """Rules of the phases behind the provider. Their expressions are of the request so far, so
@@ -284,7 +329,7 @@ cdef class Policy:
         ordered = facts_in_order(self._scope, facts)
         for i in range(len(ordered)):
             set_value(&values[i], ordered[i], texts)
-        self.run(values, part, &effects)
+        self.run(values, NULL, part, &effects)
         return self._render(&effects, values)
 
     cdef dict _render(self, fgw_effects *effects, fgw_value *values):
@@ -294,7 +339,7 @@ cdef class Policy:
         names = {hash: text for (_, text), hash in self._names.items()}
         labels = {}
         for i in range(self._n_labels):
-            length = self.label(i, values, label, 64)
+            length = self.label(i, values, NULL, label, 64)
             labels[self.labels[i]] = label[:length].decode("utf-8", "replace")
         demands = []
         for i in range(effects.n_demands):

@@ -17,7 +17,6 @@ in the hold's progress words (promise 6).
 import zlib
 
 cimport cython
-from libc.stdint cimport UINT64_MAX
 from libc.stdlib cimport free, malloc, realloc
 from libc.string cimport memcpy
 
@@ -261,7 +260,7 @@ cdef class Relay:
         self.screen.add(bytes, length)
         self.screen.end_event(x.meter.event & FGW_EVENT_HIDE != 0)
         if x.meter.tracked and not self.capped:
-            x.output_delivered = fgw_meter_output(&x.meter, UINT64_MAX)
+            x.output_delivered = x.meter.text_events
         return 0
 
     cdef int _release(self, Exchange x) except -1:

@@ -9,14 +9,14 @@ from tests.worker import chat, policy, request, response
 
 BODY = chat(user="u-1", n=2, stream=True, max_tokens=64, tools=[{"type": "function"}])
 FACTS = [
-    "req.method == 'POST'", "req.path == '/v1/chat/completions'", "req.query == 'a=b'",
+    "req.method == 'POST'", "req.path == '/v1/chat/completions'", "req.query.a == 'b'",
     "req.host == 'gateway'", f"req.size == {len(BODY)}", "conn.client_ip == '192.0.2.7'",
     "conn.tls == false", "ai.dialect == 'openai'", "ai.operation == 'chat'",
     "ai.provider == ''", "ai.model == 'gpt-4o'", "ai.user == 'u-1'", "ai.stream == true",
     "ai.tools == true", "ai.n == 2", "ai.input_tokens > 0", "ai.max_output_tokens == 64",
     "key.id == 'alice'", "key.tags.tier == 'free'", "key.owner.team == 'a'",
     "req.headers['X-One'] == 'first, second'", "req.headers['x-two'] == 'Only'",
-    "time.now > 1700000000", "time.hour < 24",
+    "time.now > timestamp(1700000000)", "time.hour < 24",
 ]
 
 

@@ -141,17 +141,43 @@ CASES = {
         "unknown function 'startWith'",
         "did you mean 'startsWith'?",
     ),
-    "later function": (
-        rule("conn.client_ip in cidr('203.0.113.0/24')"),
+    "network": (
+        rule("conn.client_ip in cidr('203.0.113.0/33')"),
         f"{R0}.expressions[0]",
-        "cidr() is not supported yet",
-        "",
+        "'203.0.113.0/33' is no cidr",
+        "10.0.0.0/8",
     ),
     "regex": (
-        rule("ai.model.matches('x')"),
+        rule("ai.model.matches('(x')"),
         f"{R0}.expressions[0]",
-        "matches() is not supported yet",
+        "no pattern",
         "",
+    ),
+    "macro": (
+        rule("req.headers.exists(h == 'x')"),
+        f"{R0}.expressions[0]",
+        "does not take 1 argument",
+        "list.exists(x, condition)",
+    ),
+    "time": (
+        rule("time.now > '2026-01-01T00:00:00Z'"),
+        f"{R0}.expressions[0]",
+        "timestamp > string",
+        "timestamp('2026-01-01T00:00:00Z')",
+    ),
+    "zone": (
+        rule("time.now.getHours('Europe/Berln') < 8"),
+        f"{R0}.expressions[0]",
+        "unknown time zone",
+        "Europe/Berlin",
+    ),
+    "too dear": (
+        rule(
+            "req.headers.all(a, req.headers.all(b, req.headers.all(c, a != b && b != c)))"
+        ),
+        f"{R0}.expressions[0]",
+        "steps, more than 100,000",
+        "loop",
     ),
     "one equals": (
         rule("ai.model = 'x'"),
@@ -165,7 +191,12 @@ CASES = {
         "the string has no end",
         "close it",
     ),
-    "whole map": (rule("req.headers == 'x'"), f"{R0}.expressions[0]", "is a map", "['name']"),
+    "whole map": (
+        rule("req.headers == 'x'"),
+        f"{R0}.expressions[0]",
+        "map(string, string) == string",
+        "['name']",
+    ),
 }
 
 

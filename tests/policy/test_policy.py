@@ -41,7 +41,7 @@ def test_facts_used_and_dynamic_facts_follow_the_expressions():
   actions: [{type: rate-limit,
              config: {name: p, capacity: 1, per: 1s, bucket_key: [key.owner.team]}}]
 """,
-        more="usage: {labels: {f: getReqHeader('x-feature')}}\n",
+        more="usage: {labels: {f: \"req.headers['x-feature']\"}}\n",
     )
 
     assert built.dynamic_facts == (

@@ -1,0 +1,424 @@
+#include "fgw_cel_machine.h"
+
+/* A run: the stack's [0] stays empty, so that `top` never leaves the array. */
+struct machine {
+    struct fgw_cel cel;
+    struct fgw_value stack[FGW_CEL_STACK + 1];
+    struct fgw_value slots[FGW_CEL_SLOTS];
+};
+
+static inline struct fgw_value constant(const struct fgw_cel_program *program, uint32_t at)
+{
+    const struct fgw_cel_constant *constant = &fgw_cel_constants(program)[at];
+    struct fgw_value value = {.length = constant->length, .type = constant->type};
+    switch (constant->type) {
+    case FGW_VALUE_STRING:
+    case FGW_VALUE_BYTES:
+    case FGW_VALUE_REGEX:
+    case FGW_VALUE_ZONE:
+    case FGW_VALUE_IP:
+        value.bytes = (const uint8_t *)program + constant->as.offset;
+        break;
+    case FGW_VALUE_CIDR:
+        value.bytes = (const uint8_t *)program + constant->as.offset;
+        value.length = constant->length & 0xFF;
+        value.as.number = constant->length >> 8;
+        break;
+    default:
+        value.as.number = constant->as.number;
+    }
+    return value;
+}
+
+static inline struct fgw_value present(struct fgw_cel *cel, const struct fgw_value *value)
+{
+    return value->type == FGW_VALUE_ABSENT ? cel_fail(cel, FGW_CEL_ERROR_ABSENT) : *value;
+}
+
+static struct fgw_value fact_equals(struct fgw_cel *cel, const struct fgw_value *fact, uint32_t at,
+                                    int negate)
+{
+    struct fgw_value other = constant(cel->program, at);
+    if (fact->type == FGW_VALUE_STRING && other.type == FGW_VALUE_STRING
+        && fact->length != other.length)
+        return cel_bool(negate);
+    if (fact->type == FGW_VALUE_ABSENT)
+        return cel_fail(cel, FGW_CEL_ERROR_ABSENT);
+    return fgw_cel_equality(cel, fact, &other, negate);
+}
+
+static struct fgw_value in_constants(struct fgw_cel *cel, const struct fgw_value *x,
+                                     const struct fgw_cel_instruction *step)
+{
+    if (cel_is(x, FGW_VALUE_ERROR))
+        return *x;
+    if (cel_pay(cel, step->count / 2u))
+        return cel_over(cel);
+    for (uint32_t i = 0; i < step->count; i++) {
+        struct fgw_value other = constant(cel->program, step->at + i);
+        if (x->type == FGW_VALUE_STRING && other.type == FGW_VALUE_STRING
+            && x->length != other.length)
+            continue;
+        int same = fgw_cel_equal(cel, x, &other);
+        if (same < 0)
+            return fgw_cel_mismatch(cel, x, x);
+        if (same)
+            return cel_bool(1);
+    }
+    return cel_bool(0);
+}
+
+static struct fgw_value constant_list(struct fgw_cel *cel, const struct fgw_cel_instruction *step)
+{
+    struct fgw_value list = fgw_cel_list_new(cel, step->count);
+    if (cel->ended || cel_pay(cel, step->count))
+        return cel_over(cel);
+    for (uint32_t i = 0; i < step->count; i++) {
+        struct fgw_value x = constant(cel->program, step->at + i);
+        list = fgw_cel_append(cel, &list, &x);
+    }
+    return list;
+}
+
+/* `decisive`: the boolean that settles it whatever the other side is: 0 for &&, 1 for ||. */
+static struct fgw_value absorb(struct fgw_cel *cel, const struct fgw_value *a,
+                               const struct fgw_value *b, int decisive)
+{
+    if (a->type == FGW_VALUE_BOOL && a->as.number == decisive)
+        return *a;
+    if (b->type == FGW_VALUE_BOOL && b->as.number == decisive)
+        return *b;
+    if (a->type != FGW_VALUE_BOOL || b->type != FGW_VALUE_BOOL)
+        return fgw_cel_mismatch(cel, a, b);
+    return cel_bool(!decisive);
+}
+
+static struct fgw_value binary(struct fgw_cel *cel, uint8_t op, const struct fgw_value *a,
+                               const struct fgw_value *b)
+{
+    switch (op) {
+    case FGW_CEL_EQ:
+    case FGW_CEL_NE:
+        return fgw_cel_equality(cel, a, b, op == FGW_CEL_NE);
+    case FGW_CEL_LT:
+    case FGW_CEL_LE:
+    case FGW_CEL_GT:
+    case FGW_CEL_GE:
+        return fgw_cel_comparison(cel, op, a, b);
+    case FGW_CEL_IN:
+        return fgw_cel_in(cel, a, b);
+    case FGW_CEL_AND:
+    case FGW_CEL_OR:
+        return absorb(cel, a, b, op == FGW_CEL_OR);
+    default:
+        return fgw_cel_arithmetic(cel, op, a, b);
+    }
+}
+
+/* Whether a jump is taken. */
+static int jumps(struct fgw_cel *cel, uint8_t op, struct fgw_value *top)
+{
+    switch (op) {
+    case FGW_CEL_JUMP:
+    case FGW_CEL_LOOP:
+        return 1;
+    case FGW_CEL_AND_JUMP:
+    case FGW_CEL_FALSE_JUMP:
+        return top->type == FGW_VALUE_BOOL && !top->as.number;
+    case FGW_CEL_OR_JUMP:
+        return top->type == FGW_VALUE_BOOL && top->as.number;
+    case FGW_CEL_ERROR_EXIT:
+        return top->type == FGW_VALUE_ERROR;
+    default: /* FGW_CEL_ERROR_JUMP */
+        if (top->type == FGW_VALUE_BOOL)
+            return 0;
+        *top = fgw_cel_mismatch(cel, top, top);
+        return 1;
+    }
+}
+
+/* The next element of a comprehension into its variables; 0: none left. */
+static int next_element(struct fgw_cel *cel, struct fgw_value *slots, uint8_t variables)
+{
+    const struct fgw_value *range = &slots[0];
+    uint32_t at = slots[1].type == FGW_VALUE_INT ? (uint32_t)slots[1].as.number : UINT32_MAX;
+    struct fgw_value key = cel_int(at), value = key;
+    if (range->type == FGW_VALUE_SOURCE) {
+        const struct fgw_cel_source *source = cel->run->source;
+        if (source == NULL || at >= source->count(source->owner, (uint32_t)range->as.number))
+            return 0;
+        source->entry(source->owner, (uint32_t)range->as.number, at, &key, &value);
+    } else if ((range->type != FGW_VALUE_LIST && range->type != FGW_VALUE_MAP)
+               || at >= range->length) {
+        return 0;
+    } else if (range->type == FGW_VALUE_MAP) {
+        key = range->items[2 * (size_t)at];
+        value = range->items[2 * (size_t)at + 1];
+    } else {
+        value = range->items[at];
+    }
+    slots[1].as.number++;
+    slots[2] = variables == 1 && range->type == FGW_VALUE_LIST ? value : key;
+    if (variables == 2)
+        slots[3] = value;
+    return 1;
+}
+
+/* ITERATE to GUARD. Returns the new top. */
+static struct fgw_value *loops(struct machine *m, const struct fgw_cel_instruction *step,
+                               struct fgw_value *top, uint32_t *next)
+{
+    struct fgw_value *slots = &m->slots[step->at];
+    switch (step->op) {
+    case FGW_CEL_ITERATE:
+        if (top->type != FGW_VALUE_LIST && top->type != FGW_VALUE_MAP
+            && top->type != FGW_VALUE_SOURCE) {
+            *top = fgw_cel_mismatch(&m->cel, top, top);
+            *next = step->to;
+            return top;
+        }
+        slots[0] = *top;
+        slots[1] = cel_int(0);
+        return top - 1;
+    case FGW_CEL_NEXT:
+        if (!next_element(&m->cel, slots, step->arg))
+            *next = step->to;
+        return top;
+    default: /* FGW_CEL_GUARD */
+        if (top->type != FGW_VALUE_BOOL) {
+            if (top[-1].type != FGW_VALUE_ERROR)
+                top[-1] = fgw_cel_mismatch(&m->cel, top, top);
+            *next = step->to;
+        } else if (!top->as.number) {
+            *next = step->to;
+        }
+        return top - 1;
+    }
+}
+
+/* OR_OPTIONAL, OR_VALUE, OPT_MAP. Returns the new top. */
+static struct fgw_value *optionals(struct fgw_cel *cel, const struct fgw_cel_instruction *step,
+                                   struct fgw_value *top, uint32_t *next)
+{
+    if (top->type != FGW_VALUE_OPTIONAL) {
+        *top = fgw_cel_mismatch(cel, top, top);
+        *next = step->to;
+        return top;
+    }
+    const struct fgw_value *held = top->items;
+    if (step->op == FGW_CEL_OPT_MAP) {
+        if (held)
+            *top = *held;
+        else
+            *next = step->to;
+        return top;
+    }
+    if (held == NULL)
+        return top - 1;
+    if (step->op == FGW_CEL_OR_VALUE)
+        *top = *held;
+    *next = step->to;
+    return top;
+}
+
+/* LIST to MERGE. Returns the new top. */
+static struct fgw_value *making(struct fgw_cel *cel, const struct fgw_cel_instruction *step,
+                                struct fgw_value *top)
+{
+    uint8_t op = step->op;
+    if (op == FGW_CEL_LIST || op == FGW_CEL_MAP) {
+        *++top = op == FGW_CEL_LIST ? fgw_cel_list_new(cel, step->at)
+                                    : fgw_cel_map_new(cel, step->at);
+        return top;
+    }
+    struct fgw_value *into = op == FGW_CEL_INSERT || op == FGW_CEL_INSERT_OPT ? top - 2 : top - 1;
+    struct fgw_value held = *top;
+    if (into->type == FGW_VALUE_ERROR)
+        return into;
+    if (op == FGW_CEL_APPEND_OPT || op == FGW_CEL_INSERT_OPT) {
+        if (into + 2 == top && top[-1].type == FGW_VALUE_ERROR) {
+            *into = top[-1];
+            return into;
+        }
+        if (top->type != FGW_VALUE_OPTIONAL) {
+            *into = fgw_cel_mismatch(cel, top, top);
+            return into;
+        }
+        if (top->items == NULL)
+            return into;
+        held = *top->items;
+    }
+    if (op == FGW_CEL_APPEND || op == FGW_CEL_APPEND_OPT)
+        *into = fgw_cel_append(cel, into, &held);
+    else if (op == FGW_CEL_MERGE)
+        *into = fgw_cel_merge(cel, into, &held);
+    else
+        *into = fgw_cel_insert(cel, into, &top[-1], &held);
+    return into;
+}
+
+static struct fgw_value call(struct fgw_cel *cel, const struct fgw_cel_instruction *step,
+                             struct fgw_value *x)
+{
+    for (uint32_t i = 0; i < step->arg; i++) {
+        if (x[i].type == FGW_VALUE_ERROR)
+            return x[i];
+        if (x[i].type == FGW_VALUE_SOURCE && step->at != FGW_CEL_F_SIZE
+            && step->at != FGW_CEL_F_TYPE) {
+            x[i] = fgw_cel_settled(cel, &x[i]);
+            if (cel->ended)
+                return cel_over(cel);
+        }
+    }
+    if (step->op == FGW_CEL_CONCAT)
+        return fgw_cel_concat(cel, x, step->arg);
+    return fgw_cel_calls[step->at](cel, x, step->arg);
+}
+
+/* INDEX to HAS. Returns the new top. */
+static struct fgw_value *members(struct fgw_cel *cel, const struct fgw_cel_instruction *step,
+                                 struct fgw_value *top)
+{
+    if (step->op == FGW_CEL_INDEX || step->op == FGW_CEL_OPT_INDEX) {
+        top[-1] = fgw_cel_member(cel, &top[-1], top, step->op == FGW_CEL_OPT_INDEX, 0);
+        return top - 1;
+    }
+    struct fgw_value field = constant(cel->program, step->to);
+    *top = step->op == FGW_CEL_HAS
+               ? fgw_cel_has(cel, top, &field)
+               : fgw_cel_member(cel, top, &field, step->op == FGW_CEL_OPT_SELECT, 1);
+    return top;
+}
+
+/* The rarer ones: members, lists, loops, optionals and calls. Returns the new top. */
+static struct fgw_value *rarer(struct machine *m, const struct fgw_cel_instruction *step,
+                               struct fgw_value *top, uint32_t *next)
+{
+    struct fgw_cel *cel = &m->cel;
+    uint8_t op = step->op;
+    if (op < FGW_CEL_LIST)
+        return members(cel, step, top);
+    if (op < FGW_CEL_STORE)
+        return making(cel, step, top);
+    switch (op) {
+    case FGW_CEL_STORE:
+        m->slots[step->at] = *top;
+        return top - 1;
+    case FGW_CEL_LOAD:
+        *++top = present(cel, &m->slots[step->at]);
+        return top;
+    case FGW_CEL_ITERATE:
+    case FGW_CEL_NEXT:
+    case FGW_CEL_GUARD:
+        return loops(m, step, top, next);
+    case FGW_CEL_LOOP:
+    case FGW_CEL_ERROR_EXIT:
+        if (jumps(cel, op, top))
+            *next = step->to;
+        return top;
+    case FGW_CEL_CALL:
+    case FGW_CEL_CONCAT:
+        top -= (int)step->arg - 1;
+        *top = call(cel, step, top);
+        return top;
+    default:
+        return optionals(cel, step, top, next);
+    }
+}
+
+/* FACT to SOURCE, each one value on the stack (IN_CONSTANTS: in the place of its operand). */
+static inline struct fgw_value *loads(struct fgw_cel *cel, const struct fgw_cel_instruction *step,
+                                      struct fgw_value *top)
+{
+    const struct fgw_value *facts = cel->run->facts;
+    switch (step->op) {
+    case FGW_CEL_FACT:
+        *++top = present(cel, &facts[step->at]);
+        break;
+    case FGW_CEL_FACT_OR:
+        *++top = facts[step->at].type == FGW_VALUE_ABSENT ? constant(cel->program, step->to)
+                                                          : facts[step->at];
+        break;
+    case FGW_CEL_HAS_FACT:
+        *++top = cel_bool(facts[step->at].type != FGW_VALUE_ABSENT);
+        break;
+    case FGW_CEL_FACT_EQ:
+    case FGW_CEL_FACT_NE:
+        *++top = fact_equals(cel, &facts[step->at], step->to, step->op == FGW_CEL_FACT_NE);
+        break;
+    case FGW_CEL_CONSTANT:
+        *++top = constant(cel->program, step->at);
+        break;
+    case FGW_CEL_CONSTANT_LIST:
+        *++top = constant_list(cel, step);
+        break;
+    case FGW_CEL_IN_CONSTANTS:
+        *top = in_constants(cel, top, step);
+        break;
+    default: /* FGW_CEL_SOURCE */
+        *++top = cel_of(FGW_VALUE_SOURCE, step->at);
+    }
+    return top;
+}
+
+/* What an instruction pushed, for whoever traces. */
+static void note(struct machine *m, const struct fgw_cel_instruction *step, uint32_t at,
+                 const struct fgw_value *top)
+{
+    struct fgw_cel_trace *trace = m->cel.run->trace;
+    const struct fgw_value *value = top;
+    if (step->op == FGW_CEL_NEXT)
+        value = &m->slots[step->at + 2];
+    else if (step->op == FGW_CEL_JUMP || step->op == FGW_CEL_LOOP || step->op == FGW_CEL_FALSE_JUMP
+             || step->op == FGW_CEL_STORE || top == m->stack)
+        return;
+    if (trace->used < trace->room)
+        trace->entries[trace->used++] =
+            (struct fgw_cel_traced){.at = at, .value = *value};
+}
+
+int fgw_cel_eval(const struct fgw_cel_program *program, struct fgw_cel_run *run,
+                 struct fgw_value *result)
+{
+    struct machine m;
+    struct fgw_value *top = m.stack;
+    const struct fgw_cel_instruction *code = fgw_cel_code(program);
+    struct fgw_cel *cel = &m.cel;
+    uint32_t next = 0;
+
+    *cel = (struct fgw_cel){.program = program, .run = run, .steps = run->steps};
+    for (uint32_t i = 0; i < program->n_slots; i++)
+        m.slots[i].type = FGW_VALUE_ABSENT;
+    while (next < program->n_code) {
+        const struct fgw_cel_instruction *step = &code[next];
+        cel->at = (uint16_t)next++;
+        if (cel->steps-- == 0) {
+            cel->steps = 0;
+            cel->ended = 1;
+        } else if (step->op <= FGW_CEL_SOURCE) {
+            top = loads(cel, step, top);
+        } else if (step->op <= FGW_CEL_OR) {
+            top[-1] = binary(cel, step->op, &top[-1], top);
+            top--;
+        } else if (step->op <= FGW_CEL_NEGATE) {
+            *top = step->op == FGW_CEL_NEGATE       ? fgw_cel_negated(cel, top)
+                   : top->type == FGW_VALUE_BOOL ? cel_bool(!top->as.number)
+                                                    : fgw_cel_mismatch(cel, top, top);
+        } else if (step->op <= FGW_CEL_FALSE_JUMP) {
+            if (jumps(cel, step->op, top))
+                next = step->to;
+            top -= step->op == FGW_CEL_FALSE_JUMP;
+        } else {
+            top = rarer(&m, step, top, &next);
+        }
+        if (cel->ended)
+            break;
+        if (run->trace != NULL)
+            note(&m, step, cel->at, top);
+    }
+    if (!cel->ended && cel_is(top, FGW_VALUE_SOURCE))
+        *top = fgw_cel_settled(cel, top);
+    *result = cel->ended ? cel_over(cel) : *top;
+    run->steps = cel->steps;
+    return result->type == FGW_VALUE_BOOL ? (int)result->as.number : -1;
+}
