@@ -21,6 +21,7 @@ void fgw_effects_clear(struct fgw_effects *effects, struct fgw_said *said,
     effects->rule = 0;
     effects->output_max = 0;
     effects->output_rule = 0;
+    effects->detects = 0;
     if (said)
         said->fields_used = said->body_used = said->vars_used = 0;
 }
@@ -44,6 +45,7 @@ int fgw_act(const struct fgw_action *action, uint64_t rule, struct fgw_value *fa
         [FGW_ACTION_SET_VARS] = fgw_action_vars,
         [FGW_ACTION_LOG] = fgw_action_log,
         [FGW_ACTION_ON_ABORT] = fgw_action_abort,
+        [FGW_ACTION_DETECT] = fgw_action_detect,
     };
     if (action->type >= sizeof ACTS / sizeof ACTS[0] || !ACTS[action->type])
         return fgw_action_refuse(effects, rule, action->type, 1, 500, FGW_CODE_POLICY_FAILED);

@@ -53,7 +53,7 @@ struct fgw_action {
     uint8_t results[FGW_RESULTS_MAX]; /* the facts of its results by number; 0: nobody reads it */
     uint16_t status;  /* deny, custom-response */
     uint16_t number;  /* deny: message + 1; route: + 1; limits, log, remove-headers: index */
-    int64_t value;    /* cap-output, cap-input: tokens; limits: capacity; else how many */
+    int64_t value;    /* cap-output, cap-input: tokens; limits: capacity; detect: its bit */
     const void *more; /* by type, one of the structs below; NULL for the rest */
 };
 
@@ -195,6 +195,8 @@ int fgw_action_route(const struct fgw_action *action, uint64_t rule, struct fgw_
                      struct fgw_effects *effects);
 int fgw_action_log(const struct fgw_action *action, uint64_t rule, struct fgw_value *facts,
                    struct fgw_effects *effects);
+int fgw_action_detect(const struct fgw_action *action, uint64_t rule, struct fgw_value *facts,
+                      struct fgw_effects *effects);
 int fgw_action_abort(const struct fgw_action *action, uint64_t rule, struct fgw_value *facts,
                      struct fgw_effects *effects);
 

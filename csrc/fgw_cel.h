@@ -331,6 +331,9 @@ static inline int fgw_cel_glance(const struct fgw_cel_program *program,
                       == 0);
 }
 
+/* The address in a text as `in cidr` reads it: its 4 or 16 bytes, and how many; 0: it is none. */
+uint32_t fgw_cel_address(const uint8_t *text, uint32_t length, uint8_t out[16]);
+
 /* Runs a verified program. Returns 1 or 0 where the result is a boolean, -1 where it is anything
  * else; *result has it in any case, and points into the facts, the program and the arena. */
 int fgw_cel_eval(const struct fgw_cel_program *program, struct fgw_cel_run *run,

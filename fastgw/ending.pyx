@@ -10,10 +10,12 @@ from libc.string cimport memset
 from fastgw.codes cimport (
     CODE_ANSWERED,
     CODE_CUT_BY_CAP,
+    CODE_CUT_BY_DETECT,
     CODE_CUT_BY_DRAIN,
     CODE_DRAINING,
     CODE_INTERNAL,
 )
+from fastgw.detect.detector cimport ON_EVENT
 from fastgw.dialect.cut cimport cut_of
 from fastgw.exchange cimport BODY, Exchange, SETTLE
 from fastgw.identity.keys cimport Principal
@@ -45,6 +47,7 @@ from fastgw.native.counters cimport (
 )
 from fastgw.native.dialect cimport FGW_ASK_INCLUDE_USAGE
 from fastgw.native.dialect_meter cimport FGW_REPORT_INPUT
+from fastgw.native.detect cimport fgw_detect_report
 from fastgw.native.hold cimport fgw_hold_closed, fgw_hold_closing
 from fastgw.native.record cimport (
     FGW_FATE_CUT_BY_CAP,
@@ -103,6 +106,8 @@ cdef class Endings(Receiver):
             self._drop_connection(x)
             return self._break(x, CODE_CUT_BY_CAP)
         x.code = CODE_CUT_BY_CAP
+        if relay.screen is not None and relay.screen.denied:
+            x.code = CODE_CUT_BY_DETECT
         ending = self.refusals.stream_end(self._where(x))
         self.batch.keep.append(ending)
         relay.append(x, ending, <size_t>len(ending))
@@ -127,6 +132,7 @@ cdef class Endings(Receiver):
         if x.meter.report.present >> FGW_REPORT_INPUT & 1:
             where["input_tokens"] = x.meter.report.value[<int>FGW_REPORT_INPUT]
         where["output_tokens"] = x.output_delivered
+        where["filtered"] = x.code == CODE_CUT_BY_DETECT
         where["operation"] = x.route.operation
         where["code"] = x.code
         where["request_id"] = x.id_text[:x.id_length].decode()
@@ -184,6 +190,8 @@ cdef class Endings(Receiver):
             return 0
         x.phase = SETTLE
         self.look()
+        if x.head_sent and (<Relay>x.relay).screen is not None:
+            self._record_findings(x, ON_EVENT, &(<Relay>x.relay).screen.report)
         if x.hold != NULL:
             self._close_attempt(x, fate, True, &close)
             self.limits.settle(x.hold, &self.used, self.now_ns)
@@ -196,6 +204,16 @@ cdef class Endings(Receiver):
         fgw_count_time(self.counters, FGW_HISTOGRAM_TOTAL, self.now_ns - x.began_ns)
         self._leave(x)
         x.client.finished(x, x.head.keep_alive)
+        return 0
+
+    cdef int _record_findings(
+        self, Exchange x, DetectPhase phase, const fgw_detect_report *report
+    ) except -1:
+        """What `detect` actions have found: of which kind and where, beside the request."""
+        cdef bytes text
+        for rule, effect, enforced in self.detector.findings(x, phase, report):
+            text = self.refusals.finding(rule, effect, enforced)
+            self.journal.name_finding(&x.id, text, <size_t>len(text))
         return 0
 
     cdef int _begin(self, Exchange x) except -1:
@@ -254,7 +272,7 @@ cdef class Endings(Receiver):
             x.dims.dialect = x.route.dialect
             x.dims.operation = x.route.operation
             posted = post_refusal(
-                x, self.journal, self.policy.version_hash, x.client.address, 0, now
+                x, self.journal, self.policy.version_hash, x.client.address, x.reason_hash, now
             )
             if not posted:
                 fgw_count(self.counters, FGW_COUNT_REFUSALS_SAMPLED_OUT, 1)

@@ -61,6 +61,8 @@ class Code(IntEnum):
     ADDRESS_RESTRICTED = 605
     INPUT_TOO_LONG = 606
     FIELD_REFUSED = 607
+    DETECTED = 608
+    ANSWER_DETECTED = 609
     # ROUTE
     NO_CANDIDATE = 701
     DRAINING = 702
@@ -96,6 +98,7 @@ class Code(IntEnum):
     CUT_BY_DRAIN = 952
     CLIENT_GONE = 953
     CLIENT_STALLED = 954
+    CUT_BY_DETECT = 955
     # Ourselves
     INTERNAL = 991
     WORKER_LOST = 992

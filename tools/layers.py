@@ -20,7 +20,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("exchange", "codes", "errors", "clock", "log", "config", "shm", "wire"),
     ("dialect",),
     ("identity", "policy", "limit", "upstream", "stream", "usage", "ledger", "explain",
-     "cluster"),
+     "cluster", "detect"),
     ("ceilings", "instead", "sayings", "ending", "attempts", "waiting", "journey", "listener"),
     ("process",),
     ("__main__", "cli", "gateway", "admin", "mock", "rehearsal", ""),

@@ -14,7 +14,7 @@ from types import MappingProxyType
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
-from fastgw.config.actions import PHASES, REQUEST, RESPONSE
+from fastgw.config.actions import EVENT, PHASES, REQUEST, RESPONSE
 from fastgw.config.limits import build_key_limits, check_names
 from fastgw.config.model import (
     Access,
@@ -70,6 +70,7 @@ def build_config(values: dict[str, Any], reading: Reading) -> Config:
         open="keys" not in values,
         rules=rules,
         response_rules=phases[RESPONSE],
+        event_rules=phases[EVENT],
     )
     _check_open(config, values, reading)
     _warn(config, reading)

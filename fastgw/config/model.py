@@ -333,8 +333,20 @@ class RestrictModels:
     enforce: bool = True
 
 
+@dataclass(frozen=True, slots=True)
+class Detect:
+    """Secrets and personal numbers in texts. ``kinds``: names of fastgw.detect.kinds.
+
+    ``then``: deny, redact (a label stands in their place) or log.
+    """
+
+    kinds: tuple[str, ...]
+    then: str
+    enforce: bool = True
+
+
 Action = (Deny | CustomResponse | CapOutput | CapInput | RestrictModels | RestrictIps | RouteTo
-          | AddHeaders | RemoveHeaders | SetVars | LogMetadata | OnAbort | Limit)
+          | AddHeaders | RemoveHeaders | SetVars | LogMetadata | OnAbort | Limit | Detect)
 
 
 @dataclass(frozen=True, slots=True)
@@ -394,4 +406,5 @@ class Config:
     open: bool = False  # no access key is asked for: no `keys` section, or `auth: none`
     rules: tuple[Rule, ...] = ()  # policy.on_http_request
     response_rules: tuple[Rule, ...] = ()  # policy.on_http_response
+    event_rules: tuple[Rule, ...] = ()  # policy.on_event_stream_message
     version: str = ""  # 16 hex digits over the canonical content: the policy version

@@ -16,6 +16,7 @@ from fastgw.config.model import (
     CapOutput,
     CustomResponse,
     Deny,
+    Detect,
     LogMetadata,
     Model,
     OnAbort,
@@ -83,7 +84,7 @@ class Rules:
         builder = {"restrict-models": self._restrict_models, "restrict-ips": self._restrict_ips,
                    "custom-response": self._custom_response, "route": self._route,
                    "add-headers": self._add_headers, "remove-headers": self._remove_headers,
-                   "set-vars": self._set_vars, "log": self._log, "on-abort": self._on_abort}
+                   "detect": self._detect, "set-vars": self._set_vars, "log": self._log, "on-abort": self._on_abort}
         return builder[kind](config, enforce, path)
 
     def _restrict_models(self, config: dict[str, Any], enforce: bool, path: str) -> Action:
@@ -143,6 +144,9 @@ class Rules:
 
     def _remove_headers(self, config: dict[str, Any], enforce: bool, path: str) -> Action:
         return RemoveHeaders(tuple(name.lower() for name in config["headers"]), enforce)
+
+    def _detect(self, config: dict[str, Any], enforce: bool, path: str) -> Action:
+        return Detect(tuple(config["kinds"]), config["then"], enforce)
 
     def _set_vars(self, config: dict[str, Any], enforce: bool, path: str) -> Action:
         return SetVars(MappingProxyType(config["vars"]), enforce)

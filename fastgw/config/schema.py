@@ -10,7 +10,7 @@ from typing import Any
 
 from fastgw.config import amounts
 from fastgw.config.actions import ACTIONS as MORE_ACTIONS
-from fastgw.config.actions import ELSEWHERE, NotHere, TemplateText
+from fastgw.config.actions import ELSEWHERE, EVENT, PHASES, RESPONSE, NotHere, TemplateText
 from fastgw.config.document import Table
 from fastgw.config.shape import (
     INVALID,
@@ -63,7 +63,9 @@ OPERATIONS = ("chat", "responses", "completions", "embeddings", "models", "messa
               "other")
 UNITS = ("requests", "tokens", "input_tokens", "output_tokens", "cost")
 ALGORITHMS = ("token_bucket", "sliding_window", "fixed_window")
-ACTIONS_LATER = ("detect",)
+ACTIONS_LATER: tuple[str, ...] = ()
+DETECT_KINDS = ("api_key", "private_key", "payment_card", "us_ssn", "email", "phone", "iban",
+                "jwt")
 
 
 class Store(Choice):
@@ -121,6 +123,12 @@ ACTIONS: dict[str, Object] = {
         "queue": Object({"max": Whole(1, 10**6), "timeout": DURATION}, ["max", "timeout"]),
     }, ["name", "limit"]),
     **MORE_ACTIONS,
+    "detect": Object({
+        "kinds": ListOf(Choice(DETECT_KINDS), 1),
+        "patterns": LATER,
+        "then": Choice(("deny", "redact", "log")),
+        "enforce": Flag(),
+    }, ["kinds", "then"]),
 }
 
 
@@ -129,12 +137,17 @@ class ActionShape(Shape):
 
     wanted = "an action with type and config"
 
+    def __init__(self, actions: dict[str, Object] | None = None) -> None:
+        """``actions``: those that act in this phase, for who completes; an error for another one
+        is that of fastgw.config.rules, which can say where it belongs."""
+        self.actions = ACTIONS if actions is None else actions
+
     def take(self, node, path, reading):
         kind_node = node.entries.get("type") if isinstance(node, Table) else None
         if not isinstance(node, Table):
             return self.refuse(node, path, reading)
         if kind_node is None:
-            hint = "type: " + " | ".join(ACTIONS)
+            hint = "type: " + " | ".join(self.actions)
             return reading.fail(path, "an action needs its 'type'", hint, node)
         kind = kind_of(kind_node[1], join(path, "type"), reading)
         if kind is INVALID:
@@ -154,7 +167,7 @@ class ActionShape(Shape):
             {"type": "object", "additionalProperties": False, "required": ["type"],
              "properties": {"type": {"const": kind}, "config": shape.schema(),
                             "enforce": {"type": "boolean"}}}
-            for kind, shape in ACTIONS.items()]}
+            for kind, shape in self.actions.items()]}
 
 
 def kind_of(node: Any, path: str, reading: Any) -> Any:
@@ -213,12 +226,18 @@ KEY = Object({
     "expires": INSTANT,
 }, ["id"])
 
-RULE = Object({
-    "name": NAME,
-    "expressions": ListOf(ExpressionText(), 0, 64),
-    "actions": ListOf(ActionShape(), 0, 64),
-    "enforce": Flag(),
-})
+def rule_of(action: ActionShape) -> Object:
+    return Object({
+        "name": NAME,
+        "expressions": ListOf(ExpressionText(), 0, 64),
+        "actions": ListOf(action, 0, 64),
+        "enforce": Flag(),
+    })
+
+
+RULE, RESPONSE_RULE, EVENT_RULE = (
+    rule_of(ActionShape({kind: ACTIONS[kind] for kind in kinds}))
+    for kinds in (ACTIONS, PHASES[RESPONSE], PHASES[EVENT]))
 
 ROOT = Object({
     "listen": LISTEN,
@@ -240,8 +259,8 @@ ROOT = Object({
     "auth": Choice(("none",)),
     "keys": ListOf(KEY),
     "policy": Object({
-        "on_http_request": ListOf(RULE), "on_http_response": ListOf(RULE),
-        "on_event_stream_message": ListOf(RULE),
+        "on_http_request": ListOf(RULE), "on_http_response": ListOf(RESPONSE_RULE),
+        "on_event_stream_message": ListOf(EVENT_RULE),
         "on_tcp_connect": NotHere("connections have no policy here",
                                   "restrict-ips or deny, under on_http_request"),
     }),

@@ -76,6 +76,9 @@ def effect(action: str, value: int, code: int, enforced: bool) -> str:
     """What a rule's trace says of one action, in words."""
     if not action:
         return f"failed: FGW-{code:03d}" if code else "matched, without effect"
+    if action == "detect" and not code:
+        found = "detect: " + ("found" if value else "nothing found")
+        return found if enforced else f"{found} (shadow: not enforced)"
     did, would = _DID.get(action, (action, "taken part"))
     if not enforced:
         passed = action in _REFUSING and not code

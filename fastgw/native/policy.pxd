@@ -11,6 +11,7 @@ cdef extern from "fgw_policy.h" nogil:
         FGW_LISTED_MAX
         FGW_SAID_FIELDS_MAX
         FGW_SAID_BODY_MAX
+        FGW_DETECTS_MAX
 
     enum fgw_value_type:
         FGW_VALUE_ABSENT
@@ -127,6 +128,7 @@ cdef extern from "fgw_policy.h" nogil:
         int64_t input_max
         int64_t output_max
         uint64_t output_rule
+        uint64_t detects
         fgw_rule_trace rules[16]    # FGW_RULES_MAX
         fgw_demand demands[8]       # FGW_LIMITS_MAX
         uint8_t key_text[1024]      # FGW_KEY_TEXT_MAX

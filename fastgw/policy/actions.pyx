@@ -6,7 +6,7 @@ Explains  a trace per action of each rule that matched, and per expression that 
 
 What each action does stands in csrc/fgw_action_*.c.
 """
-from libc.stdint cimport uint32_t
+from libc.stdint cimport int64_t, uint32_t
 from libc.string cimport memcpy
 
 from fastgw.codes cimport CODE_KEY_SCOPE, CODE_MODEL_RESTRICTED, CODE_POLICY_FAILED
@@ -65,19 +65,25 @@ cdef int evaluate(const fgw_cel_program *program, fgw_cel_run *run,
 
 
 cdef bint apply_rule(const plan_rule *rule, fgw_value *facts, fgw_effects *effects) noexcept nogil:
+    """All expressions must hold; as with `&&`, one that is false decides even where another has no
+    value, so the rule index may leave out every rule with a false one."""
     cdef fgw_value result
     cdef uint32_t i
     cdef int truth
+    cdef bint failed = False
+    cdef int64_t error = 0
     for i in range(rule.n_expressions):
         truth = fgw_cel_glance(rule.expressions[i], facts)
         if truth < 0:
             truth = evaluate(rule.expressions[i], <fgw_cel_run *>effects.run, &result)
-        if truth == 1:
-            continue
-        if truth < 0:
-            fgw_action_trace(effects, rule.name, FGW_ACTION_NONE, rule.enforced,
-                             CODE_POLICY_FAILED,
-                             result.as_.number if result.type == FGW_VALUE_ERROR else 0)
+        if truth == 0:
+            return False
+        if truth < 0 and not failed:
+            failed = True
+            error = result.as_.number if result.type == FGW_VALUE_ERROR else 0
+    if failed:
+        fgw_action_trace(effects, rule.name, FGW_ACTION_NONE, rule.enforced, CODE_POLICY_FAILED,
+                         error)
         return False
     if rule.n_actions == 0:
         fgw_action_trace(effects, rule.name, FGW_ACTION_NONE, rule.enforced, 0, 0)

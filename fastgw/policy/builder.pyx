@@ -289,7 +289,7 @@ cdef class Builder:
                 row[template.n_pieces].bytes = self._plan.text(piece)
                 row[template.n_pieces].length = <uint32_t>len(piece)
             else:
-                row[template.n_pieces].program = self._plan.programs([piece])[0]
+                row[template.n_pieces].program = self._plan.program(piece)
             template.n_pieces += 1
         template.pieces = row
         return 0

@@ -10,6 +10,8 @@ from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from fastgw.native.action cimport fgw_action, fgw_patterns
 from fastgw.native.cel cimport fgw_cel_program
 from fastgw.native.policy cimport fgw_demand
+from fastgw.policy.blob cimport Blob
+from fastgw.policy.program cimport Program
 
 cdef struct plan_rule:
     uint64_t name           # name hash
@@ -38,6 +40,7 @@ cdef class Plan:
 
     cdef:
         list _kept
+        list _rows              # (rows of programs not sealed yet: address, the Programs)
         void **_blocks
         size_t _n_blocks
 
@@ -48,3 +51,8 @@ cdef class Plan:
     cdef int patterns(self, fgw_patterns *patterns, object texts) except -1
     # What each Program points at, in a row.
     cdef const fgw_cel_program **programs(self, list programs) except NULL
+    # What one Program points at; it lives as long as the plan.
+    cdef const fgw_cel_program *program(self, Program program) except NULL
+    # Moves the programs of all rows so far, and the rule index, into one sealed file, which lives as
+    # long as the plan.
+    cdef Blob seal(self, uint64_t version, bytes index)

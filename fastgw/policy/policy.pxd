@@ -8,6 +8,8 @@ from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
 
 from fastgw.native.policy cimport fgw_effects, fgw_said, fgw_value
 from fastgw.native.cel cimport fgw_cel_program, fgw_cel_run, fgw_cel_source
+from fastgw.native.index cimport fgw_index, fgw_index_walk
+from fastgw.policy.blob cimport Blob
 from fastgw.policy.builder cimport Builder, Words
 from fastgw.policy.late cimport Late
 from fastgw.policy.plan cimport Plan, plan_part, plan_rule
@@ -41,7 +43,10 @@ cdef class Policy:
         readonly tuple routes           # config.model.RouteTo; effects.route is an index + 1
         readonly tuple removals         # names of fields in lower case, by number
         readonly tuple logs             # (rule, ((name, Words), …)), by number
+        readonly list detects           # dict of each `detect` action, by fgw_effects.detects
         readonly list warnings          # ConfigError: what compiles but may not mean what it says
+        readonly Blob blob              # the rule index and all programs
+        readonly object index           # policy.index.Tallies: how many rules it cannot file, …
         public object tracer            # fastgw.policy.tracing.Tracer; None: nobody looks
         tuple _sources                  # Rule: what `tracer` is shown
         object _scope
@@ -57,6 +62,10 @@ cdef class Policy:
         Builder _builder
         plan_rule *_rules
         uint32_t _n_rules
+        plan_rule *_answer_rules        # detect of answers: decided with the request
+        uint32_t _n_answer_rules
+        const fgw_index *_index         # NULL: so few rules that each is asked
+        fgw_index_walk _walk            # of this process, as _run
         plan_rule *_response_rules      # for the answer's head
         uint32_t _n_response_rules
         plan_rule *_end_rules           # of the response phase, but they read usage
@@ -102,8 +111,13 @@ cdef class Policy:
     cdef uint64_t _name(self, int space, str text)
     cdef int _limit(self, object spec) except -1
     cdef plan_rule *_take_rules(self, Py_ssize_t count) except NULL
-    cdef int _build_request(self, tuple sources) except -1
+    cdef list _build_request(self, tuple sources)
     cdef int _build_response(self, tuple sources) except -1
+    cdef int _build_answer_rules(self, object config) except -1
     cdef int _finish(self) except -1
-    cdef int _build_rule(self, plan_rule *rule, object source, list programs) except -1
+    cdef int _seal(self, list conditions) except -1
+    cdef int _build_rule(self, plan_rule *rule, object source, list actions, list programs,
+                         str phase=*) except -1
+    cdef int _detect(self, object rule, object action, str phase) except -1
+    cdef bint _run_rules(self, fgw_value *facts, fgw_effects *effects) noexcept nogil
     cdef dict _render(self, fgw_effects *effects, fgw_value *values)

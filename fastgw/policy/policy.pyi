@@ -36,6 +36,7 @@ class Policy:
     dynamic_facts: tuple[tuple[str, str], ...]
     limits: list[LimitSpec]
     messages: tuple[bytes, ...]
+    detects: list[dict[str, Any]]
     labels: tuple[str, ...]
     routes: tuple[RouteTo, ...]
     removals: tuple[tuple[bytes, ...], ...]

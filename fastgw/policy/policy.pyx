@@ -4,11 +4,13 @@ from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
 
 import orjson
 
-from fastgw.config.model import Limit, LogMetadata, SetVars
+from fastgw.config.model import Detect, Limit, LogMetadata, SetVars
 from fastgw.errors import ConfigError
+from fastgw.policy.atoms import steady_facts, terms_of
 from fastgw.policy.bound import constraints, most_limits, unguarded
 from fastgw.policy.compiler import compile_expression
 from fastgw.policy.evaluate import facts_in_order
+from fastgw.policy.index import build
 from fastgw.policy.limits import spec_of
 from fastgw.policy.phases import VOLATILE, PolicyScope
 from fastgw.policy.pieces import compile_pieces
@@ -17,10 +19,12 @@ from fastgw.policy.tracing import trace_rules
 from fastgw.native.action cimport fgw_action, fgw_effects_clear, fgw_patterns_match
 from fastgw.native.cel cimport FGW_CEL_ARENA, FGW_CEL_SOURCE_HEADER_LINES, fgw_cel_source
 from fastgw.native.demand cimport fgw_demand_key, fgw_name_hash, fgw_value_text
+from fastgw.native.index cimport FGW_INDEX_NO_RULE, fgw_index_next, fgw_index_start
 from fastgw.native.policy cimport (
-    FGW_FACT_AI_INPUT_TOKENS, FGW_FACT_AI_MAX_OUTPUT_TOKENS, FGW_FACT_AI_MODEL,
-    FGW_FACT_AI_OPERATION, FGW_FACT_AI_PROVIDER, FGW_FACT_CONN_CLIENT_IP, FGW_FACT_REQ_METHOD,
-    FGW_FACTS_MAX, FGW_VALUE_ABSENT, fgw_demand, fgw_effects, fgw_said, fgw_value,
+    FGW_ACTION_DETECT, FGW_DETECTS_MAX, FGW_FACT_AI_INPUT_TOKENS, FGW_FACT_AI_MAX_OUTPUT_TOKENS,
+    FGW_FACT_AI_MODEL, FGW_FACT_AI_OPERATION, FGW_FACT_AI_PROVIDER, FGW_FACT_CONN_CLIENT_IP,
+    FGW_FACT_REQ_METHOD, FGW_FACTS_MAX, FGW_VALUE_ABSENT, fgw_demand, fgw_effects, fgw_said,
+    fgw_value,
 )
 from fastgw.native.record cimport FGW_LIMITS_MAX, FGW_NAME_LIMIT, FGW_NAME_RULE
 from fastgw.policy.actions cimport apply_part, apply_rule, evaluate
@@ -37,6 +41,8 @@ cdef uint64_t ALWAYS_USED = (
     | (<uint64_t>1 << FGW_FACT_CONN_CLIENT_IP))
 AT_THE_END = (LogMetadata, SetVars)
 SCALARS = ("string", "int", "bool")
+# Below so many, asking each costs less than looking up who may match.
+INDEXED_RULES = 16
 LIMITS_HINT = f"one request can take {FGW_LIMITS_MAX} limits together, those of its key included"
 
 
@@ -53,7 +59,7 @@ cdef class Policy:
         self.version = config.version
         self.version_hash = int(config.version, 16) if config.version else 0
         self.facts_used = ALWAYS_USED
-        self.limits, self.warnings = [], []
+        self.limits, self.warnings, self.detects = [], [], []
         self._limit_at, self._parts, self._names = {}, {}, {}
         self._scope = PolicyScope()
         self._sources = tuple(config.rules)
@@ -72,9 +78,11 @@ cdef class Policy:
 
         self._rules = self._take_rules(len(config.rules))
         self._n_rules = <uint32_t>len(config.rules)
-        self._build_request(config.rules)
+        conditions = self._build_request(config.rules)
+        self._build_answer_rules(config)
         self._build_response(config.response_rules)
         self._finish()
+        self._seal(conditions)
         for key in config.keys:
             self._parts[key.id] = self.compile_part(key)
 
@@ -86,9 +94,24 @@ cdef class Policy:
             facts[self._volatile[i]].type = FGW_VALUE_ABSENT
         if part is not None and apply_part(part._part, facts, effects):
             return
-        for i in range(self._n_rules):
-            if apply_rule(&self._rules[i], facts, effects):
-                return
+        if self._run_rules(facts, effects):
+            return
+        for i in range(self._n_answer_rules):
+            apply_rule(&self._answer_rules[i], facts, effects)
+
+    cdef bint _run_rules(self, fgw_value *facts, fgw_effects *effects) noexcept nogil:
+        """Whether one of them decides the request."""
+        cdef uint32_t i
+        if self._index == NULL:
+            for i in range(self._n_rules):
+                if apply_rule(&self._rules[i], facts, effects):
+                    return True
+            return False
+        fgw_index_start(self._index, facts, &self._walk)
+        i = fgw_index_next(&self._walk)
+        while i != FGW_INDEX_NO_RULE and not apply_rule(&self._rules[i], facts, effects):
+            i = fgw_index_next(&self._walk)
+        return i != FGW_INDEX_NO_RULE
 
     cdef void _begin(self, fgw_value *facts, const fgw_cel_source *source,
                      fgw_effects *effects) noexcept nogil:
@@ -181,20 +204,43 @@ cdef class Policy:
     cdef plan_rule *_take_rules(self, Py_ssize_t count) except NULL:
         return <plan_rule *>self._plan.take(count, sizeof(plan_rule))
 
-    cdef int _build_request(self, tuple sources) except -1:
+    cdef list _build_request(self, tuple sources):
+        """The trees of each rule's expressions."""
         cdef Py_ssize_t i
-        rules = []
+        rules, conditions = [], []
         for i in range(len(sources)):
             rule = sources[i]
             compiled = [self._compile(expression, ("bool",)) for expression in rule.expressions]
-            self._build_rule(&self._rules[i], rule, [program for program, _ in compiled])
+            self._build_rule(&self._rules[i], rule, list(rule.actions),
+                             [program for program, _ in compiled])
             trees = [tree for _, tree in compiled]
             self._warn_of_absence(rule, trees)
-            asked = {fact: values for fact, values in constraints(trees).items()
-                     if self._scope.lasts(fact)}
-            rules.append((asked, limit_identities(rule)))
-            self._rule_limits = most_limits(rules)
-            self._check_limits(self._rule_limits, rule.place)
+            conditions.append(trees)
+            if identities := limit_identities(rule):
+                asked = {fact: values for fact, values in constraints(trees).items()
+                         if self._scope.lasts(fact)}
+                rules.append((asked, identities))
+                self._rule_limits = most_limits(rules)
+                self._check_limits(self._rule_limits, rule.place)
+        return conditions
+
+    cdef int _build_answer_rules(self, object config) except -1:
+        """What looks at answers: rules with a `detect`. Their expressions are of the request, so
+        they are decided with it: what remains is which `detect` looks at the answer."""
+        cdef Py_ssize_t i
+        rules = [("on_http_response", rule) for rule in config.response_rules]
+        rules += [("on_event_stream_message", rule) for rule in config.event_rules]
+        rules = [(phase, rule) for phase, rule in rules
+                 if any(isinstance(action, Detect) for action in rule.actions)]
+        self._answer_rules = self._take_rules(len(rules))
+        self._n_answer_rules = <uint32_t>len(rules)
+        for i in range(len(rules)):
+            phase, rule = rules[i]
+            compiled = [self._compile(expression, ("bool",)) for expression in rule.expressions]
+            looks = [action for action in rule.actions if isinstance(action, Detect)]
+            self._build_rule(&self._answer_rules[i], rule, looks,
+                             [program for program, _ in compiled], phase)
+            self._warn_of_absence(rule, [tree for _, tree in compiled])
         return 0
 
     cdef int _build_response(self, tuple sources) except -1:
@@ -205,6 +251,9 @@ cdef class Policy:
         self._end_rules = self._take_rules(len(sources))
         for i in range(len(sources)):
             source = sources[i]
+            acts = [action for action in source.actions if not isinstance(action, Detect)]
+            if source.actions and not acts:
+                continue  # _build_answer_rules has it
             self._scope.phase = "end"
             compiled = [self._compile(expression, ("bool",)) for expression in source.expressions]
             programs = [program for program, _ in compiled]
@@ -216,7 +265,7 @@ cdef class Policy:
                 self._scope.phase = "response"
                 rule = &self._response_rules[self._n_response_rules]
                 self._n_response_rules += 1
-            self._build_rule(rule, source, programs)
+            self._build_rule(rule, source, acts, programs)
             self._warn_of_absence(source, [tree for _, tree in compiled])
         self._scope.phase = "request"
         return 0
@@ -236,22 +285,51 @@ cdef class Policy:
                     column=place.column, key=place.key,
                     suggestion="such a rule may have actions log and set-vars")
 
-    cdef int _build_rule(self, plan_rule *rule, object source, list programs) except -1:
+    cdef int _seal(self, list conditions) except -1:
+        """Ends the building of rules: what a request needs of them goes into one sealed file."""
+        steady = steady_facts(self._scope.fixed, self.dynamic_facts)
+        indexed = len(conditions) >= INDEXED_RULES
+        built = build(
+            [terms_of(trees, steady) for trees in conditions] if indexed else [], self.n_facts)
+        self.blob = self._plan.seal(self.version_hash, built.block)
+        self.index = built.tallies
+        if indexed:
+            self._index = self.blob.index()
+        return 0
+
+    cdef int _detect(self, object rule, object action, str phase) except -1:
+        if len(self.detects) >= FGW_DETECTS_MAX:
+            raise ConfigError(f"more than {FGW_DETECTS_MAX} detect actions", key="policy",
+                              suggestion="one action can look for several kinds")
+        self.detects.append({
+            "rule": rule.name, "hash": self._name(FGW_NAME_RULE, rule.name), "phase": phase,
+            "kinds": action.kinds, "then": action.then,
+            "enforced": rule.enforce and action.enforce,
+        })
+        return len(self.detects) - 1
+
+    cdef int _build_rule(self, plan_rule *rule, object source, list actions, list programs,
+                         str phase="on_http_request") except -1:
         cdef Py_ssize_t i
         rule.name = self._name(FGW_NAME_RULE, source.name)
         rule.enforced = source.enforce
         rule.expressions = self._plan.programs(programs)
         rule.n_expressions = <uint32_t>len(programs)
-        rule.actions = <fgw_action *>self._plan.take(len(source.actions), sizeof(fgw_action))
-        rule.n_actions = <uint32_t>len(source.actions)
-        phase = self._scope.phase
-        for i in range(len(source.actions)):
-            action = source.actions[i]
+        rule.actions = <fgw_action *>self._plan.take(len(actions), sizeof(fgw_action))
+        rule.n_actions = <uint32_t>len(actions)
+        reading = self._scope.phase
+        for i in range(len(actions)):
+            action = actions[i]
+            if isinstance(action, Detect):
+                rule.actions[i].type = FGW_ACTION_DETECT
+                rule.actions[i].enforced = source.enforce and action.enforce
+                rule.actions[i].value = self._detect(source, action, phase)
+                continue
             # What a log says is read when all is known.
-            self._scope.phase = "log" if isinstance(action, LogMetadata) else phase
+            self._scope.phase = "log" if isinstance(action, LogMetadata) else reading
             self._builder.action(
                 &rule.actions[i], action, source.enforce and action.enforce, source.name)
-        self._scope.phase = phase
+        self._scope.phase = reading
         return 0
 
     cdef int _finish(self) except -1:

@@ -14,6 +14,7 @@ from fastgw.native.dialect cimport (
     fgw_slice,
     fgw_want,
 )
+from fastgw.exchange cimport body_of
 from fastgw.native.http1 cimport (
     FGW_FRAMING_NONE,
     FGW_H_ANTHROPIC_VERSION,
@@ -144,10 +145,10 @@ cdef int write_request(Exchange x, uint8_t *out, size_t room, iovec *pieces,
     cdef Py_ssize_t length
     body[0] = x.body_length
     if x.edits.count:
-        count = fgw_edits_slices(&x.edits, x.bytes + x.body_at, x.body_length, slices)
+        count = fgw_edits_slices(&x.edits, body_of(x), x.body_length, slices)
         body[0] = <uint64_t>(<int64_t>x.body_length + x.edits.length_change)
     elif x.body_length:
-        slices[0].bytes = x.bytes + x.body_at
+        slices[0].bytes = body_of(x)
         slices[0].length = x.body_length
         count = 1
     length = write_head(x, out, room, body[0])

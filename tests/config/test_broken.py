@@ -304,6 +304,13 @@ CASES = {
         "connections have no policy here",
         "restrict-ips or deny",
     ),
+    "event phase": (
+        PROVIDERS + "policy: {on_event_stream_message: [{actions: [{type: detect, config: "
+        "{kinds: [§ssn], then: redact}}]}]}\n",
+        "policy.on_event_stream_message[0].actions[0].config.kinds[0]",
+        "ssn",
+        "us_ssn",
+    ),
 }
 
 

@@ -25,9 +25,9 @@ CASES = {
         "did you mean 'rate-limit'?",
     ),
     "action later": (
-        action("type: §detect"),
+        action("type: §add-headers"),
         f"{A0}.type",
-        "detect is not supported yet",
+        "add-headers is not supported yet",
         "supported: deny",
     ),
     "action without config": (
