@@ -127,4 +127,5 @@ _ACTION_TYPES = {"Deny": "deny", "CapOutput": "cap-output", "RestrictModels": "r
                  "ConcurrencyLimit": "concurrency-limit", "CustomResponse": "custom-response",
                  "RestrictIps": "restrict-ips", "CapInput": "cap-input", "RouteTo": "route",
                  "AddHeaders": "add-headers", "RemoveHeaders": "remove-headers",
-                 "SetVars": "set-vars", "LogMetadata": "log", "OnAbort": "on-abort", "Detect": "detect"}
+                 "SetVars": "set-vars", "LogMetadata": "log", "OnAbort": "on-abort",
+                 "Detect": "detect"}

@@ -226,6 +226,7 @@ KEY = Object({
     "expires": INSTANT,
 }, ["id"])
 
+
 def rule_of(action: ActionShape) -> Object:
     return Object({
         "name": NAME,

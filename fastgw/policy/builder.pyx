@@ -105,6 +105,8 @@ cdef class Builder:
             else:
                 (<uint32_t *><size_t>address)[0] = <uint32_t>places[name]
         self._reads.clear()
+        # They are the policy's: who keeps them keeps it from going when nobody needs it any more.
+        self._compile = self._pieces = self._limit = self._set_var = None
         return 0
 
     cdef const void *_more(self, fgw_action *action, object source) except? NULL:

@@ -111,8 +111,8 @@ cdef class Policy:
     cdef uint64_t _name(self, int space, str text)
     cdef int _limit(self, object spec) except -1
     cdef plan_rule *_take_rules(self, Py_ssize_t count) except NULL
-    cdef list _build_request(self, tuple sources)
-    cdef int _build_response(self, tuple sources) except -1
+    cdef list _build_request(self, object sources)
+    cdef int _build_response(self, object sources) except -1
     cdef int _build_answer_rules(self, object config) except -1
     cdef int _finish(self) except -1
     cdef int _seal(self, list conditions) except -1

@@ -204,7 +204,7 @@ cdef class Policy:
     cdef plan_rule *_take_rules(self, Py_ssize_t count) except NULL:
         return <plan_rule *>self._plan.take(count, sizeof(plan_rule))
 
-    cdef list _build_request(self, tuple sources):
+    cdef list _build_request(self, object sources):
         """The trees of each rule's expressions."""
         cdef Py_ssize_t i
         rules, conditions = [], []
@@ -243,7 +243,7 @@ cdef class Policy:
             self._warn_of_absence(rule, [tree for _, tree in compiled])
         return 0
 
-    cdef int _build_response(self, tuple sources) except -1:
+    cdef int _build_response(self, object sources) except -1:
         """Rules that read usage run when it is known; what acts on the answer cannot wait."""
         cdef plan_rule *rule
         cdef Py_ssize_t i

@@ -1,5 +1,5 @@
 """Actions in C, one file each: fgw_action.c and fgw_action_abort.c, fgw_action_addresses.c,
-fgw_action_answer.c, fgw_action_deny.c, fgw_action_fields.c, fgw_action_input.c,
+fgw_action_answer.c, fgw_action_deny.c, fgw_action_detect.c, fgw_action_fields.c, fgw_action_input.c,
 fgw_action_limit.c, fgw_action_log.c, fgw_action_models.c, fgw_action_output.c,
 fgw_action_route.c, fgw_action_vars.c.
 

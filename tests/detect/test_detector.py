@@ -196,7 +196,7 @@ def test_a_shadow_is_recorded_and_never_acts(tmp_path):
 
     assert answer.status == 200 and MAIL.encode() in got
     record = one.one(Request)
-    assert [(r.action, r.enforced, r.code) for r in record.rules] == [(7, 0, 604), (7, 0, 0)]
+    assert [(r.action, r.enforced, r.code) for r in record.rules] == [(16, 0, 608), (16, 0, 0)]
 
 
 def test_rules_with_expressions_look_only_where_they_hold(tmp_path):

@@ -24,12 +24,6 @@ CASES = {
         "expected one of",
         "did you mean 'rate-limit'?",
     ),
-    "action later": (
-        action("type: §add-headers"),
-        f"{A0}.type",
-        "add-headers is not supported yet",
-        "supported: deny",
-    ),
     "action without config": (
         action("§{type: cap-output}"),
         f"{A0}.config",
