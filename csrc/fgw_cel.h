@@ -337,6 +337,9 @@ static inline int fgw_cel_glance(const struct fgw_cel_program *program,
                       == 0);
 }
 
+/* The address in a text as `in cidr` reads it: its 4 or 16 bytes, and how many; 0: it is none. */
+uint32_t fgw_cel_address(const uint8_t *text, uint32_t length, uint8_t out[16]);
+
 /* The fact that a program of one FACT comes to, which may be absent; NULL: use fgw_cel_eval. */
 static inline const struct fgw_value *fgw_cel_peek(const struct fgw_cel_program *program,
                                                    const struct fgw_value *facts)
