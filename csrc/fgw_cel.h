@@ -31,7 +31,7 @@
  * where the other side decides.
  *
  * Bounds. Every instruction costs one step of run.steps (a program pays for all of them first, a
- * loop for its body at each LOOP), a call four more; work on bytes and elements costs in proportion
+ * loop for its body at each LOOP), a call four more; work on bytes and elements in proportion
  * (1 step for 32 bytes copied or compared, for 4 bytes looked at one by one, for 2 elements), paid
  * before it is done. New strings, lists and maps lie in run.arena. Running
  * out of either ends the run with an error that nothing absorbs. 100,000 steps take at most about
@@ -315,17 +315,11 @@ fgw_cel_constants(const struct fgw_cel_program *program)
  * that passed may be run. `block` is 8-aligned. */
 int fgw_cel_verify(const void *block, size_t size);
 
-/* fact.startsWith('text'), fact.endsWith('text'), fact <= 5 and the like; as fgw_cel_glance. */
-int fgw_cel_glance_at_three(const struct fgw_cel_program *program, const struct fgw_value *facts);
-
-/* The most common expressions, fact == 'text' first, without the machine: 1, 0; -1: use
- * fgw_cel_eval. */
+/* The most common expression, fact == 'text', without the machine: 1, 0; -1: use fgw_cel_eval. */
 static inline int fgw_cel_glance(const struct fgw_cel_program *program,
                                  const struct fgw_value *facts)
 {
     const struct fgw_cel_instruction *step = fgw_cel_code(program);
-    if (program->n_code == 3 && step->op == FGW_CEL_FACT)
-        return fgw_cel_glance_at_three(program, facts);
     if (program->n_code != 1 || step->op != FGW_CEL_FACT_EQ)
         return -1;
     const struct fgw_value *fact = &facts[step->at];
@@ -336,14 +330,6 @@ static inline int fgw_cel_glance(const struct fgw_cel_program *program,
            && (fact->length == 0
                || memcmp(fact->bytes, (const uint8_t *)program + constant->as.offset, fact->length)
                       == 0);
-}
-
-/* The fact that a program of one FACT comes to, which may be absent; NULL: use fgw_cel_eval. */
-static inline const struct fgw_value *fgw_cel_peek(const struct fgw_cel_program *program,
-                                                   const struct fgw_value *facts)
-{
-    const struct fgw_cel_instruction *step = fgw_cel_code(program);
-    return program->n_code == 1 && step->op == FGW_CEL_FACT ? &facts[step->at] : NULL;
 }
 
 /* The address in a text as `in cidr` reads it: its 4 or 16 bytes, and how many; 0: it is none. */

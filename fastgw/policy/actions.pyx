@@ -11,7 +11,7 @@ from fastgw.codes cimport (
     CODE_DENIED, CODE_KEY_SCOPE, CODE_MODEL_RESTRICTED, CODE_POLICY_FAILED,
 )
 from fastgw.native.cel cimport (
-    FGW_CEL_STEPS, fgw_cel_eval, fgw_cel_glance, fgw_cel_peek, fgw_cel_program, fgw_cel_run,
+    FGW_CEL_STEPS, fgw_cel_eval, fgw_cel_glance, fgw_cel_program, fgw_cel_run,
 )
 from fastgw.native.demand cimport FGW_DEMAND_VALUES_MAX, fgw_demand_key
 from fastgw.native.glob cimport fgw_glob_match
@@ -185,7 +185,6 @@ cdef int evaluate(const fgw_cel_program *program, fgw_cel_run *run,
 cdef bint demand_bucket(const plan_action *action, uint64_t rule, fgw_cel_run *run,
                         fgw_effects *effects) noexcept nogil:
     cdef fgw_value[FGW_DEMAND_VALUES_MAX] values
-    cdef const fgw_value *fact
     cdef fgw_demand demand
     cdef uint32_t i
     cdef int length
@@ -193,11 +192,7 @@ cdef bint demand_bucket(const plan_action *action, uint64_t rule, fgw_cel_run *r
     run.arena_used = 0  # one for all: the texts of its keys are looked at together
     run.steps = FGW_CEL_STEPS
     for i in range(action.n_keys):
-        fact = fgw_cel_peek(action.keys[i], run.facts)
-        if fact != NULL:
-            values[i] = fact[0]
-        else:
-            fgw_cel_eval(action.keys[i], run, &values[i])
+        fgw_cel_eval(action.keys[i], run, &values[i])
     length = fgw_demand_key(
         action.prefix, action.prefix_length, values, action.n_keys, action.addresses,
         demand.identity, effects.key_text + effects.key_text_used,
