@@ -335,6 +335,14 @@ static inline int fgw_cel_glance(const struct fgw_cel_program *program,
 /* The address in a text as `in cidr` reads it: its 4 or 16 bytes, and how many; 0: it is none. */
 uint32_t fgw_cel_address(const uint8_t *text, uint32_t length, uint8_t out[16]);
 
+/* The fact that a program of one FACT comes to, which may be absent; NULL: use fgw_cel_eval. */
+static inline const struct fgw_value *fgw_cel_peek(const struct fgw_cel_program *program,
+                                                   const struct fgw_value *facts)
+{
+    const struct fgw_cel_instruction *step = fgw_cel_code(program);
+    return program->n_code == 1 && step->op == FGW_CEL_FACT ? &facts[step->at] : NULL;
+}
+
 /* Runs a verified program. Returns 1 or 0 where the result is a boolean, -1 where it is anything
  * else; *result has it in any case, and points into the facts, the program and the arena. */
 int fgw_cel_eval(const struct fgw_cel_program *program, struct fgw_cel_run *run,
