@@ -10,7 +10,6 @@ phase is a room's function; here is only what happens next.
 """
 
 import os
-
 cimport cython
 from libc.stdint cimport uint16_t, uint32_t, uint64_t, uint8_t
 from libc.string cimport memcmp
