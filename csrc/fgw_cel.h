@@ -30,9 +30,10 @@
  * made it). Any operation on an error is that error, the leftmost first; `&&` and `||` absorb it
  * where the other side decides.
  *
- * Bounds. Every instruction costs one step of run.steps, a call five; work on bytes and elements
- * costs in proportion (1 step for 32 bytes copied or compared, for 4 bytes looked at one by one,
- * for 2 elements), paid before it is done. New strings, lists and maps lie in run.arena. Running
+ * Bounds. Every instruction costs one step of run.steps (a program pays for all of them first, a
+ * loop for its body at each LOOP), a call four more; work on bytes and elements costs in proportion
+ * (1 step for 32 bytes copied or compared, for 4 bytes looked at one by one, for 2 elements), paid
+ * before it is done. New strings, lists and maps lie in run.arena. Running
  * out of either ends the run with an error that nothing absorbs. 100,000 steps take at most about
  * 1 ms. No allocation, no clock, no I/O, no state but the run's: two runs of one program may go on
  * at the same time.
@@ -336,6 +337,9 @@ static inline int fgw_cel_glance(const struct fgw_cel_program *program,
                || memcmp(fact->bytes, (const uint8_t *)program + constant->as.offset, fact->length)
                       == 0);
 }
+
+/* The address in a text as `in cidr` reads it: its 4 or 16 bytes, and how many; 0: it is none. */
+uint32_t fgw_cel_address(const uint8_t *text, uint32_t length, uint8_t out[16]);
 
 /* The fact that a program of one FACT comes to, which may be absent; NULL: use fgw_cel_eval. */
 static inline const struct fgw_value *fgw_cel_peek(const struct fgw_cel_program *program,

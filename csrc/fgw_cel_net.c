@@ -179,6 +179,16 @@ struct fgw_value fgw_cel_in_cidr(struct fgw_cel *cel, const struct fgw_value *ip
                     && covers(cidr->bytes, address.bytes, cidr->as.number));
 }
 
+uint32_t fgw_cel_address(const uint8_t *text, uint32_t length, uint8_t out[16])
+{
+    struct address address;
+    if (read_address(text, length, &address))
+        return 0;
+    unmap(&address);
+    memcpy(out, address.bytes, address.length);
+    return address.length;
+}
+
 /* Writing. */
 
 static uint32_t put_hex(uint8_t *out, uint32_t number)

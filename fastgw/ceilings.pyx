@@ -11,6 +11,7 @@ from libc.stdint cimport uint8_t
 from libc.string cimport memset
 
 from fastgw.codes cimport CODE_LIMIT_PRICE_UNKNOWN, CODE_LIMIT_UNBOUNDED
+from fastgw.exchange cimport body_of
 from fastgw.native.dialect cimport (
     FGW_ASK_MORE_MODELS,
     FGW_ASK_UNBOUNDED,
@@ -174,7 +175,7 @@ cdef class Ceilings:
         return 0
 
     cdef bint _writes(self, Exchange x) noexcept:
-        return fgw_ask_may_cache(&x.ask, x.bytes + x.body_at, x.body_length)
+        return fgw_ask_may_cache(&x.ask, body_of(x), x.body_length)
 
     cdef Fit shrink(self, Exchange x, uint64_t now_ns) except? FIT_NOTHING:
         cdef uint64_t room[<int>FGW_UNITS]

@@ -65,7 +65,9 @@ cdef class Instead:
             model.bytes = <const uint8_t *>name
             model.length = <uint32_t>len(name)
             self.policy.run(facts.values, &facts.source, part, &self.effects)
-            if self.effects.denied or counts_cost(self.effects.n_demands, limits, self):
+            if self.effects.denied or self.effects.route or counts_cost(
+                self.effects.n_demands, limits, self
+            ):
                 continue
             if limits.fit(&self.effects, &x.expected, &x.ceiling, now_ns, x.wall_ns):
                 found = <bytes>(<tuple>entry)[2]

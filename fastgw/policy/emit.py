@@ -6,12 +6,15 @@ from fastgw.policy.assemble import FUNCTIONS, Assembly
 from fastgw.policy.declarations import functions
 from fastgw.policy.lexer import ExpressionError
 from fastgw.policy.macros import Fold
+from fastgw.policy.program import PatternError
 from fastgw.policy.typed import Local, Typed
 
 TWO = {"==": "EQ", "!=": "NE", "<": "LT", "<=": "LE", ">": "GT", ">=": "GE", "+": "ADD",
        "-": "SUB", "*": "MUL", "/": "DIV", "%": "MOD", "in_of": "IN", "index": "INDEX",
        "opt_index": "OPT_INDEX"}
 ONE = {"not": "NOT", "negate": "NEGATE"}
+ZONES = "a zone is 'Europe/Berlin', '+02:00' or 'UTC'"
+PLAIN = tuple("()*+?{|.")
 FIELDS = {"select": "SELECT", "opt_select": "OPT_SELECT", "has_member": "HAS"}
 
 
@@ -57,11 +60,14 @@ class Emitter:
         try:
             return self.code.constant(kind or node.type.name, node.value)
         except (ValueError, KeyError) as error:
-            said = {"regex": f"no pattern: {error}", "zone": "unknown time zone"}
-            raise ExpressionError(
-                said.get(kind, str(error)), node.tree.offset,
-                "a zone is 'Europe/Berlin', '+02:00' or 'UTC'" if kind == "zone" else "",
-                node.tree.end) from None
+            message, hint = str(error), ""
+            if isinstance(error, PatternError):
+                part = str(node.value)[error.start : error.end]
+                message = f"no pattern: {message}: '{part}'"
+                hint = f"as plain text: [{part}]" if part in PLAIN else "the syntax is RE2's"
+            elif kind == "zone":
+                message, hint = "unknown time zone", ZONES
+            raise ExpressionError(message, node.tree.offset, hint, node.tree.end) from None
 
     def write_constant(self, node: Typed, kind: str = "") -> None:
         self.emit(node, "CONSTANT", self.constant(node, kind))

@@ -454,6 +454,9 @@ cdef class Program:
     def __dealloc__(self):
         free(self._memory)
 
+    cdef int decide(self, fgw_cel_run *run, fgw_value *result) noexcept nogil:
+        return fgw_cel_eval(self.program, run, result)
+
     def evaluate(self, facts):
         cdef _Bindings bindings
         cdef fgw_value result

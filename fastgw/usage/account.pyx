@@ -17,7 +17,7 @@ if that is more: it had already generated the event that was not passed on.
 from libc.stdint cimport int64_t, uint32_t
 from libc.string cimport memset
 
-from fastgw.codes cimport CODE_CUT_BY_CAP
+from fastgw.codes cimport CODE_CUT_BY_CAP, CODE_CUT_BY_DETECT
 from fastgw.native.dialect cimport FGW_ASK_BACKGROUND
 from fastgw.native.dialect_meter cimport (
     FGW_USAGE_OTHER_MODEL,
@@ -135,7 +135,7 @@ cdef unsigned int count_tokens(
         return 0
     if x.metered:
         flags = fgw_meter_usage(&x.meter, &usage)
-        if x.code == CODE_CUT_BY_CAP and flags & FGW_USAGE_PROVIDER:
+        if x.code in (CODE_CUT_BY_CAP, CODE_CUT_BY_DETECT) and flags & FGW_USAGE_PROVIDER:
             flags = FGW_USAGE_PARTIAL  # one of several answers had ended, the rest had not
         if x.ask.flags & FGW_ASK_BACKGROUND and flags & FGW_USAGE_PROVIDER and (
             usage.output + usage.reasoning == 0

@@ -97,7 +97,8 @@ def test_every_instruction_knows_its_text():
 
 
 @pytest.mark.parametrize("text, words", [
-    ("ai.model.matches('(')", "no pattern"),
+    ("ai.model.matches('a(b')", r"no pattern: a group that is not closed: '\('"),
+    ("ai.model.matches('x[z-a]')", "no pattern: .*: 'z-a'"),
     ("time.now.getHours('Europe/Nowhere') == 1", "unknown time zone"),
     ("1 + (" * 39 + "ai.n" + ")" * 39 + " == 3", ""),
 ])
