@@ -24,7 +24,8 @@ _PERCENT = re.compile(r"(\d{1,3}(?:\.\d{1,6})?)\s?%", re.ASCII)
 _ALLOWANCE = re.compile(r"(\d{1,15}(?:\.\d{1,12})?)/(\S+)", re.ASCII)
 _NUMBER = re.compile(r"\d{1,15}(?:\.\d{0,12})?", re.ASCII)
 
-AMOUNT_MAX = 10**15  # of any unit, cost in micro-dollars: a billion dollars
+# Of any unit, cost in micro-dollars: a billion dollars. Header fields have 15 digits, no more.
+AMOUNT_MAX = 10**15 - 1
 # What the cell of a fixed or sliding window can hold (csrc/fgw_window.h).
 WINDOW_CAPACITY_MAX = 1 << 43
 WINDOW_PERIOD_MIN_NS = 1 << 21

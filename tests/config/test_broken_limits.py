@@ -72,7 +72,7 @@ CASES = {
     "more dollars than there are": (
         limit("usage-cap", "name: c, unit: cost, limit: §9000000000, window: day"),
         f"{C0}.limit",
-        "more than 1,000,000,000,000,000 can be counted in cost",
+        "more than 999,999,999,999,999 can be counted in cost",
         "a smaller amount",
     ),
     "cap of nothing": (
