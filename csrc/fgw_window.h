@@ -53,7 +53,7 @@ int64_t fgw_window_take(struct fgw_window *window, const struct fgw_window_rule 
 int64_t fgw_window_try(const struct fgw_window *window, const struct fgw_window_rule *rule,
                        uint64_t units, uint64_t wall_ns);
 
-/* The same three, for who has the start of the window that wall_ns lies in: a division less each. */
+/* The same three, for who has the start of the window that wall_ns lies in: a division less. */
 static inline uint64_t fgw_window_start(const struct fgw_window_rule *rule, uint64_t wall_ns)
 {
     return wall_ns - wall_ns % rule->period_ns;

@@ -6,7 +6,6 @@ Method: exchanges refused in one phase after another through a worker; the answe
 import orjson
 
 from fastgw.explain.refusal import change
-
 from tests.worker import chat, policy, provider, request, response
 
 DENY = {"name": "no one", "expressions": ["ai.model == 'gpt-4o'"], "actions": [
