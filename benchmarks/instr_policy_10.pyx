@@ -23,5 +23,5 @@ def setup():
 
 def run(Py_ssize_t n):
     for _ in range(n):
-        policy.run(values, None, &effects)
+        policy.run(values, NULL, None, &effects)
     assert effects.n_demands == 2 and not effects.denied

@@ -3,7 +3,6 @@
 #include <string.h>
 
 #include "fgw_hash.h"
-#include "fgw_rule.h"
 
 #define HEAD 5 /* type and length before a value's bytes */
 #define ROW_MAX (FGW_DEMAND_PREFIX_MAX + FGW_DEMAND_VALUES_MAX * (HEAD + FGW_DEMAND_VALUE_MAX))

@@ -294,6 +294,10 @@ enum fgw_name_space {
     FGW_NAME_REQUEST = 11, /* a client's own x-request-id */
     FGW_NAME_PROVIDER_KEY = 12,
     FGW_NAME_ADMIN = 13, /* who changed a limit */
+    FGW_NAME_FINDING = 14, /* what `detect` found, and where: of a rule trace, or of the answer to
+                              the request that the record names */
+    FGW_NAME_NOTE = 15, /* of one request: JSON {"rule","metadata"} of a log action, or {"rules"}
+                           of the response phase */
 };
 
 struct fgw_record_refused {

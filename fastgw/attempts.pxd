@@ -1,10 +1,12 @@
 # From an admitted request to its answer: attempts, and the answer on its way.
 
-from libc.stdint cimport uint64_t
+from libc.stdint cimport uint8_t, uint64_t
 
+from fastgw.detect.detector cimport Asked
 from fastgw.ending cimport Endings
 from fastgw.exchange cimport Exchange
-from fastgw.stream.relay cimport Relay
+from fastgw.native.http1 cimport fgw_head
+from fastgw.stream.relay cimport Framing, Relay
 from fastgw.upstream.provider cimport Provider
 from fastgw.upstream.route cimport Candidate
 
@@ -15,7 +17,13 @@ cdef class Attempts(Endings):
     cdef int _reach(self, Exchange x, Provider provider) except -1
     cdef int _send(self, Exchange x) except -1
     cdef int _draw(self, Exchange x, uint64_t tokens) except -1
+    cdef bint _look_at_answer(self, Exchange x, fgw_head *head, const uint8_t *bytes) except -1
     cdef int _track(self, Exchange x, Relay relay) except -1
+    cdef int _look(self, Exchange x, Relay relay, Asked asked, const fgw_head *head,
+                   const uint8_t *bytes, int coding, bint events) except -1
+    cdef bint _push_head(self, Exchange x, const fgw_head *head, const uint8_t *bytes,
+                         Framing framing, bint inflated) except -1
+    cdef int _pass_withheld(self, Exchange x) except -1
     cdef int _again(self, Exchange x, int code, bint same) except -1
     cdef int _give_up(self, Exchange x, int code) except -1
     cdef Candidate _next(self, Exchange x, bint same)

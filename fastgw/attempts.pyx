@@ -4,12 +4,14 @@
 and whatever happens on either side ends in ``fastgw.ending``.
 """
 
-from libc.stdint cimport UINT64_MAX, uint16_t, uint64_t, uint8_t
+from libc.stdint cimport UINT64_MAX, int64_t, uint16_t, uint64_t, uint8_t
 from libc.string cimport memset
 
 from fastgw.codes cimport (
     CODE_CLIENT_GONE,
+    CODE_ANSWER_DETECTED,
     CODE_CUT_BY_CAP,
+    CODE_CUT_BY_DETECT,
     CODE_INTERNAL,
     CODE_LEDGER_FULL,
     CODE_UPSTREAM_CUT,
@@ -19,6 +21,7 @@ from fastgw.codes cimport (
     CODE_UPSTREAM_TIMEOUT_IDLE,
     CODE_UPSTREAM_TIMEOUT_TOTAL,
 )
+from fastgw.detect.detector cimport Asked, ON_EVENT, ON_RESPONSE
 from fastgw.ending cimport Endings
 from fastgw.exchange cimport Client, Exchange, STREAM, UPSTREAM
 from fastgw.ledger.entries cimport post_held, post_open
@@ -37,7 +40,12 @@ from fastgw.native.counters cimport (
     fgw_count_time,
 )
 from fastgw.native.dialect cimport FGW_ROUTE_METERED
-from fastgw.native.dialect_meter cimport FGW_EVENT_DONE, fgw_meter_init, fgw_meter_track
+from fastgw.native.dialect_meter cimport (
+    FGW_EVENT_DONE,
+    fgw_meter_end,
+    fgw_meter_init,
+    fgw_meter_track,
+)
 from fastgw.native.hold cimport (
     fgw_hold_closed,
     fgw_hold_first_byte,
@@ -62,6 +70,7 @@ from fastgw.native.record cimport (
 )
 from fastgw.stream.answer cimport write_answer_head
 from fastgw.stream.batch cimport BATCH_HEAD_BYTES
+from fastgw.stream.withheld cimport Withheld, is_text, withhold
 from fastgw.stream.media cimport coding_of, is_event_stream
 from fastgw.stream.relay cimport (
     FRAMING_CHUNKED,
@@ -79,6 +88,8 @@ from fastgw.upstream.bounds cimport price_of
 from fastgw.upstream.connection cimport Connection
 from fastgw.upstream.route cimport Candidate, Route
 from fastgw.usage.account cimport add_earlier
+
+from fastgw.errors import UpstreamError
 
 cdef enum:
     CODING_UNKNOWN = 2       # of coding_of
@@ -267,9 +278,10 @@ cdef class Attempts(Endings):
         cdef Candidate candidate
         cdef Relay relay = <Relay>x.relay
         cdef Framing framing
-        cdef bint events, hide, close, capped = False
+        cdef bint events, hide, capped = False
+        cdef Asked asked
         cdef int coding
-        cdef Py_ssize_t length
+        asked.look = 0
         x.upstream_status = head.status
         x.first_byte_ns = connection.activity_ns
         fgw_hold_first_byte(x.hold, x.first_byte_ns)
@@ -279,11 +291,11 @@ cdef class Attempts(Endings):
             if candidate is not None:
                 self._drop_connection(x)
                 return self._retry(x, candidate, 0)
-        x.phase = STREAM
         self.arm(connection, earlier(
             connection.activity_ns + provider.idle_ns, x.began_ns + provider.total_ns
         ))
-        x.status = head.status
+        if self._look_at_answer(x, head, bytes):
+            return 0
         events = is_event_stream(head, bytes)
         coding = coding_of(head, bytes)
         hide = x.edits.hide_usage and events and head.status < 300
@@ -293,11 +305,15 @@ cdef class Attempts(Endings):
                 x.hold, x.ceiling.by_unit[<int>FGW_UNIT_INPUT_TOKENS], x.output_bound
             )
             capped = x.edge_output != UINT64_MAX
-            if capped and coding == CODING_UNKNOWN:
-                # What cannot be read cannot be kept below a cap. (Identity was asked for.)
-                self._drop_connection(x)
-                return self._give_up(x, CODE_UPSTREAM_MALFORMED)
-        framing = framing_of(x, head, hide or capped)
+        if x.effects.detects and head.framing != FGW_FRAMING_NONE and (
+            events or is_text(head, bytes)
+        ):
+            asked = self.detector.asked(x, ON_EVENT if events else ON_RESPONSE)
+        if (capped or asked.look) and coding == CODING_UNKNOWN:
+            # What cannot be read cannot be kept below a cap, nor looked at.
+            self._drop_connection(x)
+            return self._give_up(x, CODE_UPSTREAM_MALFORMED)
+        framing = framing_of(x, head, hide or capped or (events and asked.look != 0))
         if framing == FRAMING_CLOSE:
             client.close_after = True
         if x.metered:
@@ -308,18 +324,79 @@ cdef class Attempts(Endings):
         relay.begin(
             x, framing, head.framing == FGW_FRAMING_CHUNKED, x.metered, hide, capped, coding
         )
-        close = client.close_after or self.draining
-        client.close_after = close
-        length = write_answer_head(
-            x, self.texts, head, bytes, self.batch.head, BATCH_HEAD_BYTES, framing, close,
-            relay.inflating,
-        )
-        if length < 0:
+        if asked.look and self._look(x, relay, asked, head, bytes, coding, events):
+            return 0  # the head goes with the body, once that is whole
+        if not self._push_head(x, head, bytes, framing, relay.inflating):
             self._drop_connection(x)
             return self._give_up(x, CODE_UPSTREAM_MALFORMED)
+        return 0
+
+    cdef bint _push_head(self, Exchange x, const fgw_head *head, const uint8_t *bytes,
+                         Framing framing, bint inflated) except -1:
+        """The head goes to the client with what follows. False: it is too large."""
+        cdef Py_ssize_t length
+        x.client.close_after = x.client.close_after or self.draining
+        length = write_answer_head(
+            x, self.texts, head, bytes, self.batch.head, BATCH_HEAD_BYTES, framing,
+            x.client.close_after, inflated,
+        )
+        if length < 0:
+            return False
         self.batch.push(self.batch.head, <size_t>length)
         x.head_sent = True
+        return True
+
+    cdef int _look(self, Exchange x, Relay relay, Asked asked, const fgw_head *head,
+                   const uint8_t *bytes, int coding, bint events) except -1:
+        """The answer is looked at: event by event, and then it may have to be ended; or as a
+        whole, kept back until then (1)."""
+        if not events:
+            relay.withheld = withhold(head, bytes, coding)
+            return 1
+        if not x.metered:  # the meter also knows where events end
+            fgw_meter_init(&x.meter, x.route.dialect, x.route.operation, True)
+        if asked.deny and not x.meter.tracked:
+            fgw_meter_track(&x.meter)
+        return relay.look(self.detector.job, asked.look, asked.redact, asked.deny, coding)
+
+    cdef int _pass_withheld(self, Exchange x) except -1:
+        """An answer that was kept back is whole. Returns 1 where it is denied. Explains 403."""
+        cdef Relay relay = <Relay>x.relay
+        cdef Withheld withheld = relay.withheld
+        cdef Connection connection = <Connection>x.connection
+        cdef bytes body = withheld.take()
+        relay.withheld = None
+        if x.metered:
+            fgw_meter_end(&x.meter)
+        body = self.detector.answer(x, body)
+        self._record_findings(x, ON_RESPONSE, &self.detector.report)
+        if body is None:
+            self.disarm(connection)
+            x.connection = None
+            connection.release()
+            self.refuse(x, CODE_ANSWER_DETECTED)
+            return 1
+        withheld.head.content_length = <int64_t>len(body)
+        relay.framing = FRAMING_LENGTH
+        if not self._push_head(x, &withheld.head, withheld.source, FRAMING_LENGTH, withheld.coded):
+            raise UpstreamError("an answer whose head is too large to be passed on")
+        self.batch.keep.append(body)
+        self.batch.push(body, <size_t>len(body))
+        relay.sent_bytes = <uint64_t>len(body)
+        relay.ended = True
         return 0
+
+    cdef bint _look_at_answer(self, Exchange x, fgw_head *head, const uint8_t *bytes) except -1:
+        """The rules of the response phase; True where one of them refused the answer."""
+        cdef int code = 0
+        x.phase = STREAM
+        x.status = head.status
+        if x.said is not None:
+            code = self.sayings.before_answer(x, head, bytes)
+        if code:
+            self._drop_connection(x)
+            self._give_up(x, code)
+        return code != 0
 
     cdef int _track(self, Exchange x, Relay relay) except -1:
         """A stream that may have to be ended at its cap's edge."""
@@ -393,9 +470,13 @@ cdef class Attempts(Endings):
         cdef Relay relay = <Relay>x.relay
         cdef Connection connection = <Connection>x.connection
         cdef int sent
-        relay.finish(x)
-        if relay.cut:
-            return self.on_cut(x)
+        if relay.withheld is not None:
+            if self._pass_withheld(x):
+                return 0
+        else:
+            relay.finish(x)
+            if relay.cut:
+                return self.on_cut(x)
         sent = relay.flush(x)
         self.disarm(connection)
         x.connection = None
@@ -416,7 +497,8 @@ cdef class Attempts(Endings):
     cdef int client_writable(self, Exchange x) except -1:
         if x.answered:
             return self._settle(
-                x, FGW_FATE_CUT_BY_CAP if x.code == CODE_CUT_BY_CAP else FGW_FATE_DELIVERED
+                x, FGW_FATE_CUT_BY_CAP if x.code in (CODE_CUT_BY_CAP, CODE_CUT_BY_DETECT)
+                else FGW_FATE_DELIVERED
             )
         if x.connection is not None:
             (<Connection>x.connection).resume_read()

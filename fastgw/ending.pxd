@@ -1,6 +1,7 @@
 # How every exchange ends: the answer cut or refused, books closed, limits settled.
 
 from fastgw.ceilings cimport Ceilings
+from fastgw.detect.detector cimport Detector, Phase as DetectPhase
 from fastgw.exchange cimport Exchange, Receiver
 from fastgw.explain.refusal cimport Explainer
 from fastgw.identity.facts cimport Facts
@@ -11,10 +12,12 @@ from fastgw.limit.limits cimport Limits
 from fastgw.limit.queue cimport Queue
 from fastgw.native.policy cimport fgw_amounts
 from fastgw.native.counters cimport fgw_counters
+from fastgw.native.detect cimport fgw_detect_report
 from fastgw.native.json cimport fgw_json
 from fastgw.native.record cimport fgw_record_close
 from fastgw.native.wheel cimport fgw_wheel
 from fastgw.policy.policy cimport Policy
+from fastgw.sayings cimport Sayings
 from fastgw.stream.answer cimport AnswerTexts
 from fastgw.stream.batch cimport Batch
 from fastgw.upstream.route cimport Routes
@@ -52,12 +55,19 @@ cdef class Endings(Receiver):
         readonly int active      # exchanges between head and settlement
         double retry_credit      # retries that the budget allows now
         double retry_share
+        Sayings sayings          # what rules say beyond the verdict,
+        bint says                # where some rule does
+        list overrides           # upstream.route.Route by number of the rules' `route` actions
         bint restricts_models    # some rule or key says which models may be asked
         readonly bint draining
+        Detector detector        # what `detect` actions do
+        list holding             # exchanges whose events wait to be decided
         fgw_amounts used         # by the exchange that is being ended
         list parked              # exchanges that wait for a slice of a limit of the fleet
         set running              # exchanges in the hands of the journey
 
+    cdef int _record_findings(
+        self, Exchange x, DetectPhase phase, const fgw_detect_report *report) except -1
     cdef int _begin(self, Exchange x) except -1
     cdef int _leave(self, Exchange x) except -1
     cdef int _leave_slots(self, Exchange x) except -1

@@ -7,7 +7,15 @@ attempts in ``_close_attempt``. All three may be called from any phase.
 from libc.stdint cimport uint16_t, uint32_t, uint64_t
 from libc.string cimport memset
 
-from fastgw.codes cimport CODE_CUT_BY_CAP, CODE_CUT_BY_DRAIN, CODE_DRAINING, CODE_INTERNAL
+from fastgw.codes cimport (
+    CODE_ANSWERED,
+    CODE_CUT_BY_CAP,
+    CODE_CUT_BY_DETECT,
+    CODE_CUT_BY_DRAIN,
+    CODE_DRAINING,
+    CODE_INTERNAL,
+)
+from fastgw.detect.detector cimport ON_EVENT
 from fastgw.dialect.cut cimport cut_of
 from fastgw.exchange cimport BODY, Exchange, HEAD, SETTLE
 from fastgw.identity.identify cimport field
@@ -41,6 +49,7 @@ from fastgw.native.counters cimport (
 from fastgw.native.dialect cimport FGW_ASK_INCLUDE_USAGE
 from fastgw.native.dialect_meter cimport FGW_REPORT_INPUT
 from fastgw.ledger.journal cimport hash_of
+from fastgw.native.detect cimport fgw_detect_report
 from fastgw.native.hold cimport fgw_hold_closed, fgw_hold_closing
 from fastgw.native.http1 cimport FGW_H_X_REQUEST_ID
 from fastgw.native.record cimport (
@@ -104,6 +113,8 @@ cdef class Endings(Receiver):
             self._drop_connection(x)
             return self._break(x, CODE_CUT_BY_CAP)
         x.code = CODE_CUT_BY_CAP
+        if relay.screen is not None and relay.screen.denied:
+            x.code = CODE_CUT_BY_DETECT
         ending = self.refusals.stream_end(self._where(x))
         self.batch.keep.append(ending)
         relay.append(x, ending, <size_t>len(ending))
@@ -128,6 +139,7 @@ cdef class Endings(Receiver):
         if x.meter.report.present >> FGW_REPORT_INPUT & 1:
             where["input_tokens"] = x.meter.report.value[<int>FGW_REPORT_INPUT]
         where["output_tokens"] = x.output_delivered
+        where["filtered"] = x.code == CODE_CUT_BY_DETECT
         where["operation"] = x.route.operation
         where["code"] = x.code
         where["request_id"] = x.id_text[:x.id_length].decode()
@@ -185,16 +197,30 @@ cdef class Endings(Receiver):
             return 0
         x.phase = SETTLE
         self.look()
+        if x.head_sent and (<Relay>x.relay).screen is not None:
+            self._record_findings(x, ON_EVENT, &(<Relay>x.relay).screen.report)
         if x.hold != NULL:
             self._close_attempt(x, fate, True, &close)
             self.limits.settle(x.hold, &self.used, self.now_ns)
             self.limits.hold_release(x.hold)
             x.hold = NULL
+            if x.said is not None:
+                self.sayings.tell(x, &close, False)
         if x.status:
             fgw_count(self.counters, FGW_COUNT_STATUS_1XX + x.status // 100 - 1, 1)
         fgw_count_time(self.counters, FGW_HISTOGRAM_TOTAL, self.now_ns - x.began_ns)
         self._leave(x)
         x.client.finished(x, x.head.keep_alive)
+        return 0
+
+    cdef int _record_findings(
+        self, Exchange x, DetectPhase phase, const fgw_detect_report *report
+    ) except -1:
+        """What `detect` actions have found: of which kind and where, beside the request."""
+        cdef bytes text
+        for rule, effect, enforced in self.detector.findings(x, phase, report):
+            text = self.refusals.finding(rule, effect, enforced)
+            self.journal.name_finding(&x.id, text, <size_t>len(text))
         return 0
 
     cdef int _begin(self, Exchange x) except -1:
@@ -228,32 +254,40 @@ cdef class Endings(Receiver):
     cdef int refuse(self, Exchange x, int code) except -1:
         """Answer in the dialect's own shape, record it, give back what was taken (law 5)."""
         cdef fgw_record_close close
-        cdef Py_ssize_t length
-        cdef size_t own
+        cdef const fgw_record_close *last = NULL
+        cdef Py_ssize_t length = 0
+        cdef size_t client_id
+        cdef bytes own = None
+        cdef bint posted = True
         cdef uint64_t now = self.look()
         if not x.live:
             self._begin(x)
         x.refused = True
         x.code = <uint16_t>code
         self.used = x.earlier  # an attempt that was asked and retried away may have cost something
-        own = self._client_id(x)
+        client_id = self._client_id(x)
         if x.n_traces and x.attempt == 0:
             self.limits.sum_held(x.traces, x.n_traces)
         x.client.will_refuse(x)
-        length = self.explainer.render(x, code)
-        x.status = self.explainer.status
+        if code == CODE_ANSWERED:
+            own = self.sayings.answer(x, self.explainer)
+        else:
+            length = self.explainer.render(x, code)
+            x.status = self.explainer.status
         if x.attempt_open:
             self._close_attempt(x, FGW_FATE_FAILED_BEFORE_FIRST_BYTE, True, &close)
+            last = &close
         elif x.attempt == 0:
             if x.principal is not None:
                 x.dims.account = (<Principal>x.principal).account_hash
             x.dims.dialect = x.route.dialect
             x.dims.operation = x.route.operation
-            if post_refusal(
-                x, self.journal, self.policy.version_hash, x.client.address, 0, now
-            ):
-                if own:
-                    self.journal.name_request(&x.id, x.client_id, own, True)
+            posted = post_refusal(
+                x, self.journal, self.policy.version_hash, x.client.address, x.reason_hash, now
+            )
+            if posted:
+                if client_id:
+                    self.journal.name_request(&x.id, x.client_id, client_id, True)
             else:
                 fgw_count(self.counters, FGW_COUNT_REFUSALS_SAMPLED_OUT, 1)
         if x.hold != NULL:
@@ -265,8 +299,13 @@ cdef class Endings(Receiver):
         fgw_count_code(self.counters, x.code)
         fgw_count(self.counters, FGW_COUNT_STATUS_1XX + x.status // 100 - 1, 1)
         fgw_count_time(self.counters, FGW_HISTOGRAM_REFUSAL, now - x.began_ns)
+        if x.said is not None and posted:
+            self.sayings.tell(x, last, x.attempt == 0)
         self.batch.forget()
-        x.client.send_bytes(self.explainer.bytes, <size_t>length)
+        if own is not None:
+            x.client.send_bytes(own, <size_t>len(own))
+        else:
+            x.client.send_bytes(self.explainer.bytes, <size_t>length)
         self._leave(x)
         return x.client.refused(x)
 

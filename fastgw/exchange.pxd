@@ -84,6 +84,8 @@ cdef class Receiver:
     cdef int on_edge(self, Exchange x, uint64_t count) except -1
     # So it did not: the answer ends here.
     cdef int on_cut(self, Exchange x) except -1
+    # Events wait until it is known what they are part of: look after it.
+    cdef int on_held(self, Exchange x) except -1
     cdef int on_end(self, Exchange x) except -1
     cdef int on_lost(self, Exchange x, int code, object why) except -1
     cdef int on_wait(self, Exchange x, Link connection, uint64_t now_ns) except -1
@@ -93,6 +95,17 @@ cdef class Receiver:
     cdef int disarm(self, Link link) except -1
     cdef int failed(self, Exchange x, object exception) except -1
     cdef int report(self, object exception) except -1
+
+
+cdef class Said:
+    # What rules have to say beyond the verdict; only exchanges of which some rule says more.
+    cdef:
+        bytes to_provider            # lines of fields that rules added to the request, or None
+        bytes to_client              # … and to the answer
+        bytes kept                   # facts that nobody can fill in again (Policy.remember)
+        list late_rules              # of the response phase, for the decision record
+        uint16_t logs[8]             # FGW_LISTED_MAX: as effects have them, both phases
+        int n_logs
 
 
 cdef class Exchange:
@@ -113,6 +126,7 @@ cdef class Exchange:
         fgw_head head
         size_t body_at
         size_t body_length
+        bytes screened               # the body with labels for what must not leave, or None
 
         # identity
         fgw_route route
@@ -159,7 +173,9 @@ cdef class Exchange:
         uint64_t wanted_bound        # as they were before LIMIT
         uint64_t wanted_expected
         bint wanted_written
+        Said said                    # or None
         bytes reason                 # in place of the catalogue's title, or None
+        uint64_t reason_hash         # name hash of what the record tells of it, or 0
 
         # upstream
         object path                  # upstream.route.Route
@@ -204,3 +220,8 @@ cdef class Exchange:
         uint16_t code                # FGW code, 0: none
 
     cdef void reset(self) noexcept
+
+
+cdef inline const uint8_t *body_of(Exchange x) noexcept:
+    # The request's body as the provider gets it, edits apart: x.body_length bytes.
+    return <const uint8_t *>x.screened if x.screened is not None else x.bytes + x.body_at

@@ -90,6 +90,9 @@ cdef class Receiver:
     cdef int on_wait(self, Exchange x, Link connection, uint64_t now_ns) except -1:
         raise TypeError(ABSTRACT)
 
+    cdef int on_held(self, Exchange x) except -1:
+        raise TypeError(ABSTRACT)
+
     cdef int arm(self, Link link, uint64_t deadline_ns) except -1:
         raise TypeError(ABSTRACT)
 
@@ -101,6 +104,11 @@ cdef class Receiver:
 
     cdef int report(self, object exception) except -1:
         raise TypeError(ABSTRACT)
+
+
+@cython.final
+cdef class Said:
+    """What rules have to say of an exchange beyond the verdict."""
 
 
 @cython.final
@@ -133,13 +141,17 @@ cdef class Exchange:
         self.effects.rule = self.effects.output_rule = 0
         self.effects.status = self.effects.code = self.effects.message = 0
         self.effects.output_max = 0
+        self.effects.route = self.effects.shadows = 0
+        self.effects.n_logs = self.effects.n_removed = self.effects.spoken = 0
+        self.effects.detects = 0
         self.n_traces = 0
         self.hold = NULL
         self.parked = False
         self.parked_until_ns = 0
         self.waits = False
         self.waits_since_ns = 0
-        self.reason = None
+        self.reason = self.screened = self.said = None
+        self.reason_hash = 0
         self.path = self.candidate = self.provider_key = self.connection = None
         self.edits.count = 0
         self.edits.hide_usage = 0

@@ -9,6 +9,8 @@ cdef class Journey(Waiting):
     cdef uint64_t wall_shift_ns      # rehearsals: how much later than now it is
 
     cdef int _policy(self, Exchange x) except -1
+    cdef int _detect(self, Exchange x) except -1
+    cdef int _let_out(self, uint64_t now) except -1
     cdef int _find_route(self, Exchange x) except -1
     cdef int _route(self, Exchange x) except -1
     cdef int _limit(self, Exchange x) except -1

@@ -9,6 +9,8 @@ provider; both run to completion inside one callback, unless LIMIT lets the requ
 phase is a room's function; here is only what happens next.
 """
 
+import os
+
 cimport cython
 from libc.stdint cimport uint16_t, uint32_t, uint64_t, uint8_t
 from libc.string cimport memcmp
@@ -16,6 +18,7 @@ from libc.string cimport memcmp
 from fastgw.codes cimport (
     CODE_CONNECTIONS_FULL,
     CODE_DENIED,
+    CODE_INTERNAL,
     CODE_KEY_SCOPE,
     CODE_LEDGER_FULL,
     CODE_MODEL_RESTRICTED,
@@ -24,6 +27,7 @@ from fastgw.codes cimport (
     CODE_PROVIDER_UNKNOWN,
 )
 from fastgw.ceilings cimport FIT_ALREADY, FIT_NOTHING, FIT_SMALLER, Ceilings, Fit
+from fastgw.detect.detector cimport Detector, ON_REQUEST
 from fastgw.exchange cimport (
     AUTHENTICATE,
     BODY,
@@ -34,6 +38,7 @@ from fastgw.exchange cimport (
     LIMIT,
     POLICY,
     ROUTE,
+    body_of,
 )
 from fastgw.identity.facts cimport Facts
 from fastgw.identity.identify cimport authenticate, field, find_route, identify
@@ -61,12 +66,14 @@ from fastgw.native.dialect cimport (
     FGW_ASK_MORE_MODELS,
     FGW_OPERATION_COUNT_TOKENS,
     FGW_ROUTE_METERED,
+    fgw_ask_scan,
 )
 from fastgw.native.http1 cimport FGW_H_X_REQUEST_ID
 from fastgw.native.record cimport (
     FGW_NAME_ACCOUNT,
     FGW_NAME_LABEL,
     FGW_NAME_MODEL,
+    FGW_NAME_REASON,
     FGW_NAME_USER,
     FGW_UNIT_COST,
 )
@@ -79,6 +86,8 @@ from fastgw.native.wheel cimport (
     fgw_wheel_pop,
 )
 from fastgw.policy.policy cimport PrincipalPart
+from fastgw.policy.program cimport find_zone
+from fastgw.sayings cimport Sayings
 from fastgw.shm.segment cimport Segment
 from fastgw.stream.batch cimport Batch
 from fastgw.stream.relay cimport Relay
@@ -97,6 +106,7 @@ cdef enum:
 
 cdef uint64_t PARK_NS = 500000000   # longer than a store that is merely slow
 cdef double PARK_POLL_S = 0.002
+cdef uint64_t HELD_NS = 500000000   # an event may wait so long for what it is part of
 
 
 cdef uint64_t closed_to(PrincipalPart part, list candidates, list fallback):
@@ -135,8 +145,14 @@ cdef class Journey(Waiting):
         if queues(plan.limit_specs):
             self.queue = Queue(plan.limit_specs, self.limits.holds, wakers)
             self.waker = wakers[slot] if wakers else -1
-        self.facts = Facts(self.policy.dynamic_facts, self.policy.facts_used)
+        self.facts = Facts(
+            self.policy.dynamic_facts, self.policy.facts_used, self.policy.sources_used
+        )
+        self.facts.source.zone = find_zone
+        self.policy.reseed(int.from_bytes(os.urandom(8), "little"))
         self.ceilings = Ceilings(plan.limit_specs, self.limits)
+        self.detector = Detector(self.policy.detects)
+        self.holding = []
         self.expect = Expect()
         self.journal = journal
         self.loop = loop
@@ -145,6 +161,10 @@ cdef class Journey(Waiting):
         self.scratch = Scratch()
         self._segment = segment
         self.counters = segment.counters_of(slot)
+        self.overrides = plan.overrides
+        self.sayings = Sayings(self.policy, self.facts, journal, log)
+        self.sayings.counters = self.counters
+        self.says = self.policy.says
         self.head_limits.head_max = <uint32_t>min(plan.head_max, 65535)
         self.head_limits.target_max = 8192
         self.head_limits.headers_max = 100
@@ -214,7 +234,33 @@ cdef class Journey(Waiting):
                 link.on_failure(exception)
         if self.queue is not None:
             self._queue_tick(now)
+        if self.holding:
+            self._let_out(now)
         self.journal.flush(now)
+
+    cdef int on_held(self, Exchange x) except -1:
+        self.holding.append(x)
+        return 0
+
+    cdef int _let_out(self, uint64_t now) except -1:
+        """Events that wait for what never comes go on: they would wait for ever."""
+        cdef Exchange x
+        cdef Relay relay
+        waiting, self.holding = self.holding, []
+        for x in waiting:
+            relay = <Relay>x.relay
+            if not x.live or relay.screen is None or not relay.held_since_ns:
+                continue
+            if now - relay.held_since_ns < HELD_NS:
+                self.holding.append(x)
+                continue
+            try:
+                relay.held_since_ns = 0
+                relay.let_out(x)
+                self.on_flush(x)
+            except Exception as exception:
+                self.failed(x, exception)
+        return 0
 
     # ------------------------------------------------------------------ HEAD to BODY
     cdef int arrive(self, Exchange x) except -1:
@@ -324,14 +370,23 @@ cdef class Journey(Waiting):
 
     cdef int _policy(self, Exchange x) except -1:
         cdef PrincipalPart part = <PrincipalPart>(<Principal>x.principal).part
+        cdef int code
         self.facts.fill(x, x.client.address_text)
-        self.policy.run(self.facts.values, part, &x.effects)
+        self.policy.run(self.facts.values, &self.facts.source, part, &x.effects)
+        if self.policy.tracer is not None:
+            self.policy.trace(self.facts.values, &self.facts.source)
         self._dims(x)
+        if self.says:
+            self.sayings.after_policy(x)
         if x.effects.denied:
             return x.effects.code or CODE_DENIED
         if x.ask.flags & FGW_ASK_MORE_MODELS and self.restricts_models:
             # models[], fallbacks[]: names that no rule has looked at would be a way round.
             return CODE_MODEL_RESTRICTED
+        if x.effects.detects:
+            code = self._detect(x)
+            if code:
+                return code
         x.output_max = <uint64_t>x.ask.output_limit if x.ask.output_limit > 0 else 0
         if x.effects.output_max > 0:
             if x.output_max == 0 or <uint64_t>x.effects.output_max < x.output_max:
@@ -341,6 +396,21 @@ cdef class Journey(Waiting):
                 x.rule_line = self.explainer.rule_line(x.effects.output_rule)
             if x.output_expected > x.output_bound:
                 x.output_expected = x.output_bound
+        return 0
+
+    cdef int _detect(self, Exchange x) except -1:
+        """A rule wants the texts looked at: the body may be denied, or be another from here on."""
+        cdef int code = self.detector.request(x)
+        if code:
+            x.reason_hash = self.journal.name(
+                FGW_NAME_REASON, <const uint8_t *>x.reason, <size_t>len(x.reason)
+            )
+            return code
+        self._record_findings(x, ON_REQUEST, &self.detector.report)
+        if x.screened is not None and fgw_ask_scan(
+            &x.ask, &self.scan, &x.route, body_of(x), x.body_length
+        ) < 0:
+            return CODE_INTERNAL
         return 0
 
     cdef int _dims(self, Exchange x) except -1:
@@ -366,7 +436,9 @@ cdef class Journey(Waiting):
                 FGW_NAME_USER, <const uint8_t *>x.ask.user, x.ask.user_bytes
             )
         for i in range(<uint32_t>len(self.policy.labels)):
-            length = self.policy.label(i, self.facts.values, text, sizeof(text))
+            length = self.policy.label(
+                i, self.facts.values, &self.facts.source, text, sizeof(text)
+            )
             x.dims.label[i] = self.journal.name(FGW_NAME_LABEL, text, length)
         return 0
 
@@ -403,6 +475,9 @@ cdef class Journey(Waiting):
         cdef Route route = <Route>x.path
         cdef PrincipalPart part = <PrincipalPart>(<Principal>x.principal).part
         cdef Candidate candidate
+        if x.effects.route:
+            x.path = route = <Route>self.overrides[x.effects.route - 1]
+            x.rule_line = self.explainer.rule_line(x.effects.rule)
         if route is None:
             if x.pinned_length:
                 return CODE_PROVIDER_UNKNOWN
@@ -438,6 +513,8 @@ cdef class Journey(Waiting):
             refused = self._fit(x, now)
             if refused and self.limits.bell >= 0 and self._park(x, now):
                 return PARKED  # what fits was not at hand, either
+        if refused and x.waits:
+            return limit_code(x, self.limits)  # it may wait on, so nobody is refused yet
         fgw_count(
             self.counters, FGW_COUNT_LIMITS_REFUSED if refused else FGW_COUNT_LIMITS_TAKEN,
             limits_refusing(x) if refused else x.n_traces,

@@ -5,6 +5,8 @@ import click
 from fastgw.cli.commands import Commands
 
 COMMANDS = {
+    "eval": "fastgw.cli.evaluate:evaluate",
+    "simulate": "fastgw.cli.rehearse:simulate",
     "test": "fastgw.cli.rehearse:test",
 }
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 from typing import Any
 
 from fastgw.config import amounts
+from fastgw.config.actions import ACTIONS as MORE_ACTIONS
+from fastgw.config.actions import ELSEWHERE, EVENT, PHASES, RESPONSE, NotHere, TemplateText
 from fastgw.config.document import Table
 from fastgw.config.shape import (
     INVALID,
@@ -61,8 +63,9 @@ OPERATIONS = ("chat", "responses", "completions", "embeddings", "models", "messa
               "other")
 UNITS = ("requests", "tokens", "input_tokens", "output_tokens", "cost")
 ALGORITHMS = ("token_bucket", "sliding_window", "fixed_window")
-ACTIONS_LATER = ("custom-response", "restrict-ips", "cap-input", "route", "add-headers",
-                 "remove-headers", "set-vars", "detect", "on-abort", "log")
+ACTIONS_LATER: tuple[str, ...] = ()
+DETECT_KINDS = ("api_key", "private_key", "payment_card", "us_ssn", "email", "phone", "iban",
+                "jwt")
 
 
 class Store(Choice):
@@ -83,24 +86,13 @@ class RetryOn(Whole):
         super().__init__(400, 599, {"connect": "connect"})
 
 
-class Message(Text):
-    """Text for the client. `${…}` of CEL in it is not supported yet."""
-
-    def take(self, node, path, reading):
-        value = super().take(node, path, reading)
-        if value is not INVALID and "${" in value:
-            return reading.fail(path, "${…} in a message is not supported yet",
-                                "write the text without it", node)
-        return value
-
-
 LIMIT = {"name": NAME, "bucket_key": ListOf(ExpressionText(), 0, 8), "enforce": Flag()}
 SHARED = {"cluster": Flag(), "on_store_loss": Choice(("closed", "local_share", "open"))}
 
 ACTIONS: dict[str, Object] = {
     "deny": Object({
         "status_code": Whole(400, 599),
-        "message": Message("a message of one line", None, "not from here", 1024),
+        "message": TemplateText(1024),
         "enforce": Flag(),
     }),
     "cap-output": Object({"max_output_tokens": Whole(1, 2**53), "enforce": Flag()},
@@ -115,7 +107,8 @@ ACTIONS: dict[str, Object] = {
         "algorithm": Choice(ALGORITHMS),
         "capacity": Amount(),
         "per": DURATION,
-    }, ["name", "capacity", "per"]),
+        "rate": DURATION,  # ngrok's word for `per`
+    }, ["name", "capacity"]),
     "usage-cap": Object(LIMIT | SHARED | {
         "unit": Choice(UNITS),
         "limit": Amount(),
@@ -129,6 +122,13 @@ ACTIONS: dict[str, Object] = {
         "limit": Whole(1, 10**6),
         "queue": Object({"max": Whole(1, 10**6), "timeout": DURATION}, ["max", "timeout"]),
     }, ["name", "limit"]),
+    **MORE_ACTIONS,
+    "detect": Object({
+        "kinds": ListOf(Choice(DETECT_KINDS), 1),
+        "patterns": LATER,
+        "then": Choice(("deny", "redact", "log")),
+        "enforce": Flag(),
+    }, ["kinds", "then"]),
 }
 
 
@@ -137,14 +137,19 @@ class ActionShape(Shape):
 
     wanted = "an action with type and config"
 
+    def __init__(self, actions: dict[str, Object] | None = None) -> None:
+        """``actions``: those that act in this phase, for who completes; an error for another one
+        is that of fastgw.config.rules, which can say where it belongs."""
+        self.actions = ACTIONS if actions is None else actions
+
     def take(self, node, path, reading):
         kind_node = node.entries.get("type") if isinstance(node, Table) else None
         if not isinstance(node, Table):
             return self.refuse(node, path, reading)
         if kind_node is None:
-            hint = "type: " + " | ".join(ACTIONS)
+            hint = "type: " + " | ".join(self.actions)
             return reading.fail(path, "an action needs its 'type'", hint, node)
-        kind = Choice(ACTIONS, ACTIONS_LATER).read(kind_node[1], join(path, "type"), reading)
+        kind = kind_of(kind_node[1], join(path, "type"), reading)
         if kind is INVALID:
             return INVALID
         needs_config = ["config"] if ACTIONS[kind].required else []
@@ -162,7 +167,15 @@ class ActionShape(Shape):
             {"type": "object", "additionalProperties": False, "required": ["type"],
              "properties": {"type": {"const": kind}, "config": shape.schema(),
                             "enforce": {"type": "boolean"}}}
-            for kind, shape in ACTIONS.items()]}
+            for kind, shape in self.actions.items()]}
+
+
+def kind_of(node: Any, path: str, reading: Any) -> Any:
+    """The action that ``type`` names."""
+    value = getattr(node, "value", None)
+    if isinstance(value, str) and value in ELSEWHERE:
+        return reading.fail(path, f"{value} is no action of this gateway", ELSEWHERE[value], node)
+    return Choice(ACTIONS, ACTIONS_LATER).read(node, path, reading)
 
 
 class Hash(Text):
@@ -213,12 +226,19 @@ KEY = Object({
     "expires": INSTANT,
 }, ["id"])
 
-RULE = Object({
-    "name": NAME,
-    "expressions": ListOf(ExpressionText(), 0, 64),
-    "actions": ListOf(ActionShape(), 0, 64),
-    "enforce": Flag(),
-})
+
+def rule_of(action: ActionShape) -> Object:
+    return Object({
+        "name": NAME,
+        "expressions": ListOf(ExpressionText(), 0, 64),
+        "actions": ListOf(action, 0, 64),
+        "enforce": Flag(),
+    })
+
+
+RULE, RESPONSE_RULE, EVENT_RULE = (
+    rule_of(ActionShape({kind: ACTIONS[kind] for kind in kinds}))
+    for kinds in (ACTIONS, PHASES[RESPONSE], PHASES[EVENT]))
 
 ROOT = Object({
     "listen": LISTEN,
@@ -239,8 +259,12 @@ ROOT = Object({
     "models_strict": Flag(),
     "auth": Choice(("none",)),
     "keys": ListOf(KEY),
-    "policy": Object({"on_http_request": ListOf(RULE), "on_http_response": LATER,
-                      "on_event_stream_message": LATER}),
+    "policy": Object({
+        "on_http_request": ListOf(RULE), "on_http_response": ListOf(RESPONSE_RULE),
+        "on_event_stream_message": ListOf(EVENT_RULE),
+        "on_tcp_connect": NotHere("connections have no policy here",
+                                  "restrict-ips or deny, under on_http_request"),
+    }),
 }, ["providers"])
 
 

@@ -33,6 +33,7 @@ class Cut:
     input_tokens: int = 0
     output_tokens: int = 0
     usage: bool = False
+    filtered: bool = False  # ended for what it says, not for its length
     reason: str = ""
     fastgw: Mapping[str, Any] = field(default_factory=dict)
 
@@ -60,9 +61,10 @@ def chat_ending(operation: str, cut: Cut) -> bytes:
     bears: dict[str, Any] = {"delta": delta} if operation == "chat" else {"text": ""}
     empty = {"usage": None} if cut.usage else {}
     out = b""
+    reason = "content_filter" if cut.filtered else "length"
     for index in range(cut.choices):
         if index not in cut.finished:
-            choice = {"index": index, **bears, "logprobs": None, "finish_reason": "length"}
+            choice = {"index": index, **bears, "logprobs": None, "finish_reason": reason}
             out += sse({**chunk, "choices": [choice], **empty, "fastgw": cut.fastgw})
     if cut.usage:
         out += sse({**chunk, "choices": [], "usage": _chat_usage(cut)})
@@ -70,6 +72,7 @@ def chat_ending(operation: str, cut: Cut) -> bytes:
 
 
 def _response(cut: Cut, done: bool) -> dict[str, Any]:
+    reason = "content_filter" if cut.filtered else "max_output_tokens"
     usage = {
         "input_tokens": cut.input_tokens,
         "input_tokens_details": {"cached_tokens": 0, "cache_write_tokens": 0},
@@ -83,7 +86,7 @@ def _response(cut: Cut, done: bool) -> dict[str, Any]:
         "created_at": cut.created,
         "status": "incomplete" if done else "in_progress",
         "error": None,
-        "incomplete_details": {"reason": "max_output_tokens"} if done else None,
+        "incomplete_details": {"reason": reason} if done else None,
         "instructions": None,
         "metadata": {},
         "model": cut.model,
@@ -122,7 +125,8 @@ def messages_ending(cut: Cut) -> bytes:
         out += sse({"type": "content_block_stop", "index": index}, "content_block_stop")
     delta = {
         "type": "message_delta",
-        "delta": {"stop_reason": "max_tokens", "stop_sequence": None},
+        "delta": {"stop_reason": "refusal" if cut.filtered else "max_tokens",
+                  "stop_sequence": None},
         "usage": {"output_tokens": cut.output_tokens},
         "fastgw": cut.fastgw,
     }

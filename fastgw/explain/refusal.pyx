@@ -45,6 +45,7 @@ cdef enum:
     ANTHROPIC = 2
     NUMBERS = 512            # of a limit: its numbers and the words around them
     MODEL_MAX = 6 * 256      # a model's name as JSON text
+    REASON_MAX = 8192        # a message that a rule made, as JSON text
     ELSE_MAX = 1536          # of head and body each: what no piece below is counted for
 
 MODEL_CODES = {CODE_MODEL_MISSING, CODE_MODEL_INVALID, CODE_MODEL_UNKNOWN, CODE_MODEL_RESTRICTED}
@@ -174,8 +175,9 @@ cdef class Explainer:
         """As much as the longest of everything needs: no answer can outgrow the buffer."""
         kept = longest(self._kept)
         self._head_max = ELSE_MAX + 4 * kept + <uint32_t>FGW_LIMITS_MAX * (2 * kept + NUMBERS)
-        self._cap = self._head_max + ELSE_MAX + 8 * kept + 4 * <uint32_t>FGW_KEY_TEXT_MAX + (
-            2 * MODEL_MAX + <uint32_t>FGW_LIMITS_MAX * (2 * kept + NUMBERS)
+        self._cap = self._head_max + ELSE_MAX + REASON_MAX + 8 * kept + (
+            4 * <uint32_t>FGW_KEY_TEXT_MAX + 2 * MODEL_MAX
+            + <uint32_t>FGW_LIMITS_MAX * (2 * kept + NUMBERS)
         )
         self.bytes = <uint8_t *>malloc(self._cap)
         if self.bytes == NULL:
@@ -194,6 +196,9 @@ cdef class Explainer:
         """``x-fastgw-rule`` of an answer that a rule has shaped."""
         cdef const fgw_explain_rule *found = self.rule_of(rule)
         return found.line.bytes[:found.line.length] if found != NULL else None
+
+    cdef bytes policy_line(self):
+        return self._policy.bytes[:self._policy.length]
 
     cdef Py_ssize_t render(self, Exchange x, int code) except -1:
         cdef fgw_refusal refusal

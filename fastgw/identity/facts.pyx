@@ -1,8 +1,20 @@
 """Phase IDENTIFY, for phase POLICY: the facts of one request, those that the policy reads only."""
 
 cimport cython
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
+from libc.stdint cimport uint32_t
+from libc.string cimport memset
+
+from urllib.parse import parse_qsl
 
 from fastgw.identity.keys cimport Principal
+from fastgw.native.cel cimport (
+    FGW_CEL_SOURCE_HEADERS,
+    FGW_CEL_SOURCE_HEADER_LINES,
+    FGW_CEL_SOURCE_OWNER,
+    FGW_CEL_SOURCE_QUERY,
+    FGW_CEL_SOURCE_TAGS,
+)
 from fastgw.native.dialect cimport FGW_ASK_STREAM, FGW_ASK_TOOLS, FGW_DIALECT_ANTHROPIC
 from fastgw.native.policy cimport (
     FGW_FACTS_FIXED,
@@ -31,6 +43,8 @@ from fastgw.native.policy cimport (
     FGW_VALUE_BOOL,
     FGW_VALUE_INT,
     FGW_VALUE_STRING,
+    FGW_VALUE_TIMESTAMP,
+    fgw_value,
 )
 
 # By number of enum fgw_operation: the words of `ai.operation` and of records.
@@ -45,20 +59,31 @@ cdef tuple _OPERATIONS = OPERATIONS
 cdef class Facts:
     """One per worker: a decision runs to completion before the next begins.
 
-    ``dynamic`` and ``used`` are ``Policy.dynamic_facts`` and ``Policy.facts_used``.
+    ``dynamic``, ``used`` and ``sources`` are ``Policy.dynamic_facts``, ``Policy.facts_used`` and
+    ``Policy.sources_used``.
     """
 
-    def __init__(self, tuple dynamic, uint64_t used):
+    def __init__(self, tuple dynamic, uint64_t used, uint64_t sources=0):
         cdef int fact = FGW_FACTS_FIXED
         self.used = used
+        self.sources = sources
+        self.maps = {}
+        memset(&self.source, 0, sizeof(self.source))
+        self.source.owner = <const void *>self
+        self.source.count = source_count
+        self.source.entry = source_entry
+        self.source.find = source_find
         self.headers = []
+        self.queries = []
         self.owned = []
         self.owned_values = {}
         self.keep = []
         for kind, name in dynamic:
             if kind == "header":
                 self.headers.append((fact, name.lower().encode()))
-            else:
+            elif kind == "query":
+                self.queries.append((fact, name.encode()))
+            elif kind in ("tag", "owner"):
                 self.owned.append((fact, kind, name))
             fact += 1
         self.count = fact
@@ -114,7 +139,8 @@ cdef class Facts:
         principal = <Principal>x.principal
         self._text(FGW_FACT_KEY_ID, principal.id_text, <size_t>len(principal.id_text))
         seconds = <long long>(x.wall_ns // 1000000000)
-        self._number(FGW_FACT_TIME_NOW, FGW_VALUE_INT, seconds)
+        self._number(FGW_FACT_TIME_NOW, FGW_VALUE_TIMESTAMP, seconds)
+        self.values[<int>FGW_FACT_TIME_NOW].length = <unsigned int>(x.wall_ns % 1000000000)
         self._number(FGW_FACT_TIME_HOUR, FGW_VALUE_INT, (seconds // 3600) % 24)
         # 1970-01-01 was a Thursday; 0 is Monday.
         self._number(FGW_FACT_TIME_WEEKDAY, FGW_VALUE_INT, (seconds // 86400 + 3) % 7)
@@ -122,6 +148,10 @@ cdef class Facts:
             self._headers(x)
         if self.owned:
             self._owned(x)
+        if self.queries or self.sources:
+            self.maps.clear()
+            self.x = x
+            self._queries(x)
         return 0
 
     cdef int _headers(self, Exchange x) except -1:
@@ -168,6 +198,93 @@ cdef class Facts:
                 text = <bytes>texts[i]
                 self._text(fact, text, <size_t>len(text))
         return 0
+
+    cdef int _queries(self, Exchange x) except -1:
+        cdef int fact
+        cdef bytes text
+        if not self.queries:
+            return 0
+        known = self.entries(FGW_CEL_SOURCE_QUERY)[1]
+        for fact, name in self.queries:
+            text = known.get(name)
+            if text is None:
+                self.values[fact].type = FGW_VALUE_ABSENT
+            else:
+                self._text(fact, text, <size_t>len(text))
+        return 0
+
+    cdef tuple entries(self, int number):
+        """Map ``number`` of this request: its entries in order, and the same as a dict. It stays
+        until the next request, as values point into it."""
+        found = self.maps.get(number)
+        if found is None:
+            pairs = self._pairs(number)
+            found = self.maps[number] = (pairs, dict(pairs))
+        return found
+
+    def _pairs(self, int number):
+        cdef Exchange x = self.x
+        cdef Principal principal
+        if number == FGW_CEL_SOURCE_QUERY:
+            text = (x.bytes + x.head.query.off)[:x.head.query.len].decode("latin-1")
+            found = parse_qsl(text, keep_blank_values=True)
+            first = {}  # of a name that comes twice the first is its value
+            for name, value in found:
+                first.setdefault(name.encode(), value.encode())
+            return list(first.items())
+        if number in (FGW_CEL_SOURCE_TAGS, FGW_CEL_SOURCE_OWNER):
+            principal = <Principal>x.principal
+            owned = principal.tags if number == FGW_CEL_SOURCE_TAGS else principal.owner
+            return [(name.encode(), str(value).encode()) for name, value in owned.items()]
+        lines = [((x.bytes + x.head.headers[i].name_off)[:x.head.headers[i].name_len],
+                  (x.bytes + x.head.headers[i].value_off)[:x.head.headers[i].value_len])
+                 for i in range(x.head.n_headers)]
+        lines = [line for line in lines if line[0].lower() not in CREDENTIALS]
+        if number == FGW_CEL_SOURCE_HEADER_LINES:
+            return lines
+        joined = {}
+        for name, value in lines:
+            known = joined.get(name.lower())
+            joined[name.lower()] = value if known is None else known + b", " + value
+        return list(joined.items())
+
+
+# Never part of a map as a whole: what is done with all headers (a log, an answer) must not show
+# who asks. A rule may still name one of them.
+CREDENTIALS = frozenset([
+    b"authorization", b"proxy-authorization", b"x-api-key", b"api-key", b"x-goog-api-key",
+    b"cookie",
+])
+
+
+cdef void point(fgw_value *value, bytes text) noexcept:
+    value.bytes = <const uint8_t *>PyBytes_AS_STRING(text)
+    value.length = <uint32_t>PyBytes_GET_SIZE(text)
+    value.type = FGW_VALUE_STRING
+
+
+# fgw_cel_source: only rules that name a map as a whole, or compute a name, come here.
+cdef uint32_t source_count(const void *owner, uint32_t number) noexcept with gil:
+    return <uint32_t>len((<Facts>owner).entries(<int>number)[0])
+
+
+cdef void source_entry(const void *owner, uint32_t number, uint32_t i, fgw_value *key,
+                       fgw_value *value) noexcept with gil:
+    name, text = (<Facts>owner).entries(<int>number)[0][i]
+    point(key, <bytes>name)
+    point(value, <bytes>text)
+
+
+cdef int source_find(const void *owner, uint32_t number, const uint8_t *key, uint32_t length,
+                     fgw_value *value) noexcept with gil:
+    cdef bytes name = key[:length]
+    if number == FGW_CEL_SOURCE_HEADERS:
+        name = name.lower()
+    text = (<Facts>owner).entries(<int>number)[1].get(name)
+    if text is None:
+        return 0
+    point(value, <bytes>text)
+    return 1
 
 
 cdef bint same_name(const uint8_t *name, const uint8_t *lower, size_t length) noexcept:

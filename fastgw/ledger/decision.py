@@ -7,12 +7,16 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+import orjson
+
 from fastgw.dialect.names import DIALECTS, OPERATIONS
 from fastgw.ledger.names import BUCKET_PARTS, Names
 from fastgw.ledger.records import (
+    NAME_FINDING,
     NAME_LABEL,
     NAME_LIMIT,
     NAME_MODEL,
+    NAME_NOTE,
     NAME_POLICY,
     NAME_PROVIDER,
     NAME_PROVIDER_KEY,
@@ -37,6 +41,7 @@ from fastgw.ledger.vocabulary import (
     PHASES,
     PROVENANCES,
     UNITS,
+    effect,
     word,
 )
 
@@ -53,6 +58,8 @@ class Story:
     opens: dict[int, Open] = field(default_factory=dict)
     closes: dict[int, Close] = field(default_factory=dict)
     client_request_id: str = ""
+    notes: list[dict[str, Any]] = field(default_factory=list)  # of log actions, and late rules
+    findings: list[dict[str, Any]] = field(default_factory=list)  # of `detect`
 
     def add(self, record: Record) -> None:
         if isinstance(record, Request):
@@ -63,6 +70,10 @@ class Story:
             self.closes[record.attempt] = record
         elif isinstance(record, Name) and record.space == NAME_REQUEST:
             self.client_request_id = record.text
+        elif isinstance(record, Name) and record.space == NAME_NOTE:
+            self.notes.append(orjson.loads(record.text))
+        elif isinstance(record, Name) and record.space == NAME_FINDING:
+            self.findings.append(orjson.loads(record.text))
 
     @property
     def known(self) -> bool:
@@ -107,6 +118,11 @@ def render(story: Story, names: Names) -> dict[str, Any]:
     }
     if request is not None:
         decision |= _decided(request, names)
+    rules = [_rule(rule, names) for rule in request.rules] if request is not None else []
+    late = [rule for note in story.notes for rule in note.get("rules", ())]
+    decision["rules"] = [*_with_findings(rules, story.findings), *late]
+    decision["rules_total"] = (request.rules_total if request else 0) + len(late)
+    decision["logs"] = [note for note in story.notes if "metadata" in note]
     return decision
 
 
@@ -115,7 +131,6 @@ def _decided(request: Request, names: Names) -> dict[str, Any]:
     return {
         "policy_version": names.text(NAME_POLICY, request.policy_version).removeprefix("?"),
         "reason": names.text(NAME_REASON, request.reason) or None,
-        "rules": [_rule(rule, names) for rule in request.rules],
         "limits": [_limit(limit, names, request.wall_ns) for limit in request.limits],
         "rule": names.text(NAME_RULE, request.rule, or_space=NAME_LIMIT) or None,
         "rules_total": request.rules_total,
@@ -134,20 +149,30 @@ def _decided(request: Request, names: Names) -> dict[str, Any]:
 
 
 def _rule(rule: RuleTrace, names: Names) -> dict[str, Any]:
-    action = word(ACTIONS, rule.action)
-    effect = action or "matched, without effect"
-    if action == "cap-output":
-        effect = f"cap-output: at most {rule.value} output tokens"
-    elif rule.code:
-        effect = f"{action}: FGW-{rule.code:03d}"
-    if not rule.enforced:
-        effect += " (shadow: not enforced)"
     return {
         "name": names.text(NAME_RULE, rule.rule),
         "matched": True,
         "enforced": bool(rule.enforced),
-        "effect": effect,
+        "effect": effect(word(ACTIONS, rule.action), rule.value, rule.code, bool(rule.enforced)),
     }
+
+
+def _with_findings(rules: list[dict[str, Any]],
+                   findings: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The rules with what their `detect` has found: of the request in the place of the action's
+    own entry, of the answer behind them all."""
+    rules = list(rules)
+    for finding in findings:
+        shadow = "" if finding["enforced"] else " (shadow: not enforced)"
+        told = {"name": finding["name"], "matched": True, "enforced": finding["enforced"],
+                "effect": f"detect: {finding['effect']}{shadow}"}
+        same = [i for i, rule in enumerate(rules) if rule["name"] == finding["name"]
+                and rule["effect"].startswith("detect: found")]
+        if same:
+            rules[same[0]] = told
+        else:
+            rules.append(told)
+    return rules
 
 
 def _limit(limit: LimitTrace, names: Names, wall_ns: int) -> dict[str, Any]:

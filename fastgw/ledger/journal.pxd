@@ -48,8 +48,17 @@ cdef class Journal:
     cdef void name_bucket(
         self, const uint64_t *identity, const uint8_t *text, size_t length
     ) noexcept nogil
+    # FGW_NAME_FINDING: what `detect` found in a request or its answer, beside its other records.
+    cdef void name_finding(
+        self, const fgw_request_id *id, const uint8_t *text, size_t length
+    ) noexcept nogil
     # FGW_NAME_REQUEST: the client's own id. Belongs to one request, so it is not remembered.
     cdef uint64_t name_request(
+        self, const fgw_request_id *id, const uint8_t *text, size_t length, bint refused
+    ) noexcept nogil
+
+    # FGW_NAME_NOTE: JSON text that stays with one request.
+    cdef void note(
         self, const fgw_request_id *id, const uint8_t *text, size_t length, bint refused
     ) noexcept nogil
 

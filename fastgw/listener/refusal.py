@@ -99,6 +99,10 @@ class Refusals:
         reason = f"{known.text}: {known.title}. {known.remedy}"
         return stream_end(operation, Cut(**where, reason=reason, fastgw=own))
 
+    def finding(self, rule: str, effect: str, enforced: bool) -> bytes:
+        """What a `detect` action has found, as the ledger keeps it beside its request."""
+        return orjson.dumps({"name": rule, "effect": effect, "enforced": enforced})
+
     def where(self, exception: BaseException) -> str:
         """Where it was raised: file and line, nothing of the values involved."""
         frames = traceback.extract_tb(exception.__traceback__)

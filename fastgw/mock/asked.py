@@ -8,6 +8,8 @@ How much
     reasoning=N          output tokens spent before the first visible one
     usage=none|every|last  no usage object even if asked; in every event; once, even if not asked
     ignore_max=1         generates past the request's own output limit
+    text=T               generates this text, percent-encoded, a token each event (for a tool call:
+                         its arguments); piece=N: characters in each event (4)
     tool=1               answers with a call of the first tool, if the request has tools
 When (durations as 10ms, 2s, 1m)
     delay=D              before the answer's first byte
@@ -41,6 +43,7 @@ Whom
 
 from dataclasses import dataclass, fields, replace
 from typing import Any
+from urllib.parse import unquote
 
 _UNITS = (("ms", 1_000_000), ("us", 1_000), ("ns", 1), ("s", 10**9), ("m", 60 * 10**9),
           ("h", 3600 * 10**9))
@@ -73,6 +76,8 @@ class Asked:
     usage: str = ""
     ignore_max: bool = False
     tool: bool = False
+    text: str = ""
+    piece: int = 4
     delay: int = 0
     pace: int = 0
     batch: int = 0
@@ -108,6 +113,8 @@ _INT_MAX = 10_000_000
 def _value(name: str, text: str) -> object:
     if name in _DURATIONS:
         return duration_ns(text)
+    if name == "text":
+        return unquote(text, errors="strict")
     if name in _CHOICES and text not in _CHOICES[name]:
         raise ValueError(f"{name} is one of {', '.join(_CHOICES[name])}, not {text!r}")
     kind = _KINDS[name]
@@ -137,4 +144,6 @@ def parse(header: str, defaults: Asked) -> Asked:
         raise ValueError(f"status is 200 to 599, not {asked.status}")
     if asked.tokens_per_event < 1:
         raise ValueError("tokens_per_event is at least 1")
+    if asked.piece < 1:
+        raise ValueError("piece is at least 1")
     return asked

@@ -67,13 +67,22 @@ def _tool_pieces(call: Call, asked: Asked, words: Words, room: int) -> list[tupl
     return pieces
 
 
+def _given_pieces(asked: Asked, room: int) -> list[tuple[str, int]]:
+    """The text that was asked for, a token an event."""
+    starts = range(0, len(asked.text), asked.piece)
+    return [(asked.text[start : start + asked.piece], 1) for start in starts][:room]
+
+
 def shape_of(call: Call, asked: Asked, words: Words) -> Shape:
     """What this call generates; the limit holds for each choice, reasoning included."""
     limit = 10**12 if call.limit is None or asked.ignore_max else call.limit
     reasoning = min(asked.reasoning, limit)
     room = limit - reasoning
     wanted = asked.events * asked.tokens_per_event
-    if call.tool is None:
+    if asked.text:
+        pieces = [_given_pieces(asked, room)] * call.choices
+        cut = len(pieces[0]) * asked.piece < len(asked.text)
+    elif call.tool is None:
         pieces = [
             _text_pieces(asked, words, choice, min(wanted, room)) for choice in range(call.choices)
         ]

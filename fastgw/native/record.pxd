@@ -219,6 +219,8 @@ cdef extern from "fgw_record.h" nogil:
         FGW_NAME_REQUEST
         FGW_NAME_PROVIDER_KEY
         FGW_NAME_ADMIN
+        FGW_NAME_FINDING
+        FGW_NAME_NOTE
 
     struct fgw_record_refused:
         fgw_record head

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from fastgw.policy.checker import Typed
+from fastgw.policy.typed import Typed, walk
 
 Constraints = dict[int, frozenset[object]]  # fact -> the values one of which it must have
 
@@ -57,20 +57,14 @@ def unguarded(trees: Iterable[Typed], first_dynamic: int) -> list[Typed]:
     Where it is absent the comparison has no value, and the rule does not match.
     """
     trees = list(trees)
-    guarded = {tree.value for root in trees for tree in _walk(root) if tree.op == "has"}
+    guarded = {tree.value for root in trees for tree in walk(root) if tree.op == "has"}
     found = []
     for root in trees:
-        for tree in _walk(root):
+        for tree in walk(root):
             if tree.op in ("!=", "not"):
-                found += [part for part in _walk(tree) if part.op == "fact"
+                found += [part for part in walk(tree) if part.op == "fact"
                           and part.value >= first_dynamic  # type: ignore[operator]
                           and part.value not in guarded]
     return found
-
-
-def _walk(tree: Typed) -> Iterator[Typed]:
-    yield tree
-    for part in tree.parts:
-        yield from _walk(part)
 
 

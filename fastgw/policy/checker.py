@@ -1,267 +1,370 @@
 """The syntax tree with its types: names become facts, and what cannot work is refused at load.
 
-Types: bool, int, double, string, null. What CEL knows beyond our subset is refused as "not
-supported yet", never understood in another way.
+Types are those of cel-spec's "Type checking": an operator or a function takes what one of its
+overloads does, and `dyn` is looked at when the expression runs. A *lenient* check, for `policy
+eval` and for conformance cases that say so, refuses nothing but bad syntax: what has no meaning is
+an error value where it is met.
 """
 
 from __future__ import annotations
 
-import difflib
-from dataclasses import dataclass, field
-
+from fastgw.policy import calls, operators
 from fastgw.policy.lexer import ExpressionError
+from fastgw.policy.macros import Fold, expand
 from fastgw.policy.parser import Tree
-from fastgw.policy.scope import Scope
+from fastgw.policy.scope import Members, Scope
+from fastgw.policy.typed import Local, Typed, a
+from fastgw.policy.types import (
+    BOOL,
+    DYN,
+    INT,
+    STRING,
+    TYPE,
+    TYPE_NAMES,
+    Type,
+    fits,
+    join,
+    list_of,
+    map_of,
+    optional_of,
+    read,
+)
 
-TEXT_METHODS = ("startsWith", "endsWith", "contains")
-OURS = (*TEXT_METHODS, "size", "has", "getReqHeader", "hasReqHeader")
-LATER = frozenset(
-    "matches cidr int uint double string bool bytes timestamp duration type dyn lowerAscii "
-    "upperAscii trim split join replace substring indexOf lastIndexOf charAt format reverse "
-    "exists exists_one all map filter inCidrRange isIp getDate getDayOfMonth getDayOfWeek "
-    "getDayOfYear getFullYear getHours getMilliseconds getMinutes getMonth getSeconds "
-    "getQueryParam hasQueryParam getCookie hasCookie getReqCookie hasReqCookie base64 rand "
-    "inIpIntelCategory versionIsAtLeast".split())
-ORDERED = ("bool", "int", "double", "string")
-
-
-@dataclass(slots=True)
-class Typed:
-    """``op``: constant, fact, fact_or, has, in, not, negate, size, ternary, or an operator.
-
-    ``value``: of a constant; the position of a fact; (position, text) of fact_or; the constants
-    of `in`.
-    """
-
-    op: str
-    type: str
-    tree: Tree
-    value: object = None
-    parts: list[Typed] = field(default_factory=list)
+KEYS = ("bool", "int", "uint", "string", "dyn")
+Chain = list[tuple[str, Tree]]  # a.b.c: each name with the tree that ends there
 
 
-def check(tree: Tree, scope: Scope) -> Typed:
+def check(tree: Tree, scope: Scope, strict: bool = True) -> Typed:
     """Raises ExpressionError."""
-    return _Checker(scope).infer(tree)
+    return Checker(scope, strict).infer(tree)
 
 
-def _type_of(value: object) -> str:
-    kinds = {bool: "bool", int: "int", float: "double", str: "string"}
-    return kinds.get(type(value), "null")
+class Checker:
+    """``locals``: variables of macros, the innermost last."""
 
-
-def _error(tree: Tree, message: str, suggestion: str = "") -> ExpressionError:
-    return ExpressionError(message, tree.offset, suggestion, tree.end)
-
-
-class _Checker:
-    def __init__(self, scope: Scope) -> None:
+    def __init__(self, scope: Scope, strict: bool = True) -> None:
         self.scope = scope
+        self.strict = strict
+        self.locals: list[Local] = []
 
     def infer(self, tree: Tree) -> Typed:
         return getattr(self, f"infer_{tree.kind}")(tree)
 
+    def refuse(self, tree: Tree, message: str, suggestion: str = "") -> None:
+        """An error of types; a lenient check goes on."""
+        if self.strict:
+            raise ExpressionError(message, tree.offset, suggestion, tree.end)
+
+    def fail(self, tree: Tree, error: ExpressionError) -> Typed:
+        """Something that has no meaning at all; a lenient check takes it as an error value."""
+        if self.strict:
+            raise error
+        return Typed("failed", DYN, tree, error.message)
+
+    # Literals.
+
     def infer_literal(self, tree: Tree) -> Typed:
-        return Typed("constant", _type_of(tree.value), tree, tree.value)
+        return Typed("constant", Type(tree.kind), tree, tree.value)
+
+    infer_null = infer_bool = infer_int = infer_uint = infer_double = infer_literal
+    infer_string = infer_bytes = infer_literal
+
+    def entry(self, tree: Tree, marked: bool) -> tuple[Typed, Type]:
+        """An entry of a list or map, and the type that it adds."""
+        value = self.infer(tree)
+        if not marked:
+            return value, value.type
+        if value.type.name not in ("optional", "dyn"):
+            self.refuse(tree, f"? takes an optional here, this is {a(value.type)}",
+                        "leave out the ?")
+        return value, value.type.of[0] if value.type.name == "optional" else DYN
 
     def infer_list(self, tree: Tree) -> Typed:
-        raise _error(tree, "a list anywhere but behind `in` is not supported yet")
+        entries = [self.entry(part, i in tree.marks) for i, part in enumerate(tree.parts)]
+        kind = common([kind for _, kind in entries])
+        return Typed("list", list_of(kind), tree, tree.marks, [value for value, _ in entries])
+
+    def infer_map(self, tree: Tree) -> Typed:
+        parts: list[Typed] = []
+        kinds: list[Type] = []
+        known: set[object] = set()
+        for i in range(0, len(tree.parts), 2):
+            key = self.infer(tree.parts[i])
+            if key.type.name not in KEYS:
+                self.refuse(key.tree, f"{a(key.type)} is no key of a map",
+                            "keys are bool, int, uint or string")
+            if key.op == "constant":
+                # True is 1 in Python, but no number here; 1 and 1u are one key.
+                distinct = (key.type.name in ("bool", "string"), key.value)
+                if distinct in known:
+                    self.refuse(key.tree, "this key is there twice")
+                known.add(distinct)
+            value, kind = self.entry(tree.parts[i + 1], i // 2 in tree.marks)
+            parts += [key, value]
+            kinds.append(kind)
+        keys = common([key.type for key in parts[::2]])
+        return Typed("map", map_of(keys, common(kinds)), tree, tree.marks, parts)
 
     # Names.
 
-    def path(self, tree: Tree) -> str | None:
-        """`a.b.c` of a chain of names, None for anything else."""
-        if tree.kind == "name":
-            return str(tree.value)
-        if tree.kind == "select":
-            parent = self.path(tree.parts[0])
-            return parent and f"{parent}.{tree.value}"
-        return None
+    def local(self, name: str) -> Local | None:
+        return next((local for local in reversed(self.locals) if local.name == name), None)
 
-    def fact(self, tree: Tree) -> int | None:
-        """The position of the fact that ``tree`` names; None if it names a whole map."""
-        path = self.path(tree)
-        if path is None:
-            raise _error(tree, "only variables have members here",
-                         "what stands before the '.' is a value")
-        if path in self.scope.variables:
-            return self.scope.variables[path][0]
-        if path in self.scope.maps:
+    def chain(self, tree: Tree) -> Chain | None:
+        """`a.b.c` of a chain of names, None for anything else."""
+        names: Chain = []
+        while tree.kind == "select" and not tree.optional:
+            names.append((str(tree.value), tree))
+            tree = tree.parts[0]
+        if tree.kind != "name":
             return None
-        parent, _, name = path.rpartition(".")
-        if parent in self.scope.maps:
-            return self.scope.place(self.scope.maps[parent], name, tree.offset)
-        if parent in self.scope.variables:
-            kind = self.scope.variables[parent][1]
-            raise _error(tree, f"'{parent}' is a {kind} and has no member '{name}'")
-        raise self.scope.unknown(path, tree.offset, tree.end)
+        return [(str(tree.value), tree), *reversed(names)]
+
+    def members(self, tree: Tree) -> tuple[str, Members] | None:
+        """The map of the request that ``tree`` names, if it names one."""
+        names = self.chain(tree)
+        if names is None or self.local(names[0][0]) or names[0][0] in self.scope.later:
+            return None
+        path = ".".join(name for name, _ in names).removeprefix(".")
+        known = self.scope.maps.get(path)
+        return (path, known) if known else None
+
+    def resolve(self, names: Chain) -> tuple[Typed, Chain]:
+        """The longest beginning of ``names`` that means something, and what is left of them."""
+        root, leaf = names[0], names[-1][1]
+        local = self.local(root[0])
+        if local is not None:
+            return Typed("local", local.type, root[1], local), names[1:]
+        words = [name.removeprefix(".") if i == 0 else name for i, (name, _) in enumerate(names)]
+        known = words[0] not in self.scope.later
+        for n in range(len(names), 0, -1):
+            path, tree = ".".join(words[:n]), names[n - 1][1]
+            fact = self.scope.fact(path, tree.offset)
+            if fact is not None:
+                return Typed("fact", fact[1], tree, fact[0]), names[n:]
+            if known and path in self.scope.maps:
+                return self.map_member(path, names[:n], names[n:])
+            if path in TYPE_NAMES:
+                return Typed("constant", TYPE, tree, TYPE_NAMES[path]), names[n:]
+        error = self.scope.unknown(".".join(words), leaf.offset, leaf.end)
+        return self.fail(leaf, error), []
+
+    def map_member(self, path: str, names: Chain, rest: Chain) -> tuple[Typed, Chain]:
+        members, tree = self.scope.maps[path], names[-1][1]
+        words = [word for word, _ in rest]
+        skipped = int(members.kind == "actions" and words[:1] == ["ngrok"])
+        taken = rest[skipped : skipped + members.levels]
+        if len(taken) == members.levels:
+            name = ".".join(word for word, _ in taken)
+            at, kind = self.scope.member(path, name, taken[-1][1].offset)
+            return Typed("fact", kind, taken[-1][1], at), rest[skipped + members.levels :]
+        if members.source < 0 or rest:
+            raise ExpressionError(f"'{path}' is a map", tree.offset,
+                                  f"{path}{'.name' * members.levels}", tree.end)
+        return Typed("source", map_of(STRING, members.type), tree, members.source), rest
 
     def infer_name(self, tree: Tree) -> Typed:
-        position = self.fact(tree)
-        path = str(self.path(tree))
-        if position is None:
-            raise _error(tree, f"'{path}' is a map", f"{path}['name'], or 'name' in {path}")
-        kind = self.scope.variables[path][1] if path in self.scope.variables else "string"
-        return Typed("fact", kind, tree, position)
+        return self.resolve([(str(tree.value), tree)])[0]
 
-    infer_select = infer_name
+    def infer_select(self, tree: Tree) -> Typed:
+        names = self.chain(tree)
+        if names is None:
+            known = self.members(tree.parts[0]) if tree.optional else None
+            if known:  # req.headers.?x
+                return self.perhaps(tree, known[0], str(tree.value))
+            return self.select(tree, self.infer(tree.parts[0]))
+        node, rest = self.resolve(names)
+        for _, below in rest:
+            node = self.select(below, node)
+        return node
+
+    def select(self, tree: Tree, target: Typed) -> Typed:
+        kind = self.field(target, tree)
+        if tree.optional and kind.name != "optional":
+            kind = optional_of(kind)
+        op = "opt_select" if tree.optional else "select"
+        return Typed(op, kind, tree, tree.value, [target])
+
+    def field(self, target: Typed, tree: Tree) -> Type:
+        """The type of ``target``'s member that ``tree`` selects."""
+        kind = target.type
+        if kind.name == "optional":
+            return optional_of(self.field(Typed("", kind.of[0], target.tree), tree))
+        if kind.name == "map" and fits(STRING, kind.of[0], {}):
+            return kind.of[1]
+        if kind.name != "dyn":
+            names = self.chain(target.tree)
+            what = a(kind)
+            if names:
+                what = f"'{'.'.join(name for name, _ in names)}' is {what} and"
+            self.refuse(tree, f"{what} has no member '{tree.value}'")
+        return DYN
+
+    def perhaps(self, tree: Tree, path: str, name: str) -> Typed:
+        """A member of a map of the request as an optional."""
+        at, kind = self.scope.member(path, name, tree.offset)
+        fact = Typed("fact", kind, tree, at)
+        whole = optional_of(kind)
+        return Typed("ternary", whole, tree, None, [
+            Typed("has", BOOL, tree, at), Typed("call", whole, tree, "optional.of", [fact]),
+            Typed("call", whole, tree, "optional.none", [])])
 
     def infer_index(self, tree: Tree) -> Typed:
-        return Typed("fact", "string", tree, self.member(tree, tree.parts[0], tree.parts[1]))
+        target, key = tree.parts
+        known = self.members(target)
+        if known and key.kind == "string" and known[1].levels == 1:
+            if tree.optional:
+                return self.perhaps(tree, known[0], str(key.value))
+            at, kind = self.scope.member(known[0], str(key.value), key.offset)
+            return Typed("fact", kind, tree, at)
+        parts = [self.infer(target), self.infer(key)]
+        kind = self.element(parts[0].type, parts)
+        if tree.optional and kind.name != "optional":
+            kind = optional_of(kind)
+        return Typed("opt_index" if tree.optional else "index", kind, tree, None, parts)
 
-    def member(self, tree: Tree, target: Tree, name: Tree) -> int:
-        """The position of a map's member."""
-        path = self.path(target)
-        if path not in self.scope.maps:
-            if path is not None and path not in self.scope.variables:
-                raise self.scope.unknown(path, target.offset, target.end)
-            raise _error(tree, "only maps have members in [ ]", "a map is " + " or ".join(
-                self.scope.maps))
-        if name.kind != "literal" or not isinstance(name.value, str):
-            raise _error(name, "a name that is no literal is not supported yet", f"{path}['name']")
-        return self.scope.place(self.scope.maps[path], name.value, name.offset)
+    def element(self, kind: Type, parts: list[Typed]) -> Type:
+        """The type of ``kind``[parts[1]]."""
+        target, key = parts
+        if kind.name == "optional":
+            return optional_of(self.element(kind.of[0], parts))
+        if kind.name == "dyn":
+            return DYN
+        if kind.name not in ("list", "map"):
+            self.refuse(target.tree, f"{a(kind)} has no members in [ ]", "lists and maps have")
+            return DYN
+        wanted = INT if kind.name == "list" else kind.of[0]
+        if not fits(key.type, wanted, {}):
+            self.refuse(key.tree, f"a {kind.name} takes {a(wanted)} in [ ], "
+                        f"this is {a(key.type)}", operators.conversion([key], wanted))
+        return kind.of[-1]
 
-    # Functions.
+    def infer_test(self, tree: Tree) -> Typed:
+        member = tree.parts[0]
+        names = self.chain(member)
+        if names is None:
+            target = self.infer(member.parts[0])
+        else:
+            target, rest = self.resolve(names)
+            if not rest:
+                if target.op == "fact":
+                    return Typed("has", BOOL, tree, target.value)
+                if target.op == "failed":
+                    return target
+                return Typed("constant", BOOL, tree, True)
+            for _, below in rest[:-1]:
+                target = self.select(below, target)
+        self.field(target, member)
+        return Typed("has_member", BOOL, tree, tree.value, [target])
 
-    def unknown_function(self, tree: Tree) -> ExpressionError:
-        if tree.value in LATER:
-            return _error(tree, f"{tree.value}() is not supported yet")
-        near = difflib.get_close_matches(str(tree.value), OURS, 1, 0.6)
-        return _error(tree, f"unknown function '{tree.value}'",
-                      f"did you mean '{near[0]}'?" if near else "there are " + ", ".join(OURS))
-
-    def arity(self, tree: Tree, count: int, given: int) -> None:
-        if given != count:
-            raise _error(tree, f"{tree.value}() takes {count} argument{'s' * (count != 1)}, "
-                         f"got {given}")
-
-    def infer_call(self, tree: Tree) -> Typed:
-        if tree.value in TEXT_METHODS:
-            raise _error(tree, f"{tree.value} is a method", f"ai.model.{tree.value}('gpt-')")
-        if tree.value in LATER or tree.value not in OURS:
-            raise self.unknown_function(tree)
-        self.arity(tree, 1, len(tree.parts))
-        argument = tree.parts[0]
-        if tree.value == "size":
-            return self.size(tree, argument)
-        if tree.value == "has":
-            return self.has(tree, argument)
-        if "req.headers" not in self.scope.maps:
-            raise self.unknown_function(tree)
-        if argument.kind != "literal" or not isinstance(argument.value, str):
-            raise _error(argument, "a header's name must be a literal here",
-                         f"{tree.value}('x-feature')")
-        position = self.scope.place("header", argument.value, argument.offset)
-        if tree.value == "hasReqHeader":
-            return Typed("has", "bool", tree, position)
-        return Typed("fact_or", "string", tree, (position, ""))
-
-    def has(self, tree: Tree, argument: Tree) -> Typed:
-        if argument.kind != "select":
-            raise _error(argument, "has() takes a member written with a dot",
-                         "has(key.tags.tier), or 'x-a' in req.headers")
-        position = self.fact(argument)
-        if position is None:
-            return Typed("constant", "bool", tree, True)
-        return Typed("has", "bool", tree, position)
-
-    def size(self, tree: Tree, argument: Tree) -> Typed:
-        value = self.infer(argument)
-        if value.type != "string":
-            raise _error(argument, f"size() of a {value.type}", "it takes a string")
-        return Typed("size", "int", tree, None, [value])
-
-    def infer_method(self, tree: Tree) -> Typed:
-        if tree.value not in OURS:
-            raise self.unknown_function(tree)
-        target, *arguments = tree.parts
-        if tree.value == "size":
-            self.arity(tree, 0, len(arguments))
-            return self.size(tree, target)
-        if tree.value not in TEXT_METHODS:
-            raise _error(tree, f"{tree.value}() is no method", f"write {tree.value}(…)")
-        self.arity(tree, 1, len(arguments))
-        parts = [self.infer(target), self.infer(arguments[0])]
-        for part in parts:
-            if part.type != "string":
-                raise _error(part.tree, f"{tree.value}() works on strings, this is a {part.type}")
-        return Typed(str(tree.value), "bool", tree, None, parts)
-
-    # Operators.
+    # Operators and calls.
 
     def infer_unary(self, tree: Tree) -> Typed:
-        value = self.infer(tree.parts[0])
-        if tree.value == "!":
-            if value.type != "bool":
-                raise _error(tree, f"! works on bool, this is a {value.type}")
-            return Typed("not", "bool", tree, None, [value])
-        if value.type not in ("int", "double"):
-            raise _error(tree, f"- works on numbers, this is a {value.type}")
-        return Typed("negate", value.type, tree, None, [value])
+        return operators.unary(self, tree)
+
+    def infer_binary(self, tree: Tree) -> Typed:
+        return operators.binary(self, tree)
 
     def infer_ternary(self, tree: Tree) -> Typed:
         parts = [self.infer(part) for part in tree.parts]
-        if parts[0].type != "bool":
-            raise _error(tree.parts[0], f"the condition is a {parts[0].type}, not a bool")
-        if parts[1].type != parts[2].type:
-            raise _error(tree, f"the two sides of ?: differ: {parts[1].type}, {parts[2].type}")
-        return Typed("ternary", parts[1].type, tree, None, parts)
+        condition, then, other = (part.type for part in parts)
+        if condition.name not in ("bool", "dyn"):
+            self.refuse(tree.parts[0], f"the condition is {a(condition)}, not a bool")
+        if not fits(then, other, {}):
+            self.refuse(tree, f"the two sides of ?: differ: {then}, {other}",
+                        operators.conversion(parts[1:]))
+        return Typed("ternary", join(then, other), tree, None, parts)
 
-    def infer_binary(self, tree: Tree) -> Typed:
-        operator = str(tree.value)
-        if operator == "in":
-            return self.membership(tree)
-        parts = [self.infer(part) for part in tree.parts]
-        left, right = (part.type for part in parts)
-        if operator in ("&&", "||"):
-            for part in parts:
-                if part.type != "bool":
-                    raise _error(part.tree, f"{operator} works on bool, this is a {part.type}")
-        elif left != right:
-            raise _error(tree, f"{left} {operator} {right}: the types differ",
-                         self.conversion(parts))
-        elif operator in ("<", "<=", ">", ">=") and left not in ORDERED:
-            raise _error(tree, f"{operator} does not work on {left}")
-        elif operator in ("+", "-", "*", "/", "%"):
-            if left == "string" and operator == "+":
-                raise _error(tree, "joining strings with + is not supported yet")
-            if left not in ("int", "double") or (operator == "%" and left == "double"):
-                raise _error(tree, f"{operator} does not work on {left}")
-            return Typed(operator, left, tree, None, parts)
-        return Typed(operator, "bool", tree, None, parts)
+    def infer_call(self, tree: Tree) -> Typed:
+        macro = expand(tree)
+        return self.infer(macro) if macro else calls.call(self, tree)
 
-    def conversion(self, parts: list[Typed]) -> str:
-        """How to write a literal so that it has the other side's type."""
-        for part, other in (parts, parts[::-1]):
-            if other.op == "constant":
-                if part.type == "string" and other.type in ("int", "double", "bool"):
-                    return f"in quotes: '{str(other.value).lower()}'"
-                if part.type == "double" and other.type == "int":
-                    return f"{other.value}.0"
-                if part.type in ("int", "bool") and other.type == "string":
-                    return f"without quotes: {other.value}"
-                if other.type == "null":
-                    return "a variable is never null; see has() and `in`"
-        return ""
+    def infer_method(self, tree: Tree) -> Typed:
+        macro = expand(tree)
+        return self.infer(macro) if macro else calls.method(self, tree)
 
-    def membership(self, tree: Tree) -> Typed:
-        needle, heap = tree.parts
-        path = self.path(heap)
-        if path in self.scope.maps:
-            return Typed("has", "bool", tree, self.member(tree, heap, needle))
-        if heap.kind != "list":
-            if path is not None and path not in self.scope.variables:
-                self.fact(heap)  # an unknown name says so itself
-            if heap.kind == "call":
-                self.infer(heap)  # and so does cidr(), which is not supported yet
-            hint = f"{path}.contains(…)" if path else "['a', 'b'], or a map: 'x-a' in req.headers"
-            raise _error(heap, "`in` takes a list of literals or a map", hint)
-        value = self.infer(needle)
-        items = [self.infer(item) for item in heap.parts]
-        for item in items:
-            if item.op != "constant":
-                raise _error(item.tree, "a list of anything but literals is not supported yet")
-            if item.type != value.type:
-                raise _error(item.tree, f"a {item.type} in a list for a {value.type}",
-                             self.conversion([value, item]))
-        return Typed("in", "bool", tree, [item.value for item in items], [value])
+    # Macros.
+
+    def within(self, local: Local, tree: Tree) -> Typed:
+        """``tree`` where ``local`` is known."""
+        self.locals.append(local)
+        value = self.infer(tree)
+        self.locals.pop()
+        return value
+
+    def infer_bind(self, tree: Tree) -> Typed:
+        value = self.infer(tree.parts[0])
+        local = Local(str(tree.value), value.type)
+        body = self.within(local, tree.parts[1])
+        return Typed("bind", body.type, tree, local, [value, body])
+
+    def infer_optional(self, tree: Tree) -> Typed:
+        target = self.infer(tree.parts[0])
+        if target.type.name not in ("optional", "dyn"):
+            self.refuse(target.tree, f"{tree.kind}() works on an optional, "
+                        f"this is {a(target.type)}", "optional.of(x), map[?'name'], map.?name")
+        inner = target.type.of[0] if target.type.name == "optional" else DYN
+        local = Local(str(tree.value), inner)
+        value = self.within(local, tree.parts[1])
+        if tree.kind == "optMap":
+            kind = optional_of(value.type)
+        else:
+            kind = value.type
+            if kind.name not in ("optional", "dyn"):
+                self.refuse(value.tree, f"optFlatMap() needs an optional here, this is {a(kind)}",
+                            "optMap() takes a value")
+        return Typed(tree.kind, kind, tree, local, [target, value])
+
+    infer_optMap = infer_optFlatMap = infer_optional
+
+    def infer_fold(self, tree: Tree) -> Typed:
+        fold = tree.value
+        assert isinstance(fold, Fold)
+        over = self.infer(tree.parts[0])
+        kinds = self.variables(over, fold)
+        local = [Local(name, kind) for name, kind in zip(fold.names, kinds, strict=False)]
+        self.locals += local
+        parts = [self.infer(part) for part in tree.parts[1:]]
+        del self.locals[len(self.locals) - len(local) :]
+        if fold.kind not in ("map", "entry", "merge") or fold.conditional:
+            if parts[0].type.name not in ("bool", "dyn"):
+                self.refuse(parts[0].tree, f"the condition is {a(parts[0].type)}, not a bool")
+        result = self.folded(fold, over, kinds, parts[-1])
+        return Typed("fold", result, tree, (fold, tuple(local)), [over, *parts])
+
+    def variables(self, over: Typed, fold: Fold) -> tuple[Type, Type]:
+        """Types of a fold's variables."""
+        kind = over.type
+        if kind.name == "list":
+            item = kind.of[0]
+            return (INT, item) if len(fold.names) == 2 or fold.kind == "entry" else (item, item)
+        if kind.name == "map":
+            return kind.of[0], kind.of[1]
+        if kind.name != "dyn":
+            self.refuse(over.tree, f"this works on a list or a map, not on {a(kind)}")
+        return DYN, DYN
+
+    def folded(self, fold: Fold, over: Typed, kinds: tuple[Type, Type], last: Typed) -> Type:
+        """The type that a fold makes."""
+        if fold.kind == "filter":
+            return list_of(kinds[0])
+        if fold.kind == "map":
+            return list_of(last.type)
+        if fold.kind == "entry":
+            return map_of(kinds[0], last.type)
+        if fold.kind == "merge":
+            if last.type.name not in ("map", "dyn"):
+                self.refuse(last.tree, f"an entry is a map, this is {a(last.type)}",
+                            "{key: value}")
+            return last.type if last.type.name == "map" else read("map(dyn, dyn)")
+        return BOOL
+
+
+def common(kinds: list[Type]) -> Type:
+    """One type for all of ``kinds``: `dyn` where they differ or there is none."""
+    if not kinds:
+        return DYN
+    kind = kinds[0]
+    for other in kinds[1:]:
+        kind = join(kind, other)
+    return kind

@@ -1,142 +1,114 @@
-"""The typed tree to instructions of csrc/fgw_rule.h."""
+"""An expression of a configuration to a program of the machine, or to an error that points."""
 
 from __future__ import annotations
 
-import struct
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from fastgw.config.model import Expression
 from fastgw.errors import ConfigError
-from fastgw.policy.checker import Typed, check
+from fastgw.policy.assemble import Assembly, TooLarge
+from fastgw.policy.checker import check
+from fastgw.policy.cost import STEPS_MAX, most_steps
+from fastgw.policy.emit import Emitter
+from fastgw.policy.folding import fold
 from fastgw.policy.lexer import ExpressionError
 from fastgw.policy.parser import parse
 from fastgw.policy.program import Program
 from fastgw.policy.scope import Scope
-
-# In the order of enum fgw_rule_op (a test compares).
-OPS = ("fact", "fact_or", "has", "constant", "fact_eq", "fact_ne", "==", "!=", "<", "<=", ">",
-       ">=", "+", "-", "*", "/", "%", "startsWith", "endsWith", "contains", "&&", "||", "not",
-       "negate", "size", "in", "jump", "and_jump", "or_jump", "error_jump", "false_jump")
-_NUMBER = {name: number for number, name in enumerate(OPS)}
-CODE_MAX = 4096
-_INSTRUCTION = struct.Struct("=BxHHH")
+from fastgw.policy.template import check_template
+from fastgw.policy.typed import Typed, a
 
 
-@dataclass
-class _Code:
-    steps: list[list[int]] = field(default_factory=list)
-    constants: list[object] = field(default_factory=list)
+@dataclass(frozen=True, slots=True)
+class Compiled:
+    """``spans``: for each instruction (from, to) in the text, for tools that show what it did."""
 
-    def emit(self, op: str, at: int = 0, to: int = 0, count: int = 0) -> list[int]:
-        step = [_NUMBER[op], at, to, count]
-        self.steps.append(step)
-        return step
+    program: Program
+    tree: Typed
+    spans: tuple[tuple[int, int], ...]
 
-    def constant(self, *values: object) -> int:
-        """The position of the first of ``values``, which stand in a row."""
-        start = len(self.constants)
-        if len(values) == 1:
-            for i, known in enumerate(self.constants):
-                if type(known) is type(values[0]) and repr(known) == repr(values[0]):
-                    return i
-        self.constants += values
-        return start
 
-    def here(self, jump: list[int]) -> None:
-        """``jump`` leads to what is emitted next."""
-        jump[2] = len(self.steps)
+def compile_tree(tree: Typed, n_facts: int) -> Compiled:
+    """Raises ExpressionError."""
+    code = Assembly(n_facts)
+    emitter = Emitter(code)
+    try:
+        emitter.write(tree)
+        kind = "" if tree.type.name == "dyn" else tree.type.name
+        program = Program(code.block(kind))
+    except TooLarge as error:
+        raise ExpressionError(f"too long: {error}", 0, "write several rules") from None
+    except ValueError:
+        raise ExpressionError("nested too deeply", 0, "write several expressions") from None
+    spans = tuple((node.tree.whole, node.tree.end) for node in emitter.spans)
+    return Compiled(program, tree, spans)
 
-    def write(self, node: Typed) -> None:
-        op, parts = node.op, node.parts
-        if op == "constant":
-            self.emit("constant", self.constant(node.value))
-        elif op in ("fact", "has"):
-            self.emit(op, node.value)  # type: ignore[arg-type]
-        elif op == "fact_or":
-            self.emit(op, node.value[0], self.constant(node.value[1]))  # type: ignore[index]
-        elif op in ("==", "!=") and self.write_equality(op, parts):
-            pass
-        elif op in ("&&", "||"):
-            self.write(parts[0])
-            jump = self.emit("and_jump" if op == "&&" else "or_jump")
-            self.write(parts[1])
-            self.emit(op)
-            self.here(jump)
-        elif op == "ternary":
-            self.write_ternary(parts)
-        elif op == "in":
-            self.write(parts[0])
-            values = list(node.value)  # type: ignore[call-overload]
-            self.emit("in", self.constant(*values) if values else 0, 0, len(values))
-        else:
-            for part in parts:
-                self.write(part)
-            self.emit(op)
 
-    def write_equality(self, op: str, parts: list[Typed]) -> bool:
-        """fact == constant in one instruction: nearly all that rules ask."""
-        fact, constant = sorted(parts, key=lambda part: part.op != "fact")
-        if fact.op != "fact" or constant.op != "constant":
-            return False
-        self.emit("fact_eq" if op == "==" else "fact_ne", fact.value,  # type: ignore[arg-type]
-                  self.constant(constant.value))
-        return True
-
-    def write_ternary(self, parts: list[Typed]) -> None:
-        self.write(parts[0])
-        broken = self.emit("error_jump")
-        other = self.emit("false_jump")
-        self.write(parts[1])
-        end = self.emit("jump")
-        self.here(other)
-        self.write(parts[2])
-        self.here(end)
-        self.here(broken)
+def compile_whole(text: str, scope: Scope, *, strict: bool = True,
+                  template: bool = False) -> Compiled:
+    """``text`` is an expression, or a ``template`` with `${…}`. Raises ExpressionError."""
+    if template:
+        tree = check_template(text, scope, strict)
+    else:
+        tree = check(parse(text), scope, strict)
+    tree = fold(tree, strict)
+    steps = most_steps(tree)
+    if strict and steps > STEPS_MAX:
+        raise ExpressionError(f"it could take {steps:,} steps, more than {STEPS_MAX:,}", 0,
+                              "leave out a loop in a loop", len(text))
+    return compile_tree(tree, scope.n_facts)
 
 
 def compile_text(text: str, scope: Scope) -> tuple[Program, Typed]:
     """Raises ExpressionError."""
-    tree = check(parse(text), scope)
-    code = _Code()
-    code.write(tree)
-    if len(code.steps) > CODE_MAX or len(code.constants) > 65535:
-        raise ExpressionError("too long", 0, "write several rules")
-    packed = b"".join(_INSTRUCTION.pack(*step) for step in code.steps)
-    try:
-        return Program(packed, tuple(code.constants), scope.n_facts, tree.type), tree
-    except ValueError:
-        raise ExpressionError("nested too deeply", 0, "write several expressions") from None
+    compiled = compile_whole(text, scope)
+    return compiled.program, compiled.tree
 
 
 def compile_expression(expression: Expression, scope: Scope,
                        wanted: tuple[str, ...] = ("bool",)) -> tuple[Program, Typed]:
-    """Compiles an expression of a configuration, of one of the types ``wanted``.
+    """Compiles an expression of a configuration, of one of the types ``wanted``; `dyn` passes,
+    and is looked at when it runs.
 
     Raises ConfigError, which points into the file and shows the expression with a caret.
     """
     text = expression.text
     try:
         program, tree = compile_text(text, scope)
-        if tree.type not in wanted:
+        if tree.type.name not in (*wanted, "dyn"):
             hint = "compare it with something" if wanted == ("bool",) else ""
-            message = f"a {tree.type} where a {' or '.join(wanted)} is wanted"
+            message = f"{a(tree.type)} where a {' or '.join(wanted)} is wanted"
             raise ExpressionError(message, 0, hint, len(text))
     except ExpressionError as error:
         raise located(expression, error) from None
     return program, tree
 
 
+def compile_template(expression: Expression, scope: Scope) -> tuple[Program, Typed]:
+    """A text with `${…}` as one program that makes a string. Raises ConfigError."""
+    try:
+        compiled = compile_whole(expression.text, scope, template=True)
+    except ExpressionError as error:
+        raise located(expression, error) from None
+    return compiled.program, compiled.tree
+
+
 def located(expression: Expression, error: ExpressionError) -> ConfigError:
     """``error`` as people read it: the line, and a caret under the place."""
-    text, place = expression.text, expression.place
+    place = expression.place
+    return ConfigError(f"{error.message}\n{pointed(expression.text, error)}", file=place.file,
+                       line=place.line, column=place.column, key=place.key,
+                       suggestion=error.suggestion)
+
+
+def pointed(text: str, error: ExpressionError) -> str:
+    """The line of ``text`` that is wrong, with a caret under the place."""
     start = text.rfind("\n", 0, error.offset) + 1
     line = text[start:].split("\n", 1)[0]
     column = error.offset - start
     shown, column = _window(line, column)
     width = max(min(error.end - error.offset, len(shown) - column), 1)
-    message = f"{error.message}\n    {shown}\n    {' ' * column}{'^' * width}"
-    return ConfigError(message, file=place.file, line=place.line, column=place.column,
-                       key=place.key, suggestion=error.suggestion)
+    return f"    {shown}\n    {' ' * column}{'^' * width}"
 
 
 def _window(line: str, column: int) -> tuple[str, int]:

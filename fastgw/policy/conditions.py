@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from fastgw.policy.checker import Typed
+from fastgw.policy.typed import Typed
 
 _MIRRORED = {"<": ">", "<=": ">=", ">": "<", ">=": "<="}
 

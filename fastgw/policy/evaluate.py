@@ -1,7 +1,7 @@
 """One expression over given variables: `fastgw policy eval`, and the conformance cases.
 
-Variables and results are typed as JSON: {"type": "int", "value": 3}. An expression that our
-subset does not take raises ExpressionError; one that fails while it runs, EvaluationError.
+Values are typed as in ../shared/vectors/cel.jsonl: {"type": "int", "value": 3}. An expression that
+cannot be understood raises ExpressionError; one that fails while it runs, NoValue.
 """
 
 from __future__ import annotations
@@ -9,42 +9,54 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from fastgw.policy.compiler import compile_text
+from fastgw.policy.bindings import PREFIXES, Bindings
+from fastgw.policy.compiler import compile_whole
 from fastgw.policy.lexer import ExpressionError
-from fastgw.policy.scope import FIXED, LATER, MAPS, Scope
-
-TYPES = ("bool", "int", "double", "string")
-
-
-def evaluate(text: str, bindings: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-    """The typed value of ``text`` where exactly ``bindings`` are declared."""
-    for name, binding in bindings.items():
-        if binding["type"] not in TYPES:
-            raise ExpressionError(f"{name}: a {binding['type']} is not supported yet", 0)
-    variables = [(name, binding["type"]) for name, binding in bindings.items()]
-    program, tree = compile_text(text, Scope(variables, {}, {}))
-    facts = [_value(binding) for binding in bindings.values()]
-    return {"type": tree.type, "value": program.evaluate(facts)}
+from fastgw.policy.program import EvaluationError
+from fastgw.policy.scope import FIXED, Scope
 
 
-def evaluate_request(text: str, facts: Mapping[str, Any]) -> dict[str, Any]:
-    """The typed value of ``text`` over facts of a request ("ai.model": "gpt-4o",
-    "req.headers.x-a": …). Those that are not given are absent."""
-    scope = Scope()
-    program, tree = compile_text(text, scope)
-    return {"type": tree.type, "value": program.evaluate(facts_in_order(scope, facts))}
+class NoValue(EvaluationError):
+    """An expression failed at ``span`` (from, to) of its text."""
+
+    def __init__(self, message: str, code: str, instruction: int, span: tuple[int, int]) -> None:
+        super().__init__(message, code, instruction)
+        self.span = span
+
+
+def evaluate(text: str, bindings: Mapping[str, Any], *, strict: bool = True,
+             template: bool = False, seed: int = 0) -> dict[str, Any]:
+    """The typed value of ``text`` over ``bindings``: plain JSON or typed, see Bindings.
+
+    Raises NoValue where the expression fails, ValueError for bindings that are no values.
+    """
+    given = Bindings(bindings)
+    compiled = compile_whole(text, given.scope, strict=strict, template=template)
+    try:
+        return compiled.program.run(given.facts, given.sources, seed=seed)
+    except EvaluationError as error:
+        at = error.instruction
+        span = compiled.spans[at] if at < len(compiled.spans) else (0, len(text))
+        raise NoValue(str(error), error.code, at, span) from None
+
+
+def evaluate_loosely(text: str, bindings: Mapping[str, Any], seed: int = 0) -> dict[str, Any]:
+    """As ``evaluate``; what a check of types refuses is tried, as CEL does without a check."""
+    try:
+        return evaluate(text, bindings, seed=seed)
+    except ExpressionError as refused:
+        try:
+            return evaluate(text, bindings, strict=False, seed=seed)
+        except EvaluationError:
+            raise refused from None
 
 
 def facts_in_order(scope: Scope, facts: Mapping[str, Any]) -> list[Any]:
     """``facts`` by name to the array that programs of ``scope`` read. None: absent."""
-    prefix = {kind: name for name, kind in MAPS.items()}
-    names = [name for name, _ in FIXED]
-    names += [f"{prefix[kind]}.{name}" for kind, name in scope.dynamic]
-    return [facts.get(name) for name in names]
+    return [facts.get(name) for name in fact_names(scope)]
 
 
-def _value(binding: Mapping[str, Any]) -> Any:
-    return float(binding["value"]) if binding["type"] == "double" else binding["value"]
-
-
-__all__ = ["LATER", "evaluate", "evaluate_request", "facts_in_order"]
+def fact_names(scope: Scope) -> list[str]:
+    """The name of each place of the facts array."""
+    return [*(name for name, _ in FIXED),
+            *(f"{PREFIXES[kind]}.{name}" for kind, name in scope.dynamic)]

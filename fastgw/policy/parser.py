@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from fastgw.policy.lexer import RESERVED, ExpressionError, Token, tokenize
@@ -10,22 +11,41 @@ DEPTH_MAX = 40
 OPERATORS_MAX = 200  # a chain is as deep a tree as it is long
 RELATIONS = ("==", "!=", "<", "<=", ">", ">=", "in")
 INT_MAX = 2**63 - 1
+UINT_MAX = 2**64 - 1
+LITERALS = ("int", "uint", "double", "string", "bytes")
 
 
 @dataclass(slots=True)
 class Tree:
-    """``kind``: literal, list, name, select, index, call, method, unary, binary, ternary."""
+    """``kind``: null, bool, int, uint, double, string, bytes (``value``: of the literal), list,
+    map (``parts``: key, value, key, …), name, select, index, call, method, unary, binary,
+    ternary.
+
+    ``optional``: of select and index, `.?` or `[?]`; ``marks``: the entries of a list or map
+    that have a `?`. ``whole`` is the offset of all of it (``offset`` of a method is its name's).
+    """
 
     kind: str
     value: object  # of a literal; the name, field, function or operator of others
     offset: int
     end: int
     parts: list[Tree] = field(default_factory=list)
+    optional: bool = False
+    marks: frozenset[int] = frozenset()
+
+    @property
+    def whole(self) -> int:
+        return self.parts[0].whole if self.kind == "method" else self.offset
 
 
 def parse(text: str) -> Tree:
     """Raises ExpressionError."""
-    parser = _Parser(tokenize(text))
+    return parse_tokens(tokenize(text))
+
+
+def parse_tokens(tokens: list[Token]) -> Tree:
+    """Raises ExpressionError. The last of ``tokens`` is the end."""
+    parser = _Parser(tokens)
     tree = parser.ternary()
     parser.expect("end")
     return tree
@@ -52,6 +72,12 @@ class _Parser:
         self.at += token.kind != "end"
         return token
 
+    def takes(self, symbol: str) -> bool:
+        """Whether the next token was ``symbol``, which then is behind us."""
+        found = self.sees(symbol)
+        self.at += found
+        return found
+
     def expect(self, what: str) -> Token:
         token = self.token
         if token.kind == what or (token.kind == "symbol" and token.value == what):
@@ -63,20 +89,20 @@ class _Parser:
     def nested(self) -> Tree:
         self.depth += 1
         if self.depth > DEPTH_MAX:
-            raise ExpressionError(f"nested deeper than {DEPTH_MAX} levels", self.token.offset)
+            raise ExpressionError(f"nested deeper than {DEPTH_MAX} levels", self.token.offset,
+                                  "write several expressions: all of them must hold")
         tree = self.ternary()
         self.depth -= 1
         return tree
 
     def ternary(self) -> Tree:
         condition = self.either()
-        if not self.sees("?"):
+        if not self.takes("?"):
             return condition
-        self.next()
         then = self.either()
         self.expect(":")
         other = self.nested()
-        return Tree("ternary", "?:", condition.offset, other.end, [condition, then, other])
+        return Tree("ternary", "?:", condition.whole, other.end, [condition, then, other])
 
     def count(self) -> None:
         self.operators += 1
@@ -84,13 +110,13 @@ class _Parser:
             raise ExpressionError(f"more than {OPERATORS_MAX} operators", self.token.offset,
                                   "write several expressions: all of them must hold")
 
-    def chain(self, operators: tuple[str, ...], tighter) -> Tree:
+    def chain(self, operators: tuple[str, ...], tighter: Callable[[], Tree]) -> Tree:
         left = tighter()
         while self.sees(*operators):
             self.count()
             operator = self.next().value
             right = tighter()
-            left = Tree("binary", operator, left.offset, right.end, [left, right])
+            left = Tree("binary", operator, left.whole, right.end, [left, right])
         return left
 
     def either(self) -> Tree:
@@ -113,8 +139,7 @@ class _Parser:
             return self.member()
         token = self.next()
         operator, times = token.value, 1
-        while self.sees(str(operator)):
-            self.next()
+        while self.takes(str(operator)):
             times += 1
         number = self.token
         if operator == "-" and number.kind in ("int", "double"):
@@ -126,6 +151,7 @@ class _Parser:
         if times > DEPTH_MAX:
             raise ExpressionError(f"more than {DEPTH_MAX} of {operator}", token.offset)
         for _ in range(times):
+            self.count()
             tree = Tree("unary", operator, token.offset, tree.end, [tree])
         return tree
 
@@ -133,23 +159,27 @@ class _Parser:
         tree = self.primary()
         while self.sees(".", "["):
             self.count()
-            if self.next().value == "[":
-                index = self.nested()
-                end = self.expect("]").end
-                tree = Tree("index", "[]", tree.offset, end, [tree, index])
-            else:
+            if self.next().value == ".":
                 tree = self.selector(tree)
+                continue
+            optional = self.takes("?")
+            index = self.nested()
+            end = self.expect("]").end
+            tree = Tree("index", "[]", tree.whole, end, [tree, index], optional)
         return tree
 
     def selector(self, target: Tree) -> Tree:
+        optional = self.takes("?")
         token = self.next()
         if token.kind not in ("name", "quoted"):
-            hint = "optional values are not supported yet" if token.value == "?" else ""
-            raise ExpressionError("expected a name after '.'", token.offset, hint, token.end)
-        if self.sees("(") and token.kind == "name":
+            raise ExpressionError("expected a name after '.'", token.offset, "", token.end)
+        if token.kind == "name" and token.value in ("in", "true", "false", "null"):
+            raise ExpressionError(f"'{token.value}' is a reserved word", token.offset,
+                                  f"write ['{token.value}']", token.end)
+        if self.sees("(") and token.kind == "name" and not optional:
             arguments, end = self.arguments()
             return Tree("method", token.value, token.offset, end, [target, *arguments])
-        return Tree("select", token.value, target.offset, token.end, [target])
+        return Tree("select", token.value, target.whole, token.end, [target], optional)
 
     def arguments(self) -> tuple[list[Tree], int]:
         self.expect("(")
@@ -164,44 +194,69 @@ class _Parser:
 
     def primary(self) -> Tree:
         token = self.next()
-        if token.kind in ("int", "double", "string"):
+        if token.kind in LITERALS:
             return self.literal(token)
-        if token.value == "(" and token.kind == "symbol":
+        if token.kind == "symbol" and token.value == "(":
             tree = self.nested()
             self.expect(")")
             return tree
-        if token.value == "[" and token.kind == "symbol":
+        if token.kind == "symbol" and token.value == "[":
             return self.list(token)
-        if token.value == "{" and token.kind == "symbol":
-            raise ExpressionError("maps are not supported yet", token.offset)
-        if token.value == "." and token.kind == "symbol":  # .name: from the root, as all ours are
+        if token.kind == "symbol" and token.value == "{":
+            return self.map(token)
+        rooted = token.kind == "symbol" and token.value == "."
+        if rooted:  # .name: declared, not a variable of a macro
             token = self.next()
         if token.kind != "name" or token.value == "in":
             found = token.value if token.kind == "end" else repr(token.value)
             raise ExpressionError(f"expected a value, found {found}", token.offset, "", token.end)
-        return self.name(token)
+        return self.name(token, rooted)
 
-    def name(self, token: Token) -> Tree:
-        if token.value in ("true", "false", "null"):
-            value = {"true": True, "false": False, "null": None}[str(token.value)]
-            return Tree("literal", value, token.offset, token.end)
+    def name(self, token: Token, rooted: bool) -> Tree:
+        if token.value in ("true", "false") and not rooted:
+            return Tree("bool", token.value == "true", token.offset, token.end)
+        if token.value == "null" and not rooted:
+            return Tree("null", None, token.offset, token.end)
         if token.value in RESERVED:
             raise ExpressionError(f"'{token.value}' is a reserved word", token.offset, "",
                                   token.end)
         if self.sees("("):
             arguments, end = self.arguments()
             return Tree("call", token.value, token.offset, end, arguments)
-        return Tree("name", token.value, token.offset, token.end)
+        if self.sees("{"):
+            raise ExpressionError("messages are not part of this language", token.offset,
+                                  "a map is {'name': value}", token.end)
+        return Tree("name", f".{token.value}" if rooted else token.value, token.offset, token.end)
 
     def literal(self, token: Token) -> Tree:
-        if token.kind == "int" and not -INT_MAX - 1 <= token.value <= INT_MAX:  # type: ignore
+        number = token.value
+        if (token.kind == "int" and not -INT_MAX - 1 <= number <= INT_MAX  # type: ignore
+                or token.kind == "uint" and number > UINT_MAX):  # type: ignore
             raise ExpressionError("a number beyond 64 bits", token.offset, "", token.end)
-        return Tree("literal", token.value, token.offset, token.end)
+        return Tree(token.kind, number, token.offset, token.end)
 
     def list(self, token: Token) -> Tree:
         items: list[Tree] = []
+        marks = set()
         while not self.sees("]"):
+            if self.takes("?"):
+                marks.add(len(items))
             items.append(self.nested())
             if not self.sees("]"):
                 self.expect(",")
-        return Tree("list", "[]", token.offset, self.expect("]").end, items)
+        return Tree("list", "[]", token.offset, self.expect("]").end, items,
+                    marks=frozenset(marks))
+
+    def map(self, token: Token) -> Tree:
+        items: list[Tree] = []
+        marks = set()
+        while not self.sees("}"):
+            if self.takes("?"):
+                marks.add(len(items) // 2)
+            items.append(self.nested())
+            self.expect(":")
+            items.append(self.nested())
+            if not self.sees("}"):
+                self.expect(",")
+        return Tree("map", "{}", token.offset, self.expect("}").end, items,
+                    marks=frozenset(marks))

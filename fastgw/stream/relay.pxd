@@ -4,8 +4,11 @@ from libc.stdint cimport uint8_t, uint32_t, uint64_t
 
 from fastgw.exchange cimport Exchange, Receiver
 from fastgw.native.bpe cimport fgw_bpe_vocabulary
+from fastgw.native.detect cimport fgw_detect_job
 from fastgw.native.voice cimport fgw_voices
 from fastgw.stream.batch cimport Batch
+from fastgw.stream.screen cimport Screen
+from fastgw.stream.withheld cimport Withheld
 
 
 cdef enum Framing:
@@ -26,6 +29,10 @@ cdef class Relay:
         fgw_voices *voices     # of a capped stream's answers; made at first use, then kept
         uint32_t voices_room   # how many
         bint cut               # it came: nothing further is passed on
+        Screen screen          # looks at each event before it goes on; None: nobody does
+        Screen _screen         # kept for the next answer
+        uint64_t held_since_ns  # events wait since then; 0: none do
+        Withheld withheld      # the answer is kept back as a whole; None: it is not
         bint raw               # chunks may leave as they came
         bint ended             # the client has the end of the body
         bint inflating         # the client gets the inflated body (an event of it must be hidden)
@@ -42,6 +49,11 @@ cdef class Relay:
 
     cdef int begin(self, Exchange x, Framing framing, bint from_chunks, bint metered,
                    bint hide, bint capped, int coding) except -1
+    # After begin, of a stream: look for kinds (a bit each) in its events.
+    cdef int look(self, fgw_detect_job *job, uint32_t kinds, uint32_t redact, uint32_t deny,
+                  int coding) except -1
+    # What has waited for too long goes on as it is.
+    cdef int let_out(self, Exchange x) except -1
     cdef int listen(
         self, Exchange x, const fgw_bpe_vocabulary *vocabulary, bint known) except -1
     cdef int body(self, Exchange x, const uint8_t *bytes, size_t length) except -1
@@ -60,5 +72,8 @@ cdef class Relay:
     cdef int _passes(self, Exchange x) except -1
     cdef int _keep_unfinished(self, Exchange x, const uint8_t *bytes, size_t length) except -1
     cdef int _events(self, Exchange x, const uint8_t *bytes, size_t length) except -1
+    cdef int _look(self, Exchange x, const uint8_t *bytes, size_t length) except -1
+    cdef int _release(self, Exchange x) except -1
+    cdef int _finish_screen(self, Exchange x) except -1
     cdef void _let_go(self) noexcept
     cdef int _hold(self, const uint8_t *bytes, size_t length) except -1

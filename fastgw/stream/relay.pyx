@@ -7,6 +7,8 @@ Three ways, cheapest first:
   events  where the gateway asked for a usage chunk that the client did not ask for, or where a cap
           holds, an unfinished event is held back until it is known not to be that one, or not to
           pass the edge (law 8: bounded by HELD_MAX).
+  screen  where a rule looks into the answer, whole events wait until their text is decided, and
+          leave rewritten (``fastgw.stream.screen``); an answer that is no stream waits as a whole.
 
 Whatever passes is metered before it is sent, so no event reaches a client before its tokens stand
 in the hold's progress words (promise 6).
@@ -59,6 +61,9 @@ cdef class Relay:
         self.whole_events = (hide or capped) and coding != 2
         self.capped = capped and coding != 2
         self.cut = False
+        self.screen = None
+        self.withheld = None
+        self.held_since_ns = 0
         self.raw = from_chunks and framing == FRAMING_CHUNKED and not self.whole_events
         self.ended = False
         self.letting = False
@@ -73,6 +78,25 @@ cdef class Relay:
         if coding == 1 and self.metered:
             self.inflater = zlib.decompressobj(47)
         return 0
+
+    cdef int look(self, fgw_detect_job *job, uint32_t kinds, uint32_t redact, uint32_t deny,
+                  int coding) except -1:
+        if self._screen is None:
+            self._screen = Screen.__new__(Screen)
+        self.screen = self._screen
+        self.screen.begin(job, kinds, redact, deny)
+        self.whole_events = True
+        self.raw = False
+        self.inflating = coding == 1
+        if coding == 1 and self.inflater is None:
+            self.inflater = zlib.decompressobj(47)
+        return 0
+
+    cdef int let_out(self, Exchange x) except -1:
+        if self.screen is None:
+            return 0
+        self.screen.let_out()
+        return self._release(x)
 
     cdef int listen(
         self, Exchange x, const fgw_bpe_vocabulary *vocabulary, bint known
@@ -92,6 +116,11 @@ cdef class Relay:
 
     cdef int body(self, Exchange x, const uint8_t *bytes, size_t length) except -1:
         """Meter a slice of the decoded body and queue it for the client."""
+        if self.withheld is not None:
+            self.withheld.add(bytes, length)
+            if self.inflater is not None:
+                return self._inflate(x, bytes, length)
+            return self._tap(x, bytes, length) if self.metered else 0
         if self.inflater is not None:
             self._inflate(x, bytes, length)
             if self.inflating:
@@ -133,6 +162,10 @@ cdef class Relay:
             self._emit(x, self.held, self.held_length)
             self.flush(x)
             self.held_length = 0
+        if self.screen is not None:
+            self._finish_screen(x)
+            if self.cut:
+                return 0
         return self.end(x)
 
     cdef int end(self, Exchange x) except -1:
@@ -165,6 +198,10 @@ cdef class Relay:
     cdef int append(self, Exchange x, const uint8_t *bytes, size_t length) except -1:
         """Put an event of the gateway's own behind what was sent; drop what was held back."""
         self.held_length = 0
+        if self.screen is not None and not self.screen.denied:
+            self.screen.drop_unfinished()
+            self.screen.finish()
+            self._release(x)
         return self._emit(x, bytes, length)
 
     cdef int _emit(self, Exchange x, const uint8_t *bytes, size_t length) except -1:
@@ -194,7 +231,11 @@ cdef class Relay:
         while fgw_meter_next(&x.meter, bytes, length, &at) == FGW_METER_EVENT:
             if self.capped and not self._passes(x):
                 return 0
-            if x.meter.event & FGW_EVENT_HIDE and not self.letting:
+            if self.screen is not None:
+                self._look(x, bytes + start, at - start)
+                if self.screen.denied:
+                    break
+            elif x.meter.event & FGW_EVENT_HIDE and not self.letting:
                 self.held_length = 0
             else:
                 if self.held_length:
@@ -206,9 +247,42 @@ cdef class Relay:
                     self._emit(x, bytes + start, at - start)
             self.letting = False
             start = at
+        if self.screen is not None:
+            if not self.screen.denied:
+                self.screen.add(bytes + start, length - start)
+            return self._release(x)
         if start == length:
             return 0
         return self._keep_unfinished(x, bytes + start, length - start)
+
+    cdef int _look(self, Exchange x, const uint8_t *bytes, size_t length) except -1:
+        """An event has ended: it is looked at, and waits until it is decided."""
+        self.screen.add(bytes, length)
+        self.screen.end_event(x.meter.event & FGW_EVENT_HIDE != 0)
+        if x.meter.tracked and not self.capped:
+            x.output_delivered = x.meter.text_events
+        return 0
+
+    cdef int _release(self, Exchange x) except -1:
+        """Send what is decided. What is not is looked after by the journey."""
+        cdef Py_ssize_t length = self.screen.release()
+        if length:
+            self.held_since_ns = 0
+            self._emit(x, self.screen.out, <size_t>length)
+            self.flush(x)  # `out` is written anew
+        if self.screen.denied:
+            self.cut = True
+        elif not self.held_since_ns and self.screen.holds():
+            self.held_since_ns = self.receiver.now_ns
+            self.receiver.on_held(x)
+        return 0
+
+    cdef int _finish_screen(self, Exchange x) except -1:
+        """The stream has ended: so has every text of it."""
+        if self.capped and self.screen.has_unfinished() and not self._passes(x):
+            self.screen.drop_unfinished()
+        self.screen.finish()
+        return self._release(x)
 
     cdef int _keep_unfinished(self, Exchange x, const uint8_t *bytes, size_t length) except -1:
         """Hold the beginning of an event; one that is too large for it is let pass as it comes."""

@@ -4,7 +4,7 @@ cimport cython
 from libc.stdlib cimport calloc, free
 from libc.string cimport memcpy
 
-from fastgw.native.rule cimport fgw_glob_match
+from fastgw.native.glob cimport fgw_glob_match
 
 cdef enum:
     SEEN_MAX = 256    # names whose row is known; a power of two. Any other costs one look at all

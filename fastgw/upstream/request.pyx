@@ -14,6 +14,7 @@ from fastgw.native.dialect cimport (
     fgw_slice,
     fgw_want,
 )
+from fastgw.exchange cimport body_of
 from fastgw.native.http1 cimport (
     FGW_FRAMING_NONE,
     FGW_H_ANTHROPIC_VERSION,
@@ -71,6 +72,8 @@ cdef Py_ssize_t write_head(Exchange x, uint8_t *out, size_t room, uint64_t body_
         x.head.method_text.len + <size_t>len(provider.host_line) + OWN_BYTES
         + (<size_t>len(key.credential_line) if key is not None else 0)
     )
+    if x.said is not None and x.said.to_provider is not None:
+        fixed += <size_t>len(x.said.to_provider)
     if fixed > room:
         return -1
     memcpy(at, x.bytes + x.head.method_text.off, x.head.method_text.len)
@@ -107,6 +110,10 @@ cdef Py_ssize_t write_head(Exchange x, uint8_t *out, size_t room, uint64_t body_
     if copied < 0:
         return -1
     at += copied
+    if x.said is not None and x.said.to_provider is not None:
+        if out + room - at < len(x.said.to_provider) + 2:
+            return -1
+        at = put(at, x.said.to_provider)
     at[0] = c"\r"
     at[1] = c"\n"
     return at + 2 - out
@@ -138,10 +145,10 @@ cdef int write_request(Exchange x, uint8_t *out, size_t room, iovec *pieces,
     cdef Py_ssize_t length
     body[0] = x.body_length
     if x.edits.count:
-        count = fgw_edits_slices(&x.edits, x.bytes + x.body_at, x.body_length, slices)
+        count = fgw_edits_slices(&x.edits, body_of(x), x.body_length, slices)
         body[0] = <uint64_t>(<int64_t>x.body_length + x.edits.length_change)
     elif x.body_length:
-        slices[0].bytes = x.bytes + x.body_at
+        slices[0].bytes = body_of(x)
         slices[0].length = x.body_length
         count = 1
     length = write_head(x, out, room, body[0])

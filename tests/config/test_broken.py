@@ -298,17 +298,18 @@ CASES = {
         "a time with its offset",
         "2027-01-01T00:00:00Z",
     ),
-    "response phase": (
-        PROVIDERS + "policy: {on_http_response: §[]}\n",
-        "policy.on_http_response",
-        "not supported yet",
-        "",
+    "phase of connections": (
+        PROVIDERS + "policy: {on_tcp_connect: §[]}\n",
+        "policy.on_tcp_connect",
+        "connections have no policy here",
+        "restrict-ips or deny",
     ),
     "event phase": (
-        PROVIDERS + "policy: {on_event_stream_message: §[]}\n",
-        "policy.on_event_stream_message",
-        "not supported yet",
-        "",
+        PROVIDERS + "policy: {on_event_stream_message: [{actions: [{type: detect, config: "
+        "{kinds: [§ssn], then: redact}}]}]}\n",
+        "policy.on_event_stream_message[0].actions[0].config.kinds[0]",
+        "ssn",
+        "us_ssn",
     ),
 }
 

@@ -172,7 +172,7 @@ def test_rules_say_what_they_did(known):
     found = told(known, request(ID, rules=rules, rules_total=20))
 
     assert [(rule["name"], rule["enforced"], rule["effect"]) for rule in found["rules"]] == [
-        ("no robots", False, "deny: FGW-601 (shadow: not enforced)"),
+        ("no robots", False, "would have denied: FGW-601 (shadow: not enforced)"),
         ("per-key pace", True, "cap-output: at most 512 output tokens"),
         ("per-key pace", True, "matched, without effect"),
     ]

@@ -24,12 +24,6 @@ CASES = {
         "expected one of",
         "did you mean 'rate-limit'?",
     ),
-    "action later": (
-        action("type: §detect"),
-        f"{A0}.type",
-        "detect is not supported yet",
-        "supported: deny",
-    ),
     "action without config": (
         action("§{type: cap-output}"),
         f"{A0}.config",
@@ -43,10 +37,10 @@ CASES = {
         "",
     ),
     "deny message": (
-        action('{type: deny, config: {message: §"no ${ai.model}"}}'),
+        action('{type: deny, config: {message: §"no ${ai.modell}"}}'),
         f"{A0}.config.message",
-        "not supported yet",
-        "without",
+        "unknown variable 'ai.modell'",
+        "'ai.model'",
     ),
     "cap of nothing": (
         action("{type: cap-output, config: {max_output_tokens: §0}}"),
@@ -128,12 +122,25 @@ CASES = {
         "a string where a bool is wanted",
         "compare",
     ),
-    "response variable": (rule("res.status >= 500"), f"{R0}.expressions[0]", "response phase", ""),
+    "response variable": (rule("res.status >= 500"), f"{R0}.expressions[0]", "comes later",
+                          "in on_http_response"),
     "actions variable": (
         rule("actions.rate_limit.x == 1"),
         f"{R0}.expressions[0]",
-        "not supported yet",
-        "",
+        "no action leaves 'rate_limit.x'",
+        "actions.rate_limit.",
+    ),
+    "result of a limit": (
+        rule("actions.rate_limit.limited"),
+        f"{R0}.expressions[0]",
+        "known only once limits are taken",
+        "on_http_response",
+    ),
+    "variable that nobody sets": (
+        rule("vars.tier == 'free'"),
+        f"{R0}.expressions[0]",
+        "no set-vars before has set 'tier'",
+        "set it in a rule above",
     ),
     "unknown function": (
         rule("ai.model.startWith('x')"),
@@ -141,17 +148,43 @@ CASES = {
         "unknown function 'startWith'",
         "did you mean 'startsWith'?",
     ),
-    "later function": (
-        rule("conn.client_ip in cidr('203.0.113.0/24')"),
+    "network": (
+        rule("conn.client_ip in cidr('203.0.113.0/33')"),
         f"{R0}.expressions[0]",
-        "cidr() is not supported yet",
-        "",
+        "'203.0.113.0/33' is no cidr",
+        "10.0.0.0/8",
     ),
     "regex": (
-        rule("ai.model.matches('x')"),
+        rule("ai.model.matches('(x')"),
         f"{R0}.expressions[0]",
-        "matches() is not supported yet",
+        "no pattern",
         "",
+    ),
+    "macro": (
+        rule("req.headers.exists(h == 'x')"),
+        f"{R0}.expressions[0]",
+        "does not take 1 argument",
+        "list.exists(x, condition)",
+    ),
+    "time": (
+        rule("time.now > '2026-01-01T00:00:00Z'"),
+        f"{R0}.expressions[0]",
+        "timestamp > string",
+        "timestamp('2026-01-01T00:00:00Z')",
+    ),
+    "zone": (
+        rule("time.now.getHours('Europe/Berln') < 8"),
+        f"{R0}.expressions[0]",
+        "unknown time zone",
+        "Europe/Berlin",
+    ),
+    "too dear": (
+        rule(
+            "req.headers.all(a, req.headers.all(b, req.headers.all(c, a != b && b != c)))"
+        ),
+        f"{R0}.expressions[0]",
+        "steps, more than 100,000",
+        "loop",
     ),
     "one equals": (
         rule("ai.model = 'x'"),
@@ -165,7 +198,12 @@ CASES = {
         "the string has no end",
         "close it",
     ),
-    "whole map": (rule("req.headers == 'x'"), f"{R0}.expressions[0]", "is a map", "['name']"),
+    "whole map": (
+        rule("req.headers == 'x'"),
+        f"{R0}.expressions[0]",
+        "map(string, string) == string",
+        "['name']",
+    ),
 }
 
 

@@ -1,95 +1,31 @@
-"""Instructions: their numbers are those of C, and the common rule is one of them.
+"""An expression of a configuration: what it compiles to, and errors that point into the file.
 
-Method: csrc/fgw_rule.h is read as text; code is compared step by step.
+Method: expressions with a mistake; the caret must stand under it.
 """
 
-import re
-import struct
-from pathlib import Path
-
 import pytest
+from hypothesis import given, settings
 
 from fastgw.config.model import Expression, Place
 from fastgw.errors import ConfigError
-from fastgw.policy import compiler
-from fastgw.policy.checker import check
-from fastgw.policy.compiler import OPS, compile_expression, compile_text
+from fastgw.policy.compiler import (
+    compile_expression,
+    compile_template,
+    compile_text,
+    compile_whole,
+)
 from fastgw.policy.lexer import ExpressionError
-from fastgw.policy.parser import parse
 from fastgw.policy.scope import Scope
+from tests.policy.expressions import spoilt
 
-CSRC = Path(__file__).resolve().parents[2] / "csrc"
-WORDS = {
-    "==": "EQ",
-    "!=": "NE",
-    "<": "LT",
-    "<=": "LE",
-    ">": "GT",
-    ">=": "GE",
-    "+": "ADD",
-    "-": "SUB",
-    "*": "MUL",
-    "/": "DIV",
-    "%": "MOD",
-    "startsWith": "STARTS_WITH",
-    "endsWith": "ENDS_WITH",
-    "&&": "AND",
-    "||": "OR",
-}
-
-
-def steps(text):
-    code = compiler._Code()
-    code.write(check(parse(text), Scope()))
-    return [(OPS[op], *operands) for op, *operands in code.steps], code.constants
-
-
-def test_operations_are_numbered_as_in_c():
-    text = (CSRC / "fgw_rule.h").read_text()
-    body = re.search(r"enum fgw_rule_op \{(.*?)\};", text, re.DOTALL)[1]
-    names = re.findall(r"FGW_RULE_(\w+),", body)
-
-    assert names == [WORDS.get(op, op.upper()) for op in OPS] + ["OPS"]
-    assert f"#define FGW_RULE_CODE_MAX {compiler.CODE_MAX} " in text
-    assert compiler._INSTRUCTION.size == struct.calcsize("=BxHHH") == 8
-
-
-def test_a_fact_compared_with_a_constant_is_one_instruction():
-    assert steps("ai.operation == 'chat'") == ([("fact_eq", 8, 0, 0)], ["chat"])
-    assert steps("'chat' != ai.operation") == ([("fact_ne", 8, 0, 0)], ["chat"])
-
-
-def test_equal_constants_share_a_place_but_types_do_not():
-    code, constants = steps("ai.n == 1 && ai.stream == true && 1.0 < 1.5 && ai.n != 1")
-
-    assert constants == [1, True, 1.0, 1.5] and list(map(type, constants)) == [
-        int,
-        bool,
-        float,
-        float,
-    ]
-    assert code[0][2] == code[-2][2]
-
-
-def test_jumps_lead_behind_what_they_skip():
-    code, _ = steps("ai.stream && ai.tools")
-
-    assert code == [("fact", 12, 0, 0), ("and_jump", 0, 4, 0), ("fact", 13, 0, 0), ("&&", 0, 0, 0)]
-
-
-def test_what_needs_too_deep_a_stack_is_refused_by_the_machine():
-    text = "1 + (" * 35 + "1" + ")" * 35 + " == 3"
-
-    with pytest.raises(ExpressionError, match="nested too deeply"):
-        compile_text(text, Scope())
+PLACE = Place("f.yaml", 7, 21, "policy.on_http_request[0].expressions[0]")
 
 
 def test_errors_stand_at_the_expression_and_point_into_it():
-    place = Place("f.yaml", 7, 21, "policy.on_http_request[0].expressions[0]")
     text = "true && " * 20 + "ai.modle == 'x'"
 
     with pytest.raises(ConfigError) as caught:
-        compile_expression(Expression(text, place), Scope())
+        compile_expression(Expression(text, PLACE), Scope())
 
     error = caught.value
     _, shown, caret = error.message.split("\n")
@@ -104,9 +40,79 @@ def test_errors_stand_at_the_expression_and_point_into_it():
 
 
 def test_errors_of_several_lines_show_the_right_one():
-    place = Place("f.yaml", 7, 21, "k")
-
     with pytest.raises(ConfigError) as caught:
-        compile_expression(Expression("true &&\n  zzz &&\nfalse", place), Scope())
+        compile_expression(Expression("true &&\n  zzz &&\nfalse", PLACE), Scope())
 
     assert caught.value.message.split("\n")[1:] == ["      zzz &&", "      ^^^"]
+
+
+def test_the_type_must_be_one_that_is_wanted():
+    with pytest.raises(ConfigError, match="a string where a bool is wanted"):
+        compile_expression(Expression("ai.model", PLACE), Scope())
+    program, tree = compile_expression(Expression("ai.model", PLACE), Scope(), ("int", "string"))
+
+    assert (str(tree.type), program.type) == ("string", "string")
+
+
+def test_what_is_only_known_when_it_runs_may_be_any_type():
+    program, tree = compile_expression(Expression("dyn(ai.model)", PLACE), Scope())
+
+    assert tree.type.name == "dyn"
+    assert program.reads == 1 << 10
+
+
+def test_a_template_is_one_program_that_makes_a_text():
+    program, tree = compile_template(Expression("<${ai.model}>", PLACE), Scope())
+
+    assert (tree.type.name, program.reads) == ("string", 1 << 10)
+    with pytest.raises(ConfigError) as caught:
+        compile_template(Expression("x ${ai.modl}", PLACE), Scope())
+    assert caught.value.message.split("\n")[2].index("^") == 4 + 4
+
+
+def test_what_needs_too_much_is_refused():
+    with pytest.raises(ExpressionError, match="too long"):
+        text = "true"
+        for i in range(20):
+            text = f"[1].all(i{i}, v{i}, {text})"
+        compile_text(text, Scope())
+
+
+@settings(max_examples=300, deadline=None)
+@given(spoilt())
+def test_whatever_is_written_is_compiled_or_refused_with_a_place(text):
+    for strict, template in ((True, False), (False, False), (True, True)):
+        whole = f"x ${{{text}}}" if template else text
+        try:
+            compile_whole(whole, Scope(), strict=strict, template=template)
+        except ExpressionError as error:
+            assert error.message and 0 <= error.offset < error.end <= len(whole) + 1
+
+
+@pytest.mark.parametrize("text", [
+    "1" + " + 1" * 199 + " == 200", "true" + " && true" * 199, "!" * 40 + "true",
+    "[" * 39 + "1" + "]" * 39 + " == []", "true" + " ? true : true" * 39,
+    "[1].exists(x, true" + " && (true" * 37 + ")" * 37 + " && true" * 150 + ")",
+])
+def test_what_is_as_large_as_it_may_be_compiles(text):
+    assert compile_text(text, Scope())
+
+
+def test_deep_nesting_is_no_accident():
+    text = "ai.n + (" * 39 + "1" + ")" * 39 + " == 3"
+
+    assert compile_text(text, Scope())[0].reads == 1 << 14
+
+
+def test_instructions_know_where_they_come_from():
+    text = "ai.n == 1 && ai.stream"
+    compiled = compile_whole(text, Scope())
+
+    assert [text[start:end] for start, end in compiled.spans] == [
+        "ai.n == 1", text, "ai.stream", text]
+
+
+def test_the_facts_and_maps_that_are_read_are_known():
+    program, _ = compile_text("req.headers.exists(h, h == ai.model)", Scope())
+
+    assert (program.reads, program.sources) == (1 << 10, 1)

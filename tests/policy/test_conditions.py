@@ -19,7 +19,7 @@ from fastgw.policy.conditions import (
     is_empty,
     meet,
 )
-from fastgw.policy.evaluate import evaluate_request
+from fastgw.policy.evaluate import evaluate
 from fastgw.policy.scope import Scope
 
 HOURS, WORDS = range(0, 7), ["chat", "messages", "models"]
@@ -50,7 +50,7 @@ def test_they_allow_what_matches_and_where_exact_nothing_else(texts):
     place = {name: scope.variables[name][0] for name in ("time.hour", "ai.operation", "ai.stream")}
     for hour, word, flag in itertools.product(HOURS, WORDS, (False, True)):
         facts = {"time.hour": hour, "ai.operation": word, "ai.stream": flag}
-        matches = all(evaluate_request(text, facts)["value"] for text in texts)
+        matches = all(evaluate(text, facts)["value"] for text in texts)
         allowed = not found.never and all(
             covers(found.facts[place[name]], frozenset([value]))
             for name, value in facts.items() if place[name] in found.facts)

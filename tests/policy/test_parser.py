@@ -1,59 +1,74 @@
 """Precedence and shape of trees, and bounds that hold against hostile text.
 
-Method: trees are printed with every bracket written out.
+Method: trees are printed with every bracket written out; random texts of the grammar are parsed,
+printed and parsed again.
 """
 
 import time
 
 import pytest
+from hypothesis import given, settings
 
 from fastgw.policy.lexer import ExpressionError
 from fastgw.policy.parser import parse
-
-
-def brackets(tree):
-    parts = [brackets(part) for part in tree.parts]
-    if tree.kind == "literal":
-        return repr(tree.value)
-    if tree.kind == "name":
-        return tree.value
-    if tree.kind == "select":
-        return f"{parts[0]}.{tree.value}"
-    if tree.kind == "index":
-        return f"{parts[0]}[{parts[1]}]"
-    if tree.kind in ("binary", "unary"):
-        return "(" + (" " + tree.value + " ").join(parts if len(parts) > 1 else ["", *parts]) + ")"
-    if tree.kind == "method":
-        return f"{parts[0]}.{tree.value}({', '.join(parts[1:])})"
-    return f"{tree.value}({', '.join(parts)})"
+from tests.policy.expressions import expressions, texts
+from tests.policy.printer import printed, shape
 
 
 @pytest.mark.parametrize(
-    "text, shape",
+    "text, expected",
     [
         ("a || b && c", "(a || (b && c))"),
         ("a && b || c", "((a && b) || c)"),
         ("1 + 2 * 3 - 4", "((1 + (2 * 3)) - 4)"),
         ("1 + 2 == 3", "((1 + 2) == 3)"),
-        ("a == b && c in [1]", "((a == b) && (c in [](1)))"),
-        ("!a && b", "(( ! a) && b)"),
-        ("!!a", "( ! ( ! a))"),
+        ("a == b && c in [1]", "((a == b) && (c in [1]))"),
+        ("!a && b", "((!(a)) && b)"),
+        ("!!a", "(!((!(a))))"),
         ("-1", "-1"),
-        ("--1", "( - -1)"),
-        ("- a", "( - a)"),
-        ("a ? b : c ? d : e", "?:(a, b, ?:(c, d, e))"),
-        ("a.b.c[0].d('x')", "a.b.c[0].d('x')"),
+        ("--1", "(-(-1))"),
+        ("- a", "(-(a))"),
+        ("-7u", "(-(7u))"),
+        ("a ? b : c ? d : e", "(a ? b : (c ? d : e))"),
+        ("a.b.c[0].d(1u)", "a.b.c[0].d(1u)"),
         ("f(1, 2)", "f(1, 2)"),
-        (".a.b", "a.b"),
+        (".a.b", ".a.b"),
         ("(a)", "a"),
-        ("[1, 2,]", "[](1, 2)"),
+        ("[1, 2,]", "[1, 2]"),
+        ("[?a, b]", "[?a, b]"),
+        ("{1: a, ?2u: b,}", "{1: a, ?2u: b}"),
+        ("a.?b[?c].?d", "a.?b[?c].?d"),
+        ("a.`b-c`.break", "a.`b-c`.break"),
         ("a < b == c", "((a < b) == c)"),
-        ("size('a')", "size('a')"),
-        ("null", "None"),
+        ("b'a\\xff'", "b'\\x61\\xff'"),
+        ("null", "null"),
+        ("a // tail\n.b", "a.b"),
+        ("24.size()", "(24).size()"),
     ],
 )
-def test_shapes(text, shape):
-    assert brackets(parse(text)) == shape
+def test_shapes(text, expected):
+    assert printed(parse(text)) == expected
+
+
+@settings(max_examples=300, deadline=None)
+@given(texts())
+def test_what_is_printed_parses_to_the_same(text):
+    tree = parse(text)
+    again = parse(printed(tree))
+
+    assert shape(again) == shape(tree)
+    assert printed(again) == printed(tree)
+
+
+@settings(max_examples=200, deadline=None)
+@given(expressions("bool", 3))
+def test_what_is_well_typed_parses_and_knows_its_places(text):
+    def walk(tree):
+        assert 0 <= tree.whole <= tree.offset < tree.end <= len(text)
+        for part in tree.parts:
+            walk(part)
+
+    walk(parse(text))
 
 
 @pytest.mark.parametrize(
@@ -66,12 +81,18 @@ def test_shapes(text, shape):
         ("a ? b", "expected ':'"),
         ("f(1,)", "expected"),
         ("a.", "expected a name"),
-        ("a.?b", "expected a name"),
-        ("{1: 2}", "maps are not supported"),
+        ("a.1b", "cannot be followed"),
+        ("a.true", "reserved word"),
+        ("a.in", "reserved word"),
+        ("{1}", "expected ':'"),
+        ("{1: 2", "expected ','"),
+        ("Foo{a: 1}", "messages are not part"),
         ("for", "reserved word"),
         ("in", "expected a value"),
         ("9223372036854775808", "64 bits"),
         ("-9223372036854775809", "64 bits"),
+        ("18446744073709551616u", "64 bits"),
+        ("9" * 5000, "64 bits"),
         ("[1", "expected ','"),
         ("a[1", "expected ']'"),
         ("(" * 60 + "1" + ")" * 60, "nested deeper"),
@@ -79,6 +100,7 @@ def test_shapes(text, shape):
         ("a" + "&&a" * 300, "more than 200 operators"),
         ("a" + ".a" * 300, "more than 200 operators"),
         ("a?" * 60 + "b" + ":c" * 60, "expected ':'"),
+        ("a " + " " * 40000, "longer than 32768"),
     ],
 )
 def test_errors(text, words):
@@ -94,10 +116,12 @@ def test_errors(text, words):
         "-" * 4000,
         "a." * 2000,
         "[" * 4000,
+        "{" * 4000,
         "a?" * 2000,
         "1+" * 2000,
         "f(" * 2000,
         "a[" * 2000,
+        "a.?b" * 2000 + "(",
     ],
 )
 def test_hostile_text_ends_quickly(text):

@@ -1,0 +1,1 @@
+"""Accidental exposure: what `detect` actions look for, find and do."""

@@ -1,0 +1,209 @@
+"""Phase POLICY, behind the rules: secrets and personal numbers in texts.
+
+Only requests and answers for which a rule with `detect` matched come here, so what is done here
+may cost something. What was found is never told: only its kind, how often, and where.
+"""
+
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
+from libc.stdint cimport uint16_t, uint64_t
+from libc.stdlib cimport calloc, free, realloc
+from libc.string cimport memset
+
+cimport cython
+
+import orjson
+
+from fastgw.codes cimport CODE_DETECTED
+from fastgw.native.detect cimport (
+    FGW_DETECT_KINDS,
+    FGW_WALK_ANSWER,
+    FGW_WALK_REQUEST,
+    fgw_cuts_copy,
+    fgw_cuts_length,
+    fgw_cuts_order,
+    fgw_detect_cut,
+    fgw_detect_document,
+    fgw_detect_kind_name,
+)
+from fastgw.native.policy cimport FGW_ACTION_DETECT
+from fastgw.native.record cimport FGW_RULES_MAX, fgw_rule_trace
+
+cdef enum:
+    CUTS_ROOM = 64          # more are made room for when they are there
+    FIND_MIN = 6            # bytes of the shortest find: a@b.cc
+
+PHASES = ("on_http_request", "on_http_response", "on_event_stream_message")
+THENS = ("log", "redact", "deny")
+KINDS = tuple(fgw_detect_kind_name(i).decode() for i in range(FGW_DETECT_KINDS))
+
+
+def kinds_of(mask):
+    """The names of the kinds whose bits are set."""
+    return [name for i, name in enumerate(KINDS) if mask >> i & 1]
+
+
+@cython.final
+cdef class Detector:
+    def __cinit__(self, list detects):
+        """``detects``: policy.Policy.detects."""
+        cdef int i
+        self._detects = detects
+        self.job = <fgw_detect_job *>calloc(1, sizeof(fgw_detect_job))
+        self._wishes = <Wish *>calloc(<size_t>len(detects) + 1, sizeof(Wish))
+        self.cuts.cuts = <fgw_detect_cut *>calloc(CUTS_ROOM, sizeof(fgw_detect_cut))
+        if self.job == NULL or self._wishes == NULL or self.cuts.cuts == NULL:
+            raise MemoryError()
+        self.cuts.room = CUTS_ROOM
+        for i, detect in enumerate(detects):
+            self._wishes[i].rule = detect["hash"]
+            self._wishes[i].phase = PHASES.index(detect["phase"])
+            self._wishes[i].then = THENS.index(detect["then"])
+            self._wishes[i].enforced = detect["enforced"]
+            for kind in detect["kinds"]:
+                self._wishes[i].kinds |= <uint32_t>1 << KINDS.index(kind)
+            self._of_phase[self._wishes[i].phase] |= <uint64_t>1 << i
+
+    def __dealloc__(self):
+        free(self.job)
+        free(self._wishes)
+        free(self.cuts.cuts)
+
+    cdef Asked asked(self, Exchange x, Phase phase) noexcept:
+        cdef Asked asked
+        cdef uint64_t left = x.effects.detects & self._of_phase[<int>phase]
+        cdef const Wish *wish = self._wishes
+        memset(&asked, 0, sizeof(asked))
+        while left:
+            if left & 1:
+                asked.look |= wish.kinds
+                if wish.enforced and wish.then == THEN_REDACT:
+                    asked.redact |= wish.kinds
+                if wish.enforced and wish.then == THEN_DENY:
+                    asked.deny |= wish.kinds
+            left >>= 1
+            wish += 1
+        return asked
+
+    cdef int request(self, Exchange x) except -1:
+        cdef Asked asked = self.asked(x, ON_REQUEST)
+        if not asked.look:
+            return 0
+        memset(&self.report, 0, sizeof(self.report))
+        if x.body_length and x.ask.body_bytes:
+            x.screened = self._scan(FGW_WALK_REQUEST, x.bytes + x.body_at, x.body_length, asked)
+            if x.screened is not None:
+                x.body_length = <size_t>len(x.screened)
+        self._trace(x)
+        if not self.report.found & asked.deny:
+            return 0
+        x.screened = None
+        x.effects.denied = 1
+        x.effects.deny_action = FGW_ACTION_DETECT
+        x.reason = self._reason(x, asked.deny)
+        return CODE_DETECTED
+
+    cdef object answer(self, Exchange x, bytes body):
+        cdef Asked asked = self.asked(x, ON_RESPONSE)
+        memset(&self.report, 0, sizeof(self.report))
+        screened = self._scan(
+            FGW_WALK_ANSWER, <const uint8_t *>body, <size_t>len(body), asked
+        )
+        if self.report.found & asked.deny:
+            x.reason = self._reason(x, asked.deny)
+            return None
+        return body if screened is None else screened
+
+    cdef bytes _scan(self, unsigned document, const uint8_t *text, size_t length, Asked asked):
+        """Scan a document to self.report; returns it with labels, None where nothing changes."""
+        cdef fgw_detect_cut *grown
+        cdef size_t needed
+        cdef bytes out
+        self.job.report = &self.report
+        self.job.cuts = &self.cuts
+        self.job.kinds = asked.look
+        self.cuts.kinds = asked.redact
+        self.cuts.count = self.cuts.missed = 0
+        fgw_detect_document(self.job, document, text, length)
+        if self.cuts.missed:
+            needed = self.cuts.count + self.cuts.missed + length // FIND_MIN
+            grown = <fgw_detect_cut *>realloc(self.cuts.cuts, needed * sizeof(fgw_detect_cut))
+            if grown == NULL:
+                raise MemoryError()
+            self.cuts.cuts = grown
+            self.cuts.room = <uint32_t>needed
+            self.cuts.count = self.cuts.missed = 0
+            memset(&self.report, 0, sizeof(self.report))
+            fgw_detect_document(self.job, document, text, length)
+        if not self.cuts.count:
+            return None
+        fgw_cuts_order(&self.cuts)
+        out = PyBytes_FromStringAndSize(
+            NULL, <Py_ssize_t>fgw_cuts_length(&self.cuts, 0, length)
+        )
+        fgw_cuts_copy(&self.cuts, 0, text, length, <uint8_t *>PyBytes_AS_STRING(out))
+        return out
+
+    cdef int _trace(self, Exchange x) except -1:
+        """What each action on the request has come to; of a denial the first that denies."""
+        cdef uint64_t left = x.effects.detects & self._of_phase[<int>ON_REQUEST]
+        cdef const Wish *wish = self._wishes
+        cdef fgw_rule_trace *entry
+        cdef uint16_t code
+        cdef bint denied = False
+        while left:
+            if left & 1:
+                code = 0
+                if wish.then == THEN_DENY and wish.kinds & self.report.found:
+                    code = CODE_DETECTED
+                    if wish.enforced and not denied:
+                        denied = True
+                        x.effects.rule = wish.rule
+                if x.effects.rules_total < 65535:
+                    x.effects.rules_total += 1
+                if x.effects.n_rules < FGW_RULES_MAX:
+                    entry = &x.effects.rules[x.effects.n_rules]
+                    x.effects.n_rules += 1
+                    memset(entry, 0, sizeof(fgw_rule_trace))
+                    entry.rule = wish.rule
+                    entry.action = FGW_ACTION_DETECT
+                    entry.enforced = wish.enforced
+                    entry.code = code
+                    entry.value = wish.kinds & self.report.found
+            left >>= 1
+            wish += 1
+        return 0
+
+    cdef list findings(self, Exchange x, Phase phase, const fgw_detect_report *report):
+        cdef uint64_t left = x.effects.detects & self._of_phase[<int>phase]
+        cdef int i = 0
+        cdef list told = []
+        while left >> i:
+            if left >> i & 1 and self._wishes[i].kinds & report.found:
+                told.append((
+                    self._detects[i]["rule"],
+                    f"{THENS[self._wishes[i].then]}: " + words(report, self._wishes[i].kinds),
+                    bool(self._wishes[i].enforced),
+                ))
+            i += 1
+        return told
+
+    cdef bytes _reason(self, Exchange x, uint32_t denied):
+        text = f"{'The request' if x.status == 0 and not x.upstream_status else 'The answer'} has "
+        text += words(&self.report, denied)
+        return orjson.dumps(text).strip(b'"')
+
+
+cdef str words(const fgw_detect_report *report, uint32_t kinds):
+    """`api_key in messages[2].content, email x3 in messages[0].content`: nothing of the finds."""
+    cdef int i
+    cdef list parts = []
+    for i in range(<int>FGW_DETECT_KINDS):
+        if not (report.found & kinds) >> i & 1:
+            continue
+        text = KINDS[i]
+        if report.count[i] > 1:
+            text += f" x{report.count[i]}"
+        if report.path_length[i]:
+            text += f" in {report.path[i][:report.path_length[i]].decode('ascii', 'replace')}"
+        parts.append(text)
+    return ", ".join(parts)
