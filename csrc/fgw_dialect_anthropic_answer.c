@@ -212,29 +212,17 @@ static int text_is_bytes(const struct fgw_json *json, unsigned slot, const char 
 }
 #define text_is(json, slot, word) text_is_bytes(json, slot, word, sizeof(word) - 1)
 
-/* Field by field: what an object leaves out, or null, stays as it was. */
-static void overwrite(struct fgw_usage_report *report, const struct fgw_json *json,
-                      enum fgw_report_field field, unsigned slot)
-{
-    int64_t number = fgw_json_number(json, slot, -1);
-
-    if (number >= 0 && number <= FGW_REPORT_MAX) {
-        report->present |= 1u << field;
-        report->value[field] = (uint64_t)number;
-    }
-}
-
 static void take_report(struct fgw_meter *meter)
 {
     const struct fgw_json *json = &meter->json;
     struct fgw_usage_report *report = &meter->report;
 
-    overwrite(report, json, FGW_REPORT_INPUT, ANSWER_INPUT);
-    overwrite(report, json, FGW_REPORT_OUTPUT, ANSWER_OUTPUT);
-    overwrite(report, json, FGW_REPORT_CACHED, ANSWER_CACHED);
-    overwrite(report, json, FGW_REPORT_CACHE_WRITE, ANSWER_CACHE_WRITE);
-    overwrite(report, json, FGW_REPORT_CACHE_WRITE_1H, ANSWER_CACHE_WRITE_1H);
-    overwrite(report, json, FGW_REPORT_REASONING, ANSWER_REASONING);
+    fgw_report_take(report, json, FGW_REPORT_INPUT, ANSWER_INPUT);
+    fgw_report_take(report, json, FGW_REPORT_OUTPUT, ANSWER_OUTPUT);
+    fgw_report_take(report, json, FGW_REPORT_CACHED, ANSWER_CACHED);
+    fgw_report_take(report, json, FGW_REPORT_CACHE_WRITE, ANSWER_CACHE_WRITE);
+    fgw_report_take(report, json, FGW_REPORT_CACHE_WRITE_1H, ANSWER_CACHE_WRITE_1H);
+    fgw_report_take(report, json, FGW_REPORT_REASONING, ANSWER_REASONING);
 }
 
 static void add(struct fgw_usage_report *sum, enum fgw_report_field field, uint64_t number)
@@ -276,11 +264,11 @@ void fgw_anthropic_pass(struct fgw_meter *meter)
     if (!text_is(json, ANSWER_PASS_TYPE, "message") &&
         !text_is(json, ANSWER_PASS_TYPE, "fallback_message")) {
         struct fgw_usage_report pass = {0};
-        overwrite(&pass, json, FGW_REPORT_INPUT, ANSWER_PASS_INPUT);
-        overwrite(&pass, json, FGW_REPORT_OUTPUT, ANSWER_PASS_OUTPUT);
-        overwrite(&pass, json, FGW_REPORT_CACHED, ANSWER_PASS_CACHED);
-        overwrite(&pass, json, FGW_REPORT_CACHE_WRITE, ANSWER_PASS_CACHE_WRITE);
-        overwrite(&pass, json, FGW_REPORT_CACHE_WRITE_1H, ANSWER_PASS_CACHE_WRITE_1H);
+        fgw_report_take(&pass, json, FGW_REPORT_INPUT, ANSWER_PASS_INPUT);
+        fgw_report_take(&pass, json, FGW_REPORT_OUTPUT, ANSWER_PASS_OUTPUT);
+        fgw_report_take(&pass, json, FGW_REPORT_CACHED, ANSWER_PASS_CACHED);
+        fgw_report_take(&pass, json, FGW_REPORT_CACHE_WRITE, ANSWER_PASS_CACHE_WRITE);
+        fgw_report_take(&pass, json, FGW_REPORT_CACHE_WRITE_1H, ANSWER_PASS_CACHE_WRITE_1H);
         add_report(&meter->passes, &pass);
         meter->pass_flags |= FGW_USAGE_ITERATIONS;
         if (text_is(json, ANSWER_PASS_TYPE, "advisor_message"))

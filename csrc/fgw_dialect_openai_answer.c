@@ -446,33 +446,22 @@ static int is_usage(const struct fgw_json *json, unsigned slot)
     return fgw_json_type_of(json, slot) == FGW_JSON_OBJECT && json->slots[slot].count > 0;
 }
 
-static void note(struct fgw_usage_report *report, const struct fgw_json *json,
-                 enum fgw_report_field field, unsigned slot)
-{
-    int64_t number = fgw_json_number(json, slot, -1);
-
-    if (number >= 0 && number <= FGW_REPORT_MAX) {
-        report->present |= 1u << field;
-        report->value[field] = (uint64_t)number;
-    }
-}
-
 static void take_report(struct fgw_meter *meter)
 {
     const struct fgw_json *json = &meter->json;
     struct fgw_usage_report report = {0};
 
-    note(&report, json, FGW_REPORT_INPUT, ANSWER_INPUT);
-    note(&report, json, FGW_REPORT_OUTPUT, ANSWER_OUTPUT);
-    note(&report, json, FGW_REPORT_TOTAL, ANSWER_TOTAL);
-    note(&report, json, FGW_REPORT_CACHED, ANSWER_CACHED_OTHER);
-    note(&report, json, FGW_REPORT_CACHED, ANSWER_CACHED);
-    note(&report, json, FGW_REPORT_CACHE_WRITE, ANSWER_CACHE_WRITE);
-    note(&report, json, FGW_REPORT_REASONING, ANSWER_REASONING);
-    note(&report, json, FGW_REPORT_AUDIO_INPUT, ANSWER_AUDIO_INPUT);
-    note(&report, json, FGW_REPORT_AUDIO_OUTPUT, ANSWER_AUDIO_OUTPUT);
-    note(&report, json, FGW_REPORT_IMAGE_INPUT, ANSWER_IMAGE_INPUT);
-    note(&report, json, FGW_REPORT_IMAGE_OUTPUT, ANSWER_IMAGE_OUTPUT);
+    fgw_report_take(&report, json, FGW_REPORT_INPUT, ANSWER_INPUT);
+    fgw_report_take(&report, json, FGW_REPORT_OUTPUT, ANSWER_OUTPUT);
+    fgw_report_take(&report, json, FGW_REPORT_TOTAL, ANSWER_TOTAL);
+    fgw_report_take(&report, json, FGW_REPORT_CACHED, ANSWER_CACHED_OTHER);
+    fgw_report_take(&report, json, FGW_REPORT_CACHED, ANSWER_CACHED);
+    fgw_report_take(&report, json, FGW_REPORT_CACHE_WRITE, ANSWER_CACHE_WRITE);
+    fgw_report_take(&report, json, FGW_REPORT_REASONING, ANSWER_REASONING);
+    fgw_report_take(&report, json, FGW_REPORT_AUDIO_INPUT, ANSWER_AUDIO_INPUT);
+    fgw_report_take(&report, json, FGW_REPORT_AUDIO_OUTPUT, ANSWER_AUDIO_OUTPUT);
+    fgw_report_take(&report, json, FGW_REPORT_IMAGE_INPUT, ANSWER_IMAGE_INPUT);
+    fgw_report_take(&report, json, FGW_REPORT_IMAGE_OUTPUT, ANSWER_IMAGE_OUTPUT);
     if (!report.present)
         return;
     if (fgw_json_type_of(json, ANSWER_VENDOR) > FGW_JSON_NULL)

@@ -77,6 +77,18 @@ enum {
     ANSWER_BLOCK_INDEX = ANSWER_CHOICES, /* anthropic */
 };
 
+/* One field of a report, from its slot: what an object leaves out, or null, stays as it was. */
+static inline void fgw_report_take(struct fgw_usage_report *report, const struct fgw_json *json,
+                                   enum fgw_report_field field, unsigned slot)
+{
+    int64_t number = fgw_json_number(json, slot, -1);
+
+    if (number >= 0 && number <= FGW_REPORT_MAX) {
+        report->present |= 1u << field;
+        report->value[field] = (uint64_t)number;
+    }
+}
+
 #define FGW_NODE_EDGES(table) .edges = table, .edge_count = sizeof table / sizeof *table
 #define FGW_NODE_PLAIN .slot = FGW_JSON_NO_SLOT
 

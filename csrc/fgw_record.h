@@ -25,7 +25,13 @@
 
 #include <stdint.h>
 
-#define FGW_RECORD_VERSION 1
+/* Records of all versions up to this one are read: rings, spills and batches outlive a build.
+ *   1  CLOSE ended 8 bytes earlier at first (no overrun_nano_usd, phase_us in its place); later
+ *      builds wrote it whole under the same number, so its size tells; no HELD; zeros where
+ *      REQUEST has answers and input_high, and its traces a place
+ *   2  as below */
+#define FGW_RECORD_VERSION 2
+#define FGW_CLOSE_BYTES_1 (sizeof(struct fgw_record_close) - 8)
 #define FGW_LABELS_MAX 4
 #define FGW_RULES_MAX 16  /* matched rules kept in a record; more are counted in rules_total */
 #define FGW_LIMITS_MAX 8  /* limits one request may take together: a load error beyond that */

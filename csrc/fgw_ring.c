@@ -52,7 +52,8 @@ static int ring_open(struct fgw_ring *ring, void *memory, size_t length)
     struct fgw_ring_file *file = memory;
 
     if (length < FGW_RING_HEADER + FGW_RING_SIZE_MIN || file->magic != FGW_RING_MAGIC ||
-        file->layout != FGW_RING_LAYOUT || file->record_version != FGW_RECORD_VERSION ||
+        file->layout != FGW_RING_LAYOUT || file->record_version < 1 ||
+        file->record_version > FGW_RECORD_VERSION ||
         file->size < FGW_RING_SIZE_MIN || (file->size & (file->size - 1)) != 0 ||
         file->size > length - FGW_RING_HEADER) {
         return -1;
@@ -76,6 +77,8 @@ int fgw_ring_open_producer(struct fgw_ring *ring, void *memory, size_t length)
     }
     /* What a dead predecessor had set aside died with its attempts: the sweep closes those. */
     atomic_store_explicit(&ring->file->reserved, 0, memory_order_relaxed);
+    /* An older build's ring may hold its records; from here on there are ours as well. */
+    ring->file->record_version = FGW_RECORD_VERSION;
     return 0;
 }
 
@@ -186,7 +189,8 @@ int fgw_record_check(const struct fgw_record *record, size_t available)
     size_t size;
 
     if (available < sizeof(*record) || record->size > available || (record->size & 7) != 0 ||
-        record->size < sizeof(*record) || record->version != FGW_RECORD_VERSION) {
+        record->size < sizeof(*record) || record->version < 1 ||
+        record->version > FGW_RECORD_VERSION) {
         return -1;
     }
     size = record->size;
@@ -206,7 +210,10 @@ int fgw_record_check(const struct fgw_record *record, size_t available)
                    ? 0
                    : -1;
     case FGW_RECORD_CLOSE:
-        return size == sizeof(struct fgw_record_close) ? 0 : -1;
+        return size == sizeof(struct fgw_record_close) ||
+                       (record->version == 1 && size == FGW_CLOSE_BYTES_1)
+                   ? 0
+                   : -1;
     case FGW_RECORD_NAME:
         return size >= sizeof(*name) &&
                        size == sizeof(*name) + ((name->length + (size_t)7) & ~(size_t)7)

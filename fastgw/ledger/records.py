@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 REQUEST, OPEN, CLOSE, NAME, REFUSED, GRANT, HELD = 1, 2, 3, 4, 5, 6, 7
-VERSION = 1
+VERSION = 2
 UNBOUNDED = 2**64 - 1
 
 NAME_ACCOUNT, NAME_MODEL, NAME_PROVIDER, NAME_RULE, NAME_LIMIT, NAME_BUCKET = 1, 2, 3, 4, 5, 6

@@ -27,34 +27,33 @@ cdef const fgw_price *price_of(Exchange x, Candidate candidate) noexcept:
     )
 
 
-cdef Candidate left(Exchange x, int at):
-    """Candidate ``at`` of the route if the request may be sent there yet, else None."""
+cdef Candidate next_left(Exchange x, int *at):
+    """The next candidate behind ``at`` that the request may be sent to yet, or None."""
     cdef Route route = <Route>x.path
+    cdef Candidate candidate
     cdef int weighted = <int>len(route.candidates)
-    cdef Candidate candidate = <Candidate>(
-        route.candidates[at] if at < weighted else route.fallback[at - weighted]
-    )
-    if candidate is x.candidate:
-        return candidate
-    if candidate.provider.dialect != x.route.dialect or x.passed >> at & 1:
-        return None
-    return candidate
-
-
-cdef int count_of(Exchange x) noexcept:
-    cdef Route route = <Route>x.path
-    return <int>(len(route.candidates) + len(route.fallback))
+    cdef int count = weighted + <int>len(route.fallback)
+    while at[0] + 1 < count:
+        at[0] += 1
+        candidate = <Candidate>(
+            route.candidates[at[0]] if at[0] < weighted else route.fallback[at[0] - weighted]
+        )
+        if candidate is x.candidate or not (
+            candidate.provider.dialect != x.route.dialect or x.passed >> at[0] & 1
+        ):
+            return candidate
+    return None
 
 
 cdef uint64_t output_most(Exchange x, uint64_t otherwise) noexcept:
     cdef const fgw_price *price
     cdef Candidate candidate
     cdef uint64_t most = 0
-    cdef int at
-    for at in range(count_of(x)):
-        candidate = left(x, at)
+    cdef int at = -1
+    while True:
+        candidate = next_left(x, &at)
         if candidate is None:
-            continue
+            break
         price = price_of(x, candidate)
         if price == NULL or price.output_max == 0:
             return otherwise
@@ -66,11 +65,11 @@ cdef uint64_t output_most(Exchange x, uint64_t otherwise) noexcept:
 cdef int64_t dearest(Exchange x, uint64_t input, uint64_t output, bint writes) noexcept:
     cdef Candidate candidate
     cdef int64_t cost, most = 0
-    cdef int at
-    for at in range(count_of(x)):
-        candidate = left(x, at)
+    cdef int at = -1
+    while True:
+        candidate = next_left(x, &at)
         if candidate is None:
-            continue
+            break
         cost = fgw_price_ceiling(price_of(x, candidate), input, output, writes)
         if cost > most:
             most = cost
@@ -83,11 +82,11 @@ cdef uint64_t output_within(
     cdef const fgw_price *price
     cdef Candidate candidate
     cdef uint64_t output, least = <uint64_t>-1
-    cdef int at
-    for at in range(count_of(x)):
-        candidate = left(x, at)
+    cdef int at = -1
+    while True:
+        candidate = next_left(x, &at)
         if candidate is None:
-            continue
+            break
         price = price_of(x, candidate)
         if price == NULL or price.tiers == 0:
             continue  # a cap that lets it pass cannot bound it
@@ -101,11 +100,11 @@ cdef Unpriced unpriced(Exchange x, bint close) noexcept:
     cdef const fgw_price *price
     cdef Candidate candidate
     cdef Unpriced found = PRICED
-    cdef int at
-    for at in range(count_of(x)):
-        candidate = left(x, at)
+    cdef int at = -1
+    while True:
+        candidate = next_left(x, &at)
         if candidate is None:
-            continue
+            break
         price = price_of(x, candidate)
         if price != NULL and price.tiers:
             continue
