@@ -30,13 +30,12 @@
  * made it). Any operation on an error is that error, the leftmost first; `&&` and `||` absorb it
  * where the other side decides.
  *
- * Bounds. Every instruction costs one step of run.steps (a program pays for all of them first, a
- * loop for its body at each LOOP), a call four more; work on bytes and elements costs in proportion
+ * Bounds. Every instruction costs one step of run.steps (a program pays for all at first, a loop
+ * for its body at each LOOP), a call four more; work on bytes and elements costs in proportion
  * (1 step for 32 bytes copied or compared, for 4 bytes looked at one by one, for 2 elements), paid
- * before it is done. New strings, lists and maps lie in run.arena. Running
- * out of either ends the run with an error that nothing absorbs. 100,000 steps take at most about
- * 1 ms. No allocation, no clock, no I/O, no state but the run's: two runs of one program may go on
- * at the same time.
+ * before it is done. New strings, lists and maps lie in run.arena. Running out of either ends the
+ * run with an error that nothing absorbs. 100,000 steps take at most about 1 ms. No allocation, no
+ * clock, no I/O, no state but the run's: two runs of one program may go on at the same time.
  */
 #ifndef FGW_CEL_H
 #define FGW_CEL_H
