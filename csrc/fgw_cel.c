@@ -373,39 +373,6 @@ static inline struct fgw_value *loads(struct fgw_cel *cel, const struct fgw_cel_
     return top;
 }
 
-int fgw_cel_glance_at_three(const struct fgw_cel_program *program, const struct fgw_value *facts)
-{
-    const struct fgw_cel_instruction *code = fgw_cel_code(program);
-    const struct fgw_value *fact = &facts[code[0].at];
-    const struct fgw_cel_constant *constant = &fgw_cel_constants(program)[code[1].at];
-    if (code[1].op != FGW_CEL_CONSTANT || fact->type != constant->type)
-        return -1;
-    if (code[2].op == FGW_CEL_CALL && fact->type == FGW_VALUE_STRING
-        && (code[2].at == FGW_CEL_F_STARTS_WITH || code[2].at == FGW_CEL_F_ENDS_WITH)) {
-        if (fact->length < constant->length)
-            return 0;
-        uint32_t from = code[2].at == FGW_CEL_F_ENDS_WITH ? fact->length - constant->length : 0;
-        return constant->length == 0
-               || memcmp(fact->bytes + from, (const uint8_t *)program + constant->as.offset,
-                         constant->length)
-                      == 0;
-    }
-    if (fact->type != FGW_VALUE_INT)
-        return -1;
-    switch (code[2].op) {
-    case FGW_CEL_LT:
-        return fact->as.number < constant->as.number;
-    case FGW_CEL_LE:
-        return fact->as.number <= constant->as.number;
-    case FGW_CEL_GT:
-        return fact->as.number > constant->as.number;
-    case FGW_CEL_GE:
-        return fact->as.number >= constant->as.number;
-    default:
-        return -1;
-    }
-}
-
 /* What an instruction pushed, for whoever traces. */
 static void note(struct machine *m, const struct fgw_cel_instruction *step, uint32_t at,
                  const struct fgw_value *top)

@@ -314,17 +314,11 @@ fgw_cel_constants(const struct fgw_cel_program *program)
  * that passed may be run. `block` is 8-aligned. */
 int fgw_cel_verify(const void *block, size_t size);
 
-/* fact.startsWith('text'), fact.endsWith('text'), fact <= 5 and the like; as fgw_cel_glance. */
-int fgw_cel_glance_at_three(const struct fgw_cel_program *program, const struct fgw_value *facts);
-
-/* The most common expressions, fact == 'text' first, without the machine: 1, 0; -1: use
- * fgw_cel_eval. */
+/* The most common expression, fact == 'text', without the machine: 1, 0; -1: use fgw_cel_eval. */
 static inline int fgw_cel_glance(const struct fgw_cel_program *program,
                                  const struct fgw_value *facts)
 {
     const struct fgw_cel_instruction *step = fgw_cel_code(program);
-    if (program->n_code == 3 && step->op == FGW_CEL_FACT)
-        return fgw_cel_glance_at_three(program, facts);
     if (program->n_code != 1 || step->op != FGW_CEL_FACT_EQ)
         return -1;
     const struct fgw_value *fact = &facts[step->at];

@@ -55,8 +55,7 @@ cdef class Endings(Receiver):
         readonly int active      # exchanges between head and settlement
         double retry_credit      # retries that the budget allows now
         double retry_share
-        Sayings sayings          # what rules say beyond the verdict,
-        bint says                # where some rule does
+        Sayings sayings          # what rules say beyond the verdict
         list overrides           # upstream.route.Route by number of the rules' `route` actions
         bint restricts_models    # some rule or key says which models may be asked
         readonly bint draining

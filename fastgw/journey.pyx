@@ -10,7 +10,6 @@ phase is a room's function; here is only what happens next.
 """
 
 import os
-
 cimport cython
 from libc.stdint cimport uint16_t, uint32_t, uint64_t, uint8_t
 from libc.string cimport memcmp
@@ -164,7 +163,6 @@ cdef class Journey(Waiting):
         self.overrides = plan.overrides
         self.sayings = Sayings(self.policy, self.facts, journal, log)
         self.sayings.counters = self.counters
-        self.says = self.policy.says
         self.head_limits.head_max = <uint32_t>min(plan.head_max, 65535)
         self.head_limits.target_max = 8192
         self.head_limits.headers_max = 100
@@ -376,7 +374,7 @@ cdef class Journey(Waiting):
         if self.policy.tracer is not None:
             self.policy.trace(self.facts.values, &self.facts.source)
         self._dims(x)
-        if self.says:
+        if self.policy.says:
             self.sayings.after_policy(x)
         if x.effects.denied:
             return x.effects.code or CODE_DENIED

@@ -113,10 +113,10 @@ class AnyScalar(Shape):
     def take(self, node, path, reading):
         value = node.value if isinstance(node, Scalar) else None
         if isinstance(value, bool):
-            return Expression("${%s}" % str(value).lower(), reading.place(path))
+            return Expression(f"${{{str(value).lower()}}}", reading.place(path))
         if isinstance(value, float) or (
                 isinstance(value, int) and -(2**63) < value < 2**63):
-            return Expression("${%r}" % value, reading.place(path))
+            return Expression(f"${{{value!r}}}", reading.place(path))
         if isinstance(value, str):
             return TemplateText(8192, lines=True).take(node, path, reading)
         return self.refuse(node, path, reading)

@@ -84,7 +84,8 @@ class Rules:
         builder = {"restrict-models": self._restrict_models, "restrict-ips": self._restrict_ips,
                    "custom-response": self._custom_response, "route": self._route,
                    "add-headers": self._add_headers, "remove-headers": self._remove_headers,
-                   "detect": self._detect, "set-vars": self._set_vars, "log": self._log, "on-abort": self._on_abort}
+                   "detect": self._detect, "set-vars": self._set_vars, "log": self._log,
+                   "on-abort": self._on_abort}
         return builder[kind](config, enforce, path)
 
     def _restrict_models(self, config: dict[str, Any], enforce: bool, path: str) -> Action:

@@ -1,7 +1,6 @@
 """Phase POLICY, at load: actions of a configuration as csrc/fgw_action.h has them."""
 cimport cython
-from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t
-from libc.stdlib cimport free, malloc
+from libc.stdint cimport int32_t, uint8_t, uint16_t, uint32_t
 from libc.string cimport memcpy
 
 from fastgw.config.model import (
@@ -16,7 +15,7 @@ from fastgw.policy.results import LIMITS, RESULTS, word
 from fastgw.policy.pieces import type_of
 
 from fastgw.native.action cimport (
-    FGW_RESULTS_MAX, fgw_action_say, fgw_address_range, fgw_addresses, fgw_answer, fgw_made_field,
+    fgw_action_say, fgw_address_range, fgw_addresses, fgw_answer, fgw_made_field,
     fgw_models, fgw_names, fgw_piece, fgw_set_var, fgw_set_vars,
 )
 from fastgw.native.policy cimport (
@@ -27,7 +26,6 @@ from fastgw.native.policy cimport (
     FGW_ACTION_USAGE_CAP, FGW_FACT_CONN_CLIENT_IP,
 )
 from fastgw.policy.plan cimport Plan
-from fastgw.policy.program cimport Program
 
 TYPES = {
     Deny: (FGW_ACTION_DENY, "deny"),

@@ -8,7 +8,7 @@ from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
 from libc.stdint cimport int64_t, uint8_t, uint32_t
 from libc.string cimport memcpy
 
-from fastgw.policy.results import OF_LIMITS, word
+from fastgw.policy.results import OF_LIMITS
 
 from fastgw.native.policy cimport (
     FGW_VALUE_ABSENT, FGW_VALUE_BOOL, FGW_VALUE_DOUBLE, FGW_VALUE_INT, FGW_VALUE_STRING,

@@ -53,6 +53,6 @@ cdef class Plan:
     cdef const fgw_cel_program **programs(self, list programs) except NULL
     # What one Program points at; it lives as long as the plan.
     cdef const fgw_cel_program *program(self, Program program) except NULL
-    # Moves the programs of all rows so far, and the rule index, into one sealed file, which lives as
-    # long as the plan.
+    # Moves the programs of all rows so far, and the rule index, into one sealed file, which lives
+    # as long as the plan.
     cdef Blob seal(self, uint64_t version, bytes index)

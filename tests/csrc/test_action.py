@@ -1,14 +1,18 @@
 """Actions in C, one file each: fgw_action.c and fgw_action_abort.c, fgw_action_addresses.c,
-fgw_action_answer.c, fgw_action_deny.c, fgw_action_detect.c, fgw_action_fields.c, fgw_action_input.c,
-fgw_action_limit.c, fgw_action_log.c, fgw_action_models.c, fgw_action_output.c,
-fgw_action_route.c, fgw_action_vars.c.
+fgw_action_answer.c, fgw_action_deny.c, fgw_action_detect.c, fgw_action_fields.c,
+fgw_action_input.c, fgw_action_limit.c, fgw_action_log.c, fgw_action_models.c,
+fgw_action_output.c, fgw_action_route.c, fgw_action_vars.c.
 
 Method: each is compiled from a line of YAML and run by ``Policy.decide`` on facts of ours; what it
 wrote into effects and facts comes back as a dict. Whole requests: tests/test_sayings.py.
 """
 
+import re
+from pathlib import Path
+
 import pytest
 
+from fastgw.errors import Code
 from tests.policy.configured import CHAT, policy
 
 FACTS = CHAT | {"ai.input_tokens": 100, "conn.client_ip": "10.1.2.3", "ai.user": "u"}
@@ -33,11 +37,6 @@ def results(action, *names, **facts):
 
 
 def test_the_codes_of_the_actions_are_those_of_the_catalogue():
-    from pathlib import Path
-    import re
-
-    from fastgw.errors import Code
-
     text = (Path(__file__).parents[2] / "csrc" / "fgw_action.h").read_text()
     found = {name: int(number) for name, number in re.findall(r"FGW_CODE_(\w+) = (\d+)", text)}
 
