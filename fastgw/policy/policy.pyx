@@ -301,7 +301,7 @@ cdef class Policy:
             self.warnings.append(ConfigError(
                 f"{self.index.always} of {len(conditions)} rules are tested on every request",
                 key="policy.on_http_request",
-                suggestion="compare one fact with a constant in each: ==, in, startsWith, a range"))
+                suggestion="compare a fact with a constant in each: ==, in, startsWith, a range"))
         return 0
 
     cdef int _detect(self, object rule, object action, str phase) except -1:
