@@ -1,4 +1,4 @@
-"""Policy: decide one request by rules, as `policy simulate` calls it, and compile a policy; and the
+"""Policy: decide one request by rules, as `policy simulate` calls it; compile a policy; and the
 curve over the number of rules, of nine kinds, of which one request meets about ten:
 
     indexed       the policy as it runs: candidates of the rule index, then their programs

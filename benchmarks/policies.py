@@ -7,8 +7,9 @@ from base64 import b64encode
 from dataclasses import replace
 
 from fastgw.config import Config, examine_text
+from fastgw.policy.evaluate import facts_in_order
 from fastgw.policy.policy import Policy
-from fastgw.policy.scope import FIXED
+from fastgw.policy.scope import Scope
 
 RULE = """
     - name: rule {i}
@@ -52,8 +53,8 @@ def config(rules: int) -> Config:
     return made
 
 
-# What large policies are made of, each with its number: most ask for one key, team, model, network,
-# feature or range of sizes. PLAIN ones are those that every implementation of CEL can evaluate.
+# What large policies are made of, each with its number: one key, team, model, network, feature or
+# range of sizes. PLAIN ones are those that every implementation of CEL can evaluate.
 PLAIN = (
     ("ai.model.startsWith('other-{i}-')", "key.tags.tier == 'free'"),
     ("key.id == 'key-{i}'",),
@@ -83,19 +84,20 @@ def many(rules: int, kinds: tuple[tuple[str, ...], ...] = PLAIN + OURS) -> Confi
     rule, last = base.rules[0], base.rules[-2:]
     rule = replace(rule, actions=(replace(rule.actions[0], message=None),))
     texts = itertools.islice(conditions(kinds), rules - len(last))
-    made = [replace(rule, name=f"rule {i}", expressions=tuple(
-        replace(rule.expressions[0], text=text) for text in asked)) for i, asked in enumerate(texts)]
+    first = rule.expressions[0]
+    made = [replace(rule, name=f"rule {i}",
+                    expressions=tuple(replace(first, text=text) for text in asked))
+            for i, asked in enumerate(texts)]
     return replace(base, rules=(*made, *last))
 
 
 def index_of(rules: int) -> dict:
     """The rule index of ``many``, and MANY_FACTS in the order that it reads them."""
     policy = Policy(many(rules))
-    names = [name for name, _ in FIXED]
-    names += [f"key.{kind}s.{name}".replace("owners", "owner")
-              for kind, name in policy.dynamic_facts]
+    scope = Scope()
+    scope.dynamic += policy.dynamic_facts
     return {"index": b64encode(policy.blob.index_bytes).decode(),
-            "facts": [MANY_FACTS.get(name) for name in names]}
+            "facts": facts_in_order(scope, MANY_FACTS)}
 
 
 if __name__ == "__main__":  # for benches that run where compiling so many would take minutes

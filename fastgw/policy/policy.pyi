@@ -11,6 +11,7 @@ from fastgw.policy.tracing import Tracer
 SCALARS: tuple[str, ...]
 LIMITS_HINT: str
 INDEXED_RULES: int
+ALWAYS_MANY: int
 VOLATILE: tuple[str, ...]
 AT_THE_END: tuple[type, ...]
 

@@ -43,6 +43,8 @@ AT_THE_END = (LogMetadata, SetVars)
 SCALARS = ("string", "int", "bool")
 # Below so many, asking each costs less than looking up who may match.
 INDEXED_RULES = 16
+# So many rules that the index cannot leave out cost more than all the rest of a decision.
+ALWAYS_MANY = 100
 LIMITS_HINT = f"one request can take {FGW_LIMITS_MAX} limits together, those of its key included"
 
 
@@ -295,6 +297,11 @@ cdef class Policy:
         self.index = built.tallies
         if indexed:
             self._index = self.blob.index()
+        if self.index.always >= ALWAYS_MANY:
+            self.warnings.append(ConfigError(
+                f"{self.index.always} of {len(conditions)} rules are tested on every request",
+                key="policy.on_http_request",
+                suggestion="compare a fact with a constant in each: ==, in, startsWith, a range"))
         return 0
 
     cdef int _detect(self, object rule, object action, str phase) except -1:

@@ -8,9 +8,9 @@ from fastgw.native.index cimport (
 from fastgw.native.policy cimport FGW_FACTS_MAX, fgw_effects, fgw_value
 from fastgw.policy.policy cimport Policy
 from fastgw.policy.program cimport set_value
-from fastgw.policy.scope import FIXED
+from fastgw.policy.scope import Scope
 
-from fastgw.policy.evaluate import PREFIXES
+from fastgw.policy.evaluate import facts_in_order
 
 
 def decide_often(Policy policy, facts, Py_ssize_t times):
@@ -18,10 +18,11 @@ def decide_often(Policy policy, facts, Py_ssize_t times):
     cdef fgw_effects effects
     cdef list texts = []
     cdef Py_ssize_t i
-    names = [name for name, _ in FIXED]
-    names += [f"{PREFIXES[kind]}.{name}" for kind, name in policy.dynamic_facts]
-    for i in range(len(names)):
-        set_value(&values[i], facts.get(names[i]), texts)
+    scope = Scope()
+    scope.dynamic += policy.dynamic_facts
+    ordered = facts_in_order(scope, facts)
+    for i in range(len(ordered)):
+        set_value(&values[i], ordered[i], texts)
     for i in range(times):
         policy.run(values, NULL, None, &effects)
     return effects.n_rules

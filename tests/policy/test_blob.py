@@ -1,7 +1,7 @@
 """The sealed file of a compiled policy: written once, the same for all processes, never changed.
 
 Method: a policy's own blob is attached by its descriptor, here and in a child that maps it anew;
-attempts to write, cut or grow it must fail, and damaged copies must be refused.
+attempts to write, cut or grow it must fail, and damaged copies must be refused (fgw_blob.c).
 """
 
 import fcntl

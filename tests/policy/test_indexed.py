@@ -122,3 +122,13 @@ def test_of_thousands_of_rules_a_few_are_asked():
     assert found == [31 * 40 + 7]
     assert built.decide(facts)["rule"] == "r1247"
     assert not built.decide(facts | {"ai.model": "m40"})["denied"]
+
+
+@pytest.mark.parametrize("asked, warned", [
+    ("ai.model.endsWith('{i}')", True), ("ai.model == '{i}'", False)])
+def test_many_rules_that_no_index_can_leave_out_are_warned_of(asked, warned):
+    text = "".join(f"- {{name: r{i}, expressions: [\"{asked.format(i=i)}\"], "
+                   "actions: [{type: deny}]}\n" for i in range(room.ALWAYS_MANY))
+    said = [str(warning) for warning in policy(text).warnings]
+
+    assert any("100 of 100 rules are tested on every request" in one for one in said) == warned
