@@ -148,7 +148,7 @@ cdef class Journey(Waiting):
         )
         self.policy.reseed(int.from_bytes(os.urandom(8), "little"))
         self.ceilings = Ceilings(plan.limit_specs, self.limits)
-        self.detector = Detector(self.policy.detects)
+        self.detector = Detector(self.policy.detects, self.policy.patterns)
         self.holding = []
         self.expect = Expect()
         self.journal = journal

@@ -41,6 +41,7 @@ from fastgw.config.model import (
     Timeouts,
     UsageCap,
 )
+from fastgw.config.schema import DETECT_KINDS
 from fastgw.config.shape import Reading, did_you_mean
 
 PLAIN = ("data_dir", "shm_dir", "store", "on_ledger_full", "models_strict")
@@ -342,13 +343,24 @@ def _build_action(kind: str, config: dict[str, Any], enforce: bool, path: str,
     if kind == "cap-output":
         return CapOutput(**config, enforce=enforce)
     if kind == "detect":
-        return Detect(tuple(config["kinds"]), config["then"], enforce)
+        return _build_detect(config, enforce, path, reading)
     if kind in KINDS:
         return build_limit(kind, config, enforce, f"{path}.config", clustered, reading)
     if not config:
         reading.fail(f"{path}.config", "neither allow nor deny", "allow: [gpt-4o]")
     allow = config.get("allow")
     return RestrictModels(tuple(allow) if allow else None, tuple(config.get("deny", ())), enforce)
+
+
+def _build_detect(config: dict[str, Any], enforce: bool, path: str, reading: Reading) -> Detect:
+    patterns = config.get("patterns", {})
+    if not config.get("kinds") and not patterns:
+        reading.fail(f"{path}.config", "neither kinds nor patterns", "kinds: [api_key]")
+    for name in patterns.keys() & set(DETECT_KINDS):
+        reading.fail(f"{path}.config.patterns.{name}", f"'{name}' is a kind of its own",
+                     "give the pattern another name")
+    return Detect(tuple(config.get("kinds", ())), config["then"], enforce,
+                  tuple(patterns.items()))
 
 
 def _check_open(config: Config, values: dict[str, Any], reading: Reading) -> None:

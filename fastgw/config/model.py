@@ -271,6 +271,7 @@ class Detect:
     kinds: tuple[str, ...]
     then: str
     enforce: bool = True
+    patterns: tuple[tuple[str, str], ...] = ()  # (name, RE2 pattern)
 
 
 Action = Deny | CapOutput | RestrictModels | Limit | Detect

@@ -96,6 +96,7 @@ class Message(Text):
         return value
 
 
+REGEX = Text("a regular expression", None, r"'EMP-\d{6}'", 1024, shown=False)
 LIMIT = {"name": NAME, "bucket_key": ListOf(ExpressionText(), 0, 8), "enforce": Flag()}
 SHARED = {"cluster": Flag(), "on_store_loss": Choice(("closed", "local_share", "open"))}
 
@@ -133,10 +134,10 @@ ACTIONS: dict[str, Object] = {
     }, ["name", "limit"]),
     "detect": Object({
         "kinds": ListOf(Choice(DETECT_KINDS), 1),
-        "patterns": LATER,
+        "patterns": MapOf(REGEX, TAG, 16),
         "then": Choice(("deny", "redact", "log")),
         "enforce": Flag(),
-    }, ["kinds", "then"]),
+    }, ["then"]),
 }
 # What on_http_response and on_event_stream_message can do so far.
 ANSWER_ACTIONS = {"detect": ACTIONS["detect"]}

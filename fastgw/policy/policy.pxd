@@ -38,10 +38,12 @@ cdef class Policy:
         readonly list limits            # LimitSpec, indexed by fgw_demand.limit; only ever grows
         readonly tuple messages         # bytes (UTF-8); effects.message is an index + 1
         readonly tuple labels           # str: names of usage.labels, at most FGW_LABELS_MAX
+        readonly list patterns          # (name, program, flags) of `detect`, by kind
         readonly list detects           # dict of each `detect` action, by fgw_effects.detects
         readonly list warnings          # ConfigError: what compiles but may not mean what it says
         readonly Blob blob              # the rule index and all programs
         readonly object index           # policy.index.Tallies: how many rules it cannot file, …
+        dict _pattern_texts             # name -> the pattern as written
         object _scope
         dict _limit_at                  # LimitSpec -> its index
         dict _parts                     # key id -> PrincipalPart
@@ -80,6 +82,7 @@ cdef class Policy:
     cdef int _build_rule(self, plan_rule *rule, object source, list programs,
                          str phase=*) except -1
     cdef int _build_answer_rules(self, object config) except -1
+    cdef int _pattern(self, object rule, str name, str text) except -1
     cdef int _detect(self, object rule, object action, str phase) except -1
     cdef bint _run_rules(self, const fgw_value *facts, fgw_effects *effects) noexcept nogil
     cdef int _build_action(self, plan_action *action, object source, bint enforce) except -1

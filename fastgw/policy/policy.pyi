@@ -34,6 +34,7 @@ class Policy:
     limits: list[LimitSpec]
     messages: tuple[bytes, ...]
     detects: list[dict[str, Any]]
+    patterns: list[tuple[str, bytes, int]]
     labels: tuple[str, ...]
     warnings: list[ConfigError]
 

@@ -14,10 +14,12 @@ from fastgw.policy.compiler import compile_expression
 from fastgw.policy.evaluate import facts_in_order
 from fastgw.policy.index import build
 from fastgw.policy.limits import spec_of
+from fastgw.policy.patterns import PatternError, compile_pattern
 from fastgw.policy.scope import Scope
 
 from fastgw.native.cel cimport FGW_CEL_ARENA, fgw_cel_source
 from fastgw.native.demand cimport fgw_demand_key, fgw_name_hash, fgw_value_text
+from fastgw.native.detect cimport FGW_DETECT_PATTERNS_MAX
 from fastgw.native.index cimport FGW_INDEX_NO_RULE, fgw_index_next, fgw_index_start
 from fastgw.native.policy cimport (
     FGW_ACTION_CAP_OUTPUT, FGW_ACTION_CONCURRENCY_LIMIT, FGW_ACTION_DENY, FGW_ACTION_DETECT,
@@ -59,6 +61,7 @@ cdef class Policy:
         self.version_hash = int(config.version, 16) if config.version else 0
         self.facts_used = ALWAYS_USED
         self.limits, self.warnings, self._messages, self.detects = [], [], [], []
+        self.patterns, self._pattern_texts = [], {}
         self._limit_at, self._parts, self._names = {}, {}, {}
         self._scope = Scope()
         self._plan = Plan()
@@ -183,13 +186,32 @@ cdef class Policy:
         self._n_answer_rules = <uint32_t>len(rules)
         return 0
 
+    cdef int _pattern(self, object rule, str name, str text) except -1:
+        """A named pattern: the same in every action that names it."""
+        place = rule.place
+        known = self._pattern_texts.setdefault(name, text)
+        try:
+            if known != text:
+                raise PatternError(f"two patterns are named '{name}'", "give each its own name")
+            if len(self._pattern_texts) > FGW_DETECT_PATTERNS_MAX:
+                raise PatternError(f"more than {FGW_DETECT_PATTERNS_MAX} patterns")
+            if all(name != other for other, _, _ in self.patterns):
+                self.patterns.append((name, *compile_pattern(text)))
+        except PatternError as error:
+            raise ConfigError(
+                f"pattern '{name}': {error}", file=place.file, line=place.line,
+                column=place.column, key=place.key, suggestion=error.hint) from None
+        return 0
+
     cdef int _detect(self, object rule, object action, str phase) except -1:
         if len(self.detects) >= FGW_DETECTS_MAX:
             raise ConfigError(f"more than {FGW_DETECTS_MAX} detect actions", key="policy",
                               suggestion="one action can look for several kinds")
+        for name, text in action.patterns:
+            self._pattern(rule, name, text)
         self.detects.append({
             "rule": rule.name, "hash": self._name(FGW_NAME_RULE, rule.name), "phase": phase,
-            "kinds": action.kinds, "then": action.then,
+            "kinds": (*action.kinds, *(name for name, _ in action.patterns)), "then": action.then,
             "enforced": rule.enforce and action.enforce,
         })
         return len(self.detects) - 1

@@ -1,0 +1,13 @@
+from collections.abc import Iterator
+
+WHOLE: bytes
+
+class PatternError(ValueError):
+    """Why a pattern cannot be looked for, and what would do."""
+
+    hint: str
+    def __init__(self, message: str, hint: str = "") -> None: ...
+
+def parts_of(text: str) -> Iterator[str]: ...
+def bare(text: str) -> tuple[str, int]: ...
+def compile_pattern(text: str) -> tuple[bytes, int]: ...
