@@ -1,6 +1,6 @@
-/* The operator's own patterns: programs of fgw_regex.h for the whole of a text, run from each place
- * where one can begin. Their table says at every step whether a text that ended here would match,
- * so the longest match is known where the table says that nothing more can come. */
+/* The operator's own patterns: programs of fgw_regex.h for the whole of a text, run from each
+ * place where one can begin. Their table says at every step whether a text that ended here would
+ * match, so the longest match is known where the table says that nothing more can come. */
 #include "fgw_detect_kind.h"
 #include "fgw_regex_machine.h"
 

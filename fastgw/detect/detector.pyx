@@ -199,14 +199,15 @@ cdef class Detector:
             if left >> i & 1 and self._wishes[i].kinds & report.found:
                 told.append((
                     self._detects[i]["rule"],
-                    f"{THENS[self._wishes[i].then]}: " + self._words(report, self._wishes[i].kinds),
+                    f"{THENS[self._wishes[i].then]}: "
+                    + self._words(report, self._wishes[i].kinds),
                     bool(self._wishes[i].enforced),
                 ))
             i += 1
         return told
 
     cdef bytes _reason(self, Exchange x, uint32_t denied):
-        text = f"{'The request' if x.status == 0 and not x.upstream_status else 'The answer'} has "
+        text = "The request has " if not x.upstream_status else "The answer has "
         text += self._words(&self.report, denied)
         return orjson.dumps(text).strip(b'"')
 

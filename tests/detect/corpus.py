@@ -116,8 +116,8 @@ def us_ssn(draw: random.Random) -> str:
 
 def email(draw: random.Random) -> str:
     name = draw.choice(["john.doe", "j", "mary+tag", "info", "a_b-c", "x%y", "user123", "O.Neil"])
-    host = draw.choice(["example.com", "mail.example.co.uk", "uni-hamburg.de", "a.io", "web.museum",
-                        "xn--bcher-kva.example", "sub.domain.company.technology"])
+    host = draw.choice(["example.com", "mail.example.co.uk", "uni-hamburg.de", "a.io",
+                        "web.museum", "xn--bcher-kva.example", "sub.domain.company.technology"])
     return f"{name}@{host}"
 
 

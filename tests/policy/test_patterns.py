@@ -1,7 +1,7 @@
 """The operator's own patterns: what can be looked for in a stream, and what is told of the rest.
 
-Method: what is found is what Python's `re` finds in the whole text (its leftmost match, the longest
-of it), for every cut of the text into two events and for random ones.
+Method: what is found is what Python's `re` finds in the whole text (its leftmost match, the
+longest of it), for every cut of the text into two events and for random ones.
 """
 
 import random
