@@ -1,12 +1,15 @@
 """Limit: two buckets taken together and settled, from Python and with its overhead; and the table
 that holds a million of them: bytes a key, and what a look-up costs as it fills (in a table that no
-cache holds, so mostly memory)."""
+cache holds, so mostly memory).
+
+    python -m benchmarks.bench_limit      one limit in C, beside what others do for it
+"""
 
 import ctypes
 
 import pytest
 
-from benchmarks import measure
+from benchmarks import beside, measure
 from fastgw.limit.limits import Holds, Limits
 from fastgw.limit.trial import Trial
 from fastgw.shm.segment import Segment
@@ -68,3 +71,7 @@ def test_find_in_a_table_for_a_million_keys(benchmark, table, percent, there):
     benchmark.extra_info.update(bytes_per_key=size / live, ns_per_look_up=ns)
     print(f"\n{percent} % of {KEYS:,} keys: {size / KEYS:.1f} bytes of room for a key, "
           f"{size / live:.1f} for each that lives; {ns:.0f} ns a look-up")
+
+
+if __name__ == "__main__":
+    beside.main()

@@ -7,7 +7,8 @@ import sys
 from pathlib import Path
 
 from benchmarks.measure import ROOT, CannotMeasure, environment
-from benchmarks.processes import DidNotStart, Peer, free_port
+from benchmarks.processes import DidNotStart, Peer
+from tools.ports import free_port
 
 HERE = Path(__file__).resolve().parent
 ACCESS_KEY = "sk-fgw-bench-0123456789abcdef"

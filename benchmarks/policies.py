@@ -1,6 +1,14 @@
 """Policies and keys that benches decide with: n rules, of which the last two match."""
 
+import itertools
+import json
+import sys
+from base64 import b64encode
+from dataclasses import replace
+
 from fastgw.config import Config, examine_text
+from fastgw.policy.policy import Policy
+from fastgw.policy.scope import FIXED
 
 RULE = """
     - name: rule {i}
@@ -42,3 +50,53 @@ def config(rules: int) -> Config:
     made, errors, _ = examine_text(text, "bench.yaml")
     assert made is not None, errors
     return made
+
+
+# What large policies are made of, each with its number: most ask for one key, team, model, network,
+# feature or range of sizes. PLAIN ones are those that every implementation of CEL can evaluate.
+PLAIN = (
+    ("ai.model.startsWith('other-{i}-')", "key.tags.tier == 'free'"),
+    ("key.id == 'key-{i}'",),
+    ("ai.model == 'model-{j}' && key.owner.team == 'team-{k}'",),
+    ("ai.operation == 'chat'", "ai.input_tokens >= {i}0 && ai.input_tokens < {i}9"),
+    ("ai.model in ['a-{i}', 'b-{i}', 'c-{i}'] && !ai.stream",),
+    ("key.owner.team == 'team-{k}' || key.id == 'boss-{i}'", "ai.max_output_tokens > 8000"),
+)
+OURS = (
+    ("conn.client_ip in cidr('10.{h}.{l}.0/24')",),
+    ("ai.model.glob('vendor-{i}/*')",),
+    ("req.path.matches('^/lab-{i}/[0-9]+$')",),
+)
+MANY_FACTS = FACTS | {"key.owner.team": "team-7", "ai.max_output_tokens": 256}
+
+
+def conditions(kinds: tuple[tuple[str, ...], ...]):
+    """Without end: the expressions of one rule after the other."""
+    for i in itertools.count():
+        numbers = {"i": i, "j": i % 97, "k": i // 97, "h": i >> 8 & 255, "l": i & 255}
+        yield tuple(text.format(**numbers) for text in kinds[i % len(kinds)])
+
+
+def many(rules: int, kinds: tuple[tuple[str, ...], ...] = PLAIN + OURS) -> Config:
+    """As ``config``, with so many rules of mixed kinds before the last two."""
+    base = config(3)
+    rule, last = base.rules[0], base.rules[-2:]
+    rule = replace(rule, actions=(replace(rule.actions[0], message=None),))
+    texts = itertools.islice(conditions(kinds), rules - len(last))
+    made = [replace(rule, name=f"rule {i}", expressions=tuple(
+        replace(rule.expressions[0], text=text) for text in asked)) for i, asked in enumerate(texts)]
+    return replace(base, rules=(*made, *last))
+
+
+def index_of(rules: int) -> dict:
+    """The rule index of ``many``, and MANY_FACTS in the order that it reads them."""
+    policy = Policy(many(rules))
+    names = [name for name, _ in FIXED]
+    names += [f"key.{kind}s.{name}".replace("owners", "owner")
+              for kind, name in policy.dynamic_facts]
+    return {"index": b64encode(policy.blob.index_bytes).decode(),
+            "facts": [MANY_FACTS.get(name) for name in names]}
+
+
+if __name__ == "__main__":  # for benches that run where compiling so many would take minutes
+    json.dump(index_of(int(sys.argv[1])), sys.stdout)

@@ -19,19 +19,6 @@ class DidNotStart(Exception):
     """A peer's port stayed closed; says what it wrote."""
 
 
-def free_port() -> int:
-    """A port that was free a moment ago, below the range that connections use."""
-    for _ in range(200):
-        with socket.socket() as probe:
-            port = 20000 + int.from_bytes(os.urandom(2)) % 10000
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            return port
-    raise DidNotStart("no free port")
-
-
 def _stat(pid: int) -> list[str] | None:
     """Fields of /proc/<pid>/stat from the third on (state), or None for one that is gone."""
     try:

@@ -1,4 +1,4 @@
-/* fgw_blob.h - a compiled policy as one block: the rule index and every program, for all processes.
+/* fgw_blob.h - a compiled policy as one block: rule index and programs, for all processes.
  *
  *     0                48
  *     | struct fgw_blob | rule index (fgw_index.h) | offsets | program | program | ...

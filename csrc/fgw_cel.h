@@ -7,8 +7,8 @@
  *     | fgw_cel_program     | instructions, 8 bytes     | 16 bytes each      | bytes          |
  *
  * Its instructions work on a stack of values (struct fgw_value, 24 bytes), on slots (variables of
- * comprehensions and of cel.bind) and on the facts of one request. Jumps go forward; only LOOP goes
- * back, to the NEXT of a comprehension, which ends with its range.
+ * comprehensions and of cel.bind) and on the facts of one request. Jumps go forward; only LOOP
+ * goes back, to the NEXT of a comprehension, which ends with its range.
  *
  *     ai.operation == 'chat' && key.models.exists(m, m.startsWith('gpt'))
  *
@@ -30,11 +30,13 @@
  * made it). Any operation on an error is that error, the leftmost first; `&&` and `||` absorb it
  * where the other side decides.
  *
- * Bounds. Every instruction costs one step of run.steps; work on bytes and elements costs in
- * proportion (1 step for each 8 bytes or 2 elements copied, compared or scanned), paid before it is
- * done. New strings, lists and maps lie in run.arena. Running out of either ends the run with an
- * error that nothing absorbs. 100,000 steps take at most about 1 ms. No allocation, no clock, no
- * I/O, no state but the run's: two runs of one program may go on at the same time.
+ * Bounds. Every instruction costs one step of run.steps (a program pays for all of them first, a
+ * loop for its body at each LOOP), a call four more; work on bytes and elements costs in proportion
+ * (1 step for 32 bytes copied or compared, for 4 bytes looked at one by one, for 2 elements), paid
+ * before it is done. New strings, lists and maps lie in run.arena. Running
+ * out of either ends the run with an error that nothing absorbs. 100,000 steps take at most about
+ * 1 ms. No allocation, no clock, no I/O, no state but the run's: two runs of one program may go on
+ * at the same time.
  */
 #ifndef FGW_CEL_H
 #define FGW_CEL_H
@@ -229,7 +231,7 @@ struct fgw_cel_program {
     uint16_t n_slots;     /* <= FGW_CEL_SLOTS */
     uint64_t facts_read;  /* bit i: an instruction reads facts[i] */
     uint16_t sources;     /* bit i: an instruction reads source i */
-    uint8_t type;         /* enum fgw_value_type of the result where the checker knows it, else 0 */
+    uint8_t type;         /* enum fgw_value_type of the result where it is known, else 0 */
     uint8_t reserved[5];
 };
 _Static_assert(sizeof(struct fgw_cel_program) == 32, "part of a file");
@@ -238,7 +240,7 @@ _Static_assert(sizeof(struct fgw_cel_program) == 32, "part of a file");
 #define FGW_CEL_STACK 64          /* values */
 #define FGW_CEL_SLOTS 64
 #define FGW_CEL_CODE_MAX 16384    /* instructions */
-#define FGW_CEL_DEPTH 32          /* of nested lists, maps and optionals, where they are compared */
+#define FGW_CEL_DEPTH 32          /* of nested lists, maps, optionals, where they are compared */
 #define FGW_CEL_STEPS 100000      /* the usual budget */
 #define FGW_CEL_ARENA 65536       /* bytes: the usual arena */
 
@@ -308,16 +310,22 @@ fgw_cel_constants(const struct fgw_cel_program *program)
     return (const struct fgw_cel_constant *)(fgw_cel_code(program) + program->n_code);
 }
 
-/* 0 if block[0 .. size) begins with a program of which every path stays inside its code, constants,
- * text, facts, slots and stack, and ends with exactly one value; else -1. Only programs that passed
- * may be run. `block` is 8-aligned. */
+/* 0 if block[0 .. size) begins with a program of which every path stays inside its code,
+ * constants, text, facts, slots and stack, and ends with exactly one value; else -1. Only programs
+ * that passed may be run. `block` is 8-aligned. */
 int fgw_cel_verify(const void *block, size_t size);
 
-/* The most common expression, fact == 'text', without the machine: 1, 0; -1: use fgw_cel_eval. */
+/* fact.startsWith('text'), fact.endsWith('text'), fact <= 5 and the like; as fgw_cel_glance. */
+int fgw_cel_glance_at_three(const struct fgw_cel_program *program, const struct fgw_value *facts);
+
+/* The most common expressions, fact == 'text' first, without the machine: 1, 0; -1: use
+ * fgw_cel_eval. */
 static inline int fgw_cel_glance(const struct fgw_cel_program *program,
                                  const struct fgw_value *facts)
 {
     const struct fgw_cel_instruction *step = fgw_cel_code(program);
+    if (program->n_code == 3 && step->op == FGW_CEL_FACT)
+        return fgw_cel_glance_at_three(program, facts);
     if (program->n_code != 1 || step->op != FGW_CEL_FACT_EQ)
         return -1;
     const struct fgw_value *fact = &facts[step->at];
@@ -332,6 +340,14 @@ static inline int fgw_cel_glance(const struct fgw_cel_program *program,
 
 /* The address in a text as `in cidr` reads it: its 4 or 16 bytes, and how many; 0: it is none. */
 uint32_t fgw_cel_address(const uint8_t *text, uint32_t length, uint8_t out[16]);
+
+/* The fact that a program of one FACT comes to, which may be absent; NULL: use fgw_cel_eval. */
+static inline const struct fgw_value *fgw_cel_peek(const struct fgw_cel_program *program,
+                                                   const struct fgw_value *facts)
+{
+    const struct fgw_cel_instruction *step = fgw_cel_code(program);
+    return program->n_code == 1 && step->op == FGW_CEL_FACT ? &facts[step->at] : NULL;
+}
 
 /* Runs a verified program. Returns 1 or 0 where the result is a boolean, -1 where it is anything
  * else; *result has it in any case, and points into the facts, the program and the arena. */

@@ -4,7 +4,7 @@
 
 #define TWO_63 9223372036854775808.0
 #define TWO_64 18446744073709551616.0
-#define PAY_DOUBLE 400 /* steps of a conversion between doubles and text: at most about 4 us */
+#define PAY_DOUBLE 600 /* steps of a conversion between doubles and text: at most about 6 us */
 
 uint32_t fgw_cel_digits(uint64_t number, uint8_t *out)
 {
@@ -73,7 +73,7 @@ static struct fgw_value int_of_text(struct fgw_cel *cel, const struct fgw_value 
     const uint8_t *p = x->bytes, *end = p + x->length;
     uint64_t number;
     int negative = x->length && *p == '-';
-    if (cel_pay_bytes(cel, x->length))
+    if (cel_pay_scan(cel, x->length))
         return cel_over(cel);
     p += x->length && (*p == '-' || *p == '+');
     if (read_digits(p, end, &number) || number > (uint64_t)INT64_MAX + (unsigned)negative)
@@ -116,7 +116,7 @@ struct fgw_value fgw_cel_f_UINT(struct fgw_cel *cel, const struct fgw_value *x, 
             return cel_fail(cel, FGW_CEL_ERROR_RANGE);
         return cel_uint((uint64_t)x->as.real);
     case FGW_VALUE_STRING:
-        if (cel_pay_bytes(cel, x->length))
+        if (cel_pay_scan(cel, x->length))
             return cel_over(cel);
         return read_digits(x->bytes, x->bytes + x->length, &number)
                    ? cel_fail(cel, FGW_CEL_ERROR_PARSE)
@@ -138,7 +138,7 @@ struct fgw_value fgw_cel_f_DOUBLE(struct fgw_cel *cel, const struct fgw_value *x
     case FGW_VALUE_UINT:
         return cel_double((double)cel_bits(x));
     case FGW_VALUE_STRING:
-        if (cel_pay(cel, PAY_DOUBLE + x->length / 4u))
+        if (cel_pay(cel, PAY_DOUBLE + x->length / 2u))
             return cel_over(cel);
         return fgw_cel_double_read(x->bytes, x->length, &real)
                    ? cel_fail(cel, FGW_CEL_ERROR_PARSE)
@@ -213,7 +213,7 @@ struct fgw_value fgw_cel_string(struct fgw_cel *cel, const struct fgw_value *x)
     if (x->type == FGW_VALUE_STRING)
         return *x;
     if (x->type == FGW_VALUE_BYTES) {
-        if (cel_pay_bytes(cel, x->length))
+        if (cel_pay_scan(cel, x->length))
             return cel_over(cel);
         return fgw_cel_utf8_valid(x->bytes, x->length)
                    ? cel_text(FGW_VALUE_STRING, x->bytes, x->length)

@@ -82,18 +82,6 @@ static int big_less(const struct big *a, const struct big *b)
     return 0;
 }
 
-/* a = a - b, which is not larger. */
-static void big_subtract(struct big *a, const struct big *b)
-{
-    int64_t borrow = 0;
-    for (uint32_t i = 0; i < a->n; i++) {
-        borrow += (int64_t)a->words[i] - (i < b->n ? b->words[i] : 0);
-        a->words[i] = (uint32_t)borrow;
-        borrow >>= 32;
-    }
-    big_trim(a);
-}
-
 static void big_power_of_ten(struct big *big, uint32_t power)
 {
     for (; power >= 9; power -= 9)
@@ -123,6 +111,10 @@ static double real_of(uint64_t bits)
 /* Nine digits more, without the zeros before the first one. */
 static void add_chunk(struct fgw_cel_decimal *decimal, uint32_t chunk)
 {
+    if (decimal->count == 0 && chunk == 0) {
+        decimal->point -= 9;
+        return;
+    }
     for (uint32_t unit = BILLION / 10; unit; unit /= 10) {
         uint8_t digit = (uint8_t)(chunk / unit % 10);
         if (decimal->count || digit) {
@@ -152,8 +144,10 @@ static void whole_digits(struct fgw_cel_decimal *decimal, struct big *big)
         add_chunk(decimal, chunks[--n]);
 }
 
-/* Those of mantissa / 2^bits, which is less than 1. Words are kept in the order of their weight. */
-static void fraction_digits(struct fgw_cel_decimal *decimal, uint64_t mantissa, uint32_t bits)
+/* Those of mantissa / 2^bits, which is less than 1; behind `limit` of them only whether there are
+ * more, as one digit that is not 0. */
+static void fraction_digits(struct fgw_cel_decimal *decimal, uint64_t mantissa, uint32_t bits,
+                            uint32_t limit)
 {
     struct big big;
     uint32_t words = (bits + 31) / 32, lowest = 0;
@@ -170,20 +164,21 @@ static void fraction_digits(struct fgw_cel_decimal *decimal, uint64_t mantissa, 
         add_chunk(decimal, (uint32_t)carry);
         while (lowest < words && big.words[lowest] == 0)
             lowest++;
+        if (decimal->count > limit && lowest < words) {
+            decimal->digits[decimal->count++] = '1';
+            break;
+        }
     }
 }
 
-void fgw_cel_decimal_of(double real, struct fgw_cel_decimal *decimal)
+/* mantissa x 2^exponent, `limit` as above. */
+static void expand(uint64_t mantissa, int32_t exponent, uint32_t limit,
+                   struct fgw_cel_decimal *decimal)
 {
-    uint64_t bits = bits_of(real), mantissa = bits & ((1ull << MANTISSA) - 1);
-    int32_t exponent = (int32_t)(bits >> MANTISSA & 0x7FF);
     struct big big;
     decimal->count = 0;
     decimal->point = 0;
-    decimal->negative = bits >> 63 != 0;
-    if (exponent)
-        mantissa |= 1ull << MANTISSA;
-    exponent = (exponent ? exponent : 1) - 1023 - MANTISSA;
+    decimal->negative = 0;
     if (mantissa == 0)
         return;
     if (exponent >= 0) {
@@ -197,9 +192,28 @@ void fgw_cel_decimal_of(double real, struct fgw_cel_decimal *decimal)
         if (below < 64)
             mantissa &= (1ull << below) - 1;
         if (mantissa)
-            fraction_digits(decimal, mantissa, below);
+            fraction_digits(decimal, mantissa, below, limit);
     }
     trim(decimal);
+}
+
+/* A finite number, without its sign, is *mantissa x 2^exponent. Returns the exponent. */
+static int32_t taken_apart(double real, uint64_t *mantissa)
+{
+    uint64_t bits = bits_of(real);
+    int32_t exponent = (int32_t)(bits >> MANTISSA & 0x7FF);
+    *mantissa = bits & ((1ull << MANTISSA) - 1);
+    if (exponent)
+        *mantissa |= 1ull << MANTISSA;
+    return (exponent ? exponent : 1) - 1023 - MANTISSA;
+}
+
+void fgw_cel_decimal_of(double real, struct fgw_cel_decimal *decimal)
+{
+    uint64_t mantissa;
+    int32_t exponent = taken_apart(real, &mantissa);
+    expand(mantissa, exponent, FGW_CEL_DECIMAL_DIGITS, decimal);
+    decimal->negative = bits_of(real) >> 63 != 0;
 }
 
 /* One more in the last of `count` digits. */
@@ -236,45 +250,80 @@ void fgw_cel_decimal_round(struct fgw_cel_decimal *decimal, int64_t wanted)
     }
 }
 
-static int reads_back(const struct fgw_cel_decimal *decimal, double real)
+/* -1, 0, 1 as a is less than b, equal, greater; both positive. */
+static int order(const struct fgw_cel_decimal *a, const struct fgw_cel_decimal *b)
 {
-    double read = fgw_cel_decimal_double(decimal->digits, decimal->count, decimal->point);
-    return read == (real < 0 ? -real : real);
+    if (a->point != b->point)
+        return a->point < b->point ? -1 : 1;
+    uint32_t common = a->count < b->count ? a->count : b->count;
+    int first = memcmp(a->digits, b->digits, common);
+    return first ? first : (a->count > b->count) - (a->count < b->count);
 }
 
-/* `exact` with n digits, such that it reads back: 1, or 0: there is none. */
-static int with_digits(const struct fgw_cel_decimal *exact, uint32_t n, double real,
-                       struct fgw_cel_decimal *decimal)
+/* The numbers that read back as a double lie between two others, each in the middle between it and
+ * a neighbour; the ends belong to it if its mantissa is even. */
+struct interval {
+    struct fgw_cel_decimal exact, low, high;
+    int closed;
+};
+
+#define ENOUGH 30 /* digits: what has 17 is told from the ends by these, and by whether more are */
+
+static void enclose(double real, struct interval *around)
 {
-    *decimal = *exact;
+    uint64_t mantissa;
+    int32_t exponent = taken_apart(real, &mantissa);
+    /* Below a power of two doubles lie twice as close as above. */
+    int power = mantissa == 1ull << MANTISSA && exponent > 1 - 1023 - MANTISSA;
+    expand(mantissa, exponent, ENOUGH, &around->exact);
+    expand(2 * mantissa + 1, exponent - 1, ENOUGH, &around->high);
+    expand((power ? 4 : 2) * mantissa - 1, exponent - 1 - power, ENOUGH, &around->low);
+    around->closed = !(mantissa & 1);
+}
+
+static int is_inside(const struct interval *around, const struct fgw_cel_decimal *decimal)
+{
+    int low = order(decimal, &around->low), high = order(decimal, &around->high);
+    return (low > 0 && high < 0) || (around->closed && (low == 0 || high == 0));
+}
+
+/* The number with n digits, such that it reads back: 1, or 0: there is none. */
+static int with_digits(const struct interval *around, uint32_t n, struct fgw_cel_decimal *decimal)
+{
+    const struct fgw_cel_decimal *exact = &around->exact;
+    decimal->count = exact->count;
+    decimal->point = exact->point;
+    memcpy(decimal->digits, exact->digits, exact->count);
     fgw_cel_decimal_round(decimal, n);
-    if (reads_back(decimal, real))
+    if (is_inside(around, decimal))
         return 1;
-    /* Below a power of two doubles lie closer than above: the next one up may be as good. */
-    if ((bits_of(real) & ((1ull << MANTISSA) - 1)) || n >= exact->count)
+    if (n >= exact->count)
         return 0;
-    *decimal = *exact;
+    /* The nearest may lie outside where the next one up, on the wider side, does not. */
+    decimal->point = exact->point;
+    memcpy(decimal->digits, exact->digits, n);
     add_one(decimal, n);
-    return reads_back(decimal, real);
+    return is_inside(around, decimal);
 }
 
 void fgw_cel_decimal_shortest(double real, struct fgw_cel_decimal *decimal)
 {
-    struct fgw_cel_decimal exact;
+    struct interval around;
     uint32_t low = 1, high = 17; /* the least that works is one of these: 17 always does */
-    fgw_cel_decimal_of(real, &exact);
-    if (exact.count > 40) { /* what is far behind counts only by being there */
-        exact.digits[39] = '1';
-        exact.count = 40;
-    }
+    decimal->count = 0;
+    decimal->point = 0;
+    decimal->negative = bits_of(real) >> 63 != 0;
+    if (real == 0)
+        return;
+    enclose(real, &around);
     while (low < high) {
         uint32_t middle = (low + high) / 2;
-        if (with_digits(&exact, middle, real, decimal))
+        if (with_digits(&around, middle, decimal))
             high = middle;
         else
             low = middle + 1;
     }
-    with_digits(&exact, high, real, decimal);
+    with_digits(&around, high, decimal);
 }
 
 /* Digits in. */
@@ -301,17 +350,59 @@ static double assemble(uint64_t q, int32_t exponent, int sticky)
     return real_of(((uint64_t)(exponent + 1023) << MANTISSA) + (kept - (1ull << MANTISSA)));
 }
 
+/* rest x 2^32 / divisor, which is greater than rest and has its first bit set in its first word;
+ * the remainder stays in rest (Knuth's algorithm D, one digit). */
+static uint32_t big_digit(struct big *rest, const struct big *divisor)
+{
+    uint32_t n = divisor->n;
+    big_shift(rest, 32);
+    while (rest->n < n + 1)
+        rest->words[rest->n++] = 0;
+    uint64_t top = (uint64_t)rest->words[n] << 32 | rest->words[n - 1];
+    uint64_t digit = top / divisor->words[n - 1];
+    if (digit > UINT32_MAX)
+        digit = UINT32_MAX;
+    uint64_t carry = 0;
+    int64_t borrow = 0;
+    for (uint32_t i = 0; i <= n; i++) {
+        carry += i < n ? digit * divisor->words[i] : 0;
+        borrow += (int64_t)rest->words[i] - (uint32_t)carry;
+        rest->words[i] = (uint32_t)borrow;
+        carry >>= 32;
+        borrow >>= 32;
+    }
+    for (; borrow < 0; digit--) { /* the guess was at most two too large */
+        carry = 0;
+        for (uint32_t i = 0; i <= n; i++) {
+            carry += (uint64_t)rest->words[i] + (i < n ? divisor->words[i] : 0);
+            rest->words[i] = (uint32_t)carry;
+            carry >>= 32;
+        }
+        borrow += (int64_t)carry;
+    }
+    big_trim(rest);
+    return (uint32_t)digit;
+}
+
+/* All digits as one whole number. */
+static void big_read(struct big *big, const uint8_t *digits, uint32_t count)
+{
+    big->n = 0;
+    for (uint32_t i = 0; i < count;) {
+        uint32_t chunk = 0, unit = 1;
+        for (; i < count && unit < BILLION; i++, unit *= 10)
+            chunk = chunk * 10 + (uint32_t)(digits[i] - '0');
+        if (big->n)
+            big_multiply(big, unit, chunk);
+        else
+            big_set(big, chunk);
+    }
+}
+
 static double by_division(const uint8_t *digits, uint32_t count, int32_t power)
 {
     struct big rest, divisor;
-    uint64_t q = 0;
-    big_set(&rest, 0);
-    for (uint32_t i = 0; i < count && i < DIGITS_READ; i++) {
-        if (rest.n == 0)
-            big_set(&rest, (uint64_t)(digits[i] - '0'));
-        else
-            big_multiply(&rest, 10, (uint32_t)(digits[i] - '0'));
-    }
+    big_read(&rest, digits, count < DIGITS_READ ? count : DIGITS_READ);
     if (count > DIGITS_READ) { /* something that is not 0 follows */
         big_multiply(&rest, 10, 1);
         power += (int32_t)(count - DIGITS_READ) - 1;
@@ -319,20 +410,27 @@ static double by_division(const uint8_t *digits, uint32_t count, int32_t power)
     big_set(&divisor, 1);
     big_power_of_ten(power > 0 ? &rest : &divisor, (uint32_t)(power > 0 ? power : -power));
 
+    /* The divisor's first bit becomes that of a word, the number gets as many bits. */
+    uint32_t up = (32 - big_bits(&divisor) % 32) % 32;
+    big_shift(&divisor, up);
+    int32_t exponent = (int32_t)up;
     int32_t shift = (int32_t)big_bits(&divisor) - (int32_t)big_bits(&rest);
-    if (shift >= 0)
-        big_shift(&rest, (uint32_t)shift);
-    else
-        big_shift(&divisor, (uint32_t)-shift);
-    for (int i = 0; i < 64; i++) { /* rest < 2 x divisor */
-        q <<= 1;
-        if (!big_less(&rest, &divisor)) {
-            big_subtract(&rest, &divisor);
-            q |= 1;
-        }
-        big_shift(&rest, 1);
+    if (shift < 0) {
+        up = (uint32_t)(31 - shift) / 32 * 32;
+        big_shift(&divisor, up);
+        exponent += (int32_t)up;
+        shift += (int32_t)up;
     }
-    return assemble(q, -63 - shift, rest.n != 0);
+    big_shift(&rest, (uint32_t)shift);
+    exponent -= shift;
+    if (!big_less(&rest, &divisor)) { /* halve it */
+        big_shift(&divisor, 32);
+        big_shift(&rest, 31);
+        exponent++;
+    }
+    uint64_t q = (uint64_t)big_digit(&rest, &divisor) << 32;
+    q |= big_digit(&rest, &divisor);
+    return assemble(q, exponent - 64, rest.n != 0);
 }
 
 double fgw_cel_decimal_double(const uint8_t *digits, uint32_t count, int32_t point)

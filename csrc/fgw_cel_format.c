@@ -3,7 +3,7 @@
 #include "fgw_cel_utf8.h"
 
 #define PRECISION_MAX 1000 /* digits that a clause may ask for */
-#define PAY_DOUBLE 400     /* steps of a double's digits */
+#define PAY_DOUBLE 600     /* steps of a double's digits */
 
 /* A text that grows at the end of the arena; nothing else takes memory meanwhile. */
 struct writer {

@@ -240,7 +240,7 @@ static struct fgw_value flatten(struct fgw_cel *cel, struct fgw_value *into,
     cel->depth++;
     for (uint32_t i = 0; i < list->length && into->type == FGW_VALUE_LIST; i++) {
         const struct fgw_value *x = &list->items[i];
-        if (cel_pay(cel, 1))
+        if (cel_pay(cel, 2))
             return cel_over(cel);
         if (x->type == FGW_VALUE_LIST && levels > 0)
             *into = flatten(cel, into, x, levels - 1);

@@ -1,7 +1,7 @@
 /* fgw_cel_machine.h - what the parts of the CEL machine share; not for callers.
  *
- * Every part takes the run in hand, and gives values. A failure is a value too; the two that end the
- * run (no steps, no memory) also set `ended`, and the loop looks at it after every call.
+ * Every part takes the run in hand, and gives values. A failure is a value too; the two that end
+ * the run (no steps, no memory) also set `ended`, and the loop looks at it after every call.
  */
 #ifndef FGW_CEL_MACHINE_H
 #define FGW_CEL_MACHINE_H
@@ -84,7 +84,8 @@ static inline int cel_same(const uint8_t *a, const uint8_t *b, size_t length)
 
 static inline int cel_says(const struct fgw_value *text, const char *word)
 {
-    return text->length == strlen(word) && cel_same(text->bytes, (const uint8_t *)word, text->length);
+    return text->length == strlen(word)
+           && cel_same(text->bytes, (const uint8_t *)word, text->length);
 }
 
 /* The two budgets. 0: paid; -1: the run has ended. */
@@ -100,9 +101,15 @@ static inline int cel_pay(struct fgw_cel *cel, uint64_t steps)
     return 0;
 }
 
+/* Bytes that are copied or compared as they are; and those that are looked at one by one. */
 static inline int cel_pay_bytes(struct fgw_cel *cel, uint64_t bytes)
 {
-    return cel_pay(cel, bytes / 8);
+    return cel_pay(cel, bytes / 32);
+}
+
+static inline int cel_pay_scan(struct fgw_cel *cel, uint64_t bytes)
+{
+    return cel_pay(cel, bytes / 4);
 }
 
 /* 8-aligned memory of the arena, or NULL: the run has ended. Costs no steps. */

@@ -356,7 +356,8 @@ static int is_global(const struct fgw_value *x)
     struct fgw_value fgw_cel_f_##name(struct fgw_cel *cel, const struct fgw_value *x, uint32_t n) \
     {                                                                                             \
         (void)n;                                                                                  \
-        return x->type == FGW_VALUE_IP ? cel_bool(expression) : cel_fail(cel, FGW_CEL_ERROR_TYPE); \
+        return x->type == FGW_VALUE_IP ? cel_bool(expression)                                     \
+                                       : cel_fail(cel, FGW_CEL_ERROR_TYPE);                       \
     }
 
 KIND(IS_UNSPECIFIED, all_zero(x->bytes, x->length))

@@ -173,7 +173,9 @@ static double truncated(double real)
     int exponent = exponent_of(real);
     if (exponent < 0)
         return real_of(bits_of(real) & SIGN);
-    return exponent >= MANTISSA ? real : real_of(bits_of(real) & ~((1ull << (MANTISSA - exponent)) - 1));
+    if (exponent >= MANTISSA)
+        return real;
+    return real_of(bits_of(real) & ~((1ull << (MANTISSA - exponent)) - 1));
 }
 
 static double rounded(double real)
@@ -281,6 +283,8 @@ struct fgw_value fgw_cel_f_SQRT(struct fgw_cel *cel, const struct fgw_value *x, 
                   : x->type == FGW_VALUE_UINT ? (double)cel_bits(x)
                                               : x->as.real;
     (void)n;
+    if (cel_pay(cel, 10))
+        return cel_over(cel);
     if (x->type != FGW_VALUE_INT && x->type != FGW_VALUE_UINT && x->type != FGW_VALUE_DOUBLE)
         return cel_fail(cel, FGW_CEL_ERROR_TYPE);
     if (real < 0)

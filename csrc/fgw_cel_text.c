@@ -15,11 +15,11 @@ static int are(const struct fgw_value *x, uint32_t n, uint32_t type)
     return 1;
 }
 
-/* What a search costs: memmem compares up to 256 bytes at each place before it shifts. */
+/* What a search costs: memmem may compare up to 256 bytes at each place before it shifts. */
 static int pay_search(struct fgw_cel *cel, uint64_t length, uint32_t part)
 {
     uint64_t most = part < 256 ? part : 256;
-    return cel_pay(cel, length / 8 + length * most / 512);
+    return cel_pay(cel, length / 3 + length * most / 512);
 }
 
 /* Where `part` begins in text[0 .. length), or NULL. Paid for. */
@@ -36,8 +36,8 @@ struct fgw_value fgw_cel_f_SIZE(struct fgw_cel *cel, const struct fgw_value *x, 
     (void)n;
     switch (x->type) {
     case FGW_VALUE_STRING:
-        return cel_pay_bytes(cel, x->length) ? cel_over(cel)
-                                             : cel_int(fgw_cel_utf8_count(x->bytes, x->length));
+        return cel_pay_scan(cel, x->length) ? cel_over(cel)
+                                            : cel_int(fgw_cel_utf8_count(x->bytes, x->length));
     case FGW_VALUE_BYTES:
     case FGW_VALUE_LIST:
     case FGW_VALUE_MAP:
@@ -92,7 +92,7 @@ struct fgw_value fgw_cel_f_CHAR_AT(struct fgw_cel *cel, const struct fgw_value *
     (void)n;
     if (x->type != FGW_VALUE_STRING || x[1].type != FGW_VALUE_INT)
         return wrong_type(cel);
-    if (cel_pay_bytes(cel, x->length))
+    if (cel_pay_scan(cel, x->length))
         return cel_over(cel);
     int64_t at = fgw_cel_utf8_place(x->bytes, x->length, x[1].as.number);
     if (at < 0)
@@ -105,7 +105,7 @@ struct fgw_value fgw_cel_f_SUBSTRING(struct fgw_cel *cel, const struct fgw_value
 {
     if (x->type != FGW_VALUE_STRING || !are(x + 1, n - 1, FGW_VALUE_INT))
         return wrong_type(cel);
-    if (cel_pay_bytes(cel, 2 * (uint64_t)x->length))
+    if (cel_pay_scan(cel, 2 * (uint64_t)x->length))
         return cel_over(cel);
     int64_t from = fgw_cel_utf8_place(x->bytes, x->length, x[1].as.number);
     int64_t to = n == 2 ? x->length : fgw_cel_utf8_place(x->bytes, x->length, x[2].as.number);
@@ -123,7 +123,7 @@ static int64_t begin(struct fgw_cel *cel, const struct fgw_value *x, uint32_t n,
         *wrong = wrong_type(cel);
         return -1;
     }
-    if (cel_pay_bytes(cel, x->length)) {
+    if (cel_pay_scan(cel, x->length)) {
         *wrong = cel_over(cel);
         return -1;
     }
@@ -145,6 +145,8 @@ struct fgw_value fgw_cel_f_INDEX_OF(struct fgw_cel *cel, const struct fgw_value 
     const uint8_t *found = search(x->bytes + from, x->length - (size_t)from, &x[1]);
     if (found == NULL)
         return cel_int(x[1].length ? -1 : 0);
+    if (cel_pay_scan(cel, (uint64_t)(found - x->bytes)))
+        return cel_over(cel);
     return cel_int(fgw_cel_utf8_count(x->bytes, (uint32_t)(found - x->bytes)));
 }
 
@@ -173,7 +175,7 @@ struct fgw_value fgw_cel_f_LAST_INDEX_OF(struct fgw_cel *cel, const struct fgw_v
     if (from < 0)
         return wrong;
     int64_t at = search_back(cel, x, &x[1], from);
-    if (at == -2)
+    if (at == -2 || (at > 0 && cel_pay_scan(cel, (uint64_t)at)))
         return cel_over(cel);
     return cel_int(at < 0 ? -1 : (int64_t)fgw_cel_utf8_count(x->bytes, (uint32_t)at));
 }
@@ -307,7 +309,7 @@ struct fgw_value fgw_cel_f_TRIM(struct fgw_cel *cel, const struct fgw_value *x, 
     (void)n;
     if (x->type != FGW_VALUE_STRING)
         return wrong_type(cel);
-    if (cel_pay_bytes(cel, x->length))
+    if (cel_pay_scan(cel, x->length))
         return cel_over(cel);
     const uint8_t *p = x->bytes, *end = p + x->length, *first = NULL, *last = p;
     while (p < end) {
@@ -327,7 +329,7 @@ static struct fgw_value recased(struct fgw_cel *cel, const struct fgw_value *x, 
     if (x->type != FGW_VALUE_STRING)
         return wrong_type(cel);
     uint8_t *bytes = cel_room(cel, x->length);
-    if (bytes == NULL)
+    if (bytes == NULL || cel_pay_scan(cel, x->length))
         return cel_over(cel);
     for (uint32_t i = 0; i < x->length; i++)
         bytes[i] = (uint8_t)(x->bytes[i] ^ ((uint8_t)(x->bytes[i] - first) < 26 ? 0x20 : 0));
@@ -364,7 +366,7 @@ struct fgw_value fgw_cel_f_REVERSE(struct fgw_cel *cel, const struct fgw_value *
     if (x->type != FGW_VALUE_STRING)
         return wrong_type(cel);
     uint8_t *bytes = cel_room(cel, x->length);
-    if (bytes == NULL)
+    if (bytes == NULL || cel_pay_scan(cel, x->length))
         return cel_over(cel);
     const uint8_t *p = x->bytes, *end = p + x->length;
     for (uint8_t *out = bytes + x->length; p < end;) {
@@ -388,12 +390,12 @@ struct fgw_value fgw_cel_f_BASE64_ENCODE(struct fgw_cel *cel, const struct fgw_v
         return wrong_type(cel);
     uint64_t length = ((uint64_t)x->length + 2) / 3 * 4;
     uint8_t *bytes = cel_room(cel, length), *out = bytes;
-    if (bytes == NULL)
+    if (bytes == NULL || cel_pay_scan(cel, length))
         return cel_over(cel);
     for (uint32_t i = 0; i < x->length; i += 3, out += 4) {
         uint32_t left = x->length - i;
-        uint32_t group = (uint32_t)x->bytes[i] << 16 | (left > 1 ? x->bytes[i + 1] << 8 : 0)
-                         | (left > 2 ? x->bytes[i + 2] : 0);
+        uint32_t second = left > 1 ? x->bytes[i + 1] : 0, third = left > 2 ? x->bytes[i + 2] : 0;
+        uint32_t group = (uint32_t)x->bytes[i] << 16 | second << 8 | third;
         for (uint32_t j = 0; j < 4; j++)
             out[j] = j > left ? '=' : (uint8_t)alphabet[group >> (18 - 6 * j) & 63];
     }
@@ -421,7 +423,7 @@ struct fgw_value fgw_cel_f_BASE64_DECODE(struct fgw_cel *cel, const struct fgw_v
     if (length && length % 4 == 0 && x->bytes[length - 1] == '=')
         length -= x->bytes[length - 2] == '=' ? 2 : 1;
     uint8_t *bytes = cel_room(cel, length);
-    if (bytes == NULL)
+    if (bytes == NULL || cel_pay_scan(cel, length))
         return cel_over(cel);
     for (uint32_t i = 0; i < length; i++) {
         int digit = digit64(x->bytes[i]);

@@ -188,7 +188,7 @@ struct fgw_value fgw_cel_duration_parse(struct fgw_cel *cel, const struct fgw_va
     const uint8_t *p = text->bytes, *end = p + text->length;
     int negative = text->length && *p == '-';
     __int128 sum = 0;
-    if (cel_pay_bytes(cel, text->length))
+    if (cel_pay(cel, text->length))
         return cel_over(cel);
     p += text->length && (*p == '-' || *p == '+');
     if (end - p == 1 && *p == '0')
@@ -272,7 +272,7 @@ struct fgw_value fgw_cel_f_TIMESTAMP(struct fgw_cel *cel, const struct fgw_value
     case FGW_VALUE_INT:
         return timestamp(cel, x->as.number, 0);
     case FGW_VALUE_STRING:
-        return cel_pay_bytes(cel, x->length) ? cel_over(cel) : fgw_cel_time_parse(cel, x);
+        return cel_pay_scan(cel, x->length) ? cel_over(cel) : fgw_cel_time_parse(cel, x);
     default:
         return cel_fail(cel, FGW_CEL_ERROR_TYPE);
     }

@@ -1,5 +1,5 @@
-/* fgw_cel_utf8.h - characters of UTF-8 texts: counts, places and validity. Sizes and indexes of CEL
- * count code points; a byte that belongs to none is taken as one. */
+/* fgw_cel_utf8.h - characters of UTF-8 texts: counts, places and validity. Sizes and indexes of
+ * CEL count code points; a byte that belongs to none is taken as one. */
 #ifndef FGW_CEL_UTF8_H
 #define FGW_CEL_UTF8_H
 

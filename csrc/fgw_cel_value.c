@@ -79,7 +79,9 @@ int fgw_cel_order(struct fgw_cel *cel, const struct fgw_value *a, const struct f
 struct fgw_value fgw_cel_comparison(struct fgw_cel *cel, uint8_t op, const struct fgw_value *a,
                                     const struct fgw_value *b)
 {
-    int which = fgw_cel_order(cel, a, b);
+    int which = a->type == FGW_VALUE_INT && b->type == FGW_VALUE_INT
+                    ? (a->as.number > b->as.number) - (a->as.number < b->as.number)
+                    : fgw_cel_order(cel, a, b);
     if (which >= 3)
         return fgw_cel_mismatch(cel, a, b);
     if (which == 2)
@@ -102,6 +104,8 @@ static int equal_lists(struct fgw_cel *cel, const struct fgw_value *a, const str
 {
     if (a->length != b->length)
         return 0;
+    if (cel_pay(cel, a->length / 2))
+        return -1;
     for (uint32_t i = 0; i < a->length; i++) {
         int same = fgw_cel_equal(cel, &a->items[i], &b->items[i]);
         if (same != 1)

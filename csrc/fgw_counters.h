@@ -61,6 +61,7 @@ enum fgw_counter {
     FGW_COUNT_OVERRUN_NANO_USD = 64,
     FGW_COUNT_LIMITS_FITTED = 65, /* output limits made smaller so that a cap is kept */
     FGW_COUNT_UNBOUNDED = 66,     /* requests without a bound that a cap let pass */
+    FGW_COUNT_SHADOWS = 67,       /* actions not enforced that would have acted */
     FGW_GAUGES = 112,
     FGW_GAUGE_CONNECTIONS = 112, /* open now */
     FGW_GAUGE_REQUESTS = 113,

@@ -64,6 +64,9 @@ static void read_sizes(struct fgw_ask *ask, const struct fgw_json *json)
         ask->flags |= FGW_ASK_UNBOUNDED;
     if (count_of(json, ASK_TOOLS) || count_of(json, ASK_FUNCTIONS))
         ask->flags |= FGW_ASK_TOOLS;
+    enum fgw_json_type background = fgw_json_type_of(json, ASK_BACKGROUND);
+    if (background > FGW_JSON_NULL && background != FGW_JSON_FALSE)
+        ask->flags |= FGW_ASK_BACKGROUND;
     if (count_of(json, ASK_MORE_MODELS))
         ask->flags |= FGW_ASK_MORE_MODELS;
 }

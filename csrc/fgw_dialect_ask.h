@@ -33,6 +33,7 @@ enum fgw_ask_flag {
     FGW_ASK_UNBOUNDED = 8,     /* inputs that the provider fetches or makes: no bound from here */
     FGW_ASK_MORE_MODELS = 16,  /* names further models (`models`, `fallbacks`): the one in `model`
                                   is not all that may answer */
+    FGW_ASK_BACKGROUND = 32,   /* the provider goes on whoever waits for the answer, or leaves */
 };
 
 /* A value's place in the body; bytes 0: absent. */

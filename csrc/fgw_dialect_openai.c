@@ -37,6 +37,7 @@ enum {
     REMOTE,
     TEXT_TREE,
     TEXT,
+    BACKGROUND,
 };
 
 static const struct fgw_json_edge ROOT_EDGES[] = {
@@ -65,6 +66,8 @@ static const struct fgw_json_edge ROOT_EDGES[] = {
     FGW_JSON_EDGE("web_search_options", STORED),
     FGW_JSON_EDGE("plugins", STORED),     /* OpenRouter: web search, file parsers */
     FGW_JSON_EDGE("models", MORE_MODELS), /* OpenRouter, Vercel: tried in order */
+    FGW_JSON_EDGE("background", BACKGROUND), /* responses */
+    FGW_JSON_EDGE("deferred", BACKGROUND),   /* xAI: chat */
 };
 
 static const struct fgw_json_edge OPTIONS_EDGES[] = {
@@ -137,6 +140,7 @@ static const struct fgw_json_node ASK_NODES[] = {
     [PROMPT] = {.element = MESSAGE, .other = TEXT_TREE, .slot = ASK_PROMPT, .text = FGW_JSON_TEXT,
                 ONCE},
     [MORE_MODELS] = {.slot = ASK_MORE_MODELS, ONCE},
+    [BACKGROUND] = {.slot = ASK_BACKGROUND, ONCE},
     [STORED] = {.slot = ASK_STORED, .flags = FGW_JSON_STICKY},
     [MESSAGE] = {FGW_NODE_EDGES(MESSAGE_EDGES), .other = TEXT_TREE, .text = FGW_JSON_TEXT,
                  FGW_NODE_PLAIN},

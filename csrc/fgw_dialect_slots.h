@@ -29,6 +29,7 @@ enum ask_slot {
     ASK_PROMPT,
     ASK_STORED,     /* a member that adds input which is not in the body */
     ASK_MORE_MODELS, /* a member that names further models */
+    ASK_BACKGROUND,  /* a member that lets the answer be made without anybody waiting for it */
     ASK_SLOTS
 };
 

@@ -303,7 +303,7 @@ static void put_limit(struct out *out, const struct fgw_explain_state *state)
     }
     PUT(out, ": ");
     put_amount(out, trace->used > trace->held ? trace->used - trace->held : 0, unit);
-    if (trace->held) {
+    if (trace->held || trace->flags & FGW_TRACE_SUMMED) {
         PUT(out, " used, ");
         put_amount(out, trace->held, unit);
         PUT(out, " held of ");
@@ -385,9 +385,7 @@ static void put_state(struct out *out, const struct fgw_explain_state *state)
     put_number(out, trace->limit);
     PUT(out, ",\"reset_ms\":");
     put_ms(out, trace->reset_ns);
-    PUT(out, ",\"taken\":");
-    put_number(out, trace->taken);
-    PUT(out, ",\"needed\":");
+    PUT(out, ",\"taken\":0,\"needed\":");
     put_number(out, state->needed);
     PUT(out, ",\"wait_ms\":");
     put_ms(out, is_never(state) ? 0 : trace->wait_ns);
@@ -519,6 +517,11 @@ static void put_head(struct out *out, const struct fgw_refusal *refusal,
     PUT(out, "x-fastgw-request-id: ");
     put_text(out, refusal->request_id);
     PUT(out, "\r\n");
+    if (refusal->client_id.length) {
+        PUT(out, "x-request-id: ");
+        put_text(out, refusal->client_id);
+        PUT(out, "\r\n");
+    }
     if (refusal->rule)
         put_text(out, refusal->rule->line);
     put_rate_limits(out, refusal);

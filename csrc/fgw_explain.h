@@ -77,6 +77,7 @@ struct fgw_refusal {
     uint32_t n_limits;
     struct fgw_text reason;     /* the rule's own message, without a full stop; empty: the title */
     struct fgw_text request_id;
+    struct fgw_text client_id;  /* the client's own, x-request-id; empty: none */
     struct fgw_text policy;     /* x-fastgw-policy: ... with its CRLF */
     struct fgw_text model;      /* another model that would pass; empty: none is known */
     struct fgw_text parameter;  /* what this operation calls max_tokens */

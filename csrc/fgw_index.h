@@ -22,7 +22,7 @@
  * Rules whose condition has no value, because a fact is absent, do not match; of those that are
  * found under that fact the first FGW_INDEX_ABSENT_MAX are candidates, so that it can be said.
  *
- *     | header | parts | probes | members | trees | absent | slots | rule numbers | borders, rows |
+ *     | header | parts | probes | members | trees | absent | slots | rule numbers | borders … |
  *
  * The index is one block without addresses, 8-aligned, never written after it was built.
  */

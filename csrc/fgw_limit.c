@@ -15,6 +15,7 @@ struct taking {
     const struct fgw_limit_spec *specs[FGW_LIMITS_MAX];
     union fgw_cell *cells[FGW_LIMITS_MAX]; /* NULL: the table is full */
     struct fgw_lease slices[FGW_LIMITS_MAX]; /* of clustered limits */
+    uint64_t starts[FGW_LIMITS_MAX];       /* of windows: when the one began that runs */
     uint8_t order[FGW_LIMITS_MAX];         /* of entries */
 };
 
@@ -67,7 +68,7 @@ static void key_of(const struct fgw_limit_spec *spec, const struct fgw_demand *d
         fgw_limit_window_key(key, start_ns);
 }
 
-static void describe(const struct taking *taking, uint32_t i, const struct fgw_demand *demand,
+static void describe(struct taking *taking, uint32_t i, const struct fgw_demand *demand,
                      const struct fgw_amounts *amounts)
 {
     const struct fgw_limit_spec *spec = taking->specs[i];
@@ -79,9 +80,10 @@ static void describe(const struct taking *taking, uint32_t i, const struct fgw_d
     limit->owed_until_ns = 0;
     limit->capacity = spec->quota.capacity;
     limit->period_ns = spec->quota.period_ns;
-    if (limit->cell == FGW_CELL_WINDOW)
+    if (limit->cell == FGW_CELL_WINDOW) {
         limit->wall_ahead_ns = taking->wall_ns - taking->now_ns;
-    else
+        taking->starts[i] = taking->wall_ns - taking->wall_ns % spec->quota.period_ns;
+    } else
         limit->ns_per_unit = spec->quota.ns_per_unit;
     limit->unit = spec->unit;
     limit->enforced = spec->enforced && demand->enforced;
@@ -227,7 +229,8 @@ static uint8_t ask(struct taking *taking, uint32_t i)
                                  taking->now_ns);
     } else {
         struct fgw_window_rule rule = rule_of(taking->specs[i]);
-        outcome = fgw_window_try(&cell->window, &rule, limit->amount[1], taking->wall_ns);
+        outcome = fgw_window_try_in(&cell->window, &rule, limit->amount[1], taking->wall_ns,
+                                    taking->starts[i]);
     }
     /* GONE: its key gets a new cell, which is full: taking will find it. */
     return verdict_of(outcome == FGW_BUCKET_GONE ? 0 : outcome, &taking->traces[i]);
@@ -279,8 +282,8 @@ static uint8_t take_pace(struct taking *taking, uint32_t i)
                                   taking->now_ns, &limit->owed_until_ns);
     } else {
         struct fgw_window_rule rule = rule_of(taking->specs[i]);
-        outcome = fgw_window_take(&cell->window, &rule, limit->amount[1], taking->wall_ns,
-                                  &limit->owed_until_ns);
+        outcome = fgw_window_take_in(&cell->window, &rule, limit->amount[1], taking->wall_ns,
+                                     taking->starts[i], &limit->owed_until_ns);
     }
     fgw_state_set(limit, outcome == 0 ? fgw_state_of(0, 1, FGW_HOLD_TAKEN)
                                       : fgw_state_of(0, 0, FGW_HOLD_FREE));
@@ -362,9 +365,9 @@ static void fill_trace(const struct taking *taking, uint32_t i, int refused)
     const struct fgw_limit_spec *spec = taking->specs[i];
     const union fgw_cell *cell = taking->cells[i];
     if (refused) {
-        trace->taken = 0;
         if (trace->verdict == 0 || trace->verdict == FGW_LIMIT_TAKEN)
             trace->verdict = FGW_LIMIT_UNDONE;
+        trace->taken = trace->verdict == FGW_LIMIT_UNDONE ? 0 : taking->wanted[i].amount[1];
     }
     if (cell == 0)
         return;
@@ -379,7 +382,8 @@ static void fill_trace(const struct taking *taking, uint32_t i, int refused)
         break;
     case FGW_CELL_WINDOW: {
         struct fgw_window_rule rule = rule_of(spec);
-        fgw_window_peek(&cell->window, &rule, taking->wall_ns, &trace->used, &trace->reset_ns);
+        fgw_window_peek_in(&cell->window, &rule, taking->wall_ns, taking->starts[i],
+                           &trace->used, &trace->reset_ns);
         break;
     }
     case FGW_CELL_SLOTS:

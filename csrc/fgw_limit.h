@@ -106,6 +106,11 @@ int fgw_limits_fit(const struct fgw_limits *limits, const struct fgw_demand *dem
                    uint32_t n_demands, const struct fgw_amounts *expected,
                    const struct fgw_amounts *ceiling, uint64_t now_ns, uint64_t wall_ns);
 
+/* Sums what running requests hold of each of these limits, slots apart (their word says it), and
+ * says so in its flags: a look at every hold of every worker, so not for each refusal. */
+void fgw_limits_held(const struct fgw_segment *segment, struct fgw_limit_trace *traces,
+                     uint32_t n);
+
 /* Takes more for every cap that holds a ceiling of this live hold, all or none: 0 drawn, 1 refused
  * and nothing changed. A shadow that was not taken, or has no room, is passed over. */
 int fgw_limits_draw(const struct fgw_limits *limits, struct fgw_hold *hold,

@@ -276,6 +276,39 @@ int fgw_limits_draw(const struct fgw_limits *limits, struct fgw_hold *hold,
     return refused;
 }
 
+/* ---- what is held ---- */
+
+static void add_held(const struct fgw_hold *hold, struct fgw_limit_trace *traces, uint32_t n)
+{
+    for (uint32_t i = 0; i < n_limits_of(hold); i++) {
+        const struct fgw_hold_limit *limit = &hold->limits[i];
+        for (uint32_t at = 0; at < n; at++)
+            if (traces[at].flags & FGW_TRACE_SUMMED &&
+                limit->identity[0] == traces[at].identity[0] &&
+                limit->identity[1] == traces[at].identity[1])
+                traces[at].held += fgw_hold_amount(limit);
+    }
+}
+
+void fgw_limits_held(const struct fgw_segment *segment, struct fgw_limit_trace *traces,
+                     uint32_t n)
+{
+    for (uint32_t at = 0; at < n; at++)
+        if (traces[at].unit != FGW_UNIT_SLOTS) {
+            traces[at].held = 0;
+            traces[at].flags |= FGW_TRACE_SUMMED;
+        }
+    for (uint32_t worker = 0; worker < segment->workers; worker++)
+        for (uint32_t index = 0; index < segment->holds_per_worker; index++) {
+            const struct fgw_hold *hold = fgw_segment_hold(segment, worker, index);
+            if (hold != 0 && fgw_hold_is_live(hold))
+                add_held(hold, traces, n);
+        }
+    for (uint32_t at = 0; at < n; at++)
+        if (traces[at].held > traces[at].used)
+            traces[at].held = traces[at].used; /* of a bucket: time has repaid the rest */
+}
+
 uint64_t fgw_limits_tag(const struct fgw_limits *limits)
 {
     return fgw_word_tag(limits->worker, fgw_next_seq(limits));

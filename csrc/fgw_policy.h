@@ -22,8 +22,8 @@ enum fgw_value_type {
     FGW_VALUE_BYTES = 6,     /* bytes, length */
     FGW_VALUE_LIST = 7,      /* items, length: how many; number: for how many there is room (only
                                 the machine's own: a fact has 0) */
-    FGW_VALUE_MAP = 8,       /* items: key, value, key, value …; length: how many pairs; number as of
-                                a list. Keys are bool, int, uint or string, none twice */
+    FGW_VALUE_MAP = 8,       /* items: key, value, key, value …; length: how many pairs; number as
+                                of a list. Keys are bool, int, uint or string, none twice */
     FGW_VALUE_TIMESTAMP = 9, /* number: seconds since 1970; length: nanoseconds, < 10^9 */
     FGW_VALUE_DURATION = 10, /* number: nanoseconds */
     FGW_VALUE_TYPE = 11,     /* number: one of these */
@@ -79,7 +79,7 @@ enum fgw_fact {
 };
 #define FGW_FACTS_MAX 64
 
-enum fgw_action {
+enum fgw_action_type {
     FGW_ACTION_NONE = 0,
     FGW_ACTION_DENY = 1,
     FGW_ACTION_RATE_LIMIT = 2,
@@ -87,7 +87,16 @@ enum fgw_action {
     FGW_ACTION_RESTRICT_MODELS = 4,
     FGW_ACTION_USAGE_CAP = 5,
     FGW_ACTION_CONCURRENCY_LIMIT = 6,
-    FGW_ACTION_DETECT = 7,
+    FGW_ACTION_CUSTOM_RESPONSE = 7,
+    FGW_ACTION_RESTRICT_IPS = 8,
+    FGW_ACTION_CAP_INPUT = 9,
+    FGW_ACTION_ROUTE = 10,
+    FGW_ACTION_ADD_HEADERS = 11,
+    FGW_ACTION_REMOVE_HEADERS = 12,
+    FGW_ACTION_SET_VARS = 13,
+    FGW_ACTION_LOG = 14,
+    FGW_ACTION_ON_ABORT = 15,
+    FGW_ACTION_DETECT = 16,
 };
 
 /* A limit that a matching rule (or the key itself) wants taken. */
@@ -102,6 +111,23 @@ struct fgw_demand {
 };
 
 #define FGW_KEY_TEXT_MAX 1024
+#define FGW_LISTED_MAX 8 /* log actions, and lists of removed fields, of one request */
+
+/* Texts that rules have made, `${...}` filled in. One a worker: they last until the next run, and
+ * whoever needs them longer copies them. */
+#define FGW_SAID_FIELDS_MAX 8192
+#define FGW_SAID_BODY_MAX 65536
+#define FGW_SAID_VARS_MAX 16384
+struct fgw_said {
+    uint32_t fields_used; /* whole lines of a head: for the provider, else of a custom response */
+    uint32_t body_used;   /* of a custom response, or the message of a denial */
+    uint32_t vars_used;   /* what vars.* point at */
+    uint8_t fields[FGW_SAID_FIELDS_MAX];
+    uint8_t body[FGW_SAID_BODY_MAX];
+    uint8_t vars[FGW_SAID_VARS_MAX];
+};
+
+struct fgw_cel_run;
 #define FGW_DETECTS_MAX 64 /* detect actions of a policy */
 
 struct fgw_effects {
@@ -114,8 +140,18 @@ struct fgw_effects {
     uint16_t code;        /* FGW code of a denial */
     uint16_t message;     /* index into Policy.messages + 1; 0: the catalogue's text */
     uint16_t key_text_used;
-    uint16_t reserved;
+    uint16_t shadows;     /* actions that would have refused, answered or changed something */
+    uint16_t route;       /* index into Policy.routes + 1; 0: as the client asked */
+    uint8_t spoken;       /* the message of the denial is said->body */
+    uint8_t n_logs;
+    uint8_t n_removed;
+    uint8_t reserved[3];
+    uint16_t logs[FGW_LISTED_MAX];    /* indexes into Policy.logs */
+    uint16_t removed[FGW_LISTED_MAX]; /* indexes into Policy.removals */
+    struct fgw_said *said; /* NULL: no rule of this policy makes texts */
+    struct fgw_cel_run *run; /* of this decision: by which expressions of actions are evaluated */
     uint64_t rule;        /* name hash of the rule that denied, else of the last that shaped */
+    int64_t input_max;    /* tokens, of a denial by cap-input */
     int64_t output_max;   /* tokens; 0: no rule lowered it */
     uint64_t output_rule; /* name hash of the rule that lowered it */
     uint64_t detects;     /* detect actions of rules that matched, of any phase: a bit each */

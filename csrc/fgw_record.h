@@ -29,7 +29,8 @@
 #define FGW_LABELS_MAX 4
 #define FGW_RULES_MAX 16  /* matched rules kept in a record; more are counted in rules_total */
 #define FGW_LIMITS_MAX 8  /* limits one request may take together: a load error beyond that */
-#define FGW_PHASES_MAX 16
+#define FGW_PHASES 13     /* enum Phase (exchange.pxd) */
+#define FGW_PHASES_MAX 16 /* places for them in a CLOSE */
 
 /* SipHash-2-4 key of all names: a constant, because hashes are stored. */
 #define FGW_NAME_KEY0 0x666173746777206eu
@@ -125,12 +126,13 @@ enum fgw_limit_verdict {
     FGW_LIMIT_TABLE_FULL = 5,     /* no word could be had: fails closed */
 };
 
-/* Of limits that hold over several nodes. */
+/* Of limits that hold over several nodes, but for the last. */
 enum fgw_trace_flag {
     FGW_TRACE_DEGRADED = 1, /* decided without the fleet's store, by on_store_loss */
     FGW_TRACE_WAITS = 2,    /* REFUSED, but the lessee was asked for more: try again soon */
     FGW_TRACE_LOST = 8,     /* REFUSED for no other reason than that the store is lost */
     FGW_TRACE_RANG = 4,     /* a demand was posted: ring the lessee's bell */
+    FGW_TRACE_SUMMED = 16,  /* of any limit: `held` was summed over all running requests */
 };
 
 enum fgw_unit {
@@ -159,9 +161,11 @@ struct fgw_limit_trace {
     uint64_t identity[2]; /* what the shared table is keyed by; NAME records tell limit and key */
     uint64_t rule;        /* name hash of the limit's name */
     uint64_t used;        /* after this decision, held included */
-    uint64_t held;        /* of it, by requests that still run (0 where pace does not know) */
+    uint64_t held;        /* of it, by requests that still run; 0 also where it was not summed */
     uint64_t limit;       /* capacity */
-    uint64_t taken;       /* by this request at admission */
+    /* By this request at admission; of a refused request, where this limit refused: what it would
+     * have taken. */
+    uint64_t taken;
     uint64_t wait_ns;     /* REFUSED: until it would pass */
     uint64_t reset_ns;    /* until full again, from then */
     uint8_t unit;
@@ -169,7 +173,8 @@ struct fgw_limit_trace {
     uint8_t enforced;
     uint8_t algorithm; /* enum fgw_algorithm (fgw_limit.h) */
     uint8_t flags;     /* enum fgw_trace_flag */
-    uint8_t reserved[3];
+    uint8_t reserved;
+    uint16_t place;    /* slots: the request's in the queue when it was refused; 0: in none */
 };
 _Static_assert(sizeof(struct fgw_limit_trace) == 80, "stored in the ledger");
 
@@ -200,7 +205,9 @@ struct fgw_record_request {
     uint16_t rules_total;
     uint8_t sampled; /* 1: stands for more refusals, see REFUSED */
     uint8_t tools;
-    uint32_t phase_us[FGW_PHASES_MAX]; /* time spent up to the decision, by phase */
+    uint32_t phase_us[FGW_PHASES]; /* time spent up to the decision, by phase */
+    uint32_t answers;              /* n; 0: not known */
+    uint64_t input_high;           /* what caps take of the input, tokens; 0: not known */
 };
 _Static_assert(sizeof(struct fgw_record_request) == 256, "stored in the ledger");
 
@@ -283,6 +290,8 @@ enum fgw_name_space {
     FGW_NAME_ADMIN = 13, /* who changed a limit */
     FGW_NAME_FINDING = 14, /* what `detect` found, and where: of a rule trace, or of the answer to
                               the request that the record names */
+    FGW_NAME_NOTE = 15, /* of one request: JSON {"rule","metadata"} of a log action, or {"rules"}
+                           of the response phase */
 };
 
 struct fgw_record_refused {

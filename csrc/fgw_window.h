@@ -53,6 +53,19 @@ int64_t fgw_window_take(struct fgw_window *window, const struct fgw_window_rule 
 int64_t fgw_window_try(const struct fgw_window *window, const struct fgw_window_rule *rule,
                        uint64_t units, uint64_t wall_ns);
 
+/* The same three, for who has the start of the window that wall_ns lies in: a division less. */
+static inline uint64_t fgw_window_start(const struct fgw_window_rule *rule, uint64_t wall_ns)
+{
+    return wall_ns - wall_ns % rule->period_ns;
+}
+int64_t fgw_window_take_in(struct fgw_window *window, const struct fgw_window_rule *rule,
+                           uint64_t units, uint64_t wall_ns, uint64_t start_ns,
+                           uint64_t *began_ns);
+int64_t fgw_window_try_in(const struct fgw_window *window, const struct fgw_window_rule *rule,
+                          uint64_t units, uint64_t wall_ns, uint64_t start_ns);
+void fgw_window_peek_in(const struct fgw_window *window, const struct fgw_window_rule *rule,
+                        uint64_t wall_ns, uint64_t start_ns, uint64_t *used, uint64_t *reset_ns);
+
 /* Charges units used beyond those taken; never refuses. Returns 0, or FGW_BUCKET_GONE. */
 int fgw_window_charge(struct fgw_window *window, const struct fgw_window_rule *rule,
                       uint64_t units, uint64_t wall_ns);

@@ -291,11 +291,11 @@ cdef class Attempts(Endings):
             if candidate is not None:
                 self._drop_connection(x)
                 return self._retry(x, candidate, 0)
-        x.phase = STREAM
         self.arm(connection, earlier(
             connection.activity_ns + provider.idle_ns, x.began_ns + provider.total_ns
         ))
-        x.status = head.status
+        if self._look_at_answer(x, head, bytes):
+            return 0
         events = is_event_stream(head, bytes)
         coding = coding_of(head, bytes)
         hide = x.edits.hide_usage and events and head.status < 300
@@ -385,6 +385,18 @@ cdef class Attempts(Endings):
         relay.sent_bytes = <uint64_t>len(body)
         relay.ended = True
         return 0
+
+    cdef bint _look_at_answer(self, Exchange x, fgw_head *head, const uint8_t *bytes) except -1:
+        """The rules of the response phase; True where one of them refused the answer."""
+        cdef int code = 0
+        x.phase = STREAM
+        x.status = head.status
+        if x.said is not None:
+            code = self.sayings.before_answer(x, head, bytes)
+        if code:
+            self._drop_connection(x)
+            self._give_up(x, code)
+        return code != 0
 
     cdef int _track(self, Exchange x, Relay relay) except -1:
         """A stream that may have to be ended at its cap's edge."""

@@ -16,13 +16,16 @@ from fastgw.native.dialect cimport (
     FGW_ASK_MORE_MODELS,
     FGW_ASK_UNBOUNDED,
     FGW_OPERATION_AUDIO,
+    FGW_OPERATION_BATCHES,
     FGW_OPERATION_IMAGES,
+    FGW_OPERATION_REALTIME,
     FGW_ROUTE_CAPPABLE,
     FGW_ROUTE_METERED,
     FGW_ROUTE_SUB,
     fgw_ask_input_bound,
     fgw_ask_may_cache,
 )
+from fastgw.native.http1 cimport FGW_M_POST
 from fastgw.native.policy cimport fgw_amounts
 from fastgw.native.price cimport fgw_price_cost, fgw_price_micro
 from fastgw.native.record cimport (
@@ -66,6 +69,15 @@ cdef inline void fill_tokens(fgw_amounts *amounts, uint64_t input, uint64_t outp
     amounts.by_unit[<int>FGW_UNIT_TOKENS] = input + output
 
 
+cdef inline bint makes_unseen(Exchange x) noexcept:
+    """It lets the provider generate what no answer here will tell of: a batch, a session."""
+    if x.route.operation == FGW_OPERATION_BATCHES:
+        return x.head.method == FGW_M_POST and not x.route.flags & FGW_ROUTE_SUB
+    return x.route.operation == FGW_OPERATION_REALTIME and (
+        x.head.method == FGW_M_POST or not x.route.flags & FGW_ROUTE_SUB
+    )
+
+
 cdef int missing_bounds(Exchange x) noexcept:
     """What of this request has no bound, as marks of the limits that mind it."""
     cdef int missing = 0
@@ -73,6 +85,8 @@ cdef int missing_bounds(Exchange x) noexcept:
         missing |= BY_INPUT
     if x.ask.flags & FGW_ASK_MORE_MODELS:
         missing |= BY_PRICE  # who answers is not known, nor what that costs
+    if makes_unseen(x):
+        missing |= BY_INPUT | BY_OUTPUT
     if x.route.flags & FGW_ROUTE_METERED and not x.route.flags & FGW_ROUTE_CAPPABLE and (
         x.route.flags & FGW_ROUTE_SUB
         or x.route.operation in (FGW_OPERATION_IMAGES, FGW_OPERATION_AUDIO)

@@ -17,6 +17,7 @@ from fastgw.native.json cimport fgw_json
 from fastgw.native.record cimport fgw_record_close
 from fastgw.native.wheel cimport fgw_wheel
 from fastgw.policy.policy cimport Policy
+from fastgw.sayings cimport Sayings
 from fastgw.stream.answer cimport AnswerTexts
 from fastgw.stream.batch cimport Batch
 from fastgw.upstream.route cimport Routes
@@ -54,6 +55,9 @@ cdef class Endings(Receiver):
         readonly int active      # exchanges between head and settlement
         double retry_credit      # retries that the budget allows now
         double retry_share
+        Sayings sayings          # what rules say beyond the verdict,
+        bint says                # where some rule does
+        list overrides           # upstream.route.Route by number of the rules' `route` actions
         bint restricts_models    # some rule or key says which models may be asked
         readonly bint draining
         Detector detector        # what `detect` actions do
@@ -68,6 +72,7 @@ cdef class Endings(Receiver):
     cdef int _leave(self, Exchange x) except -1
     cdef int _leave_slots(self, Exchange x) except -1
     cdef int _settle(self, Exchange x, int fate) except -1
+    cdef size_t _client_id(self, Exchange x) except? 0
     cdef int _drop_connection(self, Exchange x) except -1
     cdef dict _where(self, Exchange x)
     cdef int _break(self, Exchange x, int code) except -1

@@ -4,10 +4,11 @@ An exchange that reached a provider ends in ``_settle``, any other in ``refuse``
 attempts in ``_close_attempt``. All three may be called from any phase.
 """
 
-from libc.stdint cimport uint16_t, uint64_t
+from libc.stdint cimport uint16_t, uint32_t, uint64_t
 from libc.string cimport memset
 
 from fastgw.codes cimport (
+    CODE_ANSWERED,
     CODE_CUT_BY_CAP,
     CODE_CUT_BY_DETECT,
     CODE_CUT_BY_DRAIN,
@@ -16,7 +17,8 @@ from fastgw.codes cimport (
 )
 from fastgw.detect.detector cimport ON_EVENT
 from fastgw.dialect.cut cimport cut_of
-from fastgw.exchange cimport BODY, Exchange, SETTLE
+from fastgw.exchange cimport BODY, Exchange, HEAD, SETTLE
+from fastgw.identity.identify cimport field
 from fastgw.identity.keys cimport Principal
 from fastgw.ledger.entries cimport fill_close, post_refusal
 from fastgw.native.counters cimport (
@@ -46,8 +48,10 @@ from fastgw.native.counters cimport (
 )
 from fastgw.native.dialect cimport FGW_ASK_INCLUDE_USAGE
 from fastgw.native.dialect_meter cimport FGW_REPORT_INPUT
+from fastgw.ledger.journal cimport hash_of
 from fastgw.native.detect cimport fgw_detect_report
 from fastgw.native.hold cimport fgw_hold_closed, fgw_hold_closing
+from fastgw.native.http1 cimport FGW_H_X_REQUEST_ID
 from fastgw.native.record cimport (
     FGW_FATE_CUT_BY_CAP,
     FGW_FATE_CUT_BY_CLIENT,
@@ -61,6 +65,10 @@ from fastgw.upstream.request cimport write_id
 from fastgw.usage.account cimport account, amounts
 from fastgw.upstream.connection cimport Connection
 from fastgw.wire.link cimport SENT_CLOSED, SENT_QUEUED
+
+
+cdef enum:
+    CLIENT_ID_MAX = 200      # bytes of an x-request-id that go back
 
 
 cdef class Endings(Receiver):
@@ -196,6 +204,8 @@ cdef class Endings(Receiver):
             self.limits.settle(x.hold, &self.used, self.now_ns)
             self.limits.hold_release(x.hold)
             x.hold = NULL
+            if x.said is not None:
+                self.sayings.tell(x, &close, False)
         if x.status:
             fgw_count(self.counters, FGW_COUNT_STATUS_1XX + x.status // 100 - 1, 1)
         fgw_count_time(self.counters, FGW_HISTOGRAM_TOTAL, self.now_ns - x.began_ns)
@@ -244,26 +254,41 @@ cdef class Endings(Receiver):
     cdef int refuse(self, Exchange x, int code) except -1:
         """Answer in the dialect's own shape, record it, give back what was taken (law 5)."""
         cdef fgw_record_close close
-        cdef Py_ssize_t length
+        cdef const fgw_record_close *last = NULL
+        cdef Py_ssize_t length = 0
+        cdef size_t client_id
+        cdef bytes own = None
+        cdef bint posted = True
         cdef uint64_t now = self.look()
         if not x.live:
             self._begin(x)
         x.refused = True
         x.code = <uint16_t>code
         self.used = x.earlier  # an attempt that was asked and retried away may have cost something
+        client_id = self._client_id(x)
+        if x.n_traces and x.attempt == 0:
+            self.limits.sum_held(x.traces, x.n_traces)
         x.client.will_refuse(x)
-        length = self.explainer.render(x, code)
-        x.status = self.explainer.status
+        if code == CODE_ANSWERED:
+            own = self.sayings.answer(x, self.explainer)
+        else:
+            length = self.explainer.render(x, code)
+            x.status = self.explainer.status
         if x.attempt_open:
             self._close_attempt(x, FGW_FATE_FAILED_BEFORE_FIRST_BYTE, True, &close)
+            last = &close
         elif x.attempt == 0:
             if x.principal is not None:
                 x.dims.account = (<Principal>x.principal).account_hash
             x.dims.dialect = x.route.dialect
             x.dims.operation = x.route.operation
-            if not post_refusal(
+            posted = post_refusal(
                 x, self.journal, self.policy.version_hash, x.client.address, x.reason_hash, now
-            ):
+            )
+            if posted:
+                if client_id:
+                    self.journal.name_request(&x.id, x.client_id, client_id, True)
+            else:
                 fgw_count(self.counters, FGW_COUNT_REFUSALS_SAMPLED_OUT, 1)
         if x.hold != NULL:
             self.limits.settle(x.hold, &self.used, now)
@@ -274,10 +299,32 @@ cdef class Endings(Receiver):
         fgw_count_code(self.counters, x.code)
         fgw_count(self.counters, FGW_COUNT_STATUS_1XX + x.status // 100 - 1, 1)
         fgw_count_time(self.counters, FGW_HISTOGRAM_REFUSAL, now - x.began_ns)
+        if x.said is not None and posted:
+            self.sayings.tell(x, last, x.attempt == 0)
         self.batch.forget()
-        x.client.send_bytes(self.explainer.bytes, <size_t>length)
+        if own is not None:
+            x.client.send_bytes(own, <size_t>len(own))
+        else:
+            x.client.send_bytes(self.explainer.bytes, <size_t>length)
         self._leave(x)
         return x.client.refused(x)
+
+    cdef size_t _client_id(self, Exchange x) except? 0:
+        """A client's own x-request-id: recorded, and kept in the answer where it is harmless."""
+        cdef size_t length = 0, i
+        x.client_id_length = 0
+        if x.phase > HEAD:
+            length = field(x, FGW_H_X_REQUEST_ID, &x.client_id)
+        if length == 0:
+            return 0
+        x.client_request_id = hash_of(x.client_id, length)
+        if length > CLIENT_ID_MAX:
+            return length
+        for i in range(length):
+            if not 0x20 < x.client_id[i] < 0x7f:
+                return length
+        x.client_id_length = <uint32_t>length
+        return length
 
     cdef int failed(self, Exchange x, object exception) except -1:
         """Law 11: a defect of ours fails one exchange, not the worker."""

@@ -97,6 +97,17 @@ cdef class Receiver:
     cdef int report(self, object exception) except -1
 
 
+cdef class Said:
+    # What rules have to say beyond the verdict; only exchanges of which some rule says more.
+    cdef:
+        bytes to_provider            # lines of fields that rules added to the request, or None
+        bytes to_client              # … and to the answer
+        bytes kept                   # facts that nobody can fill in again (Policy.remember)
+        list late_rules              # of the response phase, for the decision record
+        uint16_t logs[8]             # FGW_LISTED_MAX: as effects have them, both phases
+        int n_logs
+
+
 cdef class Exchange:
     cdef:
         fgw_request_id id
@@ -133,6 +144,8 @@ cdef class Exchange:
         uint64_t output_max          # output limit in force, tokens an answer; 0: none
         bint limit_written           # the gateway puts output_max into the request
         uint64_t client_request_id   # name hash of the client's own x-request-id
+        const uint8_t *client_id     # it itself, in a refusal; only if it can go into a head
+        uint32_t client_id_length
 
         # policy and limits
         fgw_effects effects
@@ -160,6 +173,7 @@ cdef class Exchange:
         uint64_t wanted_bound        # as they were before LIMIT
         uint64_t wanted_expected
         bint wanted_written
+        Said said                    # or None
         bytes reason                 # in place of the catalogue's title, or None
         uint64_t reason_hash         # name hash of what the record tells of it, or 0
 

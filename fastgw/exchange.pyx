@@ -107,6 +107,11 @@ cdef class Receiver:
 
 
 @cython.final
+cdef class Said:
+    """What rules have to say of an exchange beyond the verdict."""
+
+
+@cython.final
 cdef class Exchange:
     """One request and its response. A worker keeps a few to reuse: ``reset`` makes one as new."""
 
@@ -129,12 +134,15 @@ cdef class Exchange:
         self.price = NULL
         self.output_expected = self.output_max = 0
         self.client_request_id = 0
+        self.client_id_length = 0
         self.effects.n_rules = self.effects.n_demands = 0
         self.effects.rules_total = 0
         self.effects.denied = 0
         self.effects.rule = self.effects.output_rule = 0
         self.effects.status = self.effects.code = self.effects.message = 0
         self.effects.output_max = 0
+        self.effects.route = self.effects.shadows = 0
+        self.effects.n_logs = self.effects.n_removed = self.effects.spoken = 0
         self.effects.detects = 0
         self.n_traces = 0
         self.hold = NULL
@@ -142,7 +150,7 @@ cdef class Exchange:
         self.parked_until_ns = 0
         self.waits = False
         self.waits_since_ns = 0
-        self.reason = self.screened = None
+        self.reason = self.screened = self.said = None
         self.reason_hash = 0
         self.path = self.candidate = self.provider_key = self.connection = None
         self.edits.count = 0

@@ -44,12 +44,15 @@ cdef class Instead:
 
     cdef bytes find(self, Exchange x, Facts facts, Limits limits, uint64_t now_ns):
         cdef PrincipalPart part = <PrincipalPart>(<Principal>x.principal).part
-        cdef fgw_value asked = facts.values[<int>FGW_FACT_AI_MODEL]
+        cdef fgw_value asked
         cdef fgw_value *model = &facts.values[<int>FGW_FACT_AI_MODEL]
         cdef bytes name, found = None
         cdef int tried = 0
         if not self.models or not speaks(x):
             return None
+        if x.parked_until_ns:
+            facts.fill(x, x.client.address_text)  # others have been decided on meanwhile
+        asked = facts.values[<int>FGW_FACT_AI_MODEL]
         for entry in self.models:
             name = <bytes>(<tuple>entry)[0]
             if name == x.ask.model[:x.ask.model_bytes]:
@@ -62,7 +65,9 @@ cdef class Instead:
             model.bytes = <const uint8_t *>name
             model.length = <uint32_t>len(name)
             self.policy.run(facts.values, &facts.source, part, &self.effects)
-            if self.effects.denied or counts_cost(self.effects.n_demands, limits, self):
+            if self.effects.denied or self.effects.route or counts_cost(
+                self.effects.n_demands, limits, self
+            ):
                 continue
             if limits.fit(&self.effects, &x.expected, &x.ceiling, now_ns, x.wall_ns):
                 found = <bytes>(<tuple>entry)[2]

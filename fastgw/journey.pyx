@@ -86,6 +86,8 @@ from fastgw.native.wheel cimport (
     fgw_wheel_pop,
 )
 from fastgw.policy.policy cimport PrincipalPart
+from fastgw.policy.program cimport find_zone
+from fastgw.sayings cimport Sayings
 from fastgw.shm.segment cimport Segment
 from fastgw.stream.batch cimport Batch
 from fastgw.stream.relay cimport Relay
@@ -146,9 +148,10 @@ cdef class Journey(Waiting):
         self.facts = Facts(
             self.policy.dynamic_facts, self.policy.facts_used, self.policy.sources_used
         )
+        self.facts.source.zone = find_zone
         self.policy.reseed(int.from_bytes(os.urandom(8), "little"))
         self.ceilings = Ceilings(plan.limit_specs, self.limits)
-        self.detector = Detector(self.policy.detects, self.policy.patterns)
+        self.detector = Detector(self.policy.detects, self.policy.patterns.rows)
         self.holding = []
         self.expect = Expect()
         self.journal = journal
@@ -158,6 +161,10 @@ cdef class Journey(Waiting):
         self.scratch = Scratch()
         self._segment = segment
         self.counters = segment.counters_of(slot)
+        self.overrides = plan.overrides
+        self.sayings = Sayings(self.policy, self.facts, journal, log)
+        self.sayings.counters = self.counters
+        self.says = self.policy.says
         self.head_limits.head_max = <uint32_t>min(plan.head_max, 65535)
         self.head_limits.target_max = 8192
         self.head_limits.headers_max = 100
@@ -214,6 +221,7 @@ cdef class Journey(Waiting):
         cdef fgw_timer *timer
         cdef Link link
         self.wall_offset_ns = fgw_clock_wall_ns() - now + self.wall_shift_ns
+        self.limits.may_sum = True
         fgw_wheel_advance(&self.wheel, now)
         while True:
             timer = fgw_wheel_pop(&self.wheel)
@@ -247,7 +255,6 @@ cdef class Journey(Waiting):
                 self.holding.append(x)
                 continue
             try:
-                relay.held_since_ns = 0
                 relay.let_out(x)
                 self.on_flush(x)
             except Exception as exception:
@@ -365,7 +372,11 @@ cdef class Journey(Waiting):
         cdef int code
         self.facts.fill(x, x.client.address_text)
         self.policy.run(self.facts.values, &self.facts.source, part, &x.effects)
+        if self.policy.tracer is not None:
+            self.policy.trace(self.facts.values, &self.facts.source)
         self._dims(x)
+        if self.says:
+            self.sayings.after_policy(x)
         if x.effects.denied:
             return x.effects.code or CODE_DENIED
         if x.ask.flags & FGW_ASK_MORE_MODELS and self.restricts_models:
@@ -463,6 +474,9 @@ cdef class Journey(Waiting):
         cdef Route route = <Route>x.path
         cdef PrincipalPart part = <PrincipalPart>(<Principal>x.principal).part
         cdef Candidate candidate
+        if x.effects.route:
+            x.path = route = <Route>self.overrides[x.effects.route - 1]
+            x.rule_line = self.explainer.rule_line(x.effects.rule)
         if route is None:
             if x.pinned_length:
                 return CODE_PROVIDER_UNKNOWN
@@ -498,6 +512,8 @@ cdef class Journey(Waiting):
             refused = self._fit(x, now)
             if refused and self.limits.bell >= 0 and self._park(x, now):
                 return PARKED  # what fits was not at hand, either
+        if refused and x.waits:
+            return limit_code(x, self.limits)  # it may wait on, so nobody is refused yet
         fgw_count(
             self.counters, FGW_COUNT_LIMITS_REFUSED if refused else FGW_COUNT_LIMITS_TAKEN,
             limits_refusing(x) if refused else x.n_traces,

@@ -14,7 +14,8 @@ from fastgw.codes cimport (
 )
 from fastgw.exchange cimport Exchange
 from fastgw.limit.queue cimport Keys, known, note
-from fastgw.native.counters cimport FGW_GAUGE_WAITING, fgw_count
+from fastgw.limit.verdict cimport limits_refusing
+from fastgw.native.counters cimport FGW_COUNT_LIMITS_REFUSED, FGW_GAUGE_WAITING, fgw_count
 
 
 cdef extern from "<unistd.h>" nogil:
@@ -49,6 +50,7 @@ cdef class Waiting(Attempts):
             x.hold = NULL
         if not self.queue.join(x, at, self.now_ns):
             return self._queue_full(x, at)
+        self.explainer.other_model = None  # it is not refused, and nobody else is to be told
         if self.queue.is_new:
             self._name_place(x, at)
         # Once more: a slot may have been freed just before others could see that it is wanted.
@@ -69,6 +71,8 @@ cdef class Waiting(Attempts):
             return WAITS
         at = self.queue.blocked(x) if code else -1
         if at < 0:
+            if code:
+                fgw_count(self.counters, FGW_COUNT_LIMITS_REFUSED, limits_refusing(x))
             self._leave_queue(x)
             return code
         self.limits.hold_release(x.hold)

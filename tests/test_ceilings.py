@@ -349,3 +349,53 @@ def test_an_attempt_that_was_never_answered_costs_nothing_whatever_its_price(wor
             ] == [0, 2_550_000]
     (level,) = peek.entries(one.segment)
     assert level.raw == 2550
+
+
+@pytest.mark.parametrize("method, path, refused", [
+    ("POST", "/v1/batches", True), ("POST", "/v1/messages/batches", True),
+    ("GET", "/v1/realtime", True), ("POST", "/v1/realtime/client_secrets", True),
+    ("GET", "/v1/batches", False), ("GET", "/v1/batches/b1", False),
+    ("POST", "/v1/batches/b1/cancel", False)])
+def test_what_generates_where_nobody_sees_it_has_no_bound(worker, method, path, refused):
+    """A batch, or a session of its own with the provider, would pass every cap."""
+    body = b'{"input_file_id":"f"}' if method == "POST" else b""
+    kind = ["anthropic-version: 2023-06-01"] if "messages" in path else []
+    one = capped(worker, cap(10**6))
+    got, answer = one.ask(request(body, *kind, path=path, method=method),
+                          *([] if refused else [response(b"{}")]))
+
+    assert (answer.code, bool(got)) == (("FGW-810", False) if refused else ("", True))
+    allowed = capped(worker, cap(10**6, unbounded="allow"))
+    _, answer = allowed.ask(request(body, *kind, path=path, method=method), response(b"{}"))
+    assert answer.status == 200
+
+
+@pytest.mark.parametrize("more", [{}, {"stream": True}])
+@pytest.mark.parametrize("leaves", [False, True])
+def test_what_goes_on_in_the_background_is_charged_as_it_was_held(worker, more, leaves):
+    """Its answer comes at once and says nothing; whoever leaves does not end it."""
+    body = orjson.dumps({"model": "m", "input": "hello", "max_output_tokens": 5000,
+                         "background": True, **more})
+    one = capped(worker, cap(10**5))
+    client = one.connect()
+    client.feed(request(body, path="/v1/responses"))
+    if leaves:
+        client.lose()
+    else:
+        queued = {"object": "response", "id": "r", "status": "queued", "output": [], "usage": None}
+        one.upstream.feed(response(orjson.dumps(queued)))
+        assert client.answer().status == 200
+
+    close = one.one(Close)
+    assert (close.tokens.output, close.output_low, close.output_high) == (5000, 0, 5000)
+    (entry,) = peek.entries(one.segment)
+    assert entry.raw == 5000 + close.tokens.input
+
+
+def test_what_ended_in_the_background_is_charged_as_it_was_used(worker):
+    body = orjson.dumps({"model": "m", "input": "hi", "max_output_tokens": 5000,
+                         "background": True})
+    one = capped(worker, cap(10**5))
+    one.ask(request(body, path="/v1/responses"), billed(9, 50, "/v1/responses"))
+
+    assert one.one(Close).tokens.output == 50

@@ -9,9 +9,10 @@ import time
 
 import pytest
 
-from fastgw.cluster.wallets import HELD, Wallets
-from fastgw.ledger.records import Close
+from fastgw.cluster.wallets import DRY, HELD, Wallets
+from fastgw.ledger.records import Close, Request
 from fastgw.limit.sweep import sweep
+from fastgw.shm import counters
 from tests.worker import Worker, chat, policy, request, response
 
 
@@ -93,6 +94,8 @@ def test_a_full_queue_refuses_at_once_and_tells_position_and_time(room):
 
     assert (refused.status, refused.code) == (429, "FGW-808")
     assert b"would be number 3" in refused.body and b"takes about 1 s" in refused.body
+    (told,) = [one for one in here.one.records() if isinstance(one, Request) and one.verdict]
+    assert told.limits[0].place == 3 and told.limits[0].wait_ns > 0
     assert b"in turn" in refused.body and int(refused.fields["retry-after-ms"]) > 0
     assert here.one.journey.waiting == 2
 
@@ -502,3 +505,47 @@ def test_who_waits_for_a_slice_may_leave_or_be_drained(fleet):
     here.one.listener.stop_accepting()
     assert here.clients["d"].answer().code == "FGW-702"
     assert here.end("c").status == 200 and here.quiet() == (0, 0)
+
+
+def test_what_a_waiting_request_could_do_instead_is_told_to_nobody_else(worker):
+    """Each try of it looks for another model that has room; that is no word for others."""
+    models = [{"id": name, "candidates": [{"provider": "openai", "model": name}]}
+              for name in ("gpt-4o", "gpt-4o-mini")]
+    one = worker(policy=limits(slots(key="ai.model")), models=models)
+    here = Room(one)
+    here.ask("a", "b")
+    one.tick()
+    assert one.journey.waiting == 1
+
+    stranger = one.connect()
+    stranger.feed(request(chat(), key="fgw-nobody"))
+    refused = stranger.answer()
+
+    assert refused.status == 401 and b"gpt-4o-mini" not in refused.body
+    before = counters.total(one.segment).counters["limits_refused"]
+    one.tick()
+    assert counters.total(one.segment).counters["limits_refused"] == before
+
+
+def test_what_a_parked_request_could_do_instead_is_decided_by_its_own_facts(worker):
+    """While it waits for a slice others are decided on; those have no limit here."""
+    bell = os.eventfd(0, os.EFD_NONBLOCK)
+    models = [{"id": name, "candidates": [{"provider": "openai", "model": name}]}
+              for name in ("gpt-4o", "gpt-4o-mini")]
+    rule = {"name": "a's", "expressions": ["ai.user == 'a' && ai.model != ''"],
+            "actions": [pace(9)]}
+    one = worker(policy=policy(rule), models=models, cluster={"redis": "redis://192.0.2.1"},
+                 bell=bell)
+    here, wallets = Room(one), Wallets(one.segment)
+    wallets.say(state=HELD, nodes=1, until_ns=1 << 62)
+    wallets.beat(1 << 61)
+    here.ask("a", "b")
+    assert here.order == ["b"]
+
+    (entry,) = wallets.all()
+    wallets.grant(entry, 0, spec=wallets.read(entry).spec, flags=DRY)
+    one.loop.pass_time()
+
+    refused = here.clients["a"].answer()
+    assert refused.code == "FGW-801" and b'"model":null' in refused.body
+    os.close(bell)

@@ -191,7 +191,7 @@ class Worker:
     which the second is ``beside`` the first, in its segment. ``bell``: of a cluster's lessee."""
 
     def __init__(self, folder: Path, *, wakers: Sequence[int] = (), beside: Worker | None = None,
-                 holds: int = 4096, bell: int = -1, **config: Any) -> None:
+                 holds: int = 4096, bell: int = -1, log: Any = None, **config: Any) -> None:
         made, errors, _ = examine_text(orjson.dumps(configuration(**config)), "test.yaml", {})
         assert made is not None, errors
         self.loop = Loop()
@@ -206,7 +206,7 @@ class Worker:
         self.plan.bell = bell
         self.journal = Journal(main, refusals, generation=1, worker=slot)
         self.journey = Journey(self.plan, segment=self.segment, slot=slot, loop=self.loop,
-                               log=Log(level="error"), journal=self.journal, wakers=wakers)
+                               log=log or Log(level="error"), journal=self.journal, wakers=wakers)
         self.listener = Listener(self.journey, connections_max=100)
 
     def connect(self, kind: type[Transport] = Transport) -> End:

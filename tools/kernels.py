@@ -25,7 +25,9 @@ FROM_LIBC = frozenset({
     "__divti3", "__modti3", "abort",
     "__atomic_compare_exchange_16", "__atomic_load_16", "__atomic_store_16",
 })
-BESIDES = {"fgw_clock": frozenset({"clock_gettime"})}
+# Pure as well: the clock is what fgw_clock is for; an address is text to bytes.
+BESIDES = {"fgw_clock": frozenset({"clock_gettime"}),
+           "fgw_action_addresses": frozenset({"inet_pton"})}
 
 
 def flags() -> tuple[str, ...]:

@@ -13,7 +13,6 @@ import json
 import os
 import random
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -26,6 +25,7 @@ from fastgw.mock.runner import Mock
 from fastgw.process.directory import read_instance
 from fastgw.shm.segment import Segment
 from tools.chaos import Plan, compare, mock_lines, run
+from tools.ports import free_port
 from tools.reconcile import reconciled
 
 KEY = "fgw-chaos-0123456789"
@@ -54,22 +54,17 @@ policy:
 """
 
 
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
-
-
 class Gateway:
     """`fastgw serve` as a child, whose workers can be killed."""
 
     def __init__(self, mock: Mock, folder: Path, workers: int, seed: int) -> None:
-        self.port = _free_port()
+        self.port = free_port()
         self.folder = folder
         self.killed = 0
         self._draw = random.Random(seed)
         file = folder / "gateway.yaml"
         file.write_text(CONFIGURATION.format(
-            port=self.port, admin=_free_port(), workers=workers, folder=folder, mock=mock.url,
+            port=self.port, admin=free_port(), workers=workers, folder=folder, mock=mock.url,
             key=KEY))
         self._log = (folder / "gateway.log").open("wb")
         self._process = subprocess.Popen(

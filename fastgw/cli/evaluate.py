@@ -12,15 +12,14 @@ import orjson
 
 from fastgw.cli.failure import ABSENT, Failure
 from fastgw.policy.compiler import pointed
+from fastgw.policy.evaluate import NoValue, evaluate_loosely
 from fastgw.policy.evaluate import evaluate as evaluated
-from fastgw.policy.evaluate import evaluate_loosely
 from fastgw.policy.lexer import ExpressionError
-from fastgw.policy.program import EvaluationError
 
 
 @click.command()
 @click.argument("expression", required=False)
-@click.option("--vars", "given", metavar="FILE|JSON", help="Variables: {\"ai.model\": \"gpt-4o\"}.")
+@click.option("--vars", "given", metavar="FILE|JSON", help='Variables: {"ai.model": "gpt-4o"}.')
 @click.option("--jsonl", is_flag=True, help='Cases {"expr", "bindings"} on stdin, a line each.')
 def evaluate(expression: str | None, given: str | None, jsonl: bool) -> None:
     """What EXPRESSION comes to, as a line {"value"} with its type.
@@ -43,8 +42,9 @@ def evaluate(expression: str | None, given: str | None, jsonl: bool) -> None:
     except ExpressionError as error:
         hint = f"\n    {error.suggestion}" if error.suggestion else ""
         raise Failure(f"{error.message}\n{pointed(expression, error)}{hint}") from None
-    except EvaluationError as error:
-        raise Failure(f"no value: {error}", ABSENT) from None
+    except NoValue as error:
+        place = ExpressionError("", error.span[0], "", error.span[1])
+        raise Failure(f"no value: {error}\n{pointed(expression, place)}", ABSENT) from None
     except (ValueError, KeyError) as error:
         raise Failure(f"--vars: {error}") from None
 
@@ -75,7 +75,7 @@ def _case(line: bytes, shared: dict[str, Any]) -> dict[str, Any]:
         return {"value": evaluate_loosely(text, shared | bindings, seed=_seed())}
     except ExpressionError as error:
         return {"error": error.message}
-    except EvaluationError as error:
+    except NoValue as error:
         return {"error": str(error)}
     except (orjson.JSONDecodeError, ValueError, KeyError, TypeError, AttributeError) as error:
         return {"error": f"no case: {error!r}"}

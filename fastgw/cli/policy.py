@@ -6,6 +6,7 @@ from fastgw.cli.commands import Commands
 
 COMMANDS = {
     "eval": "fastgw.cli.evaluate:evaluate",
+    "simulate": "fastgw.cli.rehearse:simulate",
     "test": "fastgw.cli.rehearse:test",
 }
 

@@ -6,16 +6,20 @@ import asyncio
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import asdict
 
 import click
+import orjson
 import uvloop
 
 from fastgw.cli.failure import Failure
 from fastgw.errors import FastgwError
+from fastgw.explain import text
 from fastgw.mock.runner import Mock
-from fastgw.rehearsal.cases import Suite, read_suite
-from fastgw.rehearsal.judge import differences
-from fastgw.rehearsal.stage import Stage, read_config
+from fastgw.rehearsal.cases import Suite, read_situation, read_suite
+from fastgw.rehearsal.judge import BODY_SHOWN, differences
+from fastgw.rehearsal.stage import Played, Stage, read_config
+from fastgw.rehearsal.trace import RuleTrace, trace_rules
 
 
 @click.command()
@@ -38,6 +42,50 @@ def test(files: tuple[str, ...]) -> None:
         raise Failure(str(error)) from None
     click.echo(f"{total - failed} of {total} hold ({time.monotonic() - began:.1f} s)")
     sys.exit(1 if failed else 0)
+
+
+@click.command()
+@click.option("-c", "--config", "file", required=True, metavar="FILE", help="The configuration.")
+@click.option("--request", "request_file", required=True, metavar="FILE",
+              help="YAML as in a test, or a raw HTTP/1.1 message.")
+@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text")
+def simulate(file: str, request_file: str, form: str) -> None:
+    """One request through the whole gateway: every rule, and what each part of it came to."""
+    try:
+        case = read_situation(request_file)
+        config, _ = read_config(file)
+        with Mock() as mock, asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            played = runner.run(Stage(config, mock.port).play(case))
+        decision = played.decision and text.complete(played.decision)
+        traces = trace_rules(config, played.steps, decision) if decision else []
+    except (FastgwError, RuntimeError) as error:
+        raise Failure(str(error)) from None
+    if form == "json":
+        shown = {"status": played.status, "headers": played.fields,
+                 "body": played.body.decode(errors="replace"),
+                 "rules": [asdict(trace) for trace in traces], "decision": decision}
+        sys.stdout.buffer.write(orjson.dumps(shown, option=orjson.OPT_INDENT_2) + b"\n")
+        return
+    for line in lines_of(played, traces):
+        click.echo(line)
+    if decision:
+        click.echo()
+        click.echo(text.render(decision), nl=False)
+
+
+def lines_of(played: Played, traces: list[RuleTrace]) -> Iterator[str]:
+    """The trace as people read it: each rule with its expressions, then the answer."""
+    for number, trace in enumerate(traces):
+        said = "matches" if trace.matched else "does not match"
+        yield f"rule {number} '{trace.name}' (line {trace.line}): " + (
+            said if trace.reached else "not reached")
+        for tried in trace.expressions:
+            yield f"  {tried.text}  ->  {tried.value}"
+            yield from (f"      {part.text}  ->  {', '.join(part.values)}"
+                        for part in tried.parts)
+    yield f"answer: {played.status}, {len(played.body)} bytes"
+    if played.decision is None:
+        yield f"  {played.body.decode(errors='replace')[:BODY_SHOWN]}"
 
 
 def play(suite: Suite, port: int) -> Iterator[tuple[str, str, list[str]]]:

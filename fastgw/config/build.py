@@ -14,34 +14,29 @@ from types import MappingProxyType
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
-from fastgw.config.limits import KINDS, build_key_limits, build_limit, check_names
+from fastgw.config.actions import EVENT, PHASES, REQUEST, RESPONSE
+from fastgw.config.limits import build_key_limits, check_names
 from fastgw.config.model import (
     Access,
     AccessKey,
-    Action,
     Admin,
     Alerts,
     Bounds,
     Candidate,
-    CapOutput,
     Cluster,
     Config,
-    Deny,
-    Detect,
     Label,
     Listen,
     Model,
     Prices,
     Provider,
     ProviderKey,
-    RestrictModels,
     Retries,
-    Rule,
     Secret,
     Timeouts,
     UsageCap,
 )
-from fastgw.config.schema import DETECT_KINDS
+from fastgw.config.rules import Rules, check_provider
 from fastgw.config.shape import Reading, did_you_mean
 
 PLAIN = ("data_dir", "shm_dir", "store", "on_ledger_full", "models_strict")
@@ -51,11 +46,13 @@ def build_config(values: dict[str, Any], reading: Reading) -> Config:
     """Reports to ``reading``; the result is good only if no error was added."""
     providers = _build_providers(values["providers"], reading)
     clustered = "cluster" in values
-    phases = _build_phases(values.get("policy", {}), clustered, reading)
-    rules, response_rules, event_rules = phases
-    check_names(rules, reading)
     keys = _build_keys(values.get("keys", []), providers, clustered, reading)
     models = _build_models(values.get("models", []), providers, reading)
+    building = Rules(providers, models, clustered, reading)
+    phases = {phase: building.build(phase, values.get("policy", {}).get(phase, []))
+              for phase in PHASES}
+    rules = phases[REQUEST]
+    check_names(rules, reading)
     config = Config(
         file=reading.file,
         providers=providers,
@@ -72,8 +69,8 @@ def build_config(values: dict[str, Any], reading: Reading) -> Config:
         keys=keys,
         open="keys" not in values,
         rules=rules,
-        response_rules=response_rules,
-        event_rules=event_rules,
+        response_rules=phases[RESPONSE],
+        event_rules=phases[EVENT],
     )
     _check_open(config, values, reading)
     _warn(config, reading)
@@ -235,7 +232,7 @@ def _build_models(items: list[dict[str, Any]], providers: tuple[Provider, ...],
         for list_name in ("candidates", "fallback"):
             for k, candidate in enumerate(item.get(list_name, [])):
                 at = f"{path}.{list_name}[{k}].provider"
-                _check_candidate(candidate["provider"], dialects, served, at, reading)
+                check_provider(candidate["provider"], dialects, served, at, reading)
         models.append(Model(
             item["id"],
             tuple(Candidate(**candidate) for candidate in item["candidates"]),
@@ -246,22 +243,6 @@ def _build_models(items: list[dict[str, Any]], providers: tuple[Provider, ...],
             reading.fail(f"{path}.max_output", "more than the model's whole context",
                          "context counts input and output together")
     return tuple(models)
-
-
-def _check_candidate(provider: str, dialects: dict[str, str], served: dict[str, str], path: str,
-                     reading: Reading) -> None:
-    """``served``: dialect -> a provider of it, over the candidates of one model so far."""
-    dialect = dialects.get(provider)
-    if dialect is None:
-        hint = did_you_mean(provider, dialects)[0]
-        reading.fail(path, f"no provider has the id '{provider}'", hint)
-        return
-    served.setdefault(dialect, provider)
-    if len(served) > 1:
-        first = next(iter(served))
-        served.pop(dialect)
-        message = f"two dialects ({first}, {dialect}): translation is not supported yet"
-        reading.fail(path, message, f"keep to providers with dialect {first}")
 
 
 def _build_keys(items: list[dict[str, Any]], providers: tuple[Provider, ...], clustered: bool,
@@ -302,65 +283,6 @@ def _key_hash(item: dict[str, Any], path: str, reading: Reading) -> bytes:
     if "hash" in item:
         return bytes.fromhex(item["hash"].removeprefix("sha256:"))
     return hashlib.sha256(item["value"].reveal().encode()).digest()
-
-
-PHASES = ("on_http_request", "on_http_response", "on_event_stream_message")
-
-
-def _build_phases(policy: dict[str, Any], clustered: bool,
-                  reading: Reading) -> list[tuple[Rule, ...]]:
-    """The rules of each phase. Names are rules' own over all phases: records go by them."""
-    names: dict[str, str] = {}
-    return [_build_rules(phase, policy.get(phase, []), names, clustered, reading)
-            for phase in PHASES]
-
-
-def _build_rules(phase: str, items: list[dict[str, Any]], names: dict[str, str], clustered: bool,
-                 reading: Reading) -> tuple[Rule, ...]:
-    rules = []
-    for i, item in enumerate(items):
-        path = f"policy.{phase}[{i}]"
-        name = item.get("name", f"{phase}[{i}]")
-        if name in names:
-            line = reading.place(f"{names[name]}.name").line
-            reading.fail(f"{path}.name", f"two rules are named '{name}' (first on line {line})",
-                         "give each rule its own name: records and metrics go by it")
-        names.setdefault(name, path)
-        if not item.get("actions"):
-            reading.warn(path, f"the rule '{name}' has no action", "it is only recorded")
-        actions = tuple(_build_action(kind, config, enforce, f"{path}.actions[{k}]", clustered,
-                                      reading)
-                        for k, (kind, config, enforce) in enumerate(item.get("actions", [])))
-        rules.append(Rule(name, tuple(item.get("expressions", [])), actions, reading.place(path),
-                          item.get("enforce", True)))
-    return tuple(rules)
-
-
-def _build_action(kind: str, config: dict[str, Any], enforce: bool, path: str,
-                  clustered: bool, reading: Reading) -> Action:
-    if kind == "deny":
-        return Deny(**config, enforce=enforce)
-    if kind == "cap-output":
-        return CapOutput(**config, enforce=enforce)
-    if kind == "detect":
-        return _build_detect(config, enforce, path, reading)
-    if kind in KINDS:
-        return build_limit(kind, config, enforce, f"{path}.config", clustered, reading)
-    if not config:
-        reading.fail(f"{path}.config", "neither allow nor deny", "allow: [gpt-4o]")
-    allow = config.get("allow")
-    return RestrictModels(tuple(allow) if allow else None, tuple(config.get("deny", ())), enforce)
-
-
-def _build_detect(config: dict[str, Any], enforce: bool, path: str, reading: Reading) -> Detect:
-    patterns = config.get("patterns", {})
-    if not config.get("kinds") and not patterns:
-        reading.fail(f"{path}.config", "neither kinds nor patterns", "kinds: [api_key]")
-    for name in patterns.keys() & set(DETECT_KINDS):
-        reading.fail(f"{path}.config.patterns.{name}", f"'{name}' is a kind of its own",
-                     "give the pattern another name")
-    return Detect(tuple(config.get("kinds", ())), config["then"], enforce,
-                  tuple(patterns.items()))
 
 
 def _check_open(config: Config, values: dict[str, Any], reading: Reading) -> None:

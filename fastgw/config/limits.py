@@ -57,8 +57,12 @@ def build_limit(kind: str, config: dict[str, Any], enforce: bool, path: str, clu
 def _build_pace(name: str, unit: str, config: dict[str, Any], bucket_key: tuple[Any, ...],
                 rest: dict[str, Any], path: str, reading: Reading) -> RateLimit:
     algorithm = config.get("algorithm", "token_bucket")
+    if ("per" in config) == ("rate" in config):
+        both = "both per and rate" if "per" in config else "'per' is missing"
+        reading.fail(f"{path}.per", both, "add per: 30s, 500ms or 24h")
+    period_ns = config.get("per") or config.get("rate") or 60 * 10**9
     capacity = amount_in(unit, config["capacity"], f"{path}.capacity", reading)
-    rate = Rate(unit, capacity, config["per"])
+    rate = Rate(unit, capacity, period_ns)
     if algorithm == "token_bucket":
         check_rate(rate, f"{path}.capacity", reading)
     elif rate.period_ns < amounts.WINDOW_PERIOD_MIN_NS:

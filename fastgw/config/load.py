@@ -11,7 +11,7 @@ from typing import Any
 
 from fastgw.config.build import build_config
 from fastgw.config.document import read_document
-from fastgw.config.model import Config, Expression, Place, Provider, ProviderKey, Secret
+from fastgw.config.model import Block, Config, Expression, Place, Provider, ProviderKey, Secret
 from fastgw.config.schema import ROOT
 from fastgw.config.shape import INVALID, Reading
 from fastgw.errors import ConfigError
@@ -104,6 +104,8 @@ def canonical_content(value: Any) -> Any:
         return value.text
     if isinstance(value, bytes):
         return "sha256:" + value.hex()
+    if isinstance(value, Block):
+        return str(value)
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         content = {}
         for field in dataclasses.fields(value):
@@ -122,4 +124,8 @@ def canonical_content(value: Any) -> Any:
 
 _ACTION_TYPES = {"Deny": "deny", "CapOutput": "cap-output", "RestrictModels": "restrict-models",
                  "RateLimit": "rate-limit", "UsageCap": "usage-cap",
-                 "ConcurrencyLimit": "concurrency-limit"}
+                 "ConcurrencyLimit": "concurrency-limit", "CustomResponse": "custom-response",
+                 "RestrictIps": "restrict-ips", "CapInput": "cap-input", "RouteTo": "route",
+                 "AddHeaders": "add-headers", "RemoveHeaders": "remove-headers",
+                 "SetVars": "set-vars", "LogMetadata": "log", "OnAbort": "on-abort",
+                 "Detect": "detect"}

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from ipaddress import IPv4Network, IPv6Network
 from types import MappingProxyType
 
+Block = IPv4Network | IPv6Network
 NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
@@ -242,7 +244,77 @@ class AccessKey:
 @dataclass(frozen=True, slots=True)
 class Deny:
     status_code: int = 403
-    message: str | None = None
+    message: Expression | None = None  # text with `${…}`
+    enforce: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class CustomResponse:
+    """The rule answers. ``body`` and the values of ``headers`` are text with `${…}`."""
+
+    status_code: int = 200
+    headers: Mapping[str, Expression] = field(default_factory=lambda: MappingProxyType({}))
+    body: Expression | None = None
+    enforce: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class RestrictIps:
+    """Blocks of addresses, each as it was written and as what it means. ``deny`` wins."""
+
+    allow: tuple[tuple[str, Block], ...] | None = None
+    deny: tuple[tuple[str, Block], ...] = ()
+    enforce: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class CapInput:
+    max_input_tokens: int  # of the gateway's estimate
+    enforce: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class RouteTo:
+    """Other candidates than those of the model that was asked for. Only ``provider``: the
+    client's own model there; only ``model``: an entry of `models`."""
+
+    provider: str | None = None
+    model: str | None = None
+    candidates: tuple[Candidate, ...] = ()
+    fallback: tuple[Candidate, ...] = ()
+    enforce: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class AddHeaders:
+    headers: Mapping[str, Expression]  # values are text with `${…}`
+    enforce: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class RemoveHeaders:
+    headers: tuple[str, ...]
+    enforce: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class SetVars:
+    """Text with `${…}`; one that is nothing but that has the type of its expression."""
+
+    vars: Mapping[str, Expression]
+    enforce: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class LogMetadata:
+    metadata: Mapping[str, Expression]
+    place: Place
+    enforce: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class OnAbort:
+    then: str = "cancel"
     enforce: bool = True
 
 
@@ -274,14 +346,15 @@ class Detect:
     patterns: tuple[tuple[str, str], ...] = ()  # (name, RE2 pattern)
 
 
-Action = Deny | CapOutput | RestrictModels | Limit | Detect
+Action = (Deny | CustomResponse | CapOutput | CapInput | RestrictModels | RestrictIps | RouteTo
+          | AddHeaders | RemoveHeaders | SetVars | LogMetadata | OnAbort | Limit | Detect)
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
     """All ``expressions`` hold -> the actions act, in order. ``enforce: false``: only recorded."""
 
-    name: str  # given, or its position: "on_http_request[3]"
+    name: str  # given, or its position: "on_http_request[3]"; one name in all phases
     expressions: tuple[Expression, ...]
     actions: tuple[Action, ...]
     place: Place

@@ -9,6 +9,8 @@ from __future__ import annotations
 from typing import Any
 
 from fastgw.config import amounts
+from fastgw.config.actions import ACTIONS as MORE_ACTIONS
+from fastgw.config.actions import ELSEWHERE, EVENT, PHASES, RESPONSE, NotHere, TemplateText
 from fastgw.config.document import Table
 from fastgw.config.shape import (
     INVALID,
@@ -61,8 +63,7 @@ OPERATIONS = ("chat", "responses", "completions", "embeddings", "models", "messa
               "other")
 UNITS = ("requests", "tokens", "input_tokens", "output_tokens", "cost")
 ALGORITHMS = ("token_bucket", "sliding_window", "fixed_window")
-ACTIONS_LATER = ("custom-response", "restrict-ips", "cap-input", "route", "add-headers",
-                 "remove-headers", "set-vars", "on-abort", "log")
+ACTIONS_LATER: tuple[str, ...] = ()
 DETECT_KINDS = ("api_key", "private_key", "payment_card", "us_ssn", "email", "phone", "iban",
                 "jwt")
 
@@ -85,17 +86,6 @@ class RetryOn(Whole):
         super().__init__(400, 599, {"connect": "connect"})
 
 
-class Message(Text):
-    """Text for the client. `${…}` of CEL in it is not supported yet."""
-
-    def take(self, node, path, reading):
-        value = super().take(node, path, reading)
-        if value is not INVALID and "${" in value:
-            return reading.fail(path, "${…} in a message is not supported yet",
-                                "write the text without it", node)
-        return value
-
-
 REGEX = Text("a regular expression", None, r"'EMP-\d{6}'", 1024, shown=False)
 LIMIT = {"name": NAME, "bucket_key": ListOf(ExpressionText(), 0, 8), "enforce": Flag()}
 SHARED = {"cluster": Flag(), "on_store_loss": Choice(("closed", "local_share", "open"))}
@@ -103,7 +93,7 @@ SHARED = {"cluster": Flag(), "on_store_loss": Choice(("closed", "local_share", "
 ACTIONS: dict[str, Object] = {
     "deny": Object({
         "status_code": Whole(400, 599),
-        "message": Message("a message of one line", None, "not from here", 1024),
+        "message": TemplateText(1024),
         "enforce": Flag(),
     }),
     "cap-output": Object({"max_output_tokens": Whole(1, 2**53), "enforce": Flag()},
@@ -118,7 +108,8 @@ ACTIONS: dict[str, Object] = {
         "algorithm": Choice(ALGORITHMS),
         "capacity": Amount(),
         "per": DURATION,
-    }, ["name", "capacity", "per"]),
+        "rate": DURATION,  # ngrok's word for `per`
+    }, ["name", "capacity"]),
     "usage-cap": Object(LIMIT | SHARED | {
         "unit": Choice(UNITS),
         "limit": Amount(),
@@ -132,6 +123,7 @@ ACTIONS: dict[str, Object] = {
         "limit": Whole(1, 10**6),
         "queue": Object({"max": Whole(1, 10**6), "timeout": DURATION}, ["max", "timeout"]),
     }, ["name", "limit"]),
+    **MORE_ACTIONS,
     "detect": Object({
         "kinds": ListOf(Choice(DETECT_KINDS), 1),
         "patterns": MapOf(REGEX, TAG, 16),
@@ -139,8 +131,6 @@ ACTIONS: dict[str, Object] = {
         "enforce": Flag(),
     }, ["then"]),
 }
-# What on_http_response and on_event_stream_message can do so far.
-ANSWER_ACTIONS = {"detect": ACTIONS["detect"]}
 
 
 class ActionShape(Shape):
@@ -149,9 +139,9 @@ class ActionShape(Shape):
     wanted = "an action with type and config"
 
     def __init__(self, actions: dict[str, Object] | None = None) -> None:
-        """``actions``: those that this phase has; others are not supported there yet."""
+        """``actions``: those that act in this phase, for who completes; an error for another one
+        is that of fastgw.config.rules, which can say where it belongs."""
         self.actions = ACTIONS if actions is None else actions
-        self.later = (*ACTIONS_LATER, *(kind for kind in ACTIONS if kind not in self.actions))
 
     def take(self, node, path, reading):
         kind_node = node.entries.get("type") if isinstance(node, Table) else None
@@ -160,7 +150,7 @@ class ActionShape(Shape):
         if kind_node is None:
             hint = "type: " + " | ".join(self.actions)
             return reading.fail(path, "an action needs its 'type'", hint, node)
-        kind = Choice(self.actions, self.later).read(kind_node[1], join(path, "type"), reading)
+        kind = kind_of(kind_node[1], join(path, "type"), reading)
         if kind is INVALID:
             return INVALID
         needs_config = ["config"] if ACTIONS[kind].required else []
@@ -179,6 +169,14 @@ class ActionShape(Shape):
              "properties": {"type": {"const": kind}, "config": shape.schema(),
                             "enforce": {"type": "boolean"}}}
             for kind, shape in self.actions.items()]}
+
+
+def kind_of(node: Any, path: str, reading: Any) -> Any:
+    """The action that ``type`` names."""
+    value = getattr(node, "value", None)
+    if isinstance(value, str) and value in ELSEWHERE:
+        return reading.fail(path, f"{value} is no action of this gateway", ELSEWHERE[value], node)
+    return Choice(ACTIONS, ACTIONS_LATER).read(node, path, reading)
 
 
 class Hash(Text):
@@ -229,6 +227,7 @@ KEY = Object({
     "expires": INSTANT,
 }, ["id"])
 
+
 def rule_of(action: ActionShape) -> Object:
     return Object({
         "name": NAME,
@@ -238,7 +237,9 @@ def rule_of(action: ActionShape) -> Object:
     })
 
 
-RULE, ANSWER_RULE = rule_of(ActionShape()), rule_of(ActionShape(ANSWER_ACTIONS))
+RULE, RESPONSE_RULE, EVENT_RULE = (
+    rule_of(ActionShape({kind: ACTIONS[kind] for kind in kinds}))
+    for kinds in (ACTIONS, PHASES[RESPONSE], PHASES[EVENT]))
 
 ROOT = Object({
     "listen": LISTEN,
@@ -259,8 +260,12 @@ ROOT = Object({
     "models_strict": Flag(),
     "auth": Choice(("none",)),
     "keys": ListOf(KEY),
-    "policy": Object({"on_http_request": ListOf(RULE), "on_http_response": ListOf(ANSWER_RULE),
-                      "on_event_stream_message": ListOf(ANSWER_RULE)}),
+    "policy": Object({
+        "on_http_request": ListOf(RULE), "on_http_response": ListOf(RESPONSE_RULE),
+        "on_event_stream_message": ListOf(EVENT_RULE),
+        "on_tcp_connect": NotHere("connections have no policy here",
+                                  "restrict-ips or deny, under on_http_request"),
+    }),
 }, ["providers"])
 
 

@@ -63,6 +63,7 @@ _PHASES = {
 _OPENAI: dict[str, tuple[str, str | None]] = {
     "invalid": ("invalid_request_error", None),
     "too_large": ("invalid_request_error", None),
+    "context": ("invalid_request_error", "context_length_exceeded"),
     "authentication": ("invalid_request_error", "invalid_api_key"),
     "permission": ("invalid_request_error", "permission_denied"),
     "not_found": ("invalid_request_error", None),
@@ -79,6 +80,7 @@ _OPENAI: dict[str, tuple[str, str | None]] = {
 _ANTHROPIC = {
     "invalid": "invalid_request_error",
     "too_large": "request_too_large",
+    "context": "request_too_large",
     "authentication": "authentication_error",
     "permission": "permission_error",
     "not_found": "not_found_error",

@@ -40,6 +40,7 @@ cdef class Explainer:
     # without an entry, or more than there is room for: defects both.
     cdef Py_ssize_t render(self, Exchange x, int code) except -1
 
+    cdef bytes policy_line(self)
     cdef Py_ssize_t write(self, fgw_refusal *refusal, int code, int dialect) except -1
     cdef const fgw_explain_rule *rule_of(self, uint64_t hash) noexcept
     cdef int _keep(self, fgw_text *kept, bytes text) except -1

@@ -45,7 +45,8 @@ cdef enum:
     ANTHROPIC = 2
     NUMBERS = 512            # of a limit: its numbers and the words around them
     MODEL_MAX = 6 * 256      # a model's name as JSON text
-    ELSE_MAX = 1024          # of head and body each: what no piece below is counted for
+    REASON_MAX = 8192        # a message that a rule made, as JSON text
+    ELSE_MAX = 1536          # of head and body each: what no piece below is counted for
 
 MODEL_CODES = {CODE_MODEL_MISSING, CODE_MODEL_INVALID, CODE_MODEL_UNKNOWN, CODE_MODEL_RESTRICTED}
 METHODS = {1: "GET", 2: "POST", 4: "DELETE"}    # bits of fgw_route.methods
@@ -174,8 +175,9 @@ cdef class Explainer:
         """As much as the longest of everything needs: no answer can outgrow the buffer."""
         kept = longest(self._kept)
         self._head_max = ELSE_MAX + 4 * kept + <uint32_t>FGW_LIMITS_MAX * (2 * kept + NUMBERS)
-        self._cap = self._head_max + ELSE_MAX + 8 * kept + 4 * <uint32_t>FGW_KEY_TEXT_MAX + (
-            2 * MODEL_MAX + <uint32_t>FGW_LIMITS_MAX * (2 * kept + NUMBERS)
+        self._cap = self._head_max + ELSE_MAX + REASON_MAX + 8 * kept + (
+            4 * <uint32_t>FGW_KEY_TEXT_MAX + 2 * MODEL_MAX
+            + <uint32_t>FGW_LIMITS_MAX * (2 * kept + NUMBERS)
         )
         self.bytes = <uint8_t *>malloc(self._cap)
         if self.bytes == NULL:
@@ -194,6 +196,9 @@ cdef class Explainer:
         """``x-fastgw-rule`` of an answer that a rule has shaped."""
         cdef const fgw_explain_rule *found = self.rule_of(rule)
         return found.line.bytes[:found.line.length] if found != NULL else None
+
+    cdef bytes policy_line(self):
+        return self._policy.bytes[:self._policy.length]
 
     cdef Py_ssize_t render(self, Exchange x, int code) except -1:
         cdef fgw_refusal refusal
@@ -216,6 +221,8 @@ cdef class Explainer:
             refusal.reason = self._reasons[x.effects.message - 1]
         refusal.request_id.bytes = x.id_text
         refusal.request_id.length = <uint32_t>x.id_length
+        refusal.client_id.bytes = x.client_id
+        refusal.client_id.length = x.client_id_length
         refusal.model.length = 0
         if self.other_model is not None:
             refusal.model.bytes = <const uint8_t *>self.other_model
@@ -293,27 +300,35 @@ def duration(uint64_t ns):
     return text[:fgw_explain_duration(text, ns)].decode()
 
 
-def change(code, list limits, uint64_t input_estimate):
-    """The smallest change that would have passed, in words. ``limits``: as the ledger has them."""
+def change(code, list limits, uint64_t input_estimate, uint64_t input_high=0, uint32_t answers=0,
+           operation=""):
+    """The smallest change that would have passed, in words. ``limits``: as the ledger has them;
+    ``input_high``, ``answers``: 0 where an older one does not know."""
     cdef fgw_refusal refusal
     cdef fgw_explain_code known
-    cdef fgw_explain_limit limit
+    cdef fgw_explain_limit[2] limit   # of pace, of caps
+    cdef bytes parameter = b"max_output_tokens" if operation == "responses" else b"max_tokens"
     cdef fgw_limit_trace[8] traces    # FGW_LIMITS_MAX
     cdef uint8_t[1024] text
     cdef bytes remedy = entry(code).remedy.rstrip(".").encode()
     cdef int32_t length
     memset(&refusal, 0, sizeof(refusal))
     memset(&known, 0, sizeof(known))
-    memset(&limit, 0, sizeof(limit))
+    memset(limit, 0, sizeof(limit))
+    limit[1].ceiling = True
     known.remedy.bytes = remedy
     known.remedy.length = <uint32_t>len(remedy)
     refusal.code = &known
     refusal.input_expected = input_estimate
+    refusal.input_ceiling = input_high or <uint64_t>-1  # not known: nothing is said that needs it
+    refusal.answers = answers
+    refusal.parameter.bytes = parameter
+    refusal.parameter.length = <uint32_t>len(parameter)
     for one in limits[:FGW_LIMITS_MAX]:
         _fill_from(&traces[refusal.n_limits], one)
         refusal.limits[refusal.n_limits].trace = &traces[refusal.n_limits]
-        refusal.limits[refusal.n_limits].known = &limit
-        refusal.limits[refusal.n_limits].needed = one["taken"]
+        refusal.limits[refusal.n_limits].known = &limit[one.get("algorithm") == "cap"]
+        refusal.limits[refusal.n_limits].needed = one.get("needed") or one["taken"]
         refusal.n_limits += 1
     length = fgw_explain_change_text(text, sizeof(text), &refusal)
     return text[:length].decode() if length > 0 else ""

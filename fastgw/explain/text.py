@@ -21,7 +21,12 @@ def complete(decision: dict[str, Any]) -> dict[str, Any]:
     done["change"] = None
     if denied and known is not None:
         done["change"] = change(
-            decision["code"], decision["limits"], decision.get("input_estimate") or 0
+            decision["code"],
+            decision["limits"],
+            decision.get("input_estimate") or 0,
+            decision.get("input_high") or 0,
+            decision.get("answers") or 0,
+            decision["operation"],
         )
     return done
 
@@ -130,6 +135,10 @@ def _limit_text(limit: dict[str, Any]) -> str:
         text += f", this request {_in_unit(limit['taken'], limit)}"
     if limit.get("granted"):
         text += f", {_in_unit(limit['granted'], limit)} forgiven before"
+    if limit.get("needed"):
+        text += f", this request needs {_in_unit(limit['needed'], limit)}"
+    if limit.get("place"):
+        text += f", it was number {limit['place']} in the queue"
     if limit["reset_ms"]:
         text += f", {_ENDS.get(_algorithm(limit), 'free again')} in "
         text += duration(limit["reset_ms"] * 1_000_000)

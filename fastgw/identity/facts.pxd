@@ -28,3 +28,6 @@ cdef class Facts:
     cdef tuple entries(self, int number)
     cdef void _text(self, int fact, const uint8_t *bytes, size_t length) noexcept
     cdef void _number(self, int fact, int kind, long long number) noexcept
+
+# Whether a field's name is `lower`, in any case.
+cdef bint same_name(const uint8_t *name, const uint8_t *lower, size_t length) noexcept

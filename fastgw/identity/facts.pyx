@@ -199,7 +199,6 @@ cdef class Facts:
                 self._text(fact, text, <size_t>len(text))
         return 0
 
-
     cdef int _queries(self, Exchange x) except -1:
         cdef int fact
         cdef bytes text
@@ -229,9 +228,10 @@ cdef class Facts:
         if number == FGW_CEL_SOURCE_QUERY:
             text = (x.bytes + x.head.query.off)[:x.head.query.len].decode("latin-1")
             found = parse_qsl(text, keep_blank_values=True)
-            # The first of a name is its value.
-            return list(dict((name.encode(), value.encode()) for name, value in found[::-1])
-                        .items())[::-1]
+            first = {}  # of a name that comes twice the first is its value
+            for name, value in found:
+                first.setdefault(name.encode(), value.encode())
+            return list(first.items())
         if number in (FGW_CEL_SOURCE_TAGS, FGW_CEL_SOURCE_OWNER):
             principal = <Principal>x.principal
             owned = principal.tags if number == FGW_CEL_SOURCE_TAGS else principal.owner

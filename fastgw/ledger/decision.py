@@ -16,6 +16,7 @@ from fastgw.ledger.records import (
     NAME_LABEL,
     NAME_LIMIT,
     NAME_MODEL,
+    NAME_NOTE,
     NAME_POLICY,
     NAME_PROVIDER,
     NAME_PROVIDER_KEY,
@@ -40,11 +41,13 @@ from fastgw.ledger.vocabulary import (
     PHASES,
     PROVENANCES,
     UNITS,
+    effect,
     word,
 )
 
 _DEGRADED = 1  # enum fgw_trace_flag: decided while the fleet's store was lost
 _FATE_OPEN = 0
+_REFUSED = (2, 3, 5)  # enum fgw_limit_verdict: a refused request would have taken that much
 
 
 @dataclass
@@ -55,6 +58,7 @@ class Story:
     opens: dict[int, Open] = field(default_factory=dict)
     closes: dict[int, Close] = field(default_factory=dict)
     client_request_id: str = ""
+    notes: list[dict[str, Any]] = field(default_factory=list)  # of log actions, and late rules
     findings: list[dict[str, Any]] = field(default_factory=list)  # of `detect`
 
     def add(self, record: Record) -> None:
@@ -66,6 +70,8 @@ class Story:
             self.closes[record.attempt] = record
         elif isinstance(record, Name) and record.space == NAME_REQUEST:
             self.client_request_id = record.text
+        elif isinstance(record, Name) and record.space == NAME_NOTE:
+            self.notes.append(orjson.loads(record.text))
         elif isinstance(record, Name) and record.space == NAME_FINDING:
             self.findings.append(orjson.loads(record.text))
 
@@ -113,7 +119,10 @@ def render(story: Story, names: Names) -> dict[str, Any]:
     if request is not None:
         decision |= _decided(request, names)
     rules = [_rule(rule, names) for rule in request.rules] if request is not None else []
-    decision["rules"] = _with_findings(rules, story.findings)
+    late = [rule for note in story.notes for rule in note.get("rules", ())]
+    decision["rules"] = [*_with_findings(rules, story.findings), *late]
+    decision["rules_total"] = (request.rules_total if request else 0) + len(late)
+    decision["logs"] = [note for note in story.notes if "metadata" in note]
     return decision
 
 
@@ -131,6 +140,8 @@ def _decided(request: Request, names: Names) -> dict[str, Any]:
         "input_estimate": request.input_estimate,
         "max_output_tokens": request.output_max or None,
         "tools": bool(request.tools),
+        "answers": request.answers or None,
+        "input_high": request.input_high or None,
         "output_fitted": request.fitted,
         "unbounded": request.unbounded,
         "sampled": bool(request.sampled),
@@ -138,21 +149,11 @@ def _decided(request: Request, names: Names) -> dict[str, Any]:
 
 
 def _rule(rule: RuleTrace, names: Names) -> dict[str, Any]:
-    action = word(ACTIONS, rule.action)
-    effect = action or "matched, without effect"
-    if action == "detect" and not rule.code:
-        effect = "detect: " + ("found" if rule.value else "nothing found")
-    elif action == "cap-output":
-        effect = f"cap-output: at most {rule.value} output tokens"
-    elif rule.code:
-        effect = f"{action}: FGW-{rule.code:03d}"
-    if not rule.enforced:
-        effect += " (shadow: not enforced)"
     return {
         "name": names.text(NAME_RULE, rule.rule),
         "matched": True,
         "enforced": bool(rule.enforced),
-        "effect": effect,
+        "effect": effect(word(ACTIONS, rule.action), rule.value, rule.code, bool(rule.enforced)),
     }
 
 
@@ -178,6 +179,7 @@ def _limit(limit: LimitTrace, names: Names, wall_ns: int) -> dict[str, Any]:
     bucket = names.bucket(limit.identity)
     granted = names.granted(limit.identity, wall_ns)
     key = bucket.get("key", "")
+    refused = limit.verdict in _REFUSED
     return {
         "name": names.text(NAME_LIMIT, limit.rule) or bucket.get("name", ""),
         "key": ", ".join(map(str, key)) if isinstance(key, list) else str(key),
@@ -186,7 +188,9 @@ def _limit(limit: LimitTrace, names: Names, wall_ns: int) -> dict[str, Any]:
         "held": limit.held,
         "limit": limit.limit,
         "reset_ms": -(-limit.reset_ns // 1_000_000),
-        "taken": limit.taken,
+        "taken": 0 if refused else limit.taken,
+        "needed": limit.taken if refused and limit.taken else None,
+        "place": limit.place or None,
         "verdict": word(LIMIT_VERDICTS, limit.verdict),
         "wait_ms": -(-limit.wait_ns // 1_000_000) if limit.wait_ns else None,
         "enforced": bool(limit.enforced),

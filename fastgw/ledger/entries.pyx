@@ -10,6 +10,7 @@ from fastgw.native.record cimport (
     FGW_CLOSE_ASKED,
     FGW_REQUEST_FITTED,
     FGW_REQUEST_UNBOUNDED,
+    FGW_UNIT_INPUT_TOKENS,
     fgw_record_held,
     fgw_record_request,
 )
@@ -38,6 +39,9 @@ cdef void fill_request(Exchange x, fgw_record_request *record, uint64_t policy,
     record.rule = x.effects.rule
     record.tools = (x.ask.flags & FGW_ASK_TOOLS) != 0
     record.phase_us[<int>LIMIT] = <unsigned int>((now_ns - x.began_ns) // 1000)
+    if x.n_traces:
+        record.answers = x.ask.n
+        record.input_high = x.ceiling.by_unit[<int>FGW_UNIT_INPUT_TOKENS]
 
 
 cdef int post_request(Exchange x, Journal journal, uint64_t policy, const uint8_t *address,

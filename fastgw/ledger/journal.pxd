@@ -16,6 +16,10 @@ cdef enum:
     JOURNAL_ROOM = 1     # recorded, and room for what must follow is set aside
 
 
+# The name hash of a text; 0 of an empty one.
+cdef uint64_t hash_of(const uint8_t *text, size_t length) noexcept nogil
+
+
 @cython.final
 cdef class Journal:
     cdef:
@@ -50,6 +54,11 @@ cdef class Journal:
     ) noexcept nogil
     # FGW_NAME_REQUEST: the client's own id. Belongs to one request, so it is not remembered.
     cdef uint64_t name_request(
+        self, const fgw_request_id *id, const uint8_t *text, size_t length, bint refused
+    ) noexcept nogil
+
+    # FGW_NAME_NOTE: JSON text that stays with one request.
+    cdef void note(
         self, const fgw_request_id *id, const uint8_t *text, size_t length, bint refused
     ) noexcept nogil
 

@@ -2,6 +2,8 @@ from typing import Self, final
 
 from fastgw.ledger.ring import Ring
 
+__pyx_capi__: dict[str, object]  # hash_of, for other Cython modules
+
 @final
 class Journal:
     """A worker's two rings. Hot methods are for Cython: see `journal.pxd`."""

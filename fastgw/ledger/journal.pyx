@@ -11,7 +11,7 @@ from fastgw.ledger.ring cimport Ring
 from fastgw.native.clock cimport fgw_clock_wall_ns
 from fastgw.native.hash cimport fgw_siphash64
 from fastgw.native.record cimport (
-    FGW_LIMITS_MAX, FGW_NAME_BUCKET, FGW_NAME_FINDING, FGW_NAME_KEY0, FGW_NAME_KEY1,
+    FGW_LIMITS_MAX, FGW_NAME_BUCKET, FGW_NAME_FINDING, FGW_NAME_KEY0, FGW_NAME_KEY1, FGW_NAME_NOTE,
     FGW_NAME_REQUEST, FGW_RECORD_CLOSE, FGW_RECORD_HELD, FGW_RECORD_OPEN, FGW_RECORD_REQUEST,
     FGW_RECORD_VERSION, FGW_RULES_MAX, fgw_limit_trace, fgw_record, fgw_record_close,
     fgw_record_held, fgw_record_open, fgw_record_request, fgw_request_id, fgw_rule_trace,
@@ -43,6 +43,10 @@ NAME_KEY[1] = FGW_NAME_KEY1
 
 cdef inline uint64_t hash_text(const uint8_t *text, size_t length) noexcept nogil:
     return fgw_siphash64(<const uint8_t *>NAME_KEY, text, length) if length else 0
+
+
+cdef uint64_t hash_of(const uint8_t *text, size_t length) noexcept nogil:
+    return hash_text(text, length)
 
 
 def name_hash(text):
@@ -182,6 +186,14 @@ cdef class Journal:
         else:
             self.main.post_name(FGW_NAME_REQUEST, hash0, 0, text, length, id, fgw_clock_wall_ns())
         return hash0
+
+    cdef void note(
+        self, const fgw_request_id *id, const uint8_t *text, size_t length, bint refused
+    ) noexcept nogil:
+        if refused:
+            self.refusals.post_name(FGW_NAME_NOTE, 0, 0, text, length, id, fgw_clock_wall_ns())
+        else:
+            self.main.post_name(FGW_NAME_NOTE, 0, 0, text, length, id, fgw_clock_wall_ns())
 
     cdef void name_finding(
         self, const fgw_request_id *id, const uint8_t *text, size_t length

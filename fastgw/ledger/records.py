@@ -17,7 +17,7 @@ UNBOUNDED = 2**64 - 1
 
 NAME_ACCOUNT, NAME_MODEL, NAME_PROVIDER, NAME_RULE, NAME_LIMIT, NAME_BUCKET = 1, 2, 3, 4, 5, 6
 NAME_USER, NAME_LABEL, NAME_REASON, NAME_POLICY, NAME_REQUEST, NAME_PROVIDER_KEY = range(7, 13)
-NAME_ADMIN, NAME_FINDING = 13, 14
+NAME_ADMIN, NAME_FINDING, NAME_NOTE = 13, 14, 15
 CLOSE_ASKED = 1  # a flag of a CLOSE's head
 HELD_SETTLED = 1  # a flag of a HELD's
 
@@ -29,9 +29,9 @@ PROVENANCE_NONE, PROVENANCE_PROVIDER, PROVENANCE_COUNTED, PROVENANCE_ESTIMATED =
 HEAD = struct.Struct("<IBBHQIHHQQ")
 DIMS = struct.Struct("<5Q4Q3B5x")
 TOKENS = struct.Struct("<8Q")
-REQUEST_BODY = struct.Struct("<QQ16sIIIHHQQ4BHBB16I")
+REQUEST_BODY = struct.Struct("<QQ16sIIIHHQQ4BHBB13IIQ")
 RULE = struct.Struct("<QBBHIq")
-LIMIT = struct.Struct("<2Q7Q5B3x")
+LIMIT = struct.Struct("<2Q7Q5BxH")
 OPEN_BODY = struct.Struct("<QQQBB6x")
 AMOUNT = struct.Struct("<3Q")
 HELD_BODY = struct.Struct("<QBB6x")
@@ -160,6 +160,7 @@ class LimitTrace:
     enforced: int = 1
     algorithm: int = 0  # enum fgw_algorithm; 0: of a writer that did not say
     flags: int = 0  # enum fgw_trace_flag
+    place: int = 0  # in the queue, when it was refused; 0: in none
 
 
 @dataclass(slots=True)
@@ -184,7 +185,9 @@ class Request:
     rules_total: int = 0
     sampled: int = 0
     tools: int = 0
-    phase_us: tuple[int, ...] = (0,) * 16
+    phase_us: tuple[int, ...] = (0,) * 13
+    answers: int = 0  # n; 0: of a build that did not say
+    input_high: int = 0  # what caps take of the input; 0: the same
     fitted: bool = False  # output_max is what a cap had left
     unbounded: bool = False  # nothing bounds its use, but the caps let it pass
 
@@ -207,7 +210,9 @@ class Request:
             self.rules_total or len(self.rules),
             self.sampled,
             self.tools,
-            *self.phase_us,
+            *(*self.phase_us, *[0] * 13)[:13],
+            self.answers,
+            self.input_high,
         )
         body += b"".join(
             RULE.pack(r.rule, r.action, r.enforced, r.code, 0, r.value) for r in self.rules
@@ -227,6 +232,7 @@ class Request:
                 one.enforced,
                 one.algorithm,
                 one.flags,
+                one.place,
             )
             for one in self.limits
         )
@@ -259,7 +265,8 @@ class Request:
             rules,
             limits,
             *words[14:17],
-            tuple(words[17:]),
+            tuple(words[17:30]),
+            *words[30:],
             bool(flags & _FITTED),
             bool(flags & _UNBOUNDED),
         )

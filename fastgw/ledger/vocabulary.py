@@ -41,8 +41,53 @@ ACTIONS = (
     "restrict-models",
     "usage-cap",
     "concurrency-limit",
+    "custom-response",
+    "restrict-ips",
+    "cap-input",
+    "route",
+    "add-headers",
+    "remove-headers",
+    "set-vars",
+    "log",
+    "on-abort",
     "detect",
 )
+
+
+# What an action did, and what a shadow would have done: (did, verb of "would have …").
+_DID = {
+    "deny": ("deny", "denied"),
+    "restrict-models": ("restrict-models", "denied"),
+    "restrict-ips": ("restrict-ips", "denied"),
+    "cap-input": ("cap-input", "denied"),
+    "custom-response": ("custom-response", "answered"),
+    "cap-output": ("cap-output: at most {} output tokens", "let at most {} output tokens pass"),
+    "route": ("route: to candidates of its own", "routed to candidates of its own"),
+    "add-headers": ("add-headers: {} added", "added header fields"),
+    "remove-headers": ("remove-headers: {} names", "removed header fields"),
+    "set-vars": ("set-vars: {} set", "set variables"),
+    "log": ("log", "logged"),
+    "detect": ("detect", "acted on what it found"),
+}
+_REFUSING = ("deny", "restrict-models", "restrict-ips", "cap-input")
+
+
+def effect(action: str, value: int, code: int, enforced: bool) -> str:
+    """What a rule's trace says of one action, in words."""
+    if not action:
+        return f"failed: FGW-{code:03d}" if code else "matched, without effect"
+    if action == "detect" and not code:
+        found = "detect: " + ("found" if value else "nothing found")
+        return found if enforced else f"{found} (shadow: not enforced)"
+    did, would = _DID.get(action, (action, "taken part"))
+    if not enforced:
+        passed = action in _REFUSING and not code
+        text = f"{action}: passes" if passed or action not in _DID else (
+            f"would have {would.format(value)}" + (f": FGW-{code:03d}" if code else ""))
+        return f"{text} (shadow: not enforced)"
+    if code == 607:  # FIELD_REFUSED
+        return f"{did.format(value)}, but fields were left out: FGW-607"
+    return f"{action}: FGW-{code:03d}" if code else did.format(value)
 
 
 def word(words: tuple[str, ...], number: int) -> str:

@@ -36,6 +36,7 @@ cdef class Limits:
         readonly Holds holds
         readonly uint64_t next_roll_ns  # CLOCK_REALTIME: when the next calendar window begins
         readonly int bell               # wakes the cluster's lessee; -1: there is none
+        bint may_sum                    # the next refusal may look at all holds
         list _calendar                  # (spec's number, window, time zone) of each to be rolled
 
     # Once wall_ns >= next_roll_ns, before anything else of that instant.
@@ -60,6 +61,10 @@ cdef class Limits:
     cdef void room(
         self, const fgw_effects *effects, uint64_t now_ns, uint64_t wall_ns,
         uint64_t *room) noexcept nogil
+
+    # Sums what is held of these limits, if `may_sum` says so (the owner's timer sets it anew), and
+    # not where there are too many holds to look at.
+    cdef void sum_held(self, fgw_limit_trace *traces, uint32_t n) noexcept nogil
 
     # Would a request with these effects be admitted now? Reads only.
     cdef bint fit(

@@ -24,14 +24,16 @@ from fastgw.native.hold cimport (
 from fastgw.native.limit cimport (
     FGW_ALGORITHM_CAP, FGW_ALGORITHM_CONCURRENCY, FGW_ALGORITHM_FIXED_WINDOW,
     FGW_ALGORITHM_SLIDING_WINDOW, FGW_ALGORITHM_TOKEN_BUCKET, fgw_limit_spec, fgw_limits_draw,
-    fgw_limits_fit, fgw_limits_intend, fgw_limits_room, fgw_limits_settle, fgw_limits_take)
+    fgw_limits_fit, fgw_limits_held, fgw_limits_intend, fgw_limits_room, fgw_limits_settle,
+    fgw_limits_take)
 from fastgw.native.policy cimport fgw_amounts, fgw_effects
 from fastgw.native.record cimport (
     FGW_UNIT_COST, FGW_UNIT_INPUT_TOKENS, FGW_UNIT_OUTPUT_TOKENS, FGW_UNIT_REQUESTS,
     FGW_LIMIT_UNDONE, FGW_TRACE_RANG, FGW_TRACE_WAITS, FGW_UNIT_SLOTS, FGW_UNIT_TOKENS,
     fgw_limit_trace, fgw_request_id)
 from fastgw.native.segment cimport (
-    fgw_segment_board, fgw_segment_dones, fgw_segment_hold, fgw_segment_slot, fgw_segment_table)
+    fgw_segment, fgw_segment_board, fgw_segment_dones, fgw_segment_hold, fgw_segment_slot,
+    fgw_segment_table)
 from fastgw.native.window cimport fgw_window_check
 from fastgw.shm.segment cimport Segment
 
@@ -55,6 +57,9 @@ ALGORITHMS = {
 }
 STORE_LOSS = {"closed": 0, "local_share": 1, "open": 2}
 LOST = {"ceiling": 0, "progress": 1}
+
+cdef enum:
+    SUMMED_MAX = 8 * 4096    # holds that a refusal may look at: half a millisecond
 
 
 @cython.final
@@ -122,6 +127,7 @@ cdef class Limits:
         self._limits.dones = fgw_segment_dones(&holds.segment.map)
         self._limits.slot = fgw_segment_slot(&holds.segment.map, holds.worker)
         self._limits.board = fgw_segment_board(&holds.segment.map)
+        self.may_sum = True
         self.bell = bell
         self.roll(fgw_clock_wall_ns() if wall_ns is None else wall_ns)
 
@@ -216,6 +222,12 @@ cdef class Limits:
             if pays < edge:
                 edge = pays
         return edge
+
+    cdef void sum_held(self, fgw_limit_trace *traces, uint32_t n) noexcept nogil:
+        cdef fgw_segment *map = &self.holds.segment.map
+        if self.may_sum and <uint64_t>map.workers * map.holds_per_worker <= SUMMED_MAX:
+            self.may_sum = False
+            fgw_limits_held(map, traces, n)
 
     cdef void intend(self, fgw_hold *hold, const fgw_amounts *actual) noexcept nogil:
         fgw_limits_intend(hold, actual)

@@ -275,6 +275,7 @@ cdef class Queue:
         wait = rule.busy_ns * ((position + rule.capacity - 1) // rule.capacity)
         if at < x.n_traces:
             x.traces[at].wait_ns = wait
+            x.traces[at].place = <uint16_t>min(position, 0xffff)
         soon = f", which takes about {(wait + SECOND - 1) // SECOND} s" if wait else ""
         if full:
             return (f"all slots ({rule.capacity}) are taken and the queue is full: this request "

@@ -87,5 +87,7 @@ cdef extern from "fgw_cel.h" nogil:
 
     int fgw_cel_verify(const void *block, size_t size) noexcept
     int fgw_cel_glance(const fgw_cel_program *program, const fgw_value *facts) noexcept
+    const fgw_value *fgw_cel_peek(
+        const fgw_cel_program *program, const fgw_value *facts) noexcept
     int fgw_cel_eval(
         const fgw_cel_program *program, fgw_cel_run *run, fgw_value *result) noexcept

@@ -50,6 +50,7 @@ cdef extern from "fgw_counters.h" nogil:
         FGW_COUNT_OVERRUN_NANO_USD
         FGW_COUNT_LIMITS_FITTED
         FGW_COUNT_UNBOUNDED
+        FGW_COUNT_SHADOWS
         FGW_GAUGES
         FGW_GAUGE_CONNECTIONS
         FGW_GAUGE_REQUESTS

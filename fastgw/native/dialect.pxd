@@ -66,6 +66,7 @@ cdef extern from "fgw_dialect.h" nogil:
         FGW_ASK_INCLUDE_USAGE
         FGW_ASK_UNBOUNDED
         FGW_ASK_MORE_MODELS
+        FGW_ASK_BACKGROUND
 
     struct fgw_place:
         uint64_t at

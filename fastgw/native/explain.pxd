@@ -51,6 +51,7 @@ cdef extern from "fgw_explain.h" nogil:
         uint32_t n_limits
         fgw_text reason
         fgw_text request_id
+        fgw_text client_id
         fgw_text policy
         fgw_text model
         fgw_text parameter

@@ -6,7 +6,7 @@ from fastgw.native.cluster cimport fgw_board
 from fastgw.native.hold cimport fgw_hold
 from fastgw.native.policy cimport fgw_amounts, fgw_demand
 from fastgw.native.record cimport fgw_limit_trace
-from fastgw.native.segment cimport fgw_worker_slot
+from fastgw.native.segment cimport fgw_segment, fgw_worker_slot
 from fastgw.native.table cimport fgw_table
 from fastgw.native.word cimport fgw_dones
 
@@ -58,6 +58,8 @@ cdef extern from "fgw_limit.h" nogil:
     void fgw_limits_settle(
         const fgw_limits *limits, fgw_hold *hold, const fgw_amounts *actual,
         uint64_t now_ns) noexcept
+    void fgw_limits_held(
+        const fgw_segment *segment, fgw_limit_trace *traces, uint32_t n) noexcept
     uint64_t fgw_limits_tag(const fgw_limits *limits) noexcept
     void fgw_limits_used(const fgw_hold *hold, fgw_amounts *used) noexcept
     void fgw_limits_resolve(const fgw_limits *limits, fgw_hold *hold) noexcept

@@ -8,6 +8,9 @@ cdef extern from "fgw_policy.h" nogil:
     enum:
         FGW_FACTS_MAX
         FGW_KEY_TEXT_MAX
+        FGW_LISTED_MAX
+        FGW_SAID_FIELDS_MAX
+        FGW_SAID_BODY_MAX
         FGW_DETECTS_MAX
 
     enum fgw_value_type:
@@ -68,7 +71,7 @@ cdef extern from "fgw_policy.h" nogil:
         FGW_FACT_TIME_WEEKDAY
         FGW_FACTS_FIXED
 
-    enum fgw_action:
+    enum fgw_action_type:
         FGW_ACTION_NONE
         FGW_ACTION_DENY
         FGW_ACTION_RATE_LIMIT
@@ -76,6 +79,15 @@ cdef extern from "fgw_policy.h" nogil:
         FGW_ACTION_RESTRICT_MODELS
         FGW_ACTION_USAGE_CAP
         FGW_ACTION_CONCURRENCY_LIMIT
+        FGW_ACTION_CUSTOM_RESPONSE
+        FGW_ACTION_RESTRICT_IPS
+        FGW_ACTION_CAP_INPUT
+        FGW_ACTION_ROUTE
+        FGW_ACTION_ADD_HEADERS
+        FGW_ACTION_REMOVE_HEADERS
+        FGW_ACTION_SET_VARS
+        FGW_ACTION_LOG
+        FGW_ACTION_ON_ABORT
         FGW_ACTION_DETECT
 
     struct fgw_demand:
@@ -85,6 +97,13 @@ cdef extern from "fgw_policy.h" nogil:
         uint16_t text_length
         uint8_t enforced
         uint64_t rule
+
+    struct fgw_said:
+        uint32_t fields_used
+        uint32_t body_used
+        uint32_t vars_used
+        uint8_t *fields
+        uint8_t *body
 
     struct fgw_effects:
         uint8_t denied
@@ -96,7 +115,17 @@ cdef extern from "fgw_policy.h" nogil:
         uint16_t code
         uint16_t message
         uint16_t key_text_used
+        uint16_t shadows
+        uint16_t route
+        uint8_t spoken
+        uint8_t n_logs
+        uint8_t n_removed
+        uint16_t logs[8]            # FGW_LISTED_MAX
+        uint16_t removed[8]         # FGW_LISTED_MAX
+        fgw_said *said
+        void *run                   # struct fgw_cel_run
         uint64_t rule
+        int64_t input_max
         int64_t output_max
         uint64_t output_rule
         uint64_t detects

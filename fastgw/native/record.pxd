@@ -91,6 +91,7 @@ cdef extern from "fgw_record.h" nogil:
         FGW_TRACE_WAITS
         FGW_TRACE_LOST
         FGW_TRACE_RANG
+        FGW_TRACE_SUMMED
 
     enum fgw_unit:
         FGW_UNIT_REQUESTS
@@ -122,6 +123,7 @@ cdef extern from "fgw_record.h" nogil:
         uint8_t enforced
         uint8_t algorithm
         uint8_t flags
+        uint16_t place
 
     struct fgw_record_request:
         fgw_record head
@@ -143,7 +145,9 @@ cdef extern from "fgw_record.h" nogil:
         uint16_t rules_total
         uint8_t sampled
         uint8_t tools
-        uint32_t phase_us[16]  # FGW_PHASES_MAX
+        uint32_t phase_us[13]  # FGW_PHASES
+        uint32_t answers
+        uint64_t input_high
 
     struct fgw_held:
         uint64_t identity[2]
@@ -216,6 +220,7 @@ cdef extern from "fgw_record.h" nogil:
         FGW_NAME_PROVIDER_KEY
         FGW_NAME_ADMIN
         FGW_NAME_FINDING
+        FGW_NAME_NOTE
 
     struct fgw_record_refused:
         fgw_record head

@@ -12,6 +12,7 @@ from __future__ import annotations
 import ipaddress
 import itertools
 from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 from fastgw.policy.index import (
     HAS,
@@ -70,6 +71,11 @@ def _both(left: Terms, right: Terms) -> Terms:
     return min(left, right, key=len)
 
 
+def _place(fact: Typed) -> int:
+    place: Any = fact.value
+    return place
+
+
 def _atoms(tree: Typed) -> list[Atom]:
     """Of one test: the atoms of which one holds where it is true; none if it is no such test."""
     read = _READERS.get(tree.op)
@@ -77,18 +83,18 @@ def _atoms(tree: Typed) -> list[Atom]:
 
 
 def _fact(tree: Typed) -> list[Atom]:
-    return [Atom(NUMBER, tree.value, 1)] if tree.type.name == "bool" else []  # type: ignore[arg-type]
+    return [Atom(NUMBER, _place(tree), 1)] if tree.type.name == "bool" else []
 
 
 def _not(tree: Typed) -> list[Atom]:
     part = tree.parts[0]
     if part.op == "fact" and part.type.name == "bool":
-        return [Atom(NUMBER, part.value, 0)]  # type: ignore[arg-type]
+        return [Atom(NUMBER, _place(part), 0)]
     return []
 
 
 def _has(tree: Typed) -> list[Atom]:
-    return [Atom(HAS, tree.value)]  # type: ignore[arg-type]
+    return [Atom(HAS, _place(tree))]
 
 
 def _equal(fact: int, kind: str, constant: object) -> list[Atom]:
@@ -103,8 +109,8 @@ def _in(tree: Typed) -> list[Atom]:
     needle = tree.parts[0]
     if needle.op != "fact":
         return []
-    found = [_equal(needle.value, needle.type.name, constant)  # type: ignore[arg-type]
-             for constant in tree.value]  # type: ignore[attr-defined]
+    constants: Any = tree.value
+    found = [_equal(_place(needle), needle.type.name, constant) for constant in constants]
     return [atom for atoms in found for atom in atoms] if all(found) else []
 
 
@@ -115,14 +121,14 @@ def _compared(tree: Typed) -> list[Atom]:
         left, right, op = right, left, _MIRRORED[op]
     if left.op != "fact" or right.op != "constant" or left.type.name != right.type.name:
         return []
-    fact, constant = left.value, right.value
+    fact, constant = _place(left), right.value
     if op == "==":
-        return _equal(fact, left.type.name, constant)  # type: ignore[arg-type]
+        return _equal(fact, left.type.name, constant)
     if left.type.name != "int" or not isinstance(constant, int):
         return []
     least = constant + (op == ">") if op in (">", ">=") else LEAST
     most = constant - (op == "<") if op in ("<", "<=") else MOST
-    return [Atom(RANGE, fact, (least, most))] if least <= MOST and most >= LEAST else []  # type: ignore[arg-type]
+    return [Atom(RANGE, fact, (least, most))] if least <= MOST and most >= LEAST else []
 
 
 def _call(tree: Typed) -> list[Atom]:
@@ -130,16 +136,16 @@ def _call(tree: Typed) -> list[Atom]:
         return []
     if tree.parts[0].type.name != "string" or tree.parts[1].type.name != "string":
         return []
-    fact, text = tree.parts[0].value, str(tree.parts[1].value)
+    fact, text = _place(tree.parts[0]), str(tree.parts[1].value)
     if tree.value == "glob":
         if "*" not in text:
-            return [Atom(TEXT, fact, text.encode())]  # type: ignore[arg-type]
+            return [Atom(TEXT, fact, text.encode())]
         text = text.partition("*")[0]
     elif tree.value == "matches":
         text = leading_text(text)
     elif tree.value != "startsWith":
         return []
-    return [Atom(PREFIX, fact, text.encode())] if text else []  # type: ignore[arg-type]
+    return [Atom(PREFIX, fact, text.encode())] if text else []
 
 
 def leading_text(pattern: str) -> str:
@@ -161,7 +167,7 @@ def _in_of(tree: Typed) -> list[Atom]:
         network = ipaddress.ip_network(str(constant.value), strict=False)
     except ValueError:
         return []
-    return [Atom(NETWORK, needle.value, (network.network_address.packed, network.prefixlen))]  # type: ignore[arg-type]
+    return [Atom(NETWORK, _place(needle), (network.network_address.packed, network.prefixlen))]
 
 
 _READERS: dict[str, Callable[[Typed], list[Atom]]] = {

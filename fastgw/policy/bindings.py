@@ -1,8 +1,8 @@
 """Given values of variables as a program reads them: for `fastgw policy eval` and other tools.
 
 A value is plain JSON, or typed as in ../shared/vectors/cel.jsonl ({"type": "uint", "value": 3}).
-Names are written with dots ("ai.model") or nested ({"ai": {"model": …}}). What belongs to a request
-has the request's types; any other name is declared as what it is given as.
+Names are written with dots ("ai.model") or nested ({"ai": {"model": …}}). What belongs to a
+request has the request's types; any other name is declared as what it is given as.
 """
 
 from __future__ import annotations

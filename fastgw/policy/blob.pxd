@@ -12,7 +12,7 @@ cdef class Blob:
     cdef:
         const fgw_blob *_block          # the mapping; a fork inherits it
         readonly size_t size            # of the file
-        readonly int descriptor         # of the file, for whoever is no child; closed with the blob
+        readonly int descriptor         # for whoever is no child; closed with the blob
 
     cdef int _map(self, int descriptor) except -1
     cdef const fgw_index *index(self) noexcept nogil

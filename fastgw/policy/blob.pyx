@@ -16,7 +16,7 @@ from fastgw.native.blob cimport (
     FGW_BLOB_LAYOUT, FGW_BLOB_MAGIC, fgw_blob, fgw_blob_close, fgw_blob_verify,
 )
 
-SEALS = fcntl.F_SEAL_WRITE | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SEAL
+_SEALS = fcntl.F_SEAL_WRITE | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SEAL
 
 
 @cython.final
@@ -38,7 +38,7 @@ cdef class Blob:
         try:
             with open(descriptor, "wb", closefd=False) as file:
                 file.write(whole(version, index, programs))
-            fcntl.fcntl(descriptor, fcntl.F_ADD_SEALS, SEALS)
+            fcntl.fcntl(descriptor, fcntl.F_ADD_SEALS, _SEALS)
             blob._map(descriptor)
         except BaseException:
             os.close(descriptor)
@@ -49,7 +49,7 @@ cdef class Blob:
     @staticmethod
     def attach(int descriptor):
         cdef Blob blob = Blob()
-        if fcntl.fcntl(descriptor, fcntl.F_GET_SEALS) & SEALS != SEALS:
+        if fcntl.fcntl(descriptor, fcntl.F_GET_SEALS) & _SEALS != _SEALS:
             raise ValueError("this policy is not sealed: it could change while it is in use")
         blob._map(descriptor)
         blob.descriptor = os.dup(descriptor)

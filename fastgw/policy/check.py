@@ -6,12 +6,23 @@ import os
 from collections.abc import Iterator, Mapping
 
 from fastgw.config import Config, examine
-from fastgw.config.model import Expression, Limit
+from fastgw.config.model import (
+    Action,
+    AddHeaders,
+    CustomResponse,
+    Deny,
+    Detect,
+    Expression,
+    Limit,
+    LogMetadata,
+    SetVars,
+)
 from fastgw.errors import ConfigError
 from fastgw.policy.compiler import compile_expression
 from fastgw.policy.lint import lint
+from fastgw.policy.phases import PolicyScope
+from fastgw.policy.pieces import compile_pieces, type_of
 from fastgw.policy.policy import SCALARS, Policy
-from fastgw.policy.scope import Scope
 
 
 def check(path: str | os.PathLike[str], env: Mapping[str, str] | None = None,
@@ -20,10 +31,16 @@ def check(path: str | os.PathLike[str], env: Mapping[str, str] | None = None,
     config, errors, warnings = examine(path, env)
     if config is None:
         return errors, warnings
-    scope = Scope()
-    for expression, wanted in expressions(config):
+    scope = PolicyScope()
+    for phase, expression, wanted, var in expressions(config):
+        scope.phase = phase
         try:
-            compile_expression(expression, scope, wanted)
+            if wanted:
+                compile_expression(expression, scope, wanted)
+            else:
+                kind = type_of(compile_pieces(expression, scope, bool(var)))
+                if var:
+                    scope.set_var(var, kind)
         except ConfigError as error:
             errors.append(error)
     if errors:
@@ -35,14 +52,38 @@ def check(path: str | os.PathLike[str], env: Mapping[str, str] | None = None,
     return [], warnings + policy.warnings + lint(config)
 
 
-def expressions(config: Config) -> Iterator[tuple[Expression, tuple[str, ...]]]:
-    """Every expression of a configuration with the types it may have."""
+def expressions(config: Config) -> Iterator[tuple[str, Expression, tuple[str, ...], str]]:
+    """Every expression of a configuration: where it is evaluated (fastgw.policy.phases), the types
+    it may have (none for text with `${…}`), and which variable it is the value of."""
     for label in config.labels:
-        yield label.expression, SCALARS
-    for rule in config.rules:
-        for expression in rule.expressions:
-            yield expression, ("bool",)
-        for action in rule.actions:
-            if isinstance(action, Limit):
-                for part in action.bucket_key:
-                    yield part, SCALARS
+        yield "request", label.expression, SCALARS, ""
+    for phase, rules in (("request", config.rules), ("request", config.event_rules),
+                         ("response", config.response_rules)):
+        for rule in rules:
+            # What looks at an answer is decided with the request.
+            looks = any(isinstance(action, Detect) for action in rule.actions)
+            for expression in rule.expressions:
+                yield "request" if looks or phase == "request" else "end", expression, (
+                    "bool",), ""
+            for action in rule.actions:
+                if isinstance(action, Limit):
+                    for part in action.bucket_key:
+                        yield phase, part, SCALARS, ""
+                at = "log" if isinstance(action, LogMetadata) else phase
+                for text in templates(action):
+                    yield at, text, (), ""
+                if isinstance(action, SetVars):
+                    for name, text in action.vars.items():
+                        yield phase, text, (), name
+
+
+def templates(action: Action) -> Iterator[Expression]:
+    """The texts with `${…}` of one action, but for values of variables."""
+    if isinstance(action, Deny) and action.message is not None:
+        yield action.message
+    if isinstance(action, CustomResponse) and action.body is not None:
+        yield action.body
+    if isinstance(action, (CustomResponse, AddHeaders)):
+        yield from action.headers.values()
+    if isinstance(action, LogMetadata):
+        yield from action.metadata.values()

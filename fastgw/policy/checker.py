@@ -15,7 +15,19 @@ from fastgw.policy.parser import Tree
 from fastgw.policy.scope import Members, Scope
 from fastgw.policy.typed import Local, Typed, a
 from fastgw.policy.types import (
-    BOOL, DYN, INT, STRING, TYPE, TYPE_NAMES, Type, fits, join, list_of, map_of, optional_of, read,
+    BOOL,
+    DYN,
+    INT,
+    STRING,
+    TYPE,
+    TYPE_NAMES,
+    Type,
+    fits,
+    join,
+    list_of,
+    map_of,
+    optional_of,
+    read,
 )
 
 KEYS = ("bool", "int", "uint", "string", "dyn")
@@ -182,8 +194,10 @@ class Checker:
             return kind.of[1]
         if kind.name != "dyn":
             names = self.chain(target.tree)
-            path = f"'{'.'.join(name for name, _ in names)}' is {a(kind)} and" if names else a(kind)
-            self.refuse(tree, f"{path} has no member '{tree.value}'")
+            what = a(kind)
+            if names:
+                what = f"'{'.'.join(name for name, _ in names)}' is {what} and"
+            self.refuse(tree, f"{what} has no member '{tree.value}'")
         return DYN
 
     def perhaps(self, tree: Tree, path: str, name: str) -> Typed:

@@ -17,7 +17,7 @@ TURN = 6  # instructions around the parts of one turn of a loop
 
 def most_steps(node: Typed) -> int:
     """Steps where each loop goes on to its end and unknown sizes are ENTRIES."""
-    own = 3 + len(node.parts)
+    own = 1 + (len(node.parts) if node.op in ("list", "map") else 2)
     if node.op != "fold":
         return own + sum(map(most_steps, node.parts))
     over, *body = node.parts

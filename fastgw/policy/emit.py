@@ -6,13 +6,21 @@ from fastgw.policy.assemble import FUNCTIONS, Assembly
 from fastgw.policy.declarations import functions
 from fastgw.policy.lexer import ExpressionError
 from fastgw.policy.macros import Fold
+from fastgw.policy.program import PatternError
 from fastgw.policy.typed import Local, Typed
 
 TWO = {"==": "EQ", "!=": "NE", "<": "LT", "<=": "LE", ">": "GT", ">=": "GE", "+": "ADD",
        "-": "SUB", "*": "MUL", "/": "DIV", "%": "MOD", "in_of": "IN", "index": "INDEX",
        "opt_index": "OPT_INDEX"}
 ONE = {"not": "NOT", "negate": "NEGATE"}
+ZONES = "a zone is 'Europe/Berlin', '+02:00' or 'UTC'"
+PLAIN = tuple("()*+?{|.")
 FIELDS = {"select": "SELECT", "opt_select": "OPT_SELECT", "has_member": "HAS"}
+
+
+def names_a_zone(text: str) -> bool:
+    """Whether it needs a table; '+02:00' and 'UTC' do not."""
+    return any(letter.isalpha() for letter in text.removeprefix("UTC"))
 
 
 class Emitter:
@@ -52,11 +60,14 @@ class Emitter:
         try:
             return self.code.constant(kind or node.type.name, node.value)
         except (ValueError, KeyError) as error:
-            said = {"regex": f"no pattern: {error}", "zone": "unknown time zone"}
-            raise ExpressionError(
-                said.get(kind, str(error)), node.tree.offset,
-                "a zone is 'Europe/Berlin', '+02:00' or 'UTC'" if kind == "zone" else "",
-                node.tree.end) from None
+            message, hint = str(error), ""
+            if isinstance(error, PatternError):
+                part = str(node.value)[error.start : error.end]
+                message = f"no pattern: {message}: '{part}'"
+                hint = f"as plain text: [{part}]" if part in PLAIN else "the syntax is RE2's"
+            elif kind == "zone":
+                message, hint = "unknown time zone", ZONES
+            raise ExpressionError(message, node.tree.offset, hint, node.tree.end) from None
 
     def write_constant(self, node: Typed, kind: str = "") -> None:
         self.emit(node, "CONSTANT", self.constant(node, kind))
@@ -82,7 +93,9 @@ class Emitter:
 
     def row(self, nodes: list[Typed]) -> int:
         """The number of the first of constants in a row."""
-        return self.code.constants([(node.type.name, node.value) for node in nodes]) if nodes else 0
+        if not nodes:
+            return 0
+        return self.code.constants([(node.type.name, node.value) for node in nodes])
 
     def write_in(self, node: Typed) -> None:
         needle, heap = node.parts
@@ -147,8 +160,7 @@ class Emitter:
                 if name == "matches":
                     self.write_constant(part, "regex")
                     continue
-                if zoned and any(letter.isalpha() for letter in str(part.value).upper()
-                                 .removeprefix("UTC")):
+                if zoned and names_a_zone(str(part.value)):
                     self.write_constant(part, "zone")
                     continue
             self.write(part)
@@ -210,6 +222,8 @@ class Emitter:
 
     def write_fold(self, node: Typed) -> None:
         """csrc/fgw_cel.h draws it: the accumulator stays on the stack."""
+        fold: Fold
+        variables: tuple[Local, ...]
         fold, variables = node.value  # type: ignore[misc]
         two = len(variables) == 2
         self.write(node.parts[0])

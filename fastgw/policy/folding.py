@@ -57,6 +57,7 @@ def _known(node: Typed) -> bool:
 
 def _constant(node: Typed, result: dict[str, Any]) -> Typed | None:
     kind = result["type"]
+    value: Any
     if kind in SIMPLE:
         value = float(result["value"]) if kind == "double" else result["value"]
         if kind == "type":

@@ -11,7 +11,7 @@ import struct
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from fastgw.policy.candidates import key, slot_hash
 
@@ -33,7 +33,7 @@ class Atom(NamedTuple):
 
     kind: int
     fact: int
-    value: object = None
+    value: Any = None
 
 
 Part = tuple[int, int, int]  # fact, kind, length
@@ -68,9 +68,9 @@ class Built:
 def part_of(atom: Atom) -> Part:
     length = 0
     if atom.kind == PREFIX:
-        length = len(atom.value)  # type: ignore[arg-type]
+        length = len(atom.value)
     elif atom.kind == NETWORK:
-        address, bits = atom.value  # type: ignore[misc]
+        address, bits = atom.value
         length = len(address) | bits << 8
     return atom.fact, atom.kind, length
 
@@ -81,7 +81,7 @@ def entry_of(rule: int, term: Iterable[Atom]) -> Entry | None:
     ranges: dict[int, tuple[int, int]] = {}
     for atom in sorted(term, key=_strength):
         if atom.kind == RANGE:
-            least, most = atom.value  # type: ignore[misc]
+            least, most = atom.value
             old = ranges.get(atom.fact, (LEAST, MOST))
             ranges[atom.fact] = max(least, old[0]), min(most, old[1])
             continue
@@ -90,9 +90,9 @@ def entry_of(rule: int, term: Iterable[Atom]) -> Entry | None:
         elif not _agree(keys[atom.fact], atom):
             return None
     for fact, (least, most) in list(ranges.items()):
-        atom = keys.get(fact)
-        if atom and atom.kind == NUMBER:
-            least, most = max(least, atom.value), min(most, atom.value)  # type: ignore[call-overload]
+        other = keys.get(fact)
+        if other and other.kind == NUMBER:
+            least, most = max(least, other.value), min(most, other.value)
             del ranges[fact]
         if least > most:
             return None
@@ -115,7 +115,7 @@ def _agree(strong: Atom, weak: Atom) -> bool:
     if strong.kind == weak.kind and strong.kind in (TEXT, NUMBER):
         return strong.value == weak.value
     if weak.kind == PREFIX and strong.kind in (TEXT, PREFIX):
-        return strong.value.startswith(weak.value)  # type: ignore[attr-defined]
+        return strong.value.startswith(weak.value)
     return True
 
 
@@ -279,7 +279,8 @@ def _write(builder: Builder) -> Built:
     used = sorted({probe for probe, _ in builder.rows})
     parts = sorted({part for probe in used for part in probe})
     place = {part: i for i, part in enumerate(parts)}
-    members, probes = [], []
+    members: list[int] = []
+    probes = []
     for probe in used:
         probes.append(struct.pack("<2H", len(members), len(probe)))
         members += [place[part] for part in probe]

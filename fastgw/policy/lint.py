@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from fastgw.config import Config
-from fastgw.config.model import Deny, Expression, Place, RestrictModels, Rule
+from fastgw.config.model import Deny, Expression, Place, RestrictModels, Rule, SetVars
 from fastgw.config.schema import OPERATIONS
 from fastgw.errors import ConfigError
 from fastgw.policy.compiler import compile_expression
@@ -24,8 +24,8 @@ from fastgw.policy.conditions import (
     is_empty,
     meet,
 )
+from fastgw.policy.phases import PolicyScope
 from fastgw.policy.program import glob_match
-from fastgw.policy.scope import Scope
 
 # What the dialects' operations generate: the ones that cost.
 GENERATING = {
@@ -46,7 +46,7 @@ class _Read:
 
 def lint(config: Config) -> list[ConfigError]:
     """Warnings, in the order of the file where there is one."""
-    scope = Scope()
+    scope = PolicyScope()
     read = [_understood(rule, scope) for rule in config.rules]
     names = {at: name for name, (at, _) in scope.variables.items()}
     known = {at: _domain(name, config) for at, name in names.items()}
@@ -56,10 +56,21 @@ def lint(config: Config) -> list[ConfigError]:
     return sorted(found, key=lambda warning: (warning.line or 0, warning.column or 0))
 
 
-def _understood(rule: Rule, scope: Scope) -> _Read:
+def _understood(rule: Rule, scope: PolicyScope) -> _Read:
     trees = [compile_expression(expression, scope, ("bool",))[1]
              for expression in rule.expressions]
-    return _Read(rule, conditions(trees), tuple(conditions([tree]) for tree in trees))
+    for action in rule.actions:
+        if isinstance(action, SetVars):
+            for name in action.vars:
+                scope.set_var(name, "")
+    return _Read(rule, _lasting(conditions(trees), scope),
+                 tuple(_lasting(conditions([tree]), scope) for tree in trees))
+
+
+def _lasting(asks: Conditions, scope: PolicyScope) -> Conditions:
+    """Without what rules themselves write: it may be something else for the next rule."""
+    facts = {fact: values for fact, values in asks.facts.items() if scope.lasts(fact)}
+    return Conditions(facts, asks.exact and len(facts) == len(asks.facts), asks.never)
 
 
 def _domain(name: str, config: Config) -> Values | None:
@@ -159,7 +170,7 @@ def _includes(earlier: Conditions, later: Conditions, domains: dict[int, Values]
         for fact, values in earlier.facts.items())
 
 
-def _coverage(config: Config, read: list[_Read], scope: Scope) -> Iterator[ConfigError]:
+def _coverage(config: Config, read: list[_Read], scope: PolicyScope) -> Iterator[ConfigError]:
     """Dialects and operations that cost, and that no rule says anything about."""
     acting = [one.asks for one in read if one.rule.actions and not one.asks.never]
     if not acting:

@@ -87,14 +87,10 @@ def _fold(tree: Tree) -> Tree:
     target, *arguments = tree.parts
     kind = {"existsOne": "one", "exists_one": "one", "transformList": "map",
             "transformMap": "entry", "transformMapEntry": "merge"}.get(name, name)
-    if name in _TRANSFORMS:
-        n_names, n_rest = 2, (1, 2)
-    elif name in _QUANTIFIERS:
-        n_names, n_rest = len(arguments) - 1, (1,)
-    else:
-        n_names, n_rest = 1, (1, 2) if name == "map" else (1,)
+    n_names = 2 if name in _TRANSFORMS else len(arguments) - 1 if name in _QUANTIFIERS else 1
     rest = arguments[n_names:]
-    if n_names not in (1, 2) or len(rest) not in n_rest:
+    most = 2 if name == "map" or name in _TRANSFORMS else 1
+    if n_names not in (1, 2) or not 1 <= len(rest) <= most:
         raise _error(tree, f"{name}() does not take {len(arguments)} argument"
                      f"{'s' * (len(arguments) != 1)}", f"write {USAGE[name]}")
     names = tuple(_variable(argument, name) for argument in arguments[:n_names])

@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING
 from fastgw.policy.parser import Tree
 from fastgw.policy.typed import Typed, a
 from fastgw.policy.types import (
-    BOOL, DURATION, DYN, NUMBERS, ORDERED, TIMESTAMP, Type, fits, join,
+    BOOL,
+    DURATION,
+    DYN,
+    NUMBERS,
+    ORDERED,
+    TIMESTAMP,
+    Type,
+    fits,
+    join,
 )
 
 if TYPE_CHECKING:

@@ -3,7 +3,9 @@
 from libc.stdint cimport int64_t, uint8_t
 from libc.stdlib cimport free, malloc
 
+from fastgw.errors import ConfigError
 from fastgw.native.detect cimport (
+    FGW_DETECT_PATTERNS_MAX,
     FGW_PATTERN_WORD_BEGINS,
     FGW_PATTERN_WORD_ENDS,
     fgw_detect_pattern_fits,
@@ -90,3 +92,30 @@ def compile_pattern(text):
         return (<const char *>room)[:size], flags
     finally:
         free(room)
+
+
+class Patterns:
+    """The named patterns of one policy. ``rows``: (name, program, flags), by kind."""
+
+    def __init__(self):
+        self.rows = []
+        self._texts = {}
+
+    def take(self, place, patterns):
+        """The names of an action's (name, text) pairs. Raises ConfigError at ``place``."""
+        for name, text in patterns:
+            try:
+                self._take(name, text)
+            except PatternError as error:
+                raise ConfigError(
+                    f"pattern '{name}': {error}", file=place.file, line=place.line,
+                    column=place.column, key=place.key, suggestion=error.hint) from None
+        return [name for name, _ in patterns]
+
+    def _take(self, name, text):
+        if name not in self._texts:
+            if len(self.rows) == FGW_DETECT_PATTERNS_MAX:
+                raise PatternError(f"more than {FGW_DETECT_PATTERNS_MAX} patterns")
+            self.rows.append((name, *compile_pattern(text)))
+        if self._texts.setdefault(name, text) != text:
+            raise PatternError("two patterns have this name", "give each its own name")

@@ -4,6 +4,7 @@ from cpython.bytes cimport PyBytes_AS_STRING
 from libc.stdint cimport uint8_t, uint32_t, uint64_t, uintptr_t
 from libc.stdlib cimport calloc, free, realloc
 
+from fastgw.native.action cimport fgw_patterns
 from fastgw.native.cel cimport fgw_cel_program
 from fastgw.policy.blob cimport Blob
 from fastgw.policy.program cimport Program
@@ -37,7 +38,7 @@ cdef class Plan:
         self._kept.append(text)
         return <const uint8_t *>PyBytes_AS_STRING(text)
 
-    cdef int patterns(self, plan_patterns *patterns, object texts) except -1:
+    cdef int patterns(self, fgw_patterns *patterns, object texts) except -1:
         cdef uint32_t i
         patterns.given = texts is not None
         patterns.count = 0 if texts is None else len(texts)
@@ -57,6 +58,10 @@ cdef class Plan:
             row[i] = (<Program>programs[i]).program
         self._rows.append((<uintptr_t>row, programs))
         return row
+
+    cdef const fgw_cel_program *program(self, Program program) except NULL:
+        self._kept.append(program)
+        return program.program
 
     cdef Blob seal(self, uint64_t version, bytes index):
         cdef const fgw_cel_program **row

@@ -4,13 +4,15 @@ One ``Policy`` per configuration; it never changes what it decides once built, s
 keep the one that admitted it over a reload. ``run`` is the whole of phase POLICY.
 """
 cimport cython
-from libc.stdint cimport uint8_t, uint32_t, uint64_t
+from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
 
+from fastgw.native.policy cimport fgw_effects, fgw_said, fgw_value
 from fastgw.native.cel cimport fgw_cel_program, fgw_cel_run, fgw_cel_source
 from fastgw.native.index cimport fgw_index, fgw_index_walk
-from fastgw.native.policy cimport fgw_effects, fgw_value
 from fastgw.policy.blob cimport Blob
-from fastgw.policy.plan cimport Plan, plan_action, plan_part, plan_rule
+from fastgw.policy.builder cimport Builder, Words
+from fastgw.policy.late cimport Late
+from fastgw.policy.plan cimport Plan, plan_part, plan_rule
 
 
 @cython.final
@@ -38,53 +40,85 @@ cdef class Policy:
         readonly list limits            # LimitSpec, indexed by fgw_demand.limit; only ever grows
         readonly tuple messages         # bytes (UTF-8); effects.message is an index + 1
         readonly tuple labels           # str: names of usage.labels, at most FGW_LABELS_MAX
-        readonly list patterns          # (name, program, flags) of `detect`, by kind
+        readonly tuple routes           # config.model.RouteTo; effects.route is an index + 1
+        readonly tuple removals         # names of fields in lower case, by number
+        readonly tuple logs             # (rule, ((name, Words), …)), by number
+        readonly object patterns        # policy.patterns.Patterns: what `detect` looks for besides
         readonly list detects           # dict of each `detect` action, by fgw_effects.detects
         readonly list warnings          # ConfigError: what compiles but may not mean what it says
         readonly Blob blob              # the rule index and all programs
         readonly object index           # policy.index.Tallies: how many rules it cannot file, …
-        dict _pattern_texts             # name -> the pattern as written
+        public object tracer            # fastgw.policy.tracing.Tracer; None: nobody looks
+        tuple _sources                  # Rule: what `tracer` is shown
         object _scope
         dict _limit_at                  # LimitSpec -> its index
         dict _parts                     # key id -> PrincipalPart
         dict _names                     # (space, text) -> hash
-        list _messages
         int _rule_limits                # the most limits that rules can ask of one request
+        readonly bint answers           # it has rules for an answer's head
+        readonly bint says              # some rule may say more than a verdict (fastgw.sayings)
+        readonly bint ends              # it has rules that read usage
+        Late late                       # facts behind the request phase
         Plan _plan
+        Builder _builder
         plan_rule *_rules
         uint32_t _n_rules
-        plan_rule *_answer_rules
+        plan_rule *_answer_rules        # detect of answers: decided with the request
         uint32_t _n_answer_rules
         const fgw_index *_index         # NULL: so few rules that each is asked
         fgw_index_walk _walk            # of this process, as _run
+        plan_rule *_response_rules      # for the answer's head
+        uint32_t _n_response_rules
+        plan_rule *_end_rules           # of the response phase, but they read usage
+        uint32_t _n_end_rules
+        uint16_t *_volatile             # facts that a run begins without: vars.*, actions.*
+        uint32_t _n_volatile
+        fgw_said *_said                 # NULL: no action makes a text
         const fgw_cel_program **_labels
         uint32_t _n_labels
         fgw_cel_run _run                # of this process: a decision runs to completion
 
-    # Phase POLICY. Reads facts[0 .. n_facts) (those in facts_used) and `source` (NULL: every map of
-    # the request is empty); writes all of *effects but the
-    # tails of its arrays (it need not be zeroed). `part` is None where no key is asked for.
-    cdef void run(self, const fgw_value *facts, const fgw_cel_source *source, PrincipalPart part,
+    # Phase POLICY. Reads facts[0 .. n_facts) (those in facts_used) and `source` (NULL: every map
+    # of the request is empty), writes the facts of variables and results; writes all of *effects
+    # but the tails of its arrays (it need not be zeroed). `part` is None: no key is asked for.
+    cdef void run(self, fgw_value *facts, const fgw_cel_source *source, PrincipalPart part,
                   fgw_effects *effects) noexcept nogil
+
+    # The rules of the response phase, for the answer's head, or those that read usage at the end.
+    # `facts` have what the request phase left there.
+    cdef void run_answer(self, fgw_value *facts, const fgw_cel_source *source,
+                         fgw_effects *effects) noexcept nogil
+    cdef void run_end(self, fgw_value *facts, const fgw_cel_source *source,
+                      fgw_effects *effects) noexcept nogil
+
+    # What a log says, with the facts of the run before.
+    cdef str say(self, Words words, const fgw_value *facts, const fgw_cel_source *source)
 
     # Label i as text into out[0 .. capacity): its length (cut at a character), 0 where absent.
     cdef uint32_t label(self, uint32_t i, const fgw_value *facts, const fgw_cel_source *source,
                         uint8_t *out, uint32_t capacity) noexcept nogil
 
+    # Shows `tracer` what each expression comes to. For tools, after `run`.
+    cdef int trace(self, const fgw_value *facts, const fgw_cel_source *source) except -1
+
     # What random() goes on from: each process has its own.
     cdef void reseed(self, uint64_t seed) noexcept nogil
+
+    cdef void _begin(self, fgw_value *facts, const fgw_cel_source *source,
+                     fgw_effects *effects) noexcept nogil
 
     # Building, once.
     cdef object _compile(self, object expression, tuple wanted)
     cdef uint64_t _name(self, int space, str text)
     cdef int _limit(self, object spec) except -1
-    cdef int _seal(self, list conditions) except -1
-    cdef int _build_rule(self, plan_rule *rule, object source, list programs,
-                         str phase=*) except -1
+    cdef plan_rule *_take_rules(self, Py_ssize_t count) except NULL
+    cdef list _build_request(self, object sources)
+    cdef int _build_response(self, object sources) except -1
     cdef int _build_answer_rules(self, object config) except -1
-    cdef int _pattern(self, object rule, str name, str text) except -1
+    cdef int _finish(self) except -1
+    cdef int _seal(self, list conditions) except -1
+    cdef int _build_rule(self, plan_rule *rule, object source, list actions, list programs,
+                         str phase=*) except -1
     cdef int _detect(self, object rule, object action, str phase) except -1
-    cdef bint _run_rules(self, const fgw_value *facts, fgw_effects *effects) noexcept nogil
-    cdef int _build_action(self, plan_action *action, object source, bint enforce) except -1
-    cdef int _build_limit(self, plan_action *action, object source) except -1
+    cdef bint _run_rules(self, fgw_value *facts, fgw_effects *effects) noexcept nogil
     cdef dict _render(self, fgw_effects *effects, fgw_value *values)

@@ -1,12 +1,19 @@
 from collections.abc import Mapping
 from typing import Any, final
 
-from fastgw.config.model import AccessKey, Config, Rule
+from fastgw.config.model import AccessKey, Config, RouteTo, Rule
 from fastgw.errors import ConfigError
+from fastgw.policy.blob import Blob
+from fastgw.policy.index import Tallies
 from fastgw.policy.limits import LimitSpec
+from fastgw.policy.patterns import Patterns
+from fastgw.policy.tracing import Tracer
 
 SCALARS: tuple[str, ...]
 LIMITS_HINT: str
+INDEXED_RULES: int
+VOLATILE: tuple[str, ...]
+AT_THE_END: tuple[type, ...]
 
 def limit_identities(rule: Rule) -> frozenset[tuple[bytes, tuple[str, ...]]]:
     """The limits of a rule, each once: those of one identity with the same keys are one."""
@@ -34,9 +41,18 @@ class Policy:
     limits: list[LimitSpec]
     messages: tuple[bytes, ...]
     detects: list[dict[str, Any]]
-    patterns: list[tuple[str, bytes, int]]
+    patterns: Patterns
     labels: tuple[str, ...]
+    routes: tuple[RouteTo, ...]
+    removals: tuple[tuple[bytes, ...], ...]
+    logs: tuple[tuple[str, Any], ...]
     warnings: list[ConfigError]
+    blob: Blob
+    index: Tallies
+    answers: bool
+    ends: bool
+    says: bool
+    tracer: Tracer | None
 
     def __init__(self, config: Config) -> None: ...
     def part(self, key_id: str) -> PrincipalPart | None:
@@ -49,3 +65,6 @@ class Policy:
     def decide(self, facts: Mapping[str, Any], key_id: str | None = None) -> dict[str, Any]:
         """Runs the policy over named facts ("ai.model", "req.headers.x-a"): for tests,
         `policy simulate` and benches. The effects as a dict."""
+    def decide_answer(self, facts: Mapping[str, Any]) -> dict[str, Any]:
+        """The same for the rules of an answer's head; variables and results are given as well
+        ("vars.tier", "actions.restrict_ips.action")."""

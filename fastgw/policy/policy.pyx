@@ -4,9 +4,7 @@ from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
 
 import orjson
 
-from fastgw.config.model import (
-    CapOutput, ConcurrencyLimit, Deny, Detect, Limit, RestrictModels, UsageCap,
-)
+from fastgw.config.model import Detect, Limit, LogMetadata, SetVars
 from fastgw.errors import ConfigError
 from fastgw.policy.atoms import steady_facts, terms_of
 from fastgw.policy.bound import constraints, most_limits, unguarded
@@ -14,33 +12,35 @@ from fastgw.policy.compiler import compile_expression
 from fastgw.policy.evaluate import facts_in_order
 from fastgw.policy.index import build
 from fastgw.policy.limits import spec_of
-from fastgw.policy.patterns import PatternError, compile_pattern
-from fastgw.policy.scope import Scope
+from fastgw.policy.patterns import Patterns
+from fastgw.policy.phases import VOLATILE, PolicyScope
+from fastgw.policy.pieces import compile_pieces
+from fastgw.policy.tracing import trace_rules
 
-from fastgw.native.cel cimport FGW_CEL_ARENA, fgw_cel_source
+from fastgw.native.action cimport fgw_action, fgw_effects_clear, fgw_patterns_match
+from fastgw.native.cel cimport FGW_CEL_ARENA, FGW_CEL_SOURCE_HEADER_LINES, fgw_cel_source
 from fastgw.native.demand cimport fgw_demand_key, fgw_name_hash, fgw_value_text
-from fastgw.native.detect cimport FGW_DETECT_PATTERNS_MAX
 from fastgw.native.index cimport FGW_INDEX_NO_RULE, fgw_index_next, fgw_index_start
 from fastgw.native.policy cimport (
-    FGW_ACTION_CAP_OUTPUT, FGW_ACTION_CONCURRENCY_LIMIT, FGW_ACTION_DENY, FGW_ACTION_DETECT,
-    FGW_ACTION_RATE_LIMIT,
-    FGW_ACTION_RESTRICT_MODELS, FGW_ACTION_USAGE_CAP,
-    FGW_FACT_AI_MAX_OUTPUT_TOKENS, FGW_FACT_AI_MODEL, FGW_FACT_AI_OPERATION, FGW_FACT_AI_PROVIDER,
-    FGW_FACT_CONN_CLIENT_IP, FGW_FACT_REQ_METHOD, FGW_DETECTS_MAX, FGW_FACTS_MAX, fgw_demand,
-    fgw_effects, fgw_value,
+    FGW_ACTION_DETECT, FGW_DETECTS_MAX, FGW_FACT_AI_INPUT_TOKENS, FGW_FACT_AI_MAX_OUTPUT_TOKENS,
+    FGW_FACT_AI_MODEL, FGW_FACT_AI_OPERATION, FGW_FACT_AI_PROVIDER, FGW_FACT_CONN_CLIENT_IP,
+    FGW_FACT_REQ_METHOD, FGW_FACTS_MAX, FGW_VALUE_ABSENT, fgw_demand, fgw_effects, fgw_said,
+    fgw_value,
 )
 from fastgw.native.record cimport FGW_LIMITS_MAX, FGW_NAME_LIMIT, FGW_NAME_RULE
-from fastgw.policy.actions cimport (
-    apply_part, apply_rule, clear_effects, evaluate, matches_any,
-)
-from fastgw.policy.plan cimport Plan, plan_action, plan_part, plan_rule
-from fastgw.policy.program cimport Program, set_value
+from fastgw.policy.actions cimport apply_part, apply_rule, evaluate
+from fastgw.policy.builder cimport Builder, Words
+from fastgw.policy.late cimport Late
+from fastgw.policy.plan cimport Plan, plan_part, plan_rule
+from fastgw.policy.program cimport Program, get_value, set_value, typed_value
 
 # Read by actions themselves, whatever the expressions ask for.
 cdef uint64_t ALWAYS_USED = (
     (<uint64_t>1 << FGW_FACT_AI_MODEL) | (<uint64_t>1 << FGW_FACT_AI_PROVIDER)
     | (<uint64_t>1 << FGW_FACT_AI_OPERATION) | (<uint64_t>1 << FGW_FACT_REQ_METHOD)
-    | (<uint64_t>1 << FGW_FACT_AI_MAX_OUTPUT_TOKENS))
+    | (<uint64_t>1 << FGW_FACT_AI_MAX_OUTPUT_TOKENS) | (<uint64_t>1 << FGW_FACT_AI_INPUT_TOKENS)
+    | (<uint64_t>1 << FGW_FACT_CONN_CLIENT_IP))
+AT_THE_END = (LogMetadata, SetVars)
 SCALARS = ("string", "int", "bool")
 # Below so many, asking each costs less than looking up who may match.
 INDEXED_RULES = 16
@@ -50,77 +50,99 @@ LIMITS_HINT = f"one request can take {FGW_LIMITS_MAX} limits together, those of 
 @cython.final
 cdef class PrincipalPart:
     cdef bint allows_provider(self, const uint8_t *name, uint32_t length) noexcept nogil:
-        return not self._part.providers.given or matches_any(&self._part.providers, name, length)
+        return not self._part.providers.given or fgw_patterns_match(
+            &self._part.providers, name, length)
 
 
 @cython.final
 cdef class Policy:
     def __init__(self, config):
-        cdef Py_ssize_t i
         self.version = config.version
         self.version_hash = int(config.version, 16) if config.version else 0
         self.facts_used = ALWAYS_USED
-        self.limits, self.warnings, self._messages, self.detects = [], [], [], []
-        self.patterns, self._pattern_texts = [], {}
+        self.limits, self.warnings, self.detects = [], [], []
+        self.patterns = Patterns()
         self._limit_at, self._parts, self._names = {}, {}, {}
-        self._scope = Scope()
+        self._scope = PolicyScope()
+        self._sources = tuple(config.rules)
         self._plan = Plan()
         self._run.arena = <uint8_t *>self._plan.take(1, FGW_CEL_ARENA)
         self._run.arena_size = FGW_CEL_ARENA
+        self._builder = Builder(
+            self._plan, lambda expression, wanted: self._compile(expression, wanted),
+            lambda text, typed=False: self._pieces(text, typed),
+            lambda spec: self._limit(spec), self._scope.set_var)
 
         self.labels = tuple(label.name for label in config.labels)
         programs = [self._compile(label.expression, SCALARS)[0] for label in config.labels]
         self._labels = self._plan.programs(programs)
         self._n_labels = <uint32_t>len(programs)
 
-        self._rules = <plan_rule *>self._plan.take(len(config.rules), sizeof(plan_rule))
-        rules, conditions = [], []
-        for i in range(len(config.rules)):
-            rule = config.rules[i]
-            compiled = [self._compile(expression, ("bool",)) for expression in rule.expressions]
-            self._build_rule(&self._rules[i], rule, [program for program, _ in compiled])
-            trees = [tree for _, tree in compiled]
-            self._warn_of_absence(rule, trees)
-            conditions.append(trees)
-            if identities := limit_identities(rule):
-                rules.append((constraints(trees), identities))
-                self._rule_limits = most_limits(rules)
-                self._check_limits(self._rule_limits, rule.place)
+        self._rules = self._take_rules(len(config.rules))
         self._n_rules = <uint32_t>len(config.rules)
+        conditions = self._build_request(config.rules)
         self._build_answer_rules(config)
-        self.messages = tuple(self._messages)
-        self.dynamic_facts = tuple(self._scope.dynamic)
-        self.n_facts = self._scope.n_facts
+        self._build_response(config.response_rules)
+        self._finish()
         self._seal(conditions)
         for key in config.keys:
             self._parts[key.id] = self.compile_part(key)
 
-    cdef void run(self, const fgw_value *facts, const fgw_cel_source *source, PrincipalPart part,
+    cdef void run(self, fgw_value *facts, const fgw_cel_source *source, PrincipalPart part,
                   fgw_effects *effects) noexcept nogil:
         cdef uint32_t i
-        self._run.facts = facts
-        self._run.source = source
-        clear_effects(effects)
+        self._begin(facts, source, effects)
+        for i in range(self._n_volatile):
+            facts[self._volatile[i]].type = FGW_VALUE_ABSENT
         if part is not None and apply_part(part._part, facts, effects):
             return
         if self._run_rules(facts, effects):
             return
         for i in range(self._n_answer_rules):
-            apply_rule(&self._answer_rules[i], &self._run, effects)
+            apply_rule(&self._answer_rules[i], facts, effects)
 
-    cdef bint _run_rules(self, const fgw_value *facts, fgw_effects *effects) noexcept nogil:
-        """Whether one of them denies."""
+    cdef bint _run_rules(self, fgw_value *facts, fgw_effects *effects) noexcept nogil:
+        """Whether one of them decides the request."""
         cdef uint32_t i
         if self._index == NULL:
             for i in range(self._n_rules):
-                if apply_rule(&self._rules[i], &self._run, effects):
+                if apply_rule(&self._rules[i], facts, effects):
                     return True
             return False
         fgw_index_start(self._index, facts, &self._walk)
         i = fgw_index_next(&self._walk)
-        while i != FGW_INDEX_NO_RULE and not apply_rule(&self._rules[i], &self._run, effects):
+        while i != FGW_INDEX_NO_RULE and not apply_rule(&self._rules[i], facts, effects):
             i = fgw_index_next(&self._walk)
         return i != FGW_INDEX_NO_RULE
+
+    cdef void _begin(self, fgw_value *facts, const fgw_cel_source *source,
+                     fgw_effects *effects) noexcept nogil:
+        self._run.facts = facts
+        self._run.source = source
+        fgw_effects_clear(effects, self._said, &self._run)
+
+    cdef void run_answer(self, fgw_value *facts, const fgw_cel_source *source,
+                         fgw_effects *effects) noexcept nogil:
+        cdef uint32_t i
+        self._begin(facts, source, effects)
+        for i in range(self._n_response_rules):
+            if apply_rule(&self._response_rules[i], facts, effects):
+                return
+
+    cdef void run_end(self, fgw_value *facts, const fgw_cel_source *source,
+                      fgw_effects *effects) noexcept nogil:
+        cdef uint32_t i
+        self._begin(facts, source, effects)
+        for i in range(self._n_end_rules):
+            apply_rule(&self._end_rules[i], facts, effects)
+
+    cdef str say(self, Words words, const fgw_value *facts, const fgw_cel_source *source):
+        self._run.facts = facts
+        self._run.source = source
+        return words.say(&self._run)
+
+    cdef void reseed(self, uint64_t seed) noexcept nogil:
+        self._run.random = seed
 
     cdef uint32_t label(self, uint32_t i, const fgw_value *facts, const fgw_cel_source *source,
                         uint8_t *out, uint32_t capacity) noexcept nogil:
@@ -132,16 +154,32 @@ cdef class Policy:
         evaluate(self._labels[i], &self._run, &result)
         return fgw_value_text(&result, out, capacity)
 
-    cdef void reseed(self, uint64_t seed) noexcept nogil:
-        self._run.random = seed
+    cdef int trace(self, const fgw_value *facts, const fgw_cel_source *source) except -1:
+        cdef fgw_value key, value
+        cdef uint32_t i, number
+        values = [None if facts[i].type == FGW_VALUE_ABSENT else typed_value(&facts[i])
+                  for i in range(self.n_facts)]
+        maps = {}
+        for number in range(FGW_CEL_SOURCE_HEADER_LINES + 1):
+            maps[number] = []
+            if source == NULL or not self.sources_used >> number & 1:
+                continue  # what no rule reads nobody has filled in
+            for i in range(source.count(source.owner, number)):
+                source.entry(source.owner, number, i, &key, &value)
+                maps[number].append((get_value(&key), get_value(&value)))
+        trace_rules(self._sources, self._scope, values, maps, self.tracer)
+        return 0
 
     # Building.
 
     cdef object _compile(self, object expression, tuple wanted):
         program, tree = compile_expression(expression, self._scope, wanted)
-        self.facts_used |= (<Program>program).reads
-        self.sources_used |= (<Program>program).sources
+        self._use(program)
         return program, tree
+
+    def _use(self, Program program):
+        self.facts_used |= program.reads
+        self.sources_used |= program.sources
 
     cdef uint64_t _name(self, int space, str text):
         cdef bytes encoded = text.encode()
@@ -158,6 +196,97 @@ cdef class Policy:
             self._name(FGW_NAME_LIMIT, spec.name)
         return self._limit_at[spec]
 
+    def _pieces(self, text, typed=False):
+        pieces = compile_pieces(text, self._scope, typed)
+        for piece in pieces:
+            if isinstance(piece, Program):
+                self._use(piece)
+        return pieces
+
+    cdef plan_rule *_take_rules(self, Py_ssize_t count) except NULL:
+        return <plan_rule *>self._plan.take(count, sizeof(plan_rule))
+
+    cdef list _build_request(self, object sources):
+        """The trees of each rule's expressions."""
+        cdef Py_ssize_t i
+        rules, conditions = [], []
+        for i in range(len(sources)):
+            rule = sources[i]
+            compiled = [self._compile(expression, ("bool",)) for expression in rule.expressions]
+            self._build_rule(&self._rules[i], rule, list(rule.actions),
+                             [program for program, _ in compiled])
+            trees = [tree for _, tree in compiled]
+            self._warn_of_absence(rule, trees)
+            conditions.append(trees)
+            if identities := limit_identities(rule):
+                asked = {fact: values for fact, values in constraints(trees).items()
+                         if self._scope.lasts(fact)}
+                rules.append((asked, identities))
+                self._rule_limits = most_limits(rules)
+                self._check_limits(self._rule_limits, rule.place)
+        return conditions
+
+    cdef int _build_answer_rules(self, object config) except -1:
+        """What looks at answers: rules with a `detect`. Their expressions are of the request, so
+        they are decided with it: what remains is which `detect` looks at the answer."""
+        cdef Py_ssize_t i
+        rules = [("on_http_response", rule) for rule in config.response_rules]
+        rules += [("on_event_stream_message", rule) for rule in config.event_rules]
+        rules = [(phase, rule) for phase, rule in rules
+                 if any(isinstance(action, Detect) for action in rule.actions)]
+        self._answer_rules = self._take_rules(len(rules))
+        self._n_answer_rules = <uint32_t>len(rules)
+        for i in range(len(rules)):
+            phase, rule = rules[i]
+            compiled = [self._compile(expression, ("bool",)) for expression in rule.expressions]
+            looks = [action for action in rule.actions if isinstance(action, Detect)]
+            self._build_rule(&self._answer_rules[i], rule, looks,
+                             [program for program, _ in compiled], phase)
+            self._warn_of_absence(rule, [tree for _, tree in compiled])
+        return 0
+
+    cdef int _build_response(self, object sources) except -1:
+        """Rules that read usage run when it is known; what acts on the answer cannot wait."""
+        cdef plan_rule *rule
+        cdef Py_ssize_t i
+        self._response_rules = self._take_rules(len(sources))
+        self._end_rules = self._take_rules(len(sources))
+        for i in range(len(sources)):
+            source = sources[i]
+            acts = [action for action in source.actions if not isinstance(action, Detect)]
+            if source.actions and not acts:
+                continue  # _build_answer_rules has it
+            self._scope.phase = "end"
+            compiled = [self._compile(expression, ("bool",)) for expression in source.expressions]
+            programs = [program for program, _ in compiled]
+            if any(self._reads_usage(program) for program in programs):
+                self._check_end(source)
+                rule = &self._end_rules[self._n_end_rules]
+                self._n_end_rules += 1
+            else:
+                self._scope.phase = "response"
+                rule = &self._response_rules[self._n_response_rules]
+                self._n_response_rules += 1
+            self._build_rule(rule, source, acts, programs)
+            self._warn_of_absence(source, [tree for _, tree in compiled])
+        self._scope.phase = "request"
+        return 0
+
+    def _reads_usage(self, Program program):
+        cdef uint64_t reads = program.reads >> self._scope.fixed
+        return any(kind == "usage" and reads >> i & 1
+                   for i, (kind, _) in enumerate(self._scope.dynamic))
+
+    def _check_end(self, rule):
+        for action in rule.actions:
+            if not isinstance(action, AT_THE_END):
+                place = rule.place
+                raise ConfigError(
+                    f"the rule '{rule.name}' asks for usage, which is known when the answer is "
+                    f"whole: nothing can be done to it then", file=place.file, line=place.line,
+                    column=place.column, key=place.key,
+                    suggestion="such a rule may have actions log and set-vars")
+
     cdef int _seal(self, list conditions) except -1:
         """Ends the building of rules: what a request needs of them goes into one sealed file."""
         steady = steady_facts(self._scope.fixed, self.dynamic_facts)
@@ -170,114 +299,66 @@ cdef class Policy:
             self._index = self.blob.index()
         return 0
 
-    cdef int _build_answer_rules(self, object config) except -1:
-        """Rules of the phases behind the provider. Their expressions are of the request so far, so
-        they are decided with it: what remains is which `detect` looks at the answer."""
-        cdef Py_ssize_t i
-        rules = [("on_http_response", rule) for rule in config.response_rules]
-        rules += [("on_event_stream_message", rule) for rule in config.event_rules]
-        self._answer_rules = <plan_rule *>self._plan.take(len(rules), sizeof(plan_rule))
-        for i in range(len(rules)):
-            phase, rule = rules[i]
-            compiled = [self._compile(expression, ("bool",)) for expression in rule.expressions]
-            self._build_rule(
-                &self._answer_rules[i], rule, [program for program, _ in compiled], phase)
-            self._warn_of_absence(rule, [tree for _, tree in compiled])
-        self._n_answer_rules = <uint32_t>len(rules)
-        return 0
-
-    cdef int _pattern(self, object rule, str name, str text) except -1:
-        """A named pattern: the same in every action that names it."""
-        place = rule.place
-        known = self._pattern_texts.setdefault(name, text)
-        try:
-            if known != text:
-                raise PatternError(f"two patterns are named '{name}'", "give each its own name")
-            if len(self._pattern_texts) > FGW_DETECT_PATTERNS_MAX:
-                raise PatternError(f"more than {FGW_DETECT_PATTERNS_MAX} patterns")
-            if all(name != other for other, _, _ in self.patterns):
-                self.patterns.append((name, *compile_pattern(text)))
-        except PatternError as error:
-            raise ConfigError(
-                f"pattern '{name}': {error}", file=place.file, line=place.line,
-                column=place.column, key=place.key, suggestion=error.hint) from None
-        return 0
-
     cdef int _detect(self, object rule, object action, str phase) except -1:
         if len(self.detects) >= FGW_DETECTS_MAX:
             raise ConfigError(f"more than {FGW_DETECTS_MAX} detect actions", key="policy",
                               suggestion="one action can look for several kinds")
-        for name, text in action.patterns:
-            self._pattern(rule, name, text)
         self.detects.append({
             "rule": rule.name, "hash": self._name(FGW_NAME_RULE, rule.name), "phase": phase,
-            "kinds": (*action.kinds, *(name for name, _ in action.patterns)), "then": action.then,
+            "kinds": (*action.kinds, *self.patterns.take(rule.place, action.patterns)),
+            "then": action.then,
             "enforced": rule.enforce and action.enforce,
         })
         return len(self.detects) - 1
 
-    cdef int _build_rule(self, plan_rule *rule, object source, list programs,
+    cdef int _build_rule(self, plan_rule *rule, object source, list actions, list programs,
                          str phase="on_http_request") except -1:
         cdef Py_ssize_t i
         rule.name = self._name(FGW_NAME_RULE, source.name)
         rule.enforced = source.enforce
         rule.expressions = self._plan.programs(programs)
         rule.n_expressions = <uint32_t>len(programs)
-        rule.actions = <plan_action *>self._plan.take(len(source.actions), sizeof(plan_action))
-        rule.n_actions = <uint32_t>len(source.actions)
-        for i in range(len(source.actions)):
-            action = source.actions[i]
+        rule.actions = <fgw_action *>self._plan.take(len(actions), sizeof(fgw_action))
+        rule.n_actions = <uint32_t>len(actions)
+        reading = self._scope.phase
+        for i in range(len(actions)):
+            action = actions[i]
             if isinstance(action, Detect):
                 rule.actions[i].type = FGW_ACTION_DETECT
                 rule.actions[i].enforced = source.enforce and action.enforce
                 rule.actions[i].value = self._detect(source, action, phase)
                 continue
-            self._build_action(&rule.actions[i], action, source.enforce and action.enforce)
+            # What a log says is read when all is known.
+            self._scope.phase = "log" if isinstance(action, LogMetadata) else reading
+            self._builder.action(
+                &rule.actions[i], action, source.enforce and action.enforce, source.name)
+        self._scope.phase = reading
         return 0
 
-    cdef int _build_action(self, plan_action *action, object source, bint enforce) except -1:
-        action.enforced = enforce
-        if isinstance(source, Deny):
-            action.type = FGW_ACTION_DENY
-            action.status = source.status_code
-            if source.message is not None:
-                if len(self._messages) >= 65535:
-                    raise ConfigError("more than 65535 messages", key="policy")
-                self._messages.append(source.message.encode())
-                action.message = <uint16_t>len(self._messages)
-        elif isinstance(source, CapOutput):
-            action.type = FGW_ACTION_CAP_OUTPUT
-            action.value = source.max_output_tokens
-        elif isinstance(source, RestrictModels):
-            action.type = FGW_ACTION_RESTRICT_MODELS
-            self._plan.patterns(&action.allow, source.allow)
-            self._plan.patterns(&action.deny, source.deny)
-        elif isinstance(source, Limit):
-            self._build_limit(action, source)
-        else:
-            raise ConfigError(f"no such action: {type(source).__name__}", key="policy")
-        return 0
-
-    cdef int _build_limit(self, plan_action *action, object source) except -1:
-        cdef Py_ssize_t i
-        spec = spec_of(source, bool(action.enforced))
-        prefix = spec.prefix()
-        compiled = [self._compile(expression, SCALARS) for expression in source.bucket_key]
-        action.type = FGW_ACTION_RATE_LIMIT
-        if isinstance(source, UsageCap):
-            action.type = FGW_ACTION_USAGE_CAP
-        elif isinstance(source, ConcurrencyLimit):
-            action.type = FGW_ACTION_CONCURRENCY_LIMIT
-        action.limit = <uint16_t>self._limit(spec)
-        action.value = spec.capacity
-        action.prefix = self._plan.text(prefix)
-        action.prefix_length = <uint32_t>len(prefix)
-        action.keys = self._plan.programs([program for program, _ in compiled])
-        action.n_keys = <uint32_t>len(compiled)
-        for i in range(len(compiled)):
-            tree = compiled[i][1]
-            if tree.op == "fact" and tree.value == FGW_FACT_CONN_CLIENT_IP:
-                action.addresses |= <uint32_t>1 << i
+    cdef int _finish(self) except -1:
+        """All is compiled: which facts there are, and who writes them."""
+        cdef uint32_t i
+        cdef Builder builder = self._builder
+        self.messages = tuple(builder.messages)
+        self.routes = tuple(builder.routes)
+        self.removals = tuple(builder.removals)
+        self.logs = tuple(builder.logs)
+        self.dynamic_facts = tuple(self._scope.dynamic)
+        self.n_facts = self._scope.n_facts
+        places = {name: self._scope.fixed + i for i, name in enumerate(self.dynamic_facts)}
+        builder.bind(places)
+        volatile = [at for (kind, _), at in places.items() if kind in VOLATILE]
+        self._volatile = <uint16_t *>self._plan.take(len(volatile), sizeof(uint16_t))
+        self._n_volatile = <uint32_t>len(volatile)
+        for i in range(self._n_volatile):
+            self._volatile[i] = <uint16_t>volatile[i]
+        if builder.speaks:
+            self._said = <fgw_said *>self._plan.take(1, sizeof(fgw_said))
+        self.late = Late(self.dynamic_facts, self._scope.fixed, self.limits)
+        self.answers = self._n_response_rules != 0
+        self.ends = self._n_end_rules != 0
+        self.says = (builder.speaks or self.answers or self.ends or builder.shadows
+                     or len(self.logs) != 0 or builder.counts_input)
         return 0
 
     def _warn_of_absence(self, rule, trees):
@@ -352,6 +433,19 @@ cdef class Policy:
         for i in range(len(ordered)):
             set_value(&values[i], ordered[i], texts)
         self.run(values, NULL, part, &effects)
+        if self.tracer is not None:
+            self.trace(values, NULL)
+        return self._render(&effects, values)
+
+    def decide_answer(self, facts):
+        cdef fgw_value[FGW_FACTS_MAX] values
+        cdef fgw_effects effects
+        cdef list texts = []
+        cdef Py_ssize_t i
+        ordered = facts_in_order(self._scope, facts)
+        for i in range(len(ordered)):
+            set_value(&values[i], ordered[i], texts)
+        self.run_answer(values, NULL, &effects)
         return self._render(&effects, values)
 
     cdef dict _render(self, fgw_effects *effects, fgw_value *values):
@@ -378,12 +472,27 @@ cdef class Policy:
             "value": effects.rules[i].value,
         } for i in range(effects.n_rules)]
         message = self.messages[effects.message - 1].decode() if effects.message else None
+        written = {}
+        for i in range(len(self.dynamic_facts)):
+            kind, name = self.dynamic_facts[i]
+            if kind in VOLATILE and values[self._scope.fixed + i].type != FGW_VALUE_ABSENT:
+                written[f"{kind}.{name}"] = get_value(&values[<int>self._scope.fixed + i])
+        fields = body = b""
+        if effects.said != NULL:
+            fields = effects.said.fields[:effects.said.fields_used]
+            body = effects.said.body[:effects.said.body_used]
         return {
             "denied": bool(effects.denied), "status": effects.status, "code": effects.code,
             "message": message, "rule": names.get(effects.rule), "action": effects.deny_action,
             "output_max": effects.output_max, "output_rule": names.get(effects.output_rule),
             "rules": rules, "rules_total": effects.rules_total, "demands": demands,
-            "labels": labels,
+            "labels": labels, "route": effects.route, "shadows": effects.shadows,
+            "written": written, "fields": fields, "body": body, "spoken": bool(effects.spoken),
+            "removed": [self.removals[effects.removed[i]] for i in range(effects.n_removed)],
+            "logs": [(self.logs[effects.logs[i]][0],
+                      {name: self.say(<Words>words, values, NULL)
+                       for name, words in self.logs[effects.logs[i]][1]})
+                     for i in range(effects.n_logs)],
         }
 
 

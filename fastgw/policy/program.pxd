@@ -2,7 +2,7 @@
 cimport cython
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
 
-from fastgw.native.cel cimport fgw_cel_program, fgw_cel_zone
+from fastgw.native.cel cimport fgw_cel_program, fgw_cel_run, fgw_cel_zone
 from fastgw.native.policy cimport fgw_value
 
 
@@ -15,6 +15,9 @@ cdef class Program:
         readonly uint64_t reads         # bit i: it reads facts[i]
         readonly uint32_t sources       # bit i: it reads the map i of fgw_cel_source
         void *_memory
+
+    # fgw_cel_eval: 1 or 0 where the result is a boolean, else -1; *result in any case.
+    cdef int decide(self, fgw_cel_run *run, fgw_value *result) noexcept nogil
 
 
 # A Python value as a fact; None is an absent one. Strings go into `texts`, which must outlive it.

@@ -1,6 +1,7 @@
 import base64
 import ipaddress
 import math
+import time
 
 cimport cython
 from cpython.bytearray cimport PyByteArray_AS_STRING
@@ -10,7 +11,6 @@ from libc.stdlib cimport calloc, free
 from libc.string cimport memcmp, memcpy
 
 from fastgw.native.cel cimport (
-    FGW_CEL_ERROR_ABSENT,
     fgw_cel_eval,
     fgw_cel_program,
     fgw_cel_run,
@@ -29,7 +29,6 @@ from fastgw.native.policy cimport (
     FGW_VALUE_CIDR,
     FGW_VALUE_DOUBLE,
     FGW_VALUE_DURATION,
-    FGW_VALUE_ERROR,
     FGW_VALUE_INT,
     FGW_VALUE_IP,
     FGW_VALUE_LIST,
@@ -455,6 +454,9 @@ cdef class Program:
     def __dealloc__(self):
         free(self._memory)
 
+    cdef int decide(self, fgw_cel_run *run, fgw_value *result) noexcept nogil:
+        return fgw_cel_eval(self.program, run, result)
+
     def evaluate(self, facts):
         cdef _Bindings bindings
         cdef fgw_value result
@@ -488,6 +490,15 @@ cdef class Program:
         bindings = _Bindings(facts, None, steps, arena, 0)
         fgw_cel_eval(self.program, &bindings.run, &result)
         return steps - bindings.run.steps, bindings.run.arena_used
+
+    def timed(self, facts, uint32_t steps=100_000, uint32_t arena=1 << 20):
+        cdef fgw_value result
+        cdef _Bindings bindings
+        _fits(self.program, facts)
+        bindings = _Bindings(facts, None, steps, arena, 0)
+        before = time.thread_time_ns()
+        fgw_cel_eval(self.program, &bindings.run, &result)
+        return time.thread_time_ns() - before
 
 
 class PatternError(ValueError):

@@ -15,7 +15,7 @@ _STEP = 2 * 86_400  # no zone has changed its offset and changed it back within 
 
 @functools.lru_cache(maxsize=64)
 def zone_table(name: str) -> bytes:
-    """The offsets of an IANA zone, as struct fgw_cel_zone. Raises ValueError for an unknown one."""
+    """The offsets of an IANA zone, as struct fgw_cel_zone. Raises ValueError for another name."""
     try:
         zone = zoneinfo.ZoneInfo(name)
     except (zoneinfo.ZoneInfoNotFoundError, OSError, ValueError):

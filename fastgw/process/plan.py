@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from fastgw.config.model import Candidate as Target
 from fastgw.config.model import RestrictModels
 from fastgw.explain.refusal import Explainer
 from fastgw.identity.keys import KeyTable, Principal
@@ -41,6 +42,7 @@ class Plan:
         prices = load_prices(config.prices.file if config.prices else None)
         self.providers = [_provider(provider, prices) for provider in config.providers]
         self.routes = _routes(config, self.providers)
+        self.overrides = _overrides(self.policy.routes, config, self.providers, self.routes)
         self.keys = _keys(config, self.policy)
         limits = self.policy.limits
         self.limit_specs = [spec.wish() | {"rule": name_hash(spec.name)} for spec in limits]
@@ -137,6 +139,29 @@ def _routes(config: Config, providers: list[Provider]) -> Routes:
         for model in config.models
     }
     return Routes(providers, models, config.models_strict)
+
+
+def _overrides(rules, config: Config, providers: list[Provider], routes: Routes) -> list[Route]:
+    """Where the `route` actions lead, in their order."""
+    by_id = {provider.id: provider for provider in providers}
+
+    def candidate(entry) -> Candidate:
+        provider = by_id[entry.provider]
+        return Candidate(provider, entry.model.encode(), entry.weight, name_hash(entry.model),
+                         provider.prices.of(entry.model))
+
+    found = []
+    for rule in rules:
+        if rule.candidates:
+            found.append(Route([candidate(entry) for entry in rule.candidates],
+                               [candidate(entry) for entry in rule.fallback]))
+        elif rule.provider and rule.model:
+            found.append(Route([candidate(Target(rule.provider, rule.model))]))
+        elif rule.provider:
+            found.append(routes.providers[rule.provider.encode()])
+        else:
+            found.append(routes.of_model(rule.model.encode()))
+    return found
 
 
 def _overridden(packed: bytes, model) -> bytes:

@@ -37,6 +37,7 @@ from fastgw.errors import ConfigError
 from fastgw.ledger.query import wait_for_decision
 from fastgw.listener import serve
 from fastgw.log import Log
+from fastgw.policy.tracing import Step
 from fastgw.process.directory import read_instance
 from fastgw.process.embedded import Embedded
 from fastgw.rehearsal.cases import Case
@@ -46,13 +47,21 @@ PREFIX = {"openai": "/v1"}  # what the mock's base URL of a dialect ends with
 CREDENTIAL = {"anthropic": "x-api-key"}
 
 
+Steps = dict[tuple[int, int], list[Step]]
+
+
 class Played(NamedTuple):
-    """What the client saw, and what the gateway says of it; of the last of a case's requests."""
+    """What the client saw, and what the gateway says of it; of the last of a case's requests.
+
+    ``steps``: of each expression, by number of its rule and its own, as policy.tracing has them;
+    empty where the request did not come so far.
+    """
 
     status: int
     fields: dict[str, str]
     body: bytes
     decision: dict[str, Any] | None
+    steps: Steps
 
 
 class AnyEnvironment(dict[str, str]):
@@ -103,11 +112,14 @@ class Stage:
     async def play(self, case: Case) -> Played:
         """A gateway for this case alone, on the running loop (uvloop's)."""
         self.check(case)
+        steps: Steps = {}
         shift_ns = 0 if case.time_s is None else case.time_s * 10**9 - time.time_ns()
 
         def begin(worker: Any) -> Any:
             listener = serve(worker)
             listener.journey.shift_wall(shift_ns)
+            worker.plan.policy.tracer = lambda rule, number, seen: steps.update(
+                {(rule, number): seen})
             listener.peer = lambda transport: case.client_ip  # type: ignore[method-assign]
             return listener
 
@@ -125,7 +137,7 @@ class Stage:
             status, fields, body = answer
             request_id = fields.get("x-fastgw-request-id", "")
             decision = wait_for_decision(directory, request_id) if request_id else None
-        return Played(status, fields, body, decision)
+        return Played(status, fields, body, decision, steps)
 
     def _ask(self, listen: str, case: Case) -> tuple[int, dict[str, str], bytes]:
         host, _, port = listen.rpartition(":")

@@ -138,6 +138,10 @@ cdef Py_ssize_t write_answer_head(
     at = put(at, texts.policy_version)
     if x.rule_line is not None:
         at = put(at, x.rule_line)
+    if x.said is not None and x.said.to_client is not None:
+        if out + room - 2 - at < len(x.said.to_client):
+            return -1
+        at = put(at, x.said.to_client)
     added = write_rate_limits(x, texts, at, <size_t>(out + room - 2 - at))
     if added < 0:
         return -1

@@ -72,6 +72,8 @@ cdef Py_ssize_t write_head(Exchange x, uint8_t *out, size_t room, uint64_t body_
         x.head.method_text.len + <size_t>len(provider.host_line) + OWN_BYTES
         + (<size_t>len(key.credential_line) if key is not None else 0)
     )
+    if x.said is not None and x.said.to_provider is not None:
+        fixed += <size_t>len(x.said.to_provider)
     if fixed > room:
         return -1
     memcpy(at, x.bytes + x.head.method_text.off, x.head.method_text.len)
@@ -108,6 +110,10 @@ cdef Py_ssize_t write_head(Exchange x, uint8_t *out, size_t room, uint64_t body_
     if copied < 0:
         return -1
     at += copied
+    if x.said is not None and x.said.to_provider is not None:
+        if out + room - at < len(x.said.to_provider) + 2:
+            return -1
+        at = put(at, x.said.to_provider)
     at[0] = c"\r"
     at[1] = c"\n"
     return at + 2 - out

@@ -133,6 +133,10 @@ cdef class Routes:
                 return route
         return None
 
+    def of_model(self, bytes model):
+        """The same, for who builds a plan."""
+        return self.named(model)
+
     cdef Route pinned(self, const uint8_t *provider, size_t length):
         """The route to a provider by its id, or None."""
         return self.providers.get(provider[:length])

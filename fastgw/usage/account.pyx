@@ -6,6 +6,9 @@ stream broke, the provider reports none) the count is an interval that the provi
     input   [0 or what the provider said at the start, bound of the body]
     output  [delivered: at least one token for each event that bore text, limit in force]
 
+What runs in the background (`background: true`) goes on when its answer has come, or its client is
+gone: where its end was not seen, the point is the limit in force.
+
 At the edge of a cap, output is what was delivered, counted as that model counts, or as the nearest
 known one does (then the interval begins at what is certain), or what the provider has told by then
 if that is more: it had already generated the event that was not passed on.
@@ -15,6 +18,7 @@ from libc.stdint cimport int64_t, uint32_t
 from libc.string cimport memset
 
 from fastgw.codes cimport CODE_CUT_BY_CAP, CODE_CUT_BY_DETECT
+from fastgw.native.dialect cimport FGW_ASK_BACKGROUND
 from fastgw.native.dialect_meter cimport (
     FGW_USAGE_OTHER_MODEL,
     FGW_USAGE_PARTIAL,
@@ -64,6 +68,8 @@ cdef void estimate_output(Exchange x, fgw_record_close *close) noexcept:
         tokens.output = low
     if tokens.output > close.output_high:
         tokens.output = close.output_high
+    if x.ask.flags & FGW_ASK_BACKGROUND and (x.upstream_status or x.client_gone):
+        tokens.output = close.output_high  # it goes on without us, and nobody tells how far
     close.output_low = low
     close.output_provenance = FGW_PROVENANCE_ESTIMATED
     if x.code == CODE_CUT_BY_CAP and x.meter.voices != NULL and x.meter.voices.known:
@@ -131,6 +137,10 @@ cdef unsigned int count_tokens(
         flags = fgw_meter_usage(&x.meter, &usage)
         if x.code in (CODE_CUT_BY_CAP, CODE_CUT_BY_DETECT) and flags & FGW_USAGE_PROVIDER:
             flags = FGW_USAGE_PARTIAL  # one of several answers had ended, the rest had not
+        if x.ask.flags & FGW_ASK_BACKGROUND and flags & FGW_USAGE_PROVIDER and (
+            usage.output + usage.reasoning == 0
+        ):
+            flags = FGW_USAGE_PARTIAL  # it has only begun
     if flags & (FGW_USAGE_PROVIDER | FGW_USAGE_PARTIAL):
         tokens.input = usage.input + usage.image_input
         tokens.cached_input = usage.cached_input

@@ -13,7 +13,8 @@ import pytest
 
 from benchmarks import compare, load, peers
 from benchmarks.measure import CannotMeasure
-from benchmarks.processes import DidNotStart, Peer, free_port
+from benchmarks.processes import DidNotStart, Peer
+from tools.ports import free_port
 
 STANDIN = Path(__file__).with_name("standin.py")
 SCENE = compare.SCENES["json"]

@@ -12,7 +12,8 @@ import pytest
 
 from benchmarks import gate, live
 from benchmarks.measure import environment, library
-from benchmarks.processes import Peer, free_port
+from benchmarks.processes import Peer
+from tools.ports import free_port
 
 STANDIN = Path(__file__).with_name("standin.py")
 

@@ -1,14 +1,16 @@
-"""`fastgw policy test`: tests beside a policy, played by the whole gateway.
+"""`fastgw policy test` and `simulate`: a policy played by the whole gateway.
 
 Method: the command itself; a policy of pace, hours, addresses and tiers, whose secrets are not
 at hand. The last test makes each expectation wrong in turn: a test that cannot fail would pass.
 """
 
+import json
 import re
 
 import pytest
 from click.testing import CliRunner
 
+from fastgw.cli.rehearse import simulate
 from fastgw.cli.rehearse import test as policy_test
 
 CONFIG = """\
@@ -101,3 +103,48 @@ def test_what_does_not_hold_is_told_and_exits_1(run):
 def test_bad_files_exit_2_with_place_and_remedy(run, tests, config, said):
     code, output = run(tests, config)
     assert code == 2 and said in output, output
+
+
+@pytest.fixture
+def simulated(tmp_path):
+    def run(request, *options, name="one.yaml"):
+        (tmp_path / "fastgw.yaml").write_text(CONFIG)
+        (tmp_path / name).write_text(request)
+        return CliRunner().invoke(simulate, [
+            "-c", str(tmp_path / "fastgw.yaml"), "--request", str(tmp_path / name), *options])
+
+    return run
+
+
+def test_one_request_with_the_value_of_every_part(simulated):
+    done = simulated(f"{{key: bob, {DAY}, request: {CHAT}}}")
+    assert done.exit_code == 0, done.output
+    for line in ("rule 0 'closed at night' (line 11): does not match",
+                 "  time.hour < 6  ->  false", "      time.hour  ->  10",
+                 "rule 2 'free' (line 17): matches", "answer: 200, "):
+        assert line in done.output, done.output
+
+
+def test_rules_behind_the_one_that_refused_are_not_reached(simulated):
+    done = simulated(f'{{key: bob, time: "2026-03-01T01:00:00Z", request: {CHAT}}}')
+    assert "rule 2 'free' (line 17): not reached" in done.output
+    assert "FGW-601" in done.output and "answer: 403" in done.output
+
+
+def test_the_same_as_json(simulated):
+    done = simulated(f"{{key: bob, {DAY}, request: {CHAT}}}", "--format", "json")
+    shown = json.loads(done.output)
+    assert shown["decision"]["verdict"] == "allow" and shown["status"] == 200
+    assert [rule["matched"] for rule in shown["rules"]] == [False, False, True]
+    assert shown["rules"][0]["expressions"][0]["parts"] == [
+        {"text": "time.hour", "values": ["10"]}]
+
+
+def test_a_raw_message(simulated):
+    done = simulated("GET /v1/models HTTP/1.1\nHost: a\n\n", name="raw.http")
+    assert done.exit_code == 0 and "answer: 401" in done.output, done.output
+
+
+def test_a_message_that_is_none(simulated):
+    done = simulated("GET /v1/models HTTP/1.1\nHost : a\n\n", name="raw.http")
+    assert done.exit_code == 0 and "answer: 400" in done.output, done.output

@@ -15,6 +15,8 @@ import time
 
 import pytest
 
+from tools.ports import free_port
+
 SERVER = shutil.which("redis-server")
 needs_redis = pytest.mark.skipif(
     SERVER is None and not os.environ.get("CI"),
@@ -25,12 +27,6 @@ needs_redis = pytest.mark.skipif(
 def die_with_parent():
     """A test that is killed leaves no server: prctl(PR_SET_PDEATHSIG, SIGKILL)."""
     ctypes.CDLL(None).prctl(1, signal.SIGKILL)
-
-
-def free_port():
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return sock.getsockname()[1]
 
 
 class RedisServer:

@@ -298,11 +298,11 @@ CASES = {
         "a time with its offset",
         "2027-01-01T00:00:00Z",
     ),
-    "response phase": (
-        PROVIDERS + "policy: {on_http_response: [{actions: [{type: §deny}]}]}\n",
-        "policy.on_http_response[0].actions[0].type",
-        "deny is not supported yet",
-        "supported: detect",
+    "phase of connections": (
+        PROVIDERS + "policy: {on_tcp_connect: §[]}\n",
+        "policy.on_tcp_connect",
+        "connections have no policy here",
+        "restrict-ips or deny",
     ),
     "event phase": (
         PROVIDERS + "policy: {on_event_stream_message: [{actions: [{type: detect, config: "

@@ -2,10 +2,10 @@
  * facts and arena, which are exactly as long as they say and surrounded by ASan's red zones.
  *
  * usage: test_cel ROUNDS SEED
- * Each round writes a program of nested expressions, runs it, flips some of its bytes and runs that
- * too, if verify accepts it. Every 40th program is run with every budget of steps and with every
- * size of the arena. Prints: accepted, mutants accepted, results that are no errors, runs with a
- * short budget. Built with -DBLIND it does not ask verify: then ASan must find something.
+ * Each round writes a program of nested expressions, runs it, flips some of its bytes and runs
+ * that too, if verify accepts it. Every 40th program is run with every budget of steps and with
+ * every size of the arena. Prints: accepted, mutants accepted, results that are no errors, runs
+ * with a short budget. Built with -DBLIND it does not ask verify: then ASan must find something.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -52,11 +52,12 @@ static void land(uint32_t at)
 }
 
 static const char *const texts[] = {
-    "", "a", "ab", "abc", "\xC3\xA9t\xC3\xA9", "aaaaaaaaaaaaaaaaab", "\xFF\xFE", "12", "-7", "1.5e3",
-    "1e-320", "2009-02-13T23:31:30.5Z", "2024-02-29T00:00:00+02:00", "1h30m", "-2.5s", "10.0.0.1",
-    "::ffff:10.0.0.1", "2001:db8::1", "10.0.0.0/8", "2001:db8::/33", "aGVsbG8=", "%s and %.3f %d",
-    "%x%o%b%e%%", "+02:00", "Europe/Berlin", "true", ",", "  x\xE2\x80\x83 ", "a*b", "gr(a|e)y+",
-    "0.1234567890123456789e-300", "9223372036854775808", "\xF0\x9F\x90\xB1 cat"};
+    "", "a", "ab", "abc", "\xC3\xA9t\xC3\xA9", "aaaaaaaaaaaaaaaaab", "\xFF\xFE", "12", "-7",
+    "1.5e3", "1e-320", "2009-02-13T23:31:30.5Z", "2024-02-29T00:00:00+02:00", "1h30m", "-2.5s",
+    "10.0.0.1", "::ffff:10.0.0.1", "2001:db8::1", "10.0.0.0/8", "2001:db8::/33", "aGVsbG8=",
+    "%s and %.3f %d", "%x%o%b%e%%", "+02:00", "Europe/Berlin", "true", ",",
+    "  x\xE2\x80\x83 ", "a*b", "gr(a|e)y+", "0.1234567890123456789e-300",
+    "9223372036854775808", "\xF0\x9F\x90\xB1 cat"};
 #define TEXTS (sizeof texts / sizeof texts[0])
 
 static uint32_t put_text(const void *bytes, uint32_t length)
@@ -72,8 +73,32 @@ static uint32_t put_text(const void *bytes, uint32_t length)
 
 static const struct fgw_cel_zone zone[] = {{-1000, 3600, 0}, {0, 7200, 0}, {1234567890, 3600, 0}};
 
+static struct fgw_cel_constant pattern(void)
+{
+    static const char *const patterns[] = {"gr(a|e)y+", "^[^a]*x{3,9}$", "(\\pL|\\d){20}"};
+    static uint8_t compiled[8192] __attribute__((aligned(8)));
+    struct fgw_regex_error error;
+    const char *text = patterns[below(3)];
+    int64_t size = fgw_regex_compile((const uint8_t *)text, strlen(text), compiled,
+                                     sizeof compiled, &error);
+    struct fgw_cel_constant made = {.type = FGW_VALUE_REGEX};
+    made.length = size < 0 || size > TEXT / 2 ? 0 : (uint32_t)size;
+    made.as.offset = put_text(compiled, made.length);
+    return made;
+}
+
+static struct fgw_cel_constant address(char kind)
+{
+    struct fgw_cel_constant made = {.type = kind == 'a' ? FGW_VALUE_IP : FGW_VALUE_CIDR};
+    made.length = below(2) ? 4 : 16;
+    made.as.offset = put_text("\x0A\0\0\1\0\0\0\0\0\0\0\0\0\0\0\1", made.length);
+    if (kind == 'c')
+        made.length |= below(made.length * 8 + 1) << 8;
+    return made;
+}
+
 /* A constant of one kind: s)tring b)ytes i)nt u)int d)ouble B)ool t)imestamp D)uration T)ype
- * c)idr a)ddress z)one p)attern n)ull. Texts hold offsets into draft.text until the block is made. */
+ * c)idr a)ddress z)one p)attern n)ull. Texts hold offsets into draft.text until made. */
 static uint32_t constant(char kind)
 {
     static const int64_t numbers[] = {0, 1, -1, 2, 3, 7, 64, INT64_MAX, INT64_MIN, 1234567890};
@@ -89,14 +114,17 @@ static uint32_t constant(char kind)
         made.as.offset = put_text(text, made.length);
         break;
     case 'i':
-        made.type = FGW_VALUE_INT;
-        break;
     case 'u':
-        made.type = FGW_VALUE_UINT;
+    case 'D':
+        made.type = kind == 'i'   ? FGW_VALUE_INT
+                    : kind == 'u' ? FGW_VALUE_UINT
+                                  : FGW_VALUE_DURATION;
         break;
     case 'd':
         made.type = FGW_VALUE_DOUBLE;
-        made.as.real = below(12) ? reals[below(9)] : below(2) ? __builtin_nan("") : __builtin_inf();
+        made.as.real = below(12)  ? reals[below(9)]
+                       : below(2) ? __builtin_nan("")
+                                  : __builtin_inf();
         break;
     case 'B':
         made.type = FGW_VALUE_BOOL;
@@ -107,38 +135,21 @@ static uint32_t constant(char kind)
         made.as.number = below(2000000000);
         made.length = below(1000000000);
         break;
-    case 'D':
-        made.type = FGW_VALUE_DURATION;
-        break;
     case 'T':
         made.type = FGW_VALUE_TYPE;
         made.as.number = 1 + below(14);
         break;
     case 'a':
     case 'c':
-        made.type = kind == 'a' ? FGW_VALUE_IP : FGW_VALUE_CIDR;
-        made.length = below(2) ? 4 : 16;
-        made.as.offset = put_text("\x0A\0\0\1\0\0\0\0\0\0\0\0\0\0\0\1", made.length);
-        if (kind == 'c')
-            made.length |= below(made.length * 8 + 1) << 8;
+        made = address(kind);
         break;
     case 'z':
-        made.type = FGW_VALUE_ZONE;
-        made.length = sizeof zone;
+        made = (struct fgw_cel_constant){FGW_VALUE_ZONE, sizeof zone, {0}};
         made.as.offset = put_text(zone, sizeof zone);
         break;
-    case 'p': {
-        static const char *const patterns[] = {"gr(a|e)y+", "^[^a]*x{3,9}$", "(\\pL|\\d){20}"};
-        static uint8_t compiled[8192] __attribute__((aligned(8)));
-        struct fgw_regex_error error;
-        text = patterns[below(3)];
-        int64_t size = fgw_regex_compile((const uint8_t *)text, strlen(text), compiled,
-                                         sizeof compiled, &error);
-        made.type = FGW_VALUE_REGEX;
-        made.length = size < 0 || size > TEXT / 2 ? 0 : (uint32_t)size;
-        made.as.offset = put_text(compiled, made.length);
+    case 'p':
+        made = pattern();
         break;
-    }
     default:
         made.type = FGW_VALUE_NULL;
         made.as.number = 0;

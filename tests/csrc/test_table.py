@@ -2,15 +2,17 @@
 
 Method: one process here (races are in test_limit.py, all interleavings in test_table_model.py):
 groups are filled, entries left half-made as a killed worker leaves them, buried, and freed.
-table_kill.c lets processes die after any swap, table_million.c fills a table to the last.
+table_kill.c lets processes die after any swap, table_steps.c takes the kernel's insertions through
+random orders of their steps, table_million.c fills a table to the last.
 """
 
 import ctypes
 import random
+import subprocess
 
 import pytest
 
-from tests.csrc.shm_native import library, program, run, u64
+from tests.csrc.shm_native import ROOT, SOURCES, STRICT, library, program, run, u64
 
 GROUP, WAYS, FULL, NONE = 512, 14, -1, -1
 PACE, SLOTS, CAP = 1, 2, 3
@@ -289,8 +291,49 @@ def test_a_million_keys_live_in_57_megabytes_while_others_come_and_go():
     assert said["table"] < 57_000_000 and said["segment"] < 64 << 20
 
 
+STEPS = "-Wl,--wrap=fgw_swap16,--wrap=fgw_read16"
+DEATHS = "-Wl,--wrap=fgw_swap16"
+
+
+def test_in_any_order_of_steps_a_key_has_one_place():
+    said = run(program("table_steps.c", STEPS), 60_000, SEED)
+
+    assert said["sent_away"] > 100 and said["given_up"] > 3_000, "too tame to show anything"
+
+
+@pytest.mark.parametrize("right, wrong", [
+    pytest.param("if (empty >= 0 && coming >= 0)", "if (0)", id="fills beside what is coming"),
+    pytest.param("if (in->home.header.whole != home.whole)", "if (0)", id="admits unseen"),
+    pytest.param("if (!set_tag(&in->other, place, in->tag))",
+                 "((_Atomic uint8_t *)in->other.group->header)[place] = in->tag; if (0)",
+                 id="admits without CAS"),
+    pytest.param("    look(&in->home);\n    int place",
+                 "    look(&in->other);\n    look(&in->home);\n#define look(side)\n    int place",
+                 id="looks home last"),
+])
+def test_the_steps_catch(tmp_path, right, wrong):
+    text = (ROOT / "csrc/fgw_table.c").read_text()
+    assert text.count(right) == 1
+    (tmp_path / "fgw_table.c").write_text(text.replace(right, wrong))
+    sources = [tmp_path / path.name if path.stem == "fgw_table" else path for path in SOURCES]
+    subprocess.run(["gcc", *STRICT, "-w", "-Wno-error", STEPS, "-o", tmp_path / "steps",
+                    ROOT / "tests/csrc/table_steps.c", *sources], check=True)
+
+    done = subprocess.run([tmp_path / "steps", "1000000", str(SEED)], capture_output=True,
+                          text=True, timeout=120)
+
+    assert done.returncode == 1 and "not so" in done.stderr, done.stdout + done.stderr
+
+
 def test_whoever_dies_while_inserting_each_key_has_one_place_and_none_is_lost():
-    said = run(program("table_kill.c", "-Wl,--wrap=fgw_swap16"), 500, SEED)
+    said = run(program("table_kill.c", DEATHS), 500, SEED)
 
     assert said["died"] > 1000
     assert said["claimed"] > 50 and said["coming"] > 10, "too few died half-way to show anything"
+
+
+def test_whoever_inserts_without_cas_is_caught():
+    done = subprocess.run([program("table_kill.c", DEATHS, "-DFGW_MUTANT_NO_CAS"), "2000",
+                           str(SEED)], capture_output=True, text=True, timeout=120)
+
+    assert done.returncode == 1 and "not so" in done.stderr

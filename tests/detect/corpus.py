@@ -149,7 +149,7 @@ def jwt(draw: random.Random) -> str:
     def part(text: str) -> str:
         return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
     return ".".join([part('{"alg":"HS256","typ":"JWT"}'),
-                     part('{"sub":"%s","iat":1516239022}' % chars(draw, ALNUM, 30)),
+                     part('{"sub":"' + chars(draw, ALNUM, 30) + '","iat":1516239022}'),
                      chars(draw, ALNUM + "-_", 43)])
 
 

@@ -45,13 +45,13 @@ def test_deny_refuses_before_a_provider_is_asked_and_says_which_kind_and_where(t
     got, answer = one.ask(request(body))
 
     assert got == b""
-    assert (answer.status, answer.code) == (403, "FGW-604")
+    assert (answer.status, answer.code) == (403, "FGW-608")
     assert answer.fields["x-fastgw-rule"] == "secrets"
     message = orjson.loads(answer.body)["error"]["message"]
     assert "api_key in messages[1].content[0].text" in message
     assert KEY.encode() not in answer.body
     record = one.one(Request)
-    assert (record.code, record.verdict) == (604, 1)
+    assert (record.code, record.verdict) == (608, 1)
     assert one.names[record.reason] == "The request has api_key in messages[1].content[0].text"
     assert KEY not in repr(one.names) and KEY not in repr(record)
 
@@ -196,7 +196,7 @@ def test_a_shadow_is_recorded_and_never_acts(tmp_path):
 
     assert answer.status == 200 and MAIL.encode() in got
     record = one.one(Request)
-    assert [(r.action, r.enforced, r.code) for r in record.rules] == [(7, 0, 604), (7, 0, 0)]
+    assert [(r.action, r.enforced, r.code) for r in record.rules] == [(16, 0, 608), (16, 0, 0)]
 
 
 def test_rules_with_expressions_look_only_where_they_hold(tmp_path):
@@ -248,11 +248,11 @@ def test_a_whole_answer_is_denied_and_its_tokens_are_counted(tmp_path):
 
     _, answer = one.ask(request(chat()), response(said))
 
-    assert (answer.status, answer.code) == (403, "FGW-605")
+    assert (answer.status, answer.code) == (403, "FGW-609")
     assert MAIL.encode() not in answer.body
     assert b"email in choices[0].message.content" in answer.body
     close = one.one(Close)
-    assert (close.code, close.tokens.input, close.tokens.output) == (605, 3, 4)
+    assert (close.code, close.tokens.input, close.tokens.output) == (609, 3, 4)
 
 
 def test_pictures_and_ids_are_no_text(tmp_path):

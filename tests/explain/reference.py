@@ -244,7 +244,7 @@ def _limit(one: Limit) -> dict[str, Any]:
 
     return {
         "name": one.name, "key": one.shown_key, "unit": one.unit, "used": one.used,
-        "held": one.held, "limit": one.limit, "reset_ms": ms(one.reset_ns), "taken": one.taken,
+        "held": one.held, "limit": one.limit, "reset_ms": ms(one.reset_ns), "taken": 0,
         "needed": one.needed, "wait_ms": None if one.never else ms(one.wait_ns),
         "verdict": VERDICTS[one.verdict],
     }

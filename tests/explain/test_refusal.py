@@ -329,5 +329,11 @@ def test_the_change_is_known_from_the_ledger_too():
 
     assert change("FGW-802", [seen], 100) == (
         "To pass, wait 12 s, or ask for at most 100 output tokens, all answers together")
+    capped = seen | {"algorithm": "cap", "taken": 0, "needed": 500}
+    assert change("FGW-804", [capped], 40, 150, 2) == (
+        "To pass, wait 12 s, or ask for at most 25 output tokens an answer (max_tokens)")
+    assert change("FGW-804", [capped], 40, 150, 1, "responses") == (
+        "To pass, wait 12 s, or ask for at most 50 output tokens (max_output_tokens)")
+    assert change("FGW-804", [capped], 40) == "To pass, wait 12 s", "of an older ledger"
     assert change("FGW-802", [seen | {"verdict": "taken"}], 100) == (
         entry(802).remedy.rstrip("."))

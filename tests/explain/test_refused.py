@@ -5,6 +5,7 @@ Method: exchanges refused in one phase after another through a worker; the answe
 
 import orjson
 
+from fastgw.explain.refusal import change
 from tests.worker import chat, policy, provider, request, response
 
 DENY = {"name": "no one", "expressions": ["ai.model == 'gpt-4o'"], "actions": [
@@ -128,3 +129,68 @@ def test_a_cap_says_by_how_much_the_input_is_too_long(worker):
     one.upstream.taken()
     asked(3200 - over)
     assert one.upstream.taken().startswith(b"POST ")
+
+
+CAP = {"actions": [{"type": "usage-cap", "config": {
+    "name": "out", "unit": "output_tokens", "limit": 100, "window": "total",
+    "bucket_key": ["key.id"]}}]}
+
+
+def test_what_is_used_and_what_running_requests_hold_are_told_apart(worker):
+    """Summed from the holds, so not for each of a flood: once until the timer ticks again."""
+    one = worker(policy=policy(CAP))
+    one.ask(request(chat(max_tokens=40)), response())  # used: 19
+    running = one.connect()
+    running.feed(request(chat(max_tokens=81)))  # and 81 held
+    one.records()
+    texts = []
+    for _ in range(3):
+        if len(texts) == 2:
+            one.tick()
+        _, answer = one.ask(request(chat(max_tokens=5)))
+        assert answer.code == "FGW-804"
+        error = orjson.loads(answer.body)["error"]
+        texts.append(error["message"])
+        (limit,) = error["fastgw"]["limits"]
+        (refused,) = one.records()
+        assert (refused.limits[0].used, refused.limits[0].held) == (100, limit["held"])
+        assert (limit["used"], limit["taken"], limit["needed"]) == (100, 0, 1)
+    assert "19 used, 81 held of 100 output_tokens" in texts[0] and texts[2] == texts[0]
+    assert "100 used or held of 100 output_tokens" in texts[1]
+
+
+def test_the_ledger_knows_the_smaller_answer_that_would_have_passed(worker):
+    one = worker(policy=policy({"actions": [{"type": "rate-limit", "config": {
+        "name": "tokens", "unit": "tokens", "capacity": 500, "per": "1h"}}]}))
+    one.ask(request(chat(max_tokens=200, n=2)), response())
+    one.records()
+    _, answer = one.ask(request(chat(max_tokens=300, n=2)))
+    error = orjson.loads(answer.body)["error"]
+    (refused,) = one.records()
+    (limit,) = refused.limits
+    told = {"unit": "tokens", "used": limit.used, "held": 0, "limit": 500, "reset_ms": 0,
+            "taken": 0, "needed": limit.taken, "wait_ms": -(-limit.wait_ns // 10**6),
+            "verdict": "refused", "enforced": True, "algorithm": "token_bucket"}
+    said = change(refused.code, [told], refused.input_estimate, refused.input_high,
+                  refused.answers)
+    assert "output tokens an answer (max_tokens)" in said and said in error["message"]
+
+
+def test_a_clients_own_request_id_is_kept_and_recorded(worker):
+    one = worker(policy=policy(DENY))
+    _, answer = one.ask(request(chat(), "X-Request-Id: my-own-7"))
+    assert answer.fields["x-request-id"] == "my-own-7"
+    (refused,) = one.records()
+    assert one.names[refused.client_request_id] == "my-own-7"
+    for own in ("x" * 201, "caf\u00e9", "a b"):
+        raw = request(chat(), "X-Request-Id: OWN").replace(b"OWN", own.encode())
+        client = one.connect()
+        client.feed(raw)
+        answer = client.answer()
+        assert answer.status == 451 and "x-request-id" not in answer.fields
+        (refused,) = one.records()
+        assert one.names[refused.client_request_id] == own
+    _, answer = one.ask(request(chat()))
+    assert "x-request-id" not in answer.fields
+    (refused,) = one.records()
+    assert refused.client_request_id == 0

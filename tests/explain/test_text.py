@@ -33,6 +33,23 @@ def tell(tmp_path):
     return made
 
 
+def test_a_place_in_a_queue_and_a_smaller_answer_are_told(tell):
+    full = pace(used=60, held=60, verdict=2, unit=5, algorithm=2, place=3)
+    tokens = pace(used=20, verdict=2, unit=1, algorithm=3)
+    tokens.taken = 55
+    denied = tell(request(ID, verdict=1, status=429, code=808, limits=[full, tokens],
+                          input_estimate=9, input_high=20, answers=2))
+    text = render(denied)
+
+    assert "this request needs 1, it was number 3 in the queue" in text
+    assert [one["taken"] for one in denied["limits"]] == [0, 0]
+    tokens.wait_ns = 10**9
+    denied = tell(request(ID, verdict=1, status=429, code=804, limits=[tokens],
+                          input_estimate=9, input_high=20, answers=2))
+    denied["limits"][0]["algorithm"] = "cap"  # (its bucket's name says so)
+    assert "ask for at most 10 output tokens an answer (max_tokens)" in render(denied)
+
+
 def test_a_refusal_is_told_with_its_way_out(tell):
     denied = tell(
         request(

@@ -17,6 +17,18 @@ FACTS = [
     "key.id == 'alice'", "key.tags.tier == 'free'", "key.owner.team == 'a'",
     "req.headers['X-One'] == 'first, second'", "req.headers['x-two'] == 'Only'",
     "time.now > timestamp(1700000000)", "time.hour < 24",
+    # Maps of the request as a whole, and names that only the request knows.
+    "req.headers.exists(h, h == 'x-one')", "req.headers.exists(h, v, v == 'first, second')",
+    "req.headers[ai.user] == 'Named'", "ai.user in req.headers", "!(ai.model in req.headers)",
+    "req.headers['X-TWO'.upperAscii().lowerAscii()] == 'Only'", "hasReqHeader(ai.user)",
+    "getReqHeader('x-one') == ['first', 'second']", "getReqHeader('X-Two')[0] == 'Only'",
+    "getReqHeader('x-none') == []", "size(key.tags) == 1", "key.owner == {'team': 'a'}",
+    "key.tags.exists(t, key.tags[t] == 'free')", "req.query == {'a': 'b', 'c': 'd e/'}",
+    "req.query.c == 'd e/'", "'c' in req.query && !('x' in req.query)",
+    "!req.headers.exists(h, h == 'authorization')", "getReqHeader('authorization') == []",
+    "'authorization' in req.headers", "time.now.getHours(req.query.?zone.orValue('UTC')) < 24",
+    "time.now.getHours('Asia/Tokyo') == time.now.getHours(req.headers['x-zone'])",
+    "random() < 1.0",
 ]
 
 
@@ -26,8 +38,8 @@ def denying(expression):
 
 @pytest.mark.parametrize("fact", FACTS)
 def test_a_rule_sees(worker, fact):
-    asked = request(BODY, "X-ONE: first", "x-two: Only", "x-one: second",
-                    path="/v1/chat/completions?a=b")
+    asked = request(BODY, "X-ONE: first", "x-two: Only", "x-one: second", "U-1: Named",
+                    "x-zone: Asia/Tokyo", path="/v1/chat/completions?a=b&c=d+e%2F&a=z")
 
     _, answer = worker(policy=denying(fact)).ask(asked)
     assert answer.code == "FGW-601"
@@ -49,6 +61,16 @@ def test_nothing_is_left_of_the_request_before(worker):
     assert one.ask(request(BODY, "x-one: a", "x-one: b"))[1].code == "FGW-601"
     assert one.ask(request(BODY, "x-one: a"), response())[1].status == 200
     assert one.ask(request(BODY), response())[1].status == 200
+
+
+def test_nothing_is_left_of_the_maps_before(worker):
+    one = worker(policy=denying("req.query.exists(q, q == 'x') || req.query.?y.hasValue()"))
+    path = "/v1/chat/completions"
+
+    for _ in range(2):
+        assert one.ask(request(BODY, path=f"{path}?x=1"))[1].code == "FGW-601"
+        assert one.ask(request(BODY, path=path), response())[1].status == 200
+        assert one.ask(request(BODY, path=f"{path}?y"))[1].code == "FGW-601"
 
 
 def test_nothing_is_left_of_the_key_before(worker):

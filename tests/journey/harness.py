@@ -18,16 +18,12 @@ from typing import Any
 
 import orjson
 
+from tools.ports import free_port
+
 ROOT = Path(__file__).resolve().parents[2]
 VECTORS = ROOT.parent / "shared" / "vectors"
 KEY = "fgw-alice"
 ENV = {**os.environ, "PYTHONPATH": str(ROOT)}
-
-
-def free_port() -> int:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return sock.getsockname()[1]
 
 
 def wait_until(condition, seconds: float = 10.0, every: float = 0.02) -> Any:

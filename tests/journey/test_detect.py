@@ -79,7 +79,7 @@ def test_a_key_in_a_prompt_is_denied_before_a_provider_is_asked(gateway, mock):
     with pytest.raises(openai.PermissionDeniedError) as caught:
         openai_to(gateway).chat.completions.create(model="gpt-4o", messages=say(f"use {SECRET}"))
     body = caught.value.body
-    assert body["fastgw"]["code"] == "FGW-604" and body["fastgw"]["rule"] == "no keys out"
+    assert body["fastgw"]["code"] == "FGW-608" and body["fastgw"]["rule"] == "no keys out"
     assert "api_key in messages[0].content" in body["message"]
     assert SECRET not in caught.value.response.text
     assert mock.books()["calls"] == before

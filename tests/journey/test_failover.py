@@ -11,7 +11,7 @@ import time
 
 import pytest
 
-from tests.journey.harness import KEY, Gateway, chat, configuration, free_port, post
+from tests.journey.harness import KEY, Gateway, chat, configuration, post
 from tests.journey.peers import (
     Upstream,
     answer,
@@ -23,6 +23,7 @@ from tests.journey.peers import (
     records,
     settled,
 )
+from tools.ports import free_port
 
 CHUNK = b'data: {"id":"a","choices":[{"index":0,"delta":{"content":"x"}}]}\n\n'
 TIMEOUTS = {"connect": "300ms", "first_byte": "500ms", "idle": "500ms", "total": "1500ms"}

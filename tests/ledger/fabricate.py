@@ -135,7 +135,7 @@ class Traffic:
             return [request(id, wall, dims=what, verdict=1, status=429, code=801).pack()]
         records = [
             request(
-                id, wall, dims=what, phase_us=tuple(draw.randrange(200) for _ in range(16))
+                id, wall, dims=what, phase_us=tuple(draw.randrange(200) for _ in range(13))
             ).pack()
         ]
         attempts = 1 + (draw.random() < 0.1)

@@ -145,7 +145,9 @@ def test_a_refused_request_says_which_limit_with_its_values(known):
             "held": 4,
             "limit": 60,
             "reset_ms": 60_000,
-            "taken": 1,
+            "taken": 0,
+            "needed": 1,
+            "place": None,
             "verdict": "refused",
             "wait_ms": 2,
             "enforced": True,
@@ -170,7 +172,7 @@ def test_rules_say_what_they_did(known):
     found = told(known, request(ID, rules=rules, rules_total=20))
 
     assert [(rule["name"], rule["enforced"], rule["effect"]) for rule in found["rules"]] == [
-        ("no robots", False, "deny: FGW-601 (shadow: not enforced)"),
+        ("no robots", False, "would have denied: FGW-601 (shadow: not enforced)"),
         ("per-key pace", True, "cap-output: at most 512 output tokens"),
         ("per-key pace", True, "matched, without effect"),
     ]

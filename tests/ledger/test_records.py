@@ -48,11 +48,13 @@ ALL = [
         1,
         10,
         [RuleTrace(11, 1, 0, 12, -13)],
-        [LimitTrace((14, 15), 16, *range(17, 23), 2, 1, 0, 3, 1)],
+        [LimitTrace((14, 15), 16, *range(17, 23), 2, 1, 0, 3, 1, 500)],
         30,
         1,
         1,
-        tuple(range(16)),
+        tuple(range(13)),
+        3,
+        77,
     ),
     Open(ID, T0, 2, dims(), 3, 4, 5, [(6, 7, 8), (9, 10, 11)]),
     Close(
@@ -96,14 +98,15 @@ def test_a_record_comes_back_as_it_was(record):
 
 
 FIELDS = {
-    "fgw_record_request": "policy_version client_ip status rule verdict n_limits sampled phase_us",
+    "fgw_record_request": "policy_version client_ip status rule verdict n_limits sampled phase_us"
+    " answers input_high",
     "fgw_record_open": "provider_key attempt held",
     "fgw_record_close": "tokens input_low cost_nano_usd fate attempt final events bytes_in",
     "fgw_record_name": "hash space length text",
     "fgw_record_refused": "rule code count",
     "fgw_record_held": "output_high attempt held",
     "fgw_record_grant": "identity admin amount after unit algorithm",
-    "fgw_limit_trace": "identity rule used unit enforced algorithm flags",
+    "fgw_limit_trace": "identity rule used unit enforced algorithm flags place",
     "fgw_rule_trace": "action code value",
 }
 
@@ -141,6 +144,10 @@ def test_the_layout_is_that_of_the_header(tmp_path):
     raw = ALL[0].pack()
     assert raw[-limit + layout["fgw_limit_trace.algorithm"]] == 3
     assert raw[-limit + layout["fgw_limit_trace.flags"]] == 1
+    at = len(raw) - limit + layout["fgw_limit_trace.place"]
+    assert int.from_bytes(raw[at : at + 2], "little") == 500
+    assert raw[layout["fgw_record_request.answers"]] == 3
+    assert raw[layout["fgw_record_request.input_high"]] == 77
     assert raw[layout["fgw_record_request.sampled"]] == 1
     assert raw[layout["fgw_record_request.status"]] == 6
     raw = ALL[2].pack()

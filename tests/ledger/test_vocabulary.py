@@ -31,7 +31,7 @@ def enum(text: str, name: str) -> dict[int, str]:
         ("csrc/fgw_record.h", "fgw_fate", "FGW_FATE_", vocabulary.FATES),
         ("csrc/fgw_record.h", "fgw_provenance", "FGW_PROVENANCE_", vocabulary.PROVENANCES),
         ("csrc/fgw_record.h", "fgw_limit_verdict", "FGW_LIMIT_", vocabulary.LIMIT_VERDICTS),
-        ("csrc/fgw_policy.h", "fgw_action", "FGW_ACTION_", vocabulary.ACTIONS),
+        ("csrc/fgw_policy.h", "fgw_action_type", "FGW_ACTION_", vocabulary.ACTIONS),
         ("csrc/fgw_record.h", "fgw_unit", "FGW_UNIT_", vocabulary.UNITS),
         ("fastgw/exchange.pxd", "Phase", "", vocabulary.PHASES),
         ("csrc/fgw_dialect*.h", "fgw_dialect", "FGW_DIALECT_", DIALECTS),

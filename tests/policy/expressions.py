@@ -108,3 +108,22 @@ def expressions(kind, depth):
 def texts(depth=4):
     """Whatever the grammar knows, typed or not."""
     return SEEDS.map(lambda seed: _any(random.Random(seed), depth))
+
+
+PIECES = ["all(x, ", "exists(", "cel.bind(v, ", "optMap(", "?", "[", "]", "{", "}", "(", ")", ".",
+          "'x'", "1", "true", "matches('(')", "cidr('x')", "req.headers", "vars.x", "${", "`",
+          "\\", "b'\\xff'", "duration('1s')", "has(", "0x", "1e999", "9" * 30, "math.least(",
+          "'%s'.format([", "lists.range(99999)"]
+
+
+def _spoilt(chance):
+    text = _any(chance, 4)
+    for _ in range(chance.randrange(4)):
+        start = chance.randrange(len(text) + 1)
+        text = text[:start] + chance.choice(PIECES) + text[start + chance.randrange(4):]
+    return text
+
+
+def spoilt():
+    """Texts of the grammar with something broken in them."""
+    return SEEDS.map(lambda seed: _spoilt(random.Random(seed)))

@@ -92,7 +92,7 @@ def _real(op, left, right):
 
 
 def same(left, right):
-    """CEL's equality: numbers of different types may be equal, others of different types differ."""
+    """Numbers of different types may be equal, other values of different types never are."""
     if isinstance(left, list) and isinstance(right, list):
         return len(left) == len(right) and all(map(same, left, right))
     if isinstance(left, bool) or isinstance(right, bool):

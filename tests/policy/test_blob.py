@@ -66,6 +66,18 @@ def test_another_process_attaches_to_the_descriptor():
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
 
 
+def test_a_child_has_the_policy_mapped_read_only_as_it_is():
+    sealed = blob()
+    name = f"memfd:fastgw-policy-{sealed.version:016x}"
+    child = os.fork()
+    if child == 0:
+        with open("/proc/self/maps") as maps:
+            mapped = [line.split()[1] for line in maps if name in line]
+        os._exit(0 if mapped == ["r--s"] else 1)
+
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
 def test_the_descriptor_is_closed_with_the_blob():
     sealed = blob()
     descriptor = sealed.descriptor

@@ -24,12 +24,6 @@ CASES = {
         "expected one of",
         "did you mean 'rate-limit'?",
     ),
-    "action later": (
-        action("type: §add-headers"),
-        f"{A0}.type",
-        "add-headers is not supported yet",
-        "supported: deny",
-    ),
     "action without config": (
         action("§{type: cap-output}"),
         f"{A0}.config",
@@ -43,10 +37,10 @@ CASES = {
         "",
     ),
     "deny message": (
-        action('{type: deny, config: {message: §"no ${ai.model}"}}'),
+        action('{type: deny, config: {message: §"no ${ai.modell}"}}'),
         f"{A0}.config.message",
-        "not supported yet",
-        "without",
+        "unknown variable 'ai.modell'",
+        "'ai.model'",
     ),
     "cap of nothing": (
         action("{type: cap-output, config: {max_output_tokens: §0}}"),
@@ -128,12 +122,25 @@ CASES = {
         "a string where a bool is wanted",
         "compare",
     ),
-    "response variable": (rule("res.status >= 500"), f"{R0}.expressions[0]", "response phase", ""),
+    "response variable": (rule("res.status >= 500"), f"{R0}.expressions[0]", "comes later",
+                          "in on_http_response"),
     "actions variable": (
         rule("actions.rate_limit.x == 1"),
         f"{R0}.expressions[0]",
-        "not supported yet",
-        "",
+        "no action leaves 'rate_limit.x'",
+        "actions.rate_limit.",
+    ),
+    "result of a limit": (
+        rule("actions.rate_limit.limited"),
+        f"{R0}.expressions[0]",
+        "known only once limits are taken",
+        "on_http_response",
+    ),
+    "variable that nobody sets": (
+        rule("vars.tier == 'free'"),
+        f"{R0}.expressions[0]",
+        "no set-vars before has set 'tier'",
+        "set it in a rule above",
     ),
     "unknown function": (
         rule("ai.model.startWith('x')"),

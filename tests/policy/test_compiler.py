@@ -4,6 +4,7 @@ Method: expressions with a mistake; the caret must stand under it.
 """
 
 import pytest
+from hypothesis import given, settings
 
 from fastgw.config.model import Expression, Place
 from fastgw.errors import ConfigError
@@ -15,6 +16,7 @@ from fastgw.policy.compiler import (
 )
 from fastgw.policy.lexer import ExpressionError
 from fastgw.policy.scope import Scope
+from tests.policy.expressions import spoilt
 
 PLACE = Place("f.yaml", 7, 21, "policy.on_http_request[0].expressions[0]")
 
@@ -74,6 +76,26 @@ def test_what_needs_too_much_is_refused():
         for i in range(20):
             text = f"[1].all(i{i}, v{i}, {text})"
         compile_text(text, Scope())
+
+
+@settings(max_examples=300, deadline=None)
+@given(spoilt())
+def test_whatever_is_written_is_compiled_or_refused_with_a_place(text):
+    for strict, template in ((True, False), (False, False), (True, True)):
+        whole = f"x ${{{text}}}" if template else text
+        try:
+            compile_whole(whole, Scope(), strict=strict, template=template)
+        except ExpressionError as error:
+            assert error.message and 0 <= error.offset < error.end <= len(whole) + 1
+
+
+@pytest.mark.parametrize("text", [
+    "1" + " + 1" * 199 + " == 200", "true" + " && true" * 199, "!" * 40 + "true",
+    "[" * 39 + "1" + "]" * 39 + " == []", "true" + " ? true : true" * 39,
+    "[1].exists(x, true" + " && (true" * 37 + ")" * 37 + " && true" * 150 + ")",
+])
+def test_what_is_as_large_as_it_may_be_compiles(text):
+    assert compile_text(text, Scope())
 
 
 def test_deep_nesting_is_no_accident():

@@ -1,9 +1,9 @@
 """The published CEL conformance cases (google/cel-spec), all that need no protobuf messages.
 
-Method: every case of ../shared/vectors/cel.jsonl is evaluated as `fastgw policy eval --jsonl` does,
-and must have exactly the expected type and value, or fail where it must. Those that do not stand in
-LEFT_OUT with the reason; a case there that passes fails the test. A few cases of our own run where
-the vectors are not.
+Method: every case of ../shared/vectors/cel.jsonl is evaluated as `fastgw policy eval --jsonl`
+does, and must have exactly the expected type and value, or fail where it must. Those that do not
+stand in LEFT_OUT with the reason; a case there that passes fails the test. A few cases of our own
+run where the vectors are not.
 """
 
 import json
@@ -69,15 +69,18 @@ INT, STRING = "int", "string"
 OURS = [
     ("1 + 2 * 3", INT, 7), ("-7 / 2", INT, -3), ("-7 % 2", INT, -1), ("0x1F", INT, 31),
     ("7u + 1u", "uint", 8), ("1.5e3", "double", 1500.0), ("'a' + \"b\"", STRING, "ab"),
-    ("r'\\n'", STRING, "\\n"), ("'''a'b'''", STRING, "a'b"), ("'\\u00e9\\x41\\101'", STRING, "éAA"),
-    ("size('\\U0001F600')", INT, 1), ("size(b'\\xff')", INT, 1), ("type(1u) == uint", "bool", True),
+    ("r'\\n'", STRING, "\\n"), ("'''a'b'''", STRING, "a'b"),
+    ("'\\u00e9\\x41\\101'", STRING, "éAA"),
+    ("size('\\U0001F600')", INT, 1), ("size(b'\\xff')", INT, 1),
+    ("type(1u) == uint", "bool", True),
     ("1 in [1, 2]", "bool", True), ("'a' in {'a': 1}", "bool", True),
     ("[1, 2][1]", INT, 2), ("{'a': 1}.a", INT, 1), ("has({'a': 1}.b)", "bool", False),
     ("true ? 'a' : 'b'", STRING, "a"), ("1/0 == 1 || true", "bool", True),
     ("[1, 2, 3].all(x, x > 0)", "bool", True), ("[1, 2].exists(x, x > 1)", "bool", True),
     ("[1, 2].exists_one(x, x > 1)", "bool", True),
     ("[1, 2, 3].filter(x, x > 1).size()", INT, 2), ("[1, 2].map(x, x * x)[1]", INT, 4),
-    ("[1, 2].map(x, x > 1, x)[0]", INT, 2), ("[5, 6].exists(i, v, i == 1 && v == 6)", "bool", True),
+    ("[1, 2].map(x, x > 1, x)[0]", INT, 2),
+    ("[5, 6].exists(i, v, i == 1 && v == 6)", "bool", True),
     ("{'a': 1}.transformMap(k, v, v + 1).a", INT, 2),
     ("{'a': 1}.transformMapEntry(k, v, {v: k})[1]", STRING, "a"),
     ("cel.bind(x, 2, x * x)", INT, 4), ("cel.block([1, cel.index(0) + 1], cel.index(1))", INT, 2),

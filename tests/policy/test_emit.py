@@ -1,8 +1,8 @@
 """Programs do what the specification says: they are run beside a walk over the syntax tree.
 
 Method: random well-typed expressions and values; a second evaluator in Python
-(tests/policy/reference.py) knows nothing of types, slots or jumps. The common rule's code is looked
-at as well.
+(tests/policy/reference.py) knows nothing of types, slots or jumps. The common rule's code is
+looked at as well.
 """
 
 import math
@@ -77,7 +77,8 @@ def test_a_header_or_a_text_is_one_instruction():
 
 def test_jumps_lead_behind_what_they_skip():
     assert steps("ai.stream && ai.tools") == [
-        ("FACT", 0, 12, 0, 0), ("AND_JUMP", 0, 0, 4, 0), ("FACT", 0, 13, 0, 0), ("AND", 0, 0, 0, 0)]
+        ("FACT", 0, 12, 0, 0), ("AND_JUMP", 0, 0, 4, 0),
+        ("FACT", 0, 13, 0, 0), ("AND", 0, 0, 0, 0)]
 
 
 def test_constants_of_a_list_stand_in_a_row():
@@ -96,7 +97,8 @@ def test_every_instruction_knows_its_text():
 
 
 @pytest.mark.parametrize("text, words", [
-    ("ai.model.matches('(')", "no pattern"),
+    ("ai.model.matches('a(b')", r"no pattern: a group that is not closed: '\('"),
+    ("ai.model.matches('x[z-a]')", "no pattern: .*: 'z-a'"),
     ("time.now.getHours('Europe/Nowhere') == 1", "unknown time zone"),
     ("1 + (" * 39 + "ai.n" + ")" * 39 + " == 3", ""),
 ])

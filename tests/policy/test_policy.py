@@ -186,6 +186,31 @@ def test_buckets_of_different_keys_and_models_differ():
     assert len(seen) == 4
 
 
+@pytest.mark.parametrize("expression, facts, matches", [
+    ("ai.model.startsWith('gpt-')", {"ai.model": "gpt-4o"}, True),
+    ("ai.model.startsWith('gpt-')", {"ai.model": "gpt"}, False),
+    ("ai.model.startsWith('gpt-')", {"ai.model": "o-gpt-4"}, False),
+    ("ai.model.startsWith('')", {"ai.model": ""}, True),
+    ("ai.model.endsWith('-4o')", {"ai.model": "gpt-4o"}, True),
+    ("ai.model.endsWith('-4o')", {"ai.model": "gpt-4om"}, False),
+    ("ai.model.endsWith('-4o')", {"ai.model": "4o"}, False),
+    ("ai.model.endsWith('')", {"ai.model": "x"}, True),
+    ("ai.model.contains('pt')", {"ai.model": "gpt"}, True),
+    ("ai.n < 5", {"ai.n": 4}, True), ("ai.n < 5", {"ai.n": 5}, False),
+    ("ai.n <= 5", {"ai.n": 5}, True), ("ai.n <= 5", {"ai.n": 6}, False),
+    ("ai.n > -5", {"ai.n": -4}, True), ("ai.n > -5", {"ai.n": -5}, False),
+    ("ai.n >= 5", {"ai.n": 5}, True), ("ai.n >= 5", {"ai.n": 4}, False),
+    ("ai.n + 5 == 7", {"ai.n": 2}, True), ("ai.model.startsWith('a')", {}, False),
+    ("ai.n < 5", {}, False), ("5 > ai.n", {"ai.n": 4}, True),
+    ("ai.user < 'b'", {"ai.user": "a"}, True), ("ai.user < 'b'", {"ai.user": "c"}, False),
+    ("dyn(ai.n) < 5.5", {"ai.n": 5}, True),
+])
+def test_common_expressions_need_no_machine_and_mean_the_same(expression, facts, matches):
+    built = policy(f'- {{name: r, expressions: ["{expression}"], actions: [{{type: deny}}]}}')
+
+    assert built.decide(facts)["denied"] is matches
+
+
 def test_one_rule_of_two_thousand_is_found_and_named():
     rules = "".join(
         f"- {{name: r{i}, expressions: [\"ai.model == 'm{i}'\"], actions: [{{type: deny}}]}}\n"

@@ -1,7 +1,7 @@
 """Programs from Python: what is no program is refused; values go in and come out with their type.
 
-Method: blocks written by the assembler, then broken. What programs mean is tests/policy/test_emit.py
-and tests/csrc/test_cel.c.
+Method: blocks written by the assembler, then broken. What programs mean is
+tests/policy/test_emit.py and tests/csrc/test_cel.c.
 """
 
 import pytest
@@ -77,7 +77,8 @@ def test_facts_of_another_type_are_errors_not_accidents():
 
 
 def test_typed_facts_give_typed_values():
-    items = {"type": "list", "value": [{"type": "uint", "value": 7}, {"type": "null", "value": None}]}
+    items = {"type": "list",
+             "value": [{"type": "uint", "value": 7}, {"type": "null", "value": None}]}
 
     assert compiled("l").run([None, None, None, items]) == items
     assert compiled("l.size()").run([None, None, None, items]) == {"type": "int", "value": 2}
@@ -109,8 +110,9 @@ def test_reads_names_the_facts_that_are_read():
 
 
 @pytest.mark.parametrize("pattern, text, covers", [
-    ("gpt-*", "gpt-4o", True), ("gpt-*", "o-gpt-4", False), ("*", "", True), ("a*b*c", "abc", True),
-    ("a*b*c", "acb", False), ("", "", True), ("", "a", False), ("**", "x", True),
+    ("gpt-*", "gpt-4o", True), ("gpt-*", "o-gpt-4", False), ("*", "", True),
+    ("a*b*c", "abc", True), ("a*b*c", "acb", False), ("", "", True), ("", "a", False),
+    ("**", "x", True),
 ])
 def test_globs(pattern, text, covers):
     assert glob_match(pattern, text) is covers

@@ -10,7 +10,7 @@ PLAYED = Played(
     429, {"x-fastgw-code": "FGW-806", "x-fastgw-rule": "pace", "retry-after": "12"},
     b'{"error": "too fast"}',
     {"verdict": "deny", "reason": "the bucket is empty",
-     "rules": [{"name": "pace", "matched": True}, {"name": "free", "matched": False}]})
+     "rules": [{"name": "pace", "matched": True}, {"name": "free", "matched": False}]}, {})
 
 
 def test_all_that_holds():
@@ -37,7 +37,7 @@ def test_what_does_not_hold_is_said(expect, said):
 
 
 def test_an_answer_without_a_decision_is_a_refusal():
-    played = Played(400, {"x-fastgw-code": "FGW-101"}, b"", None)
+    played = Played(400, {"x-fastgw-code": "FGW-101"}, b"", None, {})
     assert differences(Expected(verdict="deny"), played) == []
     assert differences(Expected(verdict="allow", matched=("a",)), played) == [
         "verdict: expected allow, got deny (FGW-101)", "rules: no decision was recorded"]

@@ -138,9 +138,9 @@ def test_time_is_linear_in_the_text(unit):
     def took(times):
         text, best = (unit * times).encode("latin-1" if unit == "\xff" else "utf-8"), 60.0
         for _ in range(3):
-            start = time.perf_counter()
+            start = time.thread_time()  # what others on this machine do does not count
             tokens.count(text, "o200k_base")
-            best = min(best, time.perf_counter() - start)
+            best = min(best, time.thread_time() - start)
         return best
 
     took(1000)
