@@ -7,10 +7,11 @@ import json
 import subprocess
 import sys
 from base64 import b64decode
+from typing import Any
 
 from fastgw.policy.trial import walk_often
 
-made = {}
+made: dict[str, Any] = {}
 
 
 def setup():

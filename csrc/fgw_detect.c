@@ -27,6 +27,7 @@ enum {
     WITH_NUMBERS = 1u << FGW_DETECT_PAYMENT_CARD | 1u << FGW_DETECT_US_SSN |
                    1u << FGW_DETECT_PHONE | 1u << FGW_DETECT_IBAN,
     WITH_TOKENS = 1u << FGW_DETECT_API_KEY | 1u << FGW_DETECT_JWT,
+    BUILT_IN = (1u << FGW_DETECT_KINDS) - 1,
     WITH_WORDS = WITH_TOKENS | 1u << FGW_DETECT_EMAIL | 1u << FGW_DETECT_IBAN,
 };
 
@@ -252,6 +253,20 @@ static uint32_t decided(struct scan *scan)
 
 /* ------------------------------------------------------------------ the scan */
 
+/* A pattern matters as far as nothing is found or open before it. */
+static void try_pattern(struct scan *scan, uint32_t index)
+{
+    struct fgw_detect_find find = {0, 0, 0, 0};
+    uint32_t end = scan->best.start < scan->open ? scan->best.start : scan->open;
+    int kind = FGW_DETECT_KINDS + (int)index;
+
+    if (!wants(scan->rules, kind))
+        return;
+    end = end < scan->look.end ? end + 1 : scan->look.end;
+    weigh(scan, fgw_look_patterns(&scan->look, &scan->rules->patterns[index], end, &find), &find,
+          kind);
+}
+
 static int take(struct scan *scan, struct fgw_detect_find *find)
 {
     if (scan->best.start == UINT32_MAX || scan->open <= scan->best.start)
@@ -266,7 +281,7 @@ int fgw_detect_next(const struct fgw_detect_rules *rules, const uint8_t *text, u
     struct scan scan = {rules, {text, from, length, final}, {UINT32_MAX, 0, 0, 0}, UINT32_MAX};
     uint32_t at = from;
 
-    while ((at = next_place(rules, text, at, length)) < length) {
+    while (rules->kinds & BUILT_IN && (at = next_place(rules, text, at, length)) < length) {
         uint32_t begin = at, end = at;
         if (at > scan.best.start)
             break;
@@ -275,10 +290,12 @@ int fgw_detect_next(const struct fgw_detect_rules *rules, const uint8_t *text, u
         while (end < length && is(text[end], UNIT))
             end++;
         look_at_unit(&scan, begin, end);
-        if (scan.open <= begin || take(&scan, find))
+        if (scan.open <= begin || scan.best.start < scan.open)
             break;
         at = end > at ? end : at + 1;
     }
+    for (uint32_t i = 0; i < rules->n_patterns; i++)
+        try_pattern(&scan, i);
     if (take(&scan, find))
         return 1;
     find->start = decided(&scan);

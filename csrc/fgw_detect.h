@@ -32,6 +32,8 @@ enum fgw_detect_kind {
     FGW_DETECT_JWT,
     FGW_DETECT_KINDS, /* behind them: the operator's own patterns */
 };
+#define FGW_DETECT_PATTERNS_MAX 16
+#define FGW_DETECT_ALL_MAX 24 /* kinds and patterns */
 #define FGW_DETECT_HOLD 320   /* bytes: the longest find whose end must be seen */
 #define FGW_DETECT_CONTEXT 64 /* bytes before a number that say what it is */
 
@@ -42,8 +44,29 @@ enum fgw_detect_swallow {
 };
 #define FGW_SWALLOW_MAX 65536 /* bytes of one find; a longer one is let go */
 
+enum fgw_pattern_flag {
+    FGW_PATTERN_WORD_BEGINS = 1, /* no letter, digit or _ may stand before a match, */
+    FGW_PATTERN_WORD_ENDS = 2,   /* or behind it */
+};
+
+/* An operator's own pattern, of kind FGW_DETECT_KINDS + its place in the row. */
+struct fgw_detect_pattern {
+    const uint8_t *program; /* of fgw_regex.h: \A(?:...)\z, for which pattern_fits holds */
+    const char *name;       /* for labels and messages */
+    uint32_t name_length;
+    uint32_t flags;         /* enum fgw_pattern_flag */
+    uint8_t first[32];      /* bit per byte that a match may begin with: by pattern_first */
+};
+
+/* Whether the program can be run byte by byte: it has a table, or is a literal. */
+int fgw_detect_pattern_fits(const uint8_t *program);
+/* Fills pattern->first. */
+void fgw_detect_pattern_first(struct fgw_detect_pattern *pattern);
+
 struct fgw_detect_rules {
-    uint32_t kinds; /* bit per kind */
+    uint32_t kinds; /* bit per kind; patterns have the bits behind FGW_DETECT_KINDS */
+    uint32_t n_patterns;
+    const struct fgw_detect_pattern *patterns;
 };
 
 struct fgw_detect_find {

@@ -159,7 +159,8 @@ static void prepare(struct fgw_detect_job *job, unsigned document, const uint8_t
     job->base = base;
     job->part_channel = 0;
     job->ending = NULL;
-    job->window.rules.kinds = job->joint.rules.kinds = job->kinds;
+    job->window.rules = (struct fgw_detect_rules){job->kinds, job->n_patterns, job->patterns};
+    job->joint.rules = job->window.rules;
     job->window.listener = job->joint.listener = job;
     job->window.sink = sink;
     job->joint.sink = sink_joint;
@@ -231,9 +232,15 @@ static uint8_t *put(uint8_t *out, const void *bytes, size_t length)
     return out + length;
 }
 
-enum { LABEL_MAX = 40 };
+enum { LABEL_MAX = 96, NAME_MAX = 64 };
 
-static size_t label_of(const struct fgw_detect_cut *cut, uint8_t out[LABEL_MAX])
+static uint8_t *put_own(uint8_t *out, const struct fgw_detect_pattern *own)
+{
+    return put(out, own->name, own->name_length < NAME_MAX ? own->name_length : NAME_MAX);
+}
+
+static size_t label_of(const struct fgw_detect_cuts *cuts, const struct fgw_detect_cut *cut,
+                       uint8_t out[LABEL_MAX])
 {
     const char *quote = cut->flags & FGW_CUT_NUMBER ? "\"" : "";
     uint8_t *end = out;
@@ -245,7 +252,10 @@ static size_t label_of(const struct fgw_detect_cut *cut, uint8_t out[LABEL_MAX])
         return 0;
     end = put(end, quote, strlen(quote));
     end = put(end, "[REDACTED:", 10);
-    end = put(end, NAMES[cut->kind], strlen(NAMES[cut->kind]));
+    if (cut->kind < FGW_DETECT_KINDS)
+        end = put(end, NAMES[cut->kind], strlen(NAMES[cut->kind]));
+    else
+        end = put_own(end, &cuts->patterns[cut->kind - FGW_DETECT_KINDS]);
     end = put(end, "]", 1);
     end = put(end, quote, strlen(quote));
     return (size_t)(end - out);
@@ -257,7 +267,7 @@ size_t fgw_cuts_length(const struct fgw_detect_cuts *cuts, uint32_t from, size_t
     size_t all = length;
 
     for (uint32_t i = 0; i < cuts->count && cuts->cuts[i].raw - from < length; i++)
-        all += label_of(&cuts->cuts[i], label) - cuts->cuts[i].length;
+        all += label_of(cuts, &cuts->cuts[i], label) - cuts->cuts[i].length;
     return all;
 }
 
@@ -271,7 +281,7 @@ size_t fgw_cuts_copy(const struct fgw_detect_cuts *cuts, uint32_t from, const ui
         const struct fgw_detect_cut *cut = &cuts->cuts[i];
         size_t place = cut->raw - from;
         end = put(end, bytes + at, place - at);
-        end = put(end, label, label_of(cut, label));
+        end = put(end, label, label_of(cuts, cut, label));
         at = place + cut->length;
     }
     end = put(end, bytes + at, length - at);

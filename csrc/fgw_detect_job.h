@@ -13,9 +13,9 @@
 
 struct fgw_detect_report {
     uint32_t found; /* bit per kind */
-    uint32_t count[FGW_DETECT_KINDS];
-    uint8_t path_length[FGW_DETECT_KINDS]; /* 0: no JSON, or no place in it */
-    uint8_t path[FGW_DETECT_KINDS][FGW_WALK_PATH_MAX];
+    uint32_t count[FGW_DETECT_ALL_MAX];
+    uint8_t path_length[FGW_DETECT_ALL_MAX]; /* 0: no JSON, or no place in it */
+    uint8_t path[FGW_DETECT_ALL_MAX][FGW_WALK_PATH_MAX];
 };
 
 struct fgw_detect_cuts {
@@ -24,6 +24,8 @@ struct fgw_detect_cuts {
     uint32_t room;
     uint32_t missed; /* cuts that there was no room for: scan again with more */
     uint32_t kinds;  /* only these are noted */
+    uint32_t reserved;
+    const struct fgw_detect_pattern *patterns; /* for their names */
 };
 
 struct fgw_screen;
@@ -33,6 +35,8 @@ struct fgw_detect_job {
     struct fgw_detect_cuts *cuts;
     struct fgw_screen *screen;        /* of an event */
     uint32_t kinds;
+    uint32_t n_patterns;
+    const struct fgw_detect_pattern *patterns;
     /* What follows is the job's own. */
     uint32_t base; /* raw offset of the document's first byte */
     const uint8_t *document;

@@ -80,38 +80,68 @@ static int is_name(const struct fgw_walk_frame *frame, const char *name, size_t 
 }
 #define IS(frame, name) is_name(frame, name, sizeof(name) - 1)
 
-/* `|a|b|` has the name. */
-static int is_listed(const char *list, size_t length, const uint8_t *name, size_t name_length)
-{
-    const char *at = list, *end = list + length;
+/* Names by their length, those of one length in a row. */
+enum { NAME_MAX = 20 };
+typedef const char *const name_list[NAME_MAX + 1];
 
-    while (at < end) {
-        const char *stop = memchr(at + 1, '|', (size_t)(end - at - 1));
-        if (!stop)
-            return 0;
-        if ((size_t)(stop - at - 1) == name_length && !memcmp(at + 1, name, name_length))
+static int is_listed(name_list list, const uint8_t *name, size_t length)
+{
+    if (!length || length > NAME_MAX || !list[length])
+        return 0;
+    for (const char *at = list[length]; *at; at += length)
+        if (!memcmp(at, name, length))
             return 1;
-        at = stop;
-    }
     return 0;
 }
 
 /* No person's words, wherever they stand outside the arguments of tools. */
-static const char PASSED[] =
-    "|type|role|id|call_id|tool_call_id|tool_use_id|item_id|response_id|file_id|container_id|"
-    "signature|encrypted_content|encrypted_index|media_type|mime_type|format|detail|obfuscation|"
-    "cache_control|authorization|authorization_token|headers|object|status|finish_reason|"
-    "stop_reason|system_fingerprint|service_tier|usage|logprobs|b64_json|partial_image_b64|"
-    "created|created_at|model|embedding|";
+static name_list PASSED = {
+    [2] = "id",
+    [4] = "typerole",
+    [5] = "usagemodel",
+    [6] = "formatdetailobjectstatus",
+    [7] = "call_iditem_idfile_idheaderscreated",
+    [8] = "logprobsb64_json",
+    [9] = "signaturemime_typeembedding",
+    [10] = "media_typecreated_at",
+    [11] = "tool_use_idresponse_idobfuscationstop_reason",
+    [12] = "tool_call_idcontainer_idservice_tier",
+    [13] = "cache_controlauthorizationfinish_reason",
+    [15] = "encrypted_index",
+    [17] = "encrypted_contentpartial_image_b64",
+    [18] = "system_fingerprint",
+    [19] = "authorization_token",
+};
 /* Of the whole document: settings. */
-static const char SETTINGS[] =
-    "|user|safety_identifier|prompt_cache_key|metadata|previous_response_id|conversation|"
-    "response_format|reasoning|reasoning_effort|modalities|audio|stream_options|tool_choice|"
-    "include|thinking|betas|container|context_management|mcp_servers|truncation|voice|"
-    "encoding_format|stream|store|";
+static name_list SETTINGS = {
+    [4] = "user",
+    [5] = "audiobetasvoicestore",
+    [6] = "stream",
+    [7] = "include",
+    [8] = "metadatathinking",
+    [9] = "reasoningcontainer",
+    [10] = "modalitiestruncation",
+    [11] = "tool_choicemcp_servers",
+    [12] = "conversation",
+    [14] = "stream_options",
+    [15] = "response_formatencoding_format",
+    [16] = "prompt_cache_keyreasoning_effort",
+    [17] = "safety_identifier",
+    [18] = "context_management",
+    [20] = "previous_response_id",
+};
 /* Of an answer of `responses`: what the client itself had said. */
-static const char ECHOES[] = "|instructions|tools|metadata|user|prompt|input|safety_identifier|"
-                             "prompt_cache_key|tool_choice|text|reasoning|conversation|";
+static name_list ECHOES = {
+    [4] = "usertext",
+    [5] = "toolsinput",
+    [6] = "prompt",
+    [8] = "metadata",
+    [9] = "reasoning",
+    [11] = "tool_choice",
+    [12] = "instructionsconversation",
+    [16] = "prompt_cache_key",
+    [17] = "safety_identifier",
+};
 
 static int is_passed(const struct fgw_walk *walk, unsigned inside)
 {
@@ -119,15 +149,15 @@ static int is_passed(const struct fgw_walk *walk, unsigned inside)
 
     if (inside & IN_TOOL || !frame->object)
         return 0;
-    if (is_listed(PASSED, sizeof PASSED - 1, frame->name, frame->name_length))
+    if (is_listed(PASSED, frame->name, frame->name_length))
         return 1;
     if (walk->document == FGW_WALK_REQUEST)
         return walk->depth == 1 &&
-               is_listed(SETTINGS, sizeof SETTINGS - 1, frame->name, frame->name_length);
+               is_listed(SETTINGS, frame->name, frame->name_length);
     int echo = walk->document == FGW_WALK_ANSWER ? walk->depth == 1
                                                  : walk->depth == 2 &&
                                                        IS(&walk->frames[0], "response");
-    return echo && is_listed(ECHOES, sizeof ECHOES - 1, frame->name, frame->name_length);
+    return echo && is_listed(ECHOES, frame->name, frame->name_length);
 }
 
 /* base64, and URLs that hold their content: not text. Looks at the first bytes. */

@@ -81,4 +81,9 @@ enum look_answer fgw_look_jwt(const struct look *look, uint32_t at, struct fgw_d
 /* ... at the first of five dashes. */
 enum look_answer fgw_look_pem(const struct look *look, uint32_t at, struct fgw_detect_find *find);
 
+/* The leftmost match of a pattern that begins before `end`. */
+enum look_answer fgw_look_patterns(const struct look *look,
+                                   const struct fgw_detect_pattern *pattern, uint32_t end,
+                                   struct fgw_detect_find *find);
+
 #endif

@@ -150,7 +150,7 @@ cdef class Journey(Waiting):
         self.facts.source.zone = find_zone
         self.policy.reseed(int.from_bytes(os.urandom(8), "little"))
         self.ceilings = Ceilings(plan.limit_specs, self.limits)
-        self.detector = Detector(self.policy.detects)
+        self.detector = Detector(self.policy.detects, self.policy.patterns.rows)
         self.holding = []
         self.expect = Expect()
         self.journal = journal
@@ -253,7 +253,6 @@ cdef class Journey(Waiting):
                 self.holding.append(x)
                 continue
             try:
-                relay.held_since_ns = 0
                 relay.let_out(x)
                 self.on_flush(x)
             except Exception as exception:

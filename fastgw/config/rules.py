@@ -28,6 +28,7 @@ from fastgw.config.model import (
     Rule,
     SetVars,
 )
+from fastgw.config.schema import DETECT_KINDS
 from fastgw.config.shape import Reading, did_you_mean
 
 _DRAIN = ("max_tokens", "max_seconds", "max_concurrent")
@@ -147,7 +148,14 @@ class Rules:
         return RemoveHeaders(tuple(name.lower() for name in config["headers"]), enforce)
 
     def _detect(self, config: dict[str, Any], enforce: bool, path: str) -> Action:
-        return Detect(tuple(config["kinds"]), config["then"], enforce)
+        patterns = config.get("patterns", {})
+        if not config.get("kinds") and not patterns:
+            self.reading.fail(f"{path}.config", "neither kinds nor patterns", "kinds: [api_key]")
+        for name in patterns.keys() & set(DETECT_KINDS):
+            self.reading.fail(f"{path}.config.patterns.{name}", f"'{name}' is a kind of its own",
+                              "give the pattern another name")
+        return Detect(tuple(config.get("kinds", ())), config["then"], enforce,
+                      tuple(patterns.items()))
 
     def _set_vars(self, config: dict[str, Any], enforce: bool, path: str) -> Action:
         return SetVars(MappingProxyType(config["vars"]), enforce)

@@ -86,6 +86,7 @@ class RetryOn(Whole):
         super().__init__(400, 599, {"connect": "connect"})
 
 
+REGEX = Text("a regular expression", None, r"'EMP-\d{6}'", 1024, shown=False)
 LIMIT = {"name": NAME, "bucket_key": ListOf(ExpressionText(), 0, 8), "enforce": Flag()}
 SHARED = {"cluster": Flag(), "on_store_loss": Choice(("closed", "local_share", "open"))}
 
@@ -125,10 +126,10 @@ ACTIONS: dict[str, Object] = {
     **MORE_ACTIONS,
     "detect": Object({
         "kinds": ListOf(Choice(DETECT_KINDS), 1),
-        "patterns": LATER,
+        "patterns": MapOf(REGEX, TAG, 16),
         "then": Choice(("deny", "redact", "log")),
         "enforce": Flag(),
-    }, ["kinds", "then"]),
+    }, ["then"]),
 }
 
 

@@ -2,7 +2,12 @@
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
 
 from fastgw.exchange cimport Exchange
-from fastgw.native.detect cimport fgw_detect_cuts, fgw_detect_job, fgw_detect_report
+from fastgw.native.detect cimport (
+    fgw_detect_cuts,
+    fgw_detect_job,
+    fgw_detect_pattern,
+    fgw_detect_report,
+)
 
 cdef enum Phase:
     ON_REQUEST = 0
@@ -36,6 +41,9 @@ cdef class Detector:
         Wish *_wishes
         uint64_t _of_phase[3]       # bits of fgw_effects.detects
         list _detects               # Policy.detects
+        list _patterns              # Policy.patterns: keeps the programs
+        list names                  # of kinds, and of patterns behind them
+        fgw_detect_pattern *_row
 
     # Phase POLICY, behind the rules. Reads the body and effects.detects. Writes screened, a trace
     # per action; effects of a denial. Returns a code, or 0. Explains 403.
@@ -49,4 +57,6 @@ cdef class Detector:
     cdef list findings(self, Exchange x, Phase phase, const fgw_detect_report *report)
     cdef bytes _scan(self, unsigned document, const uint8_t *text, size_t length, Asked asked)
     cdef int _trace(self, Exchange x) except -1
+    cdef int _take_patterns(self, list patterns) except -1
+    cdef str _words(self, const fgw_detect_report *report, uint32_t kinds)
     cdef bytes _reason(self, Exchange x, uint32_t denied)

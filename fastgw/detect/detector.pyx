@@ -24,6 +24,8 @@ from fastgw.native.detect cimport (
     fgw_detect_cut,
     fgw_detect_document,
     fgw_detect_kind_name,
+    fgw_detect_pattern,
+    fgw_detect_pattern_first,
 )
 from fastgw.native.policy cimport FGW_ACTION_DETECT
 from fastgw.native.record cimport FGW_RULES_MAX, fgw_rule_trace
@@ -37,15 +39,10 @@ THENS = ("log", "redact", "deny")
 KINDS = tuple(fgw_detect_kind_name(i).decode() for i in range(FGW_DETECT_KINDS))
 
 
-def kinds_of(mask):
-    """The names of the kinds whose bits are set."""
-    return [name for i, name in enumerate(KINDS) if mask >> i & 1]
-
-
 @cython.final
 cdef class Detector:
-    def __cinit__(self, list detects):
-        """``detects``: policy.Policy.detects."""
+    def __cinit__(self, list detects, list patterns):
+        """``detects``, ``patterns``: as policy.Policy has them."""
         cdef int i
         self._detects = detects
         self.job = <fgw_detect_job *>calloc(1, sizeof(fgw_detect_job))
@@ -54,19 +51,40 @@ cdef class Detector:
         if self.job == NULL or self._wishes == NULL or self.cuts.cuts == NULL:
             raise MemoryError()
         self.cuts.room = CUTS_ROOM
+        self._take_patterns(patterns)
         for i, detect in enumerate(detects):
             self._wishes[i].rule = detect["hash"]
             self._wishes[i].phase = PHASES.index(detect["phase"])
             self._wishes[i].then = THENS.index(detect["then"])
             self._wishes[i].enforced = detect["enforced"]
             for kind in detect["kinds"]:
-                self._wishes[i].kinds |= <uint32_t>1 << KINDS.index(kind)
+                self._wishes[i].kinds |= <uint32_t>1 << self.names.index(kind)
             self._of_phase[self._wishes[i].phase] |= <uint64_t>1 << i
 
     def __dealloc__(self):
         free(self.job)
         free(self._wishes)
+        free(self._row)
         free(self.cuts.cuts)
+
+    cdef int _take_patterns(self, list patterns) except -1:
+        cdef int i
+        self._patterns = [(name.encode(), program, flags) for name, program, flags in patterns]
+        self.names = [*KINDS, *(name for name, _, _ in patterns)]
+        self._row = <fgw_detect_pattern *>calloc(
+            <size_t>len(patterns) + 1, sizeof(fgw_detect_pattern)
+        )
+        if self._row == NULL:
+            raise MemoryError()
+        for i, (name, program, flags) in enumerate(self._patterns):
+            self._row[i].program = program
+            self._row[i].name = name
+            self._row[i].name_length = <uint32_t>len(name)
+            self._row[i].flags = flags
+            fgw_detect_pattern_first(&self._row[i])
+        self.job.patterns = self.cuts.patterns = self._row
+        self.job.n_patterns = <uint32_t>len(patterns)
+        return 0
 
     cdef Asked asked(self, Exchange x, Phase phase) noexcept:
         cdef Asked asked
@@ -181,29 +199,31 @@ cdef class Detector:
             if left >> i & 1 and self._wishes[i].kinds & report.found:
                 told.append((
                     self._detects[i]["rule"],
-                    f"{THENS[self._wishes[i].then]}: " + words(report, self._wishes[i].kinds),
+                    f"{THENS[self._wishes[i].then]}: "
+                    + self._words(report, self._wishes[i].kinds),
                     bool(self._wishes[i].enforced),
                 ))
             i += 1
         return told
 
     cdef bytes _reason(self, Exchange x, uint32_t denied):
-        text = f"{'The request' if x.status == 0 and not x.upstream_status else 'The answer'} has "
-        text += words(&self.report, denied)
+        text = "The request has " if not x.upstream_status else "The answer has "
+        text += self._words(&self.report, denied)
         return orjson.dumps(text).strip(b'"')
 
-
-cdef str words(const fgw_detect_report *report, uint32_t kinds):
-    """`api_key in messages[2].content, email x3 in messages[0].content`: nothing of the finds."""
-    cdef int i
-    cdef list parts = []
-    for i in range(<int>FGW_DETECT_KINDS):
-        if not (report.found & kinds) >> i & 1:
-            continue
-        text = KINDS[i]
-        if report.count[i] > 1:
-            text += f" x{report.count[i]}"
-        if report.path_length[i]:
-            text += f" in {report.path[i][:report.path_length[i]].decode('ascii', 'replace')}"
-        parts.append(text)
-    return ", ".join(parts)
+    cdef str _words(self, const fgw_detect_report *report, uint32_t kinds):
+        """`api_key in messages[2].content, email x3 in messages[0].content`: nothing of the
+        finds."""
+        cdef int i
+        cdef list parts = []
+        for i in range(len(self.names)):
+            if not (report.found & kinds) >> i & 1:
+                continue
+            text = self.names[i]
+            if report.count[i] > 1:
+                text += f" x{report.count[i]}"
+            if report.path_length[i]:
+                path = report.path[i][:report.path_length[i]]
+                text += f" in {path.decode('ascii', 'replace')}"
+            parts.append(text)
+        return ", ".join(parts)

@@ -18,6 +18,21 @@ cdef extern from "fgw_detect.h" nogil:
     enum:
         FGW_DETECT_HOLD
         FGW_DETECT_CONTEXT
+        FGW_DETECT_PATTERNS_MAX
+        FGW_DETECT_ALL_MAX
+
+    enum fgw_pattern_flag:
+        FGW_PATTERN_WORD_BEGINS
+        FGW_PATTERN_WORD_ENDS
+
+    struct fgw_detect_pattern:
+        const uint8_t *program
+        const char *name
+        uint32_t name_length
+        uint32_t flags
+
+    int fgw_detect_pattern_fits(const uint8_t *program) noexcept
+    void fgw_detect_pattern_first(fgw_detect_pattern *pattern) noexcept
 
 
 cdef extern from "fgw_detect_window.h" nogil:
@@ -49,9 +64,9 @@ cdef extern from "fgw_detect_job.h" nogil:
 
     struct fgw_detect_report:
         uint32_t found
-        uint32_t count[8]           # FGW_DETECT_KINDS
-        uint8_t path_length[8]
-        uint8_t path[8][96]         # FGW_WALK_PATH_MAX
+        uint32_t count[24]          # FGW_DETECT_ALL_MAX
+        uint8_t path_length[24]
+        uint8_t path[24][96]        # FGW_WALK_PATH_MAX
 
     struct fgw_detect_cuts:
         fgw_detect_cut *cuts
@@ -59,6 +74,7 @@ cdef extern from "fgw_detect_job.h" nogil:
         uint32_t room
         uint32_t missed
         uint32_t kinds
+        const fgw_detect_pattern *patterns
 
     struct fgw_screen_channel:
         uint64_t channel
@@ -74,6 +90,8 @@ cdef extern from "fgw_detect_job.h" nogil:
         fgw_detect_cuts *cuts
         fgw_screen *screen
         uint32_t kinds
+        uint32_t n_patterns
+        const fgw_detect_pattern *patterns
 
     int fgw_detect_document(
         fgw_detect_job *job, unsigned document, const uint8_t *bytes, size_t length

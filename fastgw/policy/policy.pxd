@@ -43,6 +43,7 @@ cdef class Policy:
         readonly tuple routes           # config.model.RouteTo; effects.route is an index + 1
         readonly tuple removals         # names of fields in lower case, by number
         readonly tuple logs             # (rule, ((name, Words), …)), by number
+        readonly object patterns        # policy.patterns.Patterns: what `detect` looks for besides
         readonly list detects           # dict of each `detect` action, by fgw_effects.detects
         readonly list warnings          # ConfigError: what compiles but may not mean what it says
         readonly Blob blob              # the rule index and all programs

@@ -6,6 +6,7 @@ from fastgw.errors import ConfigError
 from fastgw.policy.blob import Blob
 from fastgw.policy.index import Tallies
 from fastgw.policy.limits import LimitSpec
+from fastgw.policy.patterns import Patterns
 from fastgw.policy.tracing import Tracer
 
 SCALARS: tuple[str, ...]
@@ -41,6 +42,7 @@ class Policy:
     limits: list[LimitSpec]
     messages: tuple[bytes, ...]
     detects: list[dict[str, Any]]
+    patterns: Patterns
     labels: tuple[str, ...]
     routes: tuple[RouteTo, ...]
     removals: tuple[tuple[bytes, ...], ...]

@@ -12,6 +12,7 @@ from fastgw.policy.compiler import compile_expression
 from fastgw.policy.evaluate import facts_in_order
 from fastgw.policy.index import build
 from fastgw.policy.limits import spec_of
+from fastgw.policy.patterns import Patterns
 from fastgw.policy.phases import VOLATILE, PolicyScope
 from fastgw.policy.pieces import compile_pieces
 from fastgw.policy.tracing import trace_rules
@@ -62,6 +63,7 @@ cdef class Policy:
         self.version_hash = int(config.version, 16) if config.version else 0
         self.facts_used = ALWAYS_USED
         self.limits, self.warnings, self.detects = [], [], []
+        self.patterns = Patterns()
         self._limit_at, self._parts, self._names = {}, {}, {}
         self._scope = PolicyScope()
         self._sources = tuple(config.rules)
@@ -310,7 +312,8 @@ cdef class Policy:
                               suggestion="one action can look for several kinds")
         self.detects.append({
             "rule": rule.name, "hash": self._name(FGW_NAME_RULE, rule.name), "phase": phase,
-            "kinds": action.kinds, "then": action.then,
+            "kinds": (*action.kinds, *self.patterns.take(rule.place, action.patterns)),
+            "then": action.then,
             "enforced": rule.enforce and action.enforce,
         })
         return len(self.detects) - 1

@@ -23,7 +23,7 @@ def decide_often(Policy policy, facts, Py_ssize_t times):
     ordered = facts_in_order(scope, facts)
     for i in range(len(ordered)):
         set_value(&values[i], ordered[i], texts)
-    for i in range(times):
+    for _ in range(times):
         policy.run(values, NULL, None, &effects)
     return effects.n_rules
 
@@ -37,7 +37,7 @@ def walk_often(bytes block, facts, Py_ssize_t times):
     cdef Py_ssize_t i
     for i in range(len(facts)):
         set_value(&values[i], facts[i], texts)
-    for i in range(times):
+    for _ in range(times):
         found = 0
         fgw_index_start(index, values, &walk)
         while fgw_index_next(&walk) != FGW_INDEX_NO_RULE:

@@ -95,6 +95,7 @@ cdef class Relay:
     cdef int let_out(self, Exchange x) except -1:
         if self.screen is None:
             return 0
+        self.held_since_ns = 0
         self.screen.let_out()
         return self._release(x)
 

@@ -49,6 +49,7 @@ cdef class Screen:
         self.deny = deny
         memset(&self.report, 0, sizeof(self.report))
         self._cuts.kinds = redact | deny
+        self._cuts.patterns = job.patterns
         self._cuts.count = self._cuts.missed = 0
         self._screen.used = self._screen.missed = 0
         self._length = self._scanned = self._n_ends = 0

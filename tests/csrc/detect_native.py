@@ -19,7 +19,8 @@ class Find(ctypes.Structure):
 
 
 class Rules(ctypes.Structure):
-    _fields_ = [("kinds", ctypes.c_uint32)]
+    _fields_ = [("kinds", ctypes.c_uint32), ("n_patterns", ctypes.c_uint32),
+                ("patterns", ctypes.c_void_p)]
 
 
 class Rest(ctypes.Structure):
@@ -36,7 +37,8 @@ def library() -> ctypes.CDLL:
     subprocess.run(
         ["gcc", *STRICT, "-fsanitize=undefined", "-fsanitize-undefined-trap-on-error", "-shared",
          "-fPIC", "-I", ROOT / "csrc", "-o", target, Path(__file__).with_name("detect_shim.c"),
-         *ROOT.glob("csrc/fgw_detect*.c")],
+         *ROOT.glob("csrc/fgw_detect*.c"),
+         *ROOT.glob("csrc/fgw_regex*.c")],
         check=True,
     )  # fmt: skip
     loaded = ctypes.CDLL(str(target))

@@ -33,7 +33,8 @@ struct shim *shim_new(uint32_t kinds, uint32_t redact)
     shim->job.cuts = &shim->cuts;
     shim->job.screen = &shim->screen;
     shim->job.kinds = kinds;
-    shim->cuts = (struct fgw_detect_cuts){shim->room, 0, 20000, 0, redact};
+    shim->cuts = (struct fgw_detect_cuts){shim->room, 0, 20000, 0, redact, 0, NULL};
+    shim->job.n_patterns = 0;
     shim->screen = (struct fgw_screen){shim->channels, 8, 0, 0, 0};
     return shim;
 }

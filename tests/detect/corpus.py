@@ -116,8 +116,8 @@ def us_ssn(draw: random.Random) -> str:
 
 def email(draw: random.Random) -> str:
     name = draw.choice(["john.doe", "j", "mary+tag", "info", "a_b-c", "x%y", "user123", "O.Neil"])
-    host = draw.choice(["example.com", "mail.example.co.uk", "uni-hamburg.de", "a.io", "web.museum",
-                        "xn--bcher-kva.example", "sub.domain.company.technology"])
+    host = draw.choice(["example.com", "mail.example.co.uk", "uni-hamburg.de", "a.io",
+                        "web.museum", "xn--bcher-kva.example", "sub.domain.company.technology"])
     return f"{name}@{host}"
 
 
@@ -149,7 +149,7 @@ def jwt(draw: random.Random) -> str:
     def part(text: str) -> str:
         return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
     return ".".join([part('{"alg":"HS256","typ":"JWT"}'),
-                     part('{"sub":"%s","iat":1516239022}' % chars(draw, ALNUM, 30)),
+                     part('{"sub":"' + chars(draw, ALNUM, 30) + '","iat":1516239022}'),
                      chars(draw, ALNUM + "-_", 43)])
 
 
