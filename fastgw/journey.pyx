@@ -15,8 +15,7 @@ from libc.stdint cimport uint16_t, uint32_t, uint64_t, uint8_t
 from libc.string cimport memcmp
 
 from fastgw.codes cimport (
-    CODE_CONNECTIONS_FULL,
-    CODE_DENIED,
+    CODE_CONNECTIONS_FULL, CODE_DENIED,
     CODE_INTERNAL,
     CODE_KEY_SCOPE,
     CODE_LEDGER_FULL,
