@@ -7,6 +7,7 @@ from base64 import b64encode
 from dataclasses import replace
 
 from fastgw.config import Config, examine_text
+from fastgw.config.model import Deny
 from fastgw.policy.evaluate import facts_in_order
 from fastgw.policy.policy import Policy
 from fastgw.policy.scope import Scope
@@ -82,7 +83,7 @@ def many(rules: int, kinds: tuple[tuple[str, ...], ...] = PLAIN + OURS) -> Confi
     """As ``config``, with so many rules of mixed kinds before the last two."""
     base = config(3)
     rule, last = base.rules[0], base.rules[-2:]
-    rule = replace(rule, actions=(replace(rule.actions[0], message=None),))
+    rule = replace(rule, actions=(Deny(),))
     texts = itertools.islice(conditions(kinds), rules - len(last))
     first = rule.expressions[0]
     made = [replace(rule, name=f"rule {i}",
