@@ -61,6 +61,11 @@ def spend(gateway: Gateway, times: int = 1) -> None:
 
 
 def used(gateway: Gateway) -> dict[str, int]:
+    """As soon as the ledger knows a name: it is stored 50 ms behind what it names."""
+    return wait_until(lambda: named(gateway))
+
+
+def named(gateway: Gateway) -> dict[str, int]:
     answer = urllib.request.urlopen(f"http://127.0.0.1:{gateway.admin}/api/limits", timeout=5)
     return {row["name"]: row["used"] for row in json.load(answer) if row["name"][0] != "?"}
 
