@@ -225,7 +225,8 @@ def attempts_of(gateway: Gateway, call: Call) -> list[dict]:
     with Ledger(gateway.data_dir) as ledger:
         def settled():
             found = ledger.decision(call.field("x-fastgw-request-id"))
-            return found and all(one["fate"] != "open" for one in found["attempts"]) and found
+            known = found and found["complete"] and found["attempts"]  # it did reach an upstream
+            return known and all(one["fate"] != "open" for one in known) and found
 
         return wait_until(settled, 3)["attempts"]
 

@@ -13,7 +13,7 @@ from statistics import median
 import pytest
 
 from tests.journey.harness import Gateway, chat, configuration, post, wait_until
-from tests.journey.peers import Upstream, answer, ask, hear
+from tests.journey.peers import Upstream, answer, ask, gauge, hear
 
 BODY = answer(b'{"model":"gpt-4o","choices":[],"usage":{"prompt_tokens":3,"completion_tokens":2,'
               b'"total_tokens":5}}')
@@ -168,10 +168,10 @@ def test_waiting_ends_with_the_gateway(made):
     gateway = gateway_with(watched.upstream.port, 1, {"max": 2, "timeout": "30s"})
     made.append(gateway)
     heard = ask_many(gateway, 3)
-    wait_until(lambda: len(watched.running) == 1)
-    full = wait_until(lambda: next(
-        (one for one in [ask(gateway)] if one.fields.get("x-fastgw-code") == "FGW-808"), None))
-    assert full.status == 429 and b"would be number 3" in full.body
+    wait_until(lambda: len(watched.running) == 1 and gauge(gateway, "requests_waiting_now") == 2)
+    full = ask(gateway)
+    assert (full.status, full.fields["x-fastgw-code"]) == (429, "FGW-808")
+    assert b"would be number 3" in full.body
 
     gateway.process.send_signal(signal.SIGTERM)
     wait_until(lambda: sum(one is not None for one in heard[:3]) == 2)
