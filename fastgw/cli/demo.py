@@ -173,6 +173,7 @@ def _invite(gateway: Gateway, console: Console) -> None:
              with fgw-demo-bob the third request of an hour is refused
   curl       curl http://{gateway.listen}/v1/chat/completions -H 'authorization: Bearer \
 fgw-demo-alice' \\
+               -H 'content-type: application/json' \\
                -d '{{"model": "gpt-4o", "messages": [{{"role": "user", "content": "hi"}}]}}'
   metrics    http://{gateway.admin}/metrics
   ledger     fastgw usage --data-dir {gateway.data_dir} --by key,model

@@ -3,12 +3,15 @@
 Method: run as a person types it, on a free port; what it prints is read.
 """
 
+import itertools
 import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
 import time
+import urllib.request
 from pathlib import Path
 
 from tests.cli.live import environment, run
@@ -29,6 +32,18 @@ def test_once_shows_calls_spend_and_why_one_was_refused(tmp_path):
     assert not [owner for owner in owners if owner.startswith(str(tmp_path))]
 
 
+def answers(command: str) -> int:
+    """The status that a curl command line gets, as curl would send it."""
+    _, url, *options = shlex.split(command.replace("\\\n", " "))
+    pairs = list(zip(options[::2], options[1::2], strict=True))
+    headers = dict(value.split(": ", 1) for name, value in pairs if name == "-H")
+    [body] = [value.encode() for name, value in pairs if name == "-d"]
+    request = urllib.request.Request(url, body, {
+        "content-type": "application/x-www-form-urlencoded"} | headers)
+    with urllib.request.urlopen(request, timeout=10) as answer:
+        return answer.status
+
+
 def test_stays_until_it_is_told_to_end(tmp_path):
     process = subprocess.Popen(
         [sys.executable, "-m", "fastgw", "demo", "--listen", "127.0.0.1:0",
@@ -38,7 +53,9 @@ def test_stays_until_it_is_told_to_end(tmp_path):
     try:
         lines = iter(process.stdout.readline, "")
         assert any("your turn" in line for line in lines)
+        invited = list(itertools.takewhile(lambda line: "metrics" not in line, lines))
         assert process.poll() is None
+        assert answers("".join(invited).partition(" curl ")[2]) == 200
         process.send_signal(signal.SIGTERM)
         assert process.wait(30) == 0
     finally:
@@ -47,7 +64,7 @@ def test_stays_until_it_is_told_to_end(tmp_path):
         process.stdout.close()
     shown = run("usage", "--data-dir", str(tmp_path / "kept"), "--by", "key", cwd=tmp_path)
     assert [line.split()[:2] for line in shown.stdout.splitlines()[1:]] == [
-        ["alice", "4"], ["bob", "3"]
+        ["alice", "5"], ["bob", "3"]
     ]
 
 
