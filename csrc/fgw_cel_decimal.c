@@ -1,7 +1,5 @@
 #include "fgw_cel_decimal.h"
 
-#include <string.h>
-
 #define WORDS 160        /* 5,120 bits: 10^1140 and more */
 #define DIGITS_READ 800  /* no halfway point between doubles has more than 767 digits */
 #define BILLION 1000000000u
@@ -90,20 +88,6 @@ static void big_power_of_ten(struct big *big, uint32_t power)
     for (; power; power--)
         factor *= 10;
     big_multiply(big, factor, 0);
-}
-
-static uint64_t bits_of(double real)
-{
-    uint64_t bits;
-    memcpy(&bits, &real, sizeof bits);
-    return bits;
-}
-
-static double real_of(uint64_t bits)
-{
-    double real;
-    memcpy(&real, &bits, sizeof real);
-    return real;
 }
 
 /* Digits out. */
@@ -200,7 +184,7 @@ static void expand(uint64_t mantissa, int32_t exponent, uint32_t limit,
 /* A finite number, without its sign, is *mantissa x 2^exponent. Returns the exponent. */
 static int32_t taken_apart(double real, uint64_t *mantissa)
 {
-    uint64_t bits = bits_of(real);
+    uint64_t bits = cel_ieee(real);
     int32_t exponent = (int32_t)(bits >> MANTISSA & 0x7FF);
     *mantissa = bits & ((1ull << MANTISSA) - 1);
     if (exponent)
@@ -213,7 +197,7 @@ void fgw_cel_decimal_of(double real, struct fgw_cel_decimal *decimal)
     uint64_t mantissa;
     int32_t exponent = taken_apart(real, &mantissa);
     expand(mantissa, exponent, FGW_CEL_DECIMAL_DIGITS, decimal);
-    decimal->negative = bits_of(real) >> 63 != 0;
+    decimal->negative = cel_ieee(real) >> 63 != 0;
 }
 
 /* One more in the last of `count` digits. */
@@ -312,7 +296,7 @@ void fgw_cel_decimal_shortest(double real, struct fgw_cel_decimal *decimal)
     uint32_t low = 1, high = 17; /* the least that works is one of these: 17 always does */
     decimal->count = 0;
     decimal->point = 0;
-    decimal->negative = bits_of(real) >> 63 != 0;
+    decimal->negative = cel_ieee(real) >> 63 != 0;
     if (real == 0)
         return;
     enclose(real, &around);
@@ -335,7 +319,7 @@ static double assemble(uint64_t q, int32_t exponent, int sticky)
     q <<= zeros;
     exponent += 63 - zeros; /* of the first bit */
     if (exponent > 1023)
-        return real_of(0x7FFull << MANTISSA);
+        return cel_of_ieee(0x7FFull << MANTISSA);
     int32_t drop = 11;
     if (exponent < -1022)
         drop += -1022 - exponent;
@@ -346,8 +330,8 @@ static double assemble(uint64_t q, int32_t exponent, int sticky)
     if (rest > half || (rest == half && (sticky || (kept & 1))))
         kept++;
     if (drop > 11) /* too small for a hidden bit, unless it was rounded up to one */
-        return real_of(kept);
-    return real_of(((uint64_t)(exponent + 1023) << MANTISSA) + (kept - (1ull << MANTISSA)));
+        return cel_of_ieee(kept);
+    return cel_of_ieee(((uint64_t)(exponent + 1023) << MANTISSA) + (kept - (1ull << MANTISSA)));
 }
 
 /* rest x 2^32 / divisor, which is greater than rest and has its first bit set in its first word;
@@ -445,7 +429,7 @@ double fgw_cel_decimal_double(const uint8_t *digits, uint32_t count, int32_t poi
     if (count == 0 || point < -330)
         return 0;
     if (point > 310)
-        return real_of(0x7FFull << MANTISSA);
+        return cel_of_ieee(0x7FFull << MANTISSA);
     int32_t power = point - (int32_t)count;
     if (count <= 15 && power >= -22 && power <= 22) {
         /* Both numbers are exact, so one rounding does it (Clinger). */
@@ -470,13 +454,13 @@ uint32_t fgw_cel_double_write(double real, uint8_t *out)
 {
     struct fgw_cel_decimal d;
     uint32_t n = 0;
-    if ((bits_of(real) >> MANTISSA & 0x7FF) == 0x7FF)
+    if ((cel_ieee(real) >> MANTISSA & 0x7FF) == 0x7FF)
         return special(real, out);
     fgw_cel_decimal_shortest(real, &d);
     int32_t exponent = d.count ? d.point - 1 : 0, places = (int32_t)d.count;
     int scientific = exponent < -4 || exponent > 20;
     int32_t point = scientific ? 1 : d.count ? d.point : 1;
-    if (bits_of(real) >> 63)
+    if (cel_ieee(real) >> 63)
         out[n++] = '-';
     /* Below 1 it begins with the zero before the point. */
     for (int32_t i = point < 1 ? point - 1 : 0; i < places || i < point; i++) {
@@ -535,11 +519,11 @@ int fgw_cel_double_read(const uint8_t *text, uint32_t length, double *real)
         return -1;
     p += length && (*p == '-' || *p == '+');
     if (is_word(p, (uint32_t)(end - p), "inf") || is_word(p, (uint32_t)(end - p), "infinity")) {
-        *real = real_of(0x7FFull << MANTISSA | (uint64_t)negative << 63);
+        *real = cel_of_ieee(0x7FFull << MANTISSA | (uint64_t)negative << 63);
         return 0;
     }
     if (is_word(p, (uint32_t)(end - p), "nan")) {
-        *real = real_of(0x7FF8ull << 48);
+        *real = cel_of_ieee(0x7FF8ull << 48);
         return 0;
     }
     for (; p < end && ((*p >= '0' && *p <= '9') || (*p == '.' && !fraction)); p++) {
@@ -564,5 +548,5 @@ int fgw_cel_double_read(const uint8_t *text, uint32_t length, double *real)
         return -1;
     double size = fgw_cel_decimal_double(digits, count, point + exponent);
     *real = negative ? -size : size;
-    return (bits_of(size) >> MANTISSA) == 0x7FF ? -1 : 0;
+    return (cel_ieee(size) >> MANTISSA) == 0x7FF ? -1 : 0;
 }

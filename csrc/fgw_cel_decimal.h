@@ -7,6 +7,7 @@
 #define FGW_CEL_DECIMAL_H
 
 #include <stdint.h>
+#include <string.h>
 
 #define FGW_CEL_DECIMAL_DIGITS 1400
 
@@ -41,5 +42,20 @@ uint32_t fgw_cel_double_write(double real, uint8_t *out);
 /* Text as double() takes it: decimal, with exponent, "inf", "infinity", "nan" in any case, each
  * with a sign. 0, or -1: no number, or none that a double holds. */
 int fgw_cel_double_read(const uint8_t *text, uint32_t length, double *real);
+
+/* The bits of a double as IEEE 754 has them, and back. */
+static inline uint64_t cel_ieee(double real)
+{
+    uint64_t bits;
+    memcpy(&bits, &real, sizeof bits);
+    return bits;
+}
+
+static inline double cel_of_ieee(uint64_t bits)
+{
+    double real;
+    memcpy(&real, &bits, sizeof real);
+    return real;
+}
 
 #endif

@@ -1,3 +1,4 @@
+#include "fgw_cel_decimal.h"
 #include "fgw_cel_machine.h"
 
 static struct fgw_value of_ints(struct fgw_cel *cel, uint8_t op, int64_t a, int64_t b)
@@ -145,26 +146,12 @@ struct fgw_value fgw_cel_f_GREATEST(struct fgw_cel *cel, const struct fgw_value 
     return extreme(cel, x, n, 1);
 }
 
-static uint64_t bits_of(double real)
-{
-    uint64_t bits;
-    memcpy(&bits, &real, sizeof bits);
-    return bits;
-}
-
-static double real_of(uint64_t bits)
-{
-    double real;
-    memcpy(&real, &bits, sizeof real);
-    return real;
-}
-
 #define MANTISSA 52
 #define SIGN (1ull << 63)
 
 static int exponent_of(double real)
 {
-    return (int)(bits_of(real) >> MANTISSA & 0x7FF) - 1023;
+    return (int)(cel_ieee(real) >> MANTISSA & 0x7FF) - 1023;
 }
 
 /* Without its fraction; the sign stays, of zero too. */
@@ -172,10 +159,10 @@ static double truncated(double real)
 {
     int exponent = exponent_of(real);
     if (exponent < 0)
-        return real_of(bits_of(real) & SIGN);
+        return cel_of_ieee(cel_ieee(real) & SIGN);
     if (exponent >= MANTISSA)
         return real;
-    return real_of(bits_of(real) & ~((1ull << (MANTISSA - exponent)) - 1));
+    return cel_of_ieee(cel_ieee(real) & ~((1ull << (MANTISSA - exponent)) - 1));
 }
 
 static double rounded(double real)
@@ -229,7 +216,7 @@ struct fgw_value fgw_cel_f_ABS(struct fgw_cel *cel, const struct fgw_value *x, u
     if (x->type == FGW_VALUE_INT)
         return x->as.number < 0 ? fgw_cel_negated(cel, x) : *x;
     if (x->type == FGW_VALUE_DOUBLE)
-        return cel_double(real_of(bits_of(x->as.real) & ~SIGN));
+        return cel_double(cel_of_ieee(cel_ieee(x->as.real) & ~SIGN));
     return x->type == FGW_VALUE_UINT ? *x : cel_fail(cel, FGW_CEL_ERROR_TYPE);
 }
 
@@ -250,7 +237,7 @@ struct fgw_value fgw_cel_f_SIGN(struct fgw_cel *cel, const struct fgw_value *x, 
  * come with a call into libm for errno. */
 static double square_root(double real)
 {
-    uint64_t bits = bits_of(real), mantissa = bits & ((1ull << MANTISSA) - 1);
+    uint64_t bits = cel_ieee(real), mantissa = bits & ((1ull << MANTISSA) - 1);
     int exponent = (int)(bits >> MANTISSA & 0x7FF);
     if (exponent)
         mantissa |= 1ull << MANTISSA;
@@ -273,7 +260,7 @@ static double square_root(double real)
     int half = (exponent - shift) / 2;
     uint64_t digits = (uint64_t)root; /* in [2^53, 2^54): the last decides on rounding */
     digits = (digits >> 1) + (digits & 1);
-    return real_of(((uint64_t)(half + 1 + MANTISSA + 1023) << MANTISSA)
+    return cel_of_ieee(((uint64_t)(half + 1 + MANTISSA + 1023) << MANTISSA)
                    + (digits - (1ull << MANTISSA)));
 }
 
@@ -288,7 +275,7 @@ struct fgw_value fgw_cel_f_SQRT(struct fgw_cel *cel, const struct fgw_value *x, 
     if (x->type != FGW_VALUE_INT && x->type != FGW_VALUE_UINT && x->type != FGW_VALUE_DOUBLE)
         return cel_fail(cel, FGW_CEL_ERROR_TYPE);
     if (real < 0)
-        return cel_double(real_of(0x7FF8ull << 48));
+        return cel_double(cel_of_ieee(0x7FF8ull << 48));
     if (real == 0 || exponent_of(real) == 1024) /* infinite, or no number */
         return cel_double(real);
     return cel_double(square_root(real));
