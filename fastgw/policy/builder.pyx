@@ -210,12 +210,13 @@ cdef class Builder:
     cdef const void *_names(self, fgw_action *action, object source) except NULL:
         cdef fgw_names *names = <fgw_names *>self._plan.take(1, sizeof(fgw_names))
         cdef bytes name
+        cdef tuple removed = tuple(text.encode() for text in source.headers)
         self.speaks = True
         action.number = <uint16_t>len(self.removals)
-        self.removals.append(tuple(text.encode() for text in source.headers))
+        self.removals.append(removed)
         names.names = <const uint8_t **>self._plan.take(len(source.headers), sizeof(uint8_t *))
         names.lengths = <uint32_t *>self._plan.take(len(source.headers), sizeof(uint32_t))
-        for name in self.removals[-1]:
+        for name in removed:
             names.names[names.count] = self._plan.text(name)
             names.lengths[names.count] = <uint32_t>len(name)
             names.count += 1
