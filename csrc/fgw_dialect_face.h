@@ -43,6 +43,7 @@ struct fgw_dialect_face {
                                    stream_options.include_usage asks for it */
     /* Answers. Slots of the spec: enum answer_slot. */
     uint8_t placeholder;        /* output is told early, as a number that means nothing */
+    uint8_t bare_errors;        /* in a stream of events, an error may be a bare JSON document */
     const struct fgw_json_spec *answer;
     uint8_t (*root)(const struct fgw_meter *meter); /* of the body, or of the next event */
     void (*begin)(struct fgw_meter *meter);         /* its JSON begins; NULL: nothing to do */

@@ -27,6 +27,9 @@
 #include "fgw_dialect.h"
 #include "fgw_dialect_voice.h"
 #include "fgw_json.h"
+#include "fgw_event_stream.h"
+#include "fgw_json_array.h"
+#include "fgw_ndjson.h"
 #include "fgw_sse.h"
 
 struct fgw_dialect_face;
@@ -44,6 +47,7 @@ enum fgw_report_field {
     FGW_REPORT_AUDIO_OUTPUT,
     FGW_REPORT_IMAGE_INPUT,
     FGW_REPORT_IMAGE_OUTPUT,
+    FGW_REPORT_TOOL_INPUT, /* gemini: what its tools found, beside the prompt */
     FGW_REPORT_FIELDS
 };
 
@@ -133,6 +137,9 @@ enum fgw_meter_code { FGW_METER_MORE = 0, FGW_METER_EVENT = 1 };
 enum fgw_stream_kind {
     FGW_STREAM_NONE = 0, /* it is one document */
     FGW_STREAM_SSE,      /* text/event-stream */
+    FGW_STREAM_NDJSON,   /* application/x-ndjson: a document a line */
+    FGW_STREAM_ARRAY,    /* application/json: one array, written element by element */
+    FGW_STREAM_FRAMES,   /* application/vnd.amazon.eventstream */
 };
 
 struct fgw_meter {
@@ -164,7 +171,12 @@ struct fgw_meter {
     char head[8];  /* first bytes of its data, for [DONE] */
     char id[FGW_METER_ID_MAX];       /* the answer's id, cut */
     char model[FGW_METER_MODEL_MAX]; /* the model that answered, cut */
-    struct fgw_sse sse;
+    union {
+        struct fgw_sse sse;
+        struct fgw_ndjson lines;
+        struct fgw_json_array array;
+        struct fgw_event_stream frames;
+    } split; /* by `streaming` */
     struct fgw_json json;
     /* Of tracked streams alone: not touched otherwise. */
     struct fgw_stream_state state;  /* with the event that just ended */

@@ -37,6 +37,9 @@ ASK_ERRORS = (
     ("the limit of output tokens must be a whole number, 0 or more", "max_tokens"),
 )
 
+# enum fgw_stream_kind: how a body is cut into events.
+STREAMS = ("", "sse", "ndjson", "array", "frames")
+
 EVENT_FLAGS = ("dispatch", "text", "usage", "hide", "finish", "done", "error", "broken")
 USAGE_FLAGS = ("provider", "partial", "zero", "clamped", "iterations", "other_model")
 
@@ -52,6 +55,7 @@ REPORT_FIELDS = (
     "audio_output",
     "image_input",
     "image_output",
+    "tool_input",
 )
 
 USAGE_CLASSES = (

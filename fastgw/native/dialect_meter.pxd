@@ -16,6 +16,7 @@ cdef extern from "fgw_dialect_meter.h" nogil:
         FGW_REPORT_AUDIO_OUTPUT
         FGW_REPORT_IMAGE_INPUT
         FGW_REPORT_IMAGE_OUTPUT
+        FGW_REPORT_TOOL_INPUT
         FGW_REPORT_FIELDS
 
     struct fgw_usage_report:
@@ -83,6 +84,9 @@ cdef extern from "fgw_dialect_meter.h" nogil:
     enum fgw_stream_kind:
         FGW_STREAM_NONE
         FGW_STREAM_SSE
+        FGW_STREAM_NDJSON
+        FGW_STREAM_ARRAY
+        FGW_STREAM_FRAMES
 
     struct fgw_meter:
         uint8_t dialect
