@@ -27,7 +27,12 @@
 #include "fgw_dialect.h"
 #include "fgw_dialect_voice.h"
 #include "fgw_json.h"
+#include "fgw_event_stream.h"
+#include "fgw_json_array.h"
+#include "fgw_ndjson.h"
 #include "fgw_sse.h"
+
+struct fgw_dialect_face;
 
 /* Fields of a report; also the bit numbers of `present`. */
 enum fgw_report_field {
@@ -127,10 +132,20 @@ struct fgw_stream_state {
 
 enum fgw_meter_code { FGW_METER_MORE = 0, FGW_METER_EVENT = 1 };
 
+/* How a body is cut into events, by its content-type. */
+enum fgw_stream_kind {
+    FGW_STREAM_NONE = 0, /* it is one document */
+    FGW_STREAM_SSE,      /* text/event-stream */
+    FGW_STREAM_NDJSON,   /* application/x-ndjson: a document a line */
+    FGW_STREAM_ARRAY,    /* application/json: one array, written element by element */
+    FGW_STREAM_FRAMES,   /* application/vnd.amazon.eventstream */
+};
+
 struct fgw_meter {
+    const struct fgw_dialect_face *face;
     uint8_t dialect;
     uint8_t operation;
-    uint8_t streaming;
+    uint8_t streaming;   /* enum fgw_stream_kind */
     uint8_t hide_usage;  /* set by the caller after init, from fgw_edits.hide_usage */
     uint8_t event;       /* enum fgw_event_flag of the event that just ended */
     uint8_t ever;        /* all of them or-ed, over the answer */
@@ -155,7 +170,12 @@ struct fgw_meter {
     char head[8];  /* first bytes of its data, for [DONE] */
     char id[FGW_METER_ID_MAX];       /* the answer's id, cut */
     char model[FGW_METER_MODEL_MAX]; /* the model that answered, cut */
-    struct fgw_sse sse;
+    union {
+        struct fgw_sse sse;
+        struct fgw_ndjson lines;
+        struct fgw_json_array array;
+        struct fgw_event_stream frames;
+    } split; /* by `streaming` */
     struct fgw_json json;
     /* Of tracked streams alone: not touched otherwise. */
     struct fgw_stream_state state;  /* with the event that just ended */
@@ -167,7 +187,7 @@ struct fgw_meter {
     struct fgw_voices *voices; /* NULL: no tokenizer listens */
 };
 
-/* `streaming`: the body is SSE (go by the answer's content-type, not by the request). */
+/* `streaming`: enum fgw_stream_kind (go by the answer's content-type, not by the request). */
 void fgw_meter_init(struct fgw_meter *meter, uint8_t dialect, uint8_t operation, int streaming);
 
 /* After init, of a stream: keeps `state` and `before`, and counts. */

@@ -23,6 +23,11 @@ int fgw_sse_open(const struct fgw_sse *sse)
     return sse->lines != 0;
 }
 
+int fgw_sse_between(const struct fgw_sse *sse)
+{
+    return !sse->lines && (sse->state == LINE || sse->state == AFTER_CR);
+}
+
 /* The first CR or LF of [at, end), or end. */
 static inline const uint8_t *line_end(const uint8_t *at, const uint8_t *end)
 {

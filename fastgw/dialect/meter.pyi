@@ -4,12 +4,13 @@ from fastgw.dialect.names import DIALECTS as DIALECTS
 from fastgw.dialect.names import EVENT_FLAGS as EVENT_FLAGS
 from fastgw.dialect.names import OPERATIONS as OPERATIONS
 from fastgw.dialect.names import REPORT_FIELDS as REPORT_FIELDS
+from fastgw.dialect.names import STREAMS as STREAMS
 from fastgw.dialect.names import USAGE_FLAGS as USAGE_FLAGS
 
 @final
 class Meter:
     def __init__(
-        self, dialect: str, operation: str, *, streaming: bool, hide_usage: bool = False,
+        self, dialect: str, operation: str, *, streaming: bool | str, hide_usage: bool = False,
         tracked: bool = False,
     ) -> None: ...
     def feed(self, piece: bytes) -> list[tuple[int, frozenset[str], int]]: ...

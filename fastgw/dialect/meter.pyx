@@ -28,6 +28,7 @@ from fastgw.dialect.names import (
     EVENT_FLAGS,
     OPERATIONS,
     REPORT_FIELDS,
+    STREAMS,
     USAGE_FLAGS,
     flag_names,
 )
@@ -42,16 +43,17 @@ cdef dict report_of(const fgw_usage_report *report):
 
 @cython.final
 cdef class Meter:
-    """Reads one answer of ``dialect`` and ``operation``; ``streaming``: it is SSE; ``tracked``:
-    it may have to be ended here."""
+    """Reads one answer of ``dialect`` and ``operation``; ``streaming``: it is SSE, or one of
+    `STREAMS`; ``tracked``: it may have to be ended here."""
 
     cdef fgw_meter _meter
     cdef uint64_t _seen
 
-    def __init__(self, str dialect, str operation, *, bint streaming, bint hide_usage=False,
+    def __init__(self, str dialect, str operation, *, object streaming, bint hide_usage=False,
                  bint tracked=False):
+        kind = STREAMS.index(streaming) if isinstance(streaming, str) else int(streaming)
         fgw_meter_init(
-            &self._meter, DIALECTS.index(dialect), OPERATIONS.index(operation), streaming
+            &self._meter, DIALECTS.index(dialect), OPERATIONS.index(operation), kind
         )
         self._meter.hide_usage = hide_usage
         if tracked:

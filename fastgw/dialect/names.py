@@ -1,6 +1,6 @@
 """The words for what the C enums number: dialects, operations, flags, errors of a request."""
 
-DIALECTS = ("", "openai", "anthropic")
+DIALECTS = ("", "openai", "anthropic", "gemini", "azure", "bedrock", "ollama", "cohere")
 
 OPERATIONS = (
     "other",
@@ -17,6 +17,10 @@ OPERATIONS = (
     "files",
     "batches",
     "realtime",
+    "generate",
+    "converse",
+    "invoke",
+    "rerank",
 )
 
 # enum fgw_ask_error: what is wrong with a request body, for the message of the 400, and the member
@@ -32,6 +36,9 @@ ASK_ERRORS = (
     ("n must be a whole number from 1 to 1024", "n"),
     ("the limit of output tokens must be a whole number, 0 or more", "max_tokens"),
 )
+
+# enum fgw_stream_kind: how a body is cut into events.
+STREAMS = ("", "sse", "ndjson", "array", "frames")
 
 EVENT_FLAGS = ("dispatch", "text", "usage", "hide", "finish", "done", "error", "broken")
 USAGE_FLAGS = ("provider", "partial", "zero", "clamped", "iterations", "other_model")
