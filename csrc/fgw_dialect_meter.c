@@ -188,7 +188,7 @@ static void end_event(struct fgw_meter *meter, int dispatch)
     meter->ever |= (uint8_t)flags;
 }
 
-static void take_name(struct fgw_meter *meter, const struct fgw_sse_piece *piece)
+static void take_name(struct fgw_meter *meter, const struct fgw_split_piece *piece)
 {
     if (piece->fresh)
         meter->name_bytes = 0;
@@ -199,23 +199,23 @@ static void take_name(struct fgw_meter *meter, const struct fgw_sse_piece *piece
 static enum fgw_meter_code next_event(struct fgw_meter *meter, const uint8_t *bytes, size_t length,
                                       size_t *at)
 {
-    struct fgw_sse_piece piece;
+    struct fgw_split_piece piece;
 
     for (;;) {
         switch (fgw_sse_next(&meter->sse, bytes, length, at, &piece)) {
-        case FGW_SSE_DATA:
+        case FGW_SPLIT_DATA:
             feed_event(meter, piece.bytes, piece.length);
             break;
-        case FGW_SSE_JOIN:
+        case FGW_SPLIT_JOIN:
             feed_event(meter, (const uint8_t *)"\n", 1);
             break;
-        case FGW_SSE_NAME:
+        case FGW_SPLIT_NAME:
             take_name(meter, &piece);
             break;
-        case FGW_SSE_END:
+        case FGW_SPLIT_END:
             end_event(meter, piece.dispatch);
             return FGW_METER_EVENT;
-        case FGW_SSE_MORE:
+        case FGW_SPLIT_MORE:
             return FGW_METER_MORE;
         default:
             break;
