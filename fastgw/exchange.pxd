@@ -103,6 +103,7 @@ cdef class Said:
         bytes to_provider            # lines of fields that rules added to the request, or None
         bytes to_client              # … and to the answer
         bytes kept                   # facts that nobody can fill in again (Policy.remember)
+        bytes asked                  # the same as the request left them, for a further attempt
         list late_rules              # of the response phase, for the decision record
         uint16_t logs[8]             # FGW_LISTED_MAX: as effects have them, both phases
         int n_logs

@@ -252,8 +252,7 @@ cdef class Journey(Waiting):
                 self.holding.append(x)
                 continue
             try:
-                relay.let_out(x)
-                self.on_flush(x)
+                self.on_cut(x) if relay.let_out(x) else self.on_flush(x)
             except Exception as exception:
                 self.failed(x, exception)
         return 0
