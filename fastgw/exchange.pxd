@@ -56,6 +56,7 @@ cdef class Receiver:
         uint64_t body_max            # bytes
         bint half_close              # a client's FIN behind a request is no farewell
         uint64_t now_ns              # CLOCK_BOOTTIME as last looked at: at most 100 ms old
+        uint64_t skipped_ns          # of a rehearsal: now_ns is so far ahead of the clock
         uint64_t wall_offset_ns      # CLOCK_REALTIME minus CLOCK_BOOTTIME, 100 ms old at most
 
     # Look at the clock: where a duration is measured. Time-outs take now_ns as it is.
