@@ -158,8 +158,7 @@ cdef class Journey(Waiting):
         self.log = log
         self.batch = Batch()
         self.scratch = Scratch()
-        self._segment = segment
-        self.counters = segment.counters_of(slot)
+        self._belong(segment, slot)
         self.overrides = plan.overrides
         self.sayings = Sayings(self.policy, self.facts, journal, log)
         self.sayings.counters = self.counters
