@@ -31,7 +31,7 @@ void fgw_meter_init(struct fgw_meter *meter, uint8_t dialect, uint8_t operation,
     meter->dialect = dialect;
     meter->operation = operation;
     meter->streaming = (uint8_t)streaming;
-    meter->face = fgw_dialect_face(dialect);
+    meter->face = fgw_dialect_answer_face(dialect, operation);
     memset(&meter->split, 0, sizeof meter->split);
 }
 
@@ -92,12 +92,32 @@ static void take_head(struct fgw_meter *meter, const uint8_t *bytes, size_t leng
         meter->head[meter->head_bytes++] = (char)bytes[i];
 }
 
+/* A piece of an event that has the model's own inside, in base64. */
+static void feed_chunk(struct fgw_meter *meter, const uint8_t *bytes, size_t length, int first)
+{
+    uint8_t inner[256];
+    size_t at = 0;
+
+    if (first)
+        memset(&meter->chunk, 0, sizeof meter->chunk);
+    while (at < length) {
+        size_t now = fgw_bedrock_chunk_next(&meter->chunk, bytes, length, &at, inner,
+                                            sizeof inner);
+        feed_json(meter, inner, now);
+    }
+}
+
 static void feed_event(struct fgw_meter *meter, const uint8_t *bytes, size_t length)
 {
     int first = meter->fed == FED_NOTHING;
 
     if (first)
         begin_json(meter);
+    if (meter->face->wraps && meter->operation == FGW_OPERATION_INVOKE &&
+        meter->split.frames.message_type == FGW_EVENT_STREAM_EVENT) {
+        feed_chunk(meter, bytes, length, first);
+        return;
+    }
     if (first ? length && *bytes == '[' : meter->head_bytes != 0)
         take_head(meter, bytes, length); /* only [DONE] begins so */
     feed_json(meter, bytes, length);

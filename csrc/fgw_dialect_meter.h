@@ -24,6 +24,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "fgw_bedrock_chunk.h"
 #include "fgw_dialect.h"
 #include "fgw_dialect_voice.h"
 #include "fgw_json.h"
@@ -48,6 +49,8 @@ enum fgw_report_field {
     FGW_REPORT_IMAGE_INPUT,
     FGW_REPORT_IMAGE_OUTPUT,
     FGW_REPORT_TOOL_INPUT, /* gemini: what its tools found, beside the prompt */
+    FGW_REPORT_BILLED_INPUT, /* Cohere: what is to be paid, where it is not what was read */
+    FGW_REPORT_BILLED_OUTPUT,
     FGW_REPORT_FIELDS
 };
 
@@ -74,6 +77,9 @@ enum fgw_usage_flag {
     FGW_USAGE_CLAMPED = 8,     /* a part was larger than its whole */
     FGW_USAGE_ITERATIONS = 16, /* sub-inferences outside the top level were added (Anthropic) */
     FGW_USAGE_OTHER_MODEL = 32, /* some of them ran on another model, at another price */
+    FGW_USAGE_NO_INPUT = 64, /* nothing was told of the input (Ollama): its classes are no zeros */
+    FGW_USAGE_BILLED = 128,  /* billed_input and billed_output are what is to be paid */
+    FGW_USAGE_BESIDE = 256,  /* fgw_meter.beside has other numbers, which are not in the classes */
 };
 
 /* Disjoint classes: their sum is what was processed, nothing is counted twice. */
@@ -88,6 +94,8 @@ struct fgw_usage {
     uint64_t reasoning;
     uint64_t audio_output;
     uint64_t image_output;
+    uint64_t billed_input; /* of no class: with BILLED, in place of all of them */
+    uint64_t billed_output;
     uint32_t flags; /* enum fgw_usage_flag; 0: nothing was reported */
 };
 
@@ -165,6 +173,9 @@ struct fgw_meter {
     struct fgw_usage_report iterations; /* Anthropic: the sum of those outside the top level, */
     struct fgw_usage_report passes;     /* of the object being read, */
     struct fgw_usage_report earlier;    /* and of messages before this one in the same stream */
+    struct fgw_usage_report beside;     /* Bedrock: its own count beside the model's; realtime:
+                                           what transcribing the client's sound used */
+    struct fgw_bedrock_chunk chunk;
     uint8_t iteration_flags;
     uint8_t pass_flags;
     char name[15]; /* event: of the block being read, cut */

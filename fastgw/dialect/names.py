@@ -41,7 +41,8 @@ ASK_ERRORS = (
 STREAMS = ("", "sse", "ndjson", "array", "frames")
 
 EVENT_FLAGS = ("dispatch", "text", "usage", "hide", "finish", "done", "error", "broken")
-USAGE_FLAGS = ("provider", "partial", "zero", "clamped", "iterations", "other_model")
+USAGE_FLAGS = ("provider", "partial", "zero", "clamped", "iterations", "other_model", "no_input",
+               "billed", "beside")
 
 REPORT_FIELDS = (
     "input",
@@ -56,6 +57,8 @@ REPORT_FIELDS = (
     "image_input",
     "image_output",
     "tool_input",
+    "billed_input",
+    "billed_output",
 )
 
 USAGE_CLASSES = (

@@ -7,7 +7,8 @@ import orjson
 from fastgw.mock.refusal import Json, Refusal
 
 # Where text stands in messages, content parts, tool results and items of any dialect.
-_TEXT_KEYS = ("text", "content", "input", "arguments", "output", "thinking")
+_TEXT_KEYS = ("text", "content", "input", "arguments", "output", "thinking", "parts", "args",
+              "functionCall", "functionResponse", "response", "result")  # fmt: skip
 _LIMITS = {
     "chat": ("max_completion_tokens", "max_tokens"),
     "completions": ("max_tokens",),
@@ -101,7 +102,9 @@ def _tool(body: Json, turns: object, forced: bool) -> Json | None:
     for tool in tools:
         inner = tool.get("function", tool) if isinstance(tool, dict) else {}
         if isinstance(inner, dict) and isinstance(inner.get("name"), str):
-            schema = inner.get("parameters") or inner.get("input_schema") or {}
+            names = ("parameters", "input_schema", "parametersJsonSchema",
+                     "parameters_json_schema")
+            schema: object = next((inner[name] for name in names if inner.get(name)), {})
             return {"name": inner["name"], "schema": schema}
     return None
 
@@ -157,4 +160,63 @@ def read_call(operation: str, raw: bytes, forced_tool: bool) -> Call:
         call.base64 = body.get("encoding_format") == "base64"
     if operation == "completions":
         call.choices *= call.inputs
+    return call
+
+
+def _either(body: Json, camel: str, snake: str) -> object:
+    """A member of proto-JSON, which has two names."""
+    return body[camel] if camel in body else body.get(snake)
+
+
+def _declared(body: Json, forced: bool) -> Json | None:
+    config = _either(body, "toolConfig", "tool_config")
+    calling = _either(config, "functionCallingConfig", "function_calling_config") if isinstance(
+        config, dict) else None
+    insists = isinstance(calling, dict) and calling.get("mode") == "ANY"
+    tools = body.get("tools")
+    for tool in tools if isinstance(tools, list) else []:
+        declared = _either(tool, "functionDeclarations", "function_declarations")
+        if isinstance(declared, list) and declared:
+            choice = "required" if insists else "auto"
+            return _tool({"tools": declared, "tool_choice": choice}, body.get("contents"), forced)
+    return None
+
+
+def _read_contents(call: Call, body: Json, forced_tool: bool) -> None:
+    config = _either(body, "generationConfig", "generation_config") or {}
+    if not isinstance(config, dict):
+        raise Refusal(400, "Invalid JSON payload received: generation_config", "")
+    names = ("maxOutputTokens", "max_output_tokens")
+    given = [_int(config, name, 1, 10**9) for name in names]
+    call.limit = min((limit for limit in given if limit is not None), default=None)
+    call.choices = _int(config, "candidateCount", 1, 8) or 1
+    system = _either(body, "systemInstruction", "system_instruction")
+    call.input_tokens = _message_tokens(body.get("contents"), system, body.get("tools"))
+    call.tool = _declared(body, forced_tool)
+
+
+def read_gemini(operation: str, model: str, stream: bool, raw: bytes, forced_tool: bool) -> Call:
+    """A call of Google's API. Refusal(400) where it would refuse the body."""
+    try:
+        body = orjson.loads(raw)
+    except orjson.JSONDecodeError as error:
+        raise Refusal(400, f"Invalid JSON payload received. {error}") from None
+    if not isinstance(body, dict):
+        raise Refusal(400, "Invalid JSON payload received. Not an object.")
+    call = Call(operation, model, stream)
+    if operation == "embed":
+        requests = body.get("requests")
+        several = isinstance(requests, list)
+        parts = requests if isinstance(requests, list) else [body]
+        if several and any(one.get("model") != f"models/{model}" for one in parts):
+            raise Refusal(400, "* BatchEmbedContentsRequest.requests[0].model: not the model")
+        call.inputs, call.echoed = len(parts), {"batch": several}
+        call.input_tokens = sum(max(1, -(-text_bytes(one.get("content")) // 4)) for one in parts)
+        call.dimensions = _int(parts[0], "outputDimensionality", 1, 4096) or 256 if parts else 256
+        return call
+    inner = body.get("generateContentRequest")
+    body = inner if operation == "count" and isinstance(inner, dict) else body
+    if not isinstance(body.get("contents"), (list, dict)):
+        raise Refusal(400, "* GenerateContentRequest.contents: contents is not specified")
+    _read_contents(call, body, forced_tool)
     return call

@@ -48,7 +48,7 @@ cdef int stream_kind(const fgw_route *route, const fgw_head *head, const uint8_t
         if route.dialect == FGW_DIALECT_GEMINI and route.flags & FGW_ROUTE_STREAM:
             return FGW_STREAM_ARRAY
         return FGW_STREAM_NONE
-    if begins(value, length, b"x-ndjson"):
+    if begins(value, length, b"x-ndjson") or begins(value, length, b"stream+json"):
         return FGW_STREAM_NDJSON
     if begins(value, length, b"vnd.amazon.eventstream"):
         return FGW_STREAM_FRAMES

@@ -15,7 +15,7 @@ from fastgw.native.dialect cimport (
     fgw_slice,
     fgw_want,
 )
-from fastgw.exchange cimport body_of
+from fastgw.exchange cimport Said, body_of
 from fastgw.native.http1 cimport (
     FGW_FRAMING_NONE,
     FGW_H_ANTHROPIC_VERSION,
@@ -75,6 +75,14 @@ cdef void rename(Exchange x, Candidate candidate, Renamed *renamed) noexcept:
         renamed.length = <size_t>(x.ask.model_bytes - x.split_model)
 
 
+cdef bint says_version(Said said) noexcept:
+    """A rule has added the field itself."""
+    cdef bytes lines = said.to_provider if said is not None else None
+    return lines is not None and (
+        lines.startswith(b"anthropic-version:") or b"\nanthropic-version:" in lines
+    )
+
+
 cdef Py_ssize_t write_head(Exchange x, uint8_t *out, size_t room, uint64_t body_length) noexcept:
     cdef Provider provider = (<Candidate>x.candidate).provider
     cdef ProviderKey key = <ProviderKey>x.provider_key
@@ -115,7 +123,7 @@ cdef Py_ssize_t write_head(Exchange x, uint8_t *out, size_t room, uint64_t body_
     at += 3
     if x.route.dialect == FGW_DIALECT_ANTHROPIC and fgw_http1_find(
         &x.head, FGW_H_ANTHROPIC_VERSION
-    ) < 0:
+    ) < 0 and not says_version(x.said):
         at = put(at, ANTHROPIC_VERSION)
     if body_length or x.head.framing != FGW_FRAMING_NONE or x.head.method in (
         FGW_M_POST, FGW_M_PUT, FGW_M_PATCH
