@@ -8,6 +8,8 @@
 #include "fgw_dialect_cohere_answer.h"
 #include "fgw_dialect_ollama.h"
 #include "fgw_dialect_ollama_answer.h"
+#include "fgw_dialect_gemini.h"
+#include "fgw_dialect_gemini_answer.h"
 #include "fgw_dialect_openai.h"
 #include "fgw_dialect_openai_answer.h"
 #include "fgw_dialect_realtime.h"
@@ -44,6 +46,21 @@ static const struct fgw_dialect_face FACES[FGW_DIALECTS] = {
         .final = fgw_anthropic_final,
         .classes = fgw_anthropic_classes,
         .voice = fgw_anthropic_voice,
+    },
+    [FGW_DIALECT_GEMINI] = {
+        .ask = &fgw_gemini_ask,
+        .ask_root = FGW_GEMINI_ASK_ROOT,
+        .limits = fgw_gemini_limits,
+        .model_prefix = "models/",
+        .bare_errors = 1,
+        .answer = &fgw_gemini_answer,
+        .root = fgw_gemini_root,
+        .begin = fgw_gemini_begin,
+        .pass = fgw_gemini_pass,
+        .fold = fgw_gemini_fold,
+        .final = fgw_gemini_final,
+        .classes = fgw_gemini_classes,
+        .voice = fgw_gemini_voice,
     },
     [FGW_DIALECT_BEDROCK] = {
         .ask = &fgw_bedrock_ask,

@@ -251,8 +251,8 @@ static enum fgw_meter_code next_event(struct fgw_meter *meter, const uint8_t *by
     struct fgw_split_piece piece;
 
     /* Google writes an error into a stream of events as a document of many lines, bare. */
-    if (meter->face->bare_errors && meter->streaming == FGW_STREAM_SSE && *at < length &&
-        bytes[*at] == '{' && fgw_sse_between(&meter->split.sse)) {
+    if (meter->face->bare_errors && meter->streaming == FGW_STREAM_SSE &&
+        fgw_sse_first(&meter->split.sse, bytes, length, *at) == '{') {
         meter->streaming = FGW_STREAM_ARRAY;
         fgw_json_array_init(&meter->split.array);
     }

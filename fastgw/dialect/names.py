@@ -58,6 +58,7 @@ REPORT_FIELDS = (
     "image_output",
     "billed_input",
     "billed_output",
+    "tool_input",
 )
 
 USAGE_CLASSES = (
