@@ -186,7 +186,7 @@ class _OneOrMore(ListOf):
 
 _ENTRY = Object(
     {
-        "dialect": Choice(("openai", "anthropic")), "models": _NAMES, "hosts": _NAMES,
+        "dialect": Choice(("openai", "anthropic", "cohere", "ollama")), "models": _NAMES, "hosts": _NAMES,
         "providers": _NAMES, **_PRICES, "above": _OneOrMore(_ABOVE, 1, TIERS_MAX - 1),
         "max_output": _TOKENS, "context": _TOKENS,
         "limit_name": Choice(("max_tokens", "max_completion_tokens")),
