@@ -21,8 +21,8 @@
 enum fgw_walk_document {
     FGW_WALK_REQUEST = 0,
     FGW_WALK_ANSWER,
-    FGW_WALK_EVENT, /* an SSE block: the JSON is what its data lines have; or the JSON itself: a line
-                       of NDJSON, an element of an array with what stands before it */
+    FGW_WALK_EVENT, /* an SSE block: the JSON is what its data lines have; or the JSON itself: a
+                       line of NDJSON, an element of an array with what stands before it */
 };
 
 enum fgw_text_flag {

@@ -41,6 +41,7 @@ from fastgw.native.counters cimport (
 from fastgw.native.dialect cimport FGW_ROUTE_METERED
 from fastgw.native.dialect_meter cimport (
     FGW_STREAM_NONE,
+    FGW_STREAM_SSE,
     fgw_meter_end,
     fgw_meter_init,
     fgw_meter_track,
@@ -308,14 +309,13 @@ cdef class Attempts(Leaving):
         if x.effects.detects and not x.drains and head.framing != FGW_FRAMING_NONE and (
             events or is_text(head, bytes)
         ):
-            asked = self.detector.asked(x, ON_EVENT if events else ON_RESPONSE)
+            asked = self.detector.asked(x, ON_EVENT if kind == FGW_STREAM_SSE else ON_RESPONSE)
         if (capped or asked.look) and coding == CODING_UNKNOWN and not x.drains:
             # What cannot be read cannot be kept below a cap, nor looked at.
             self._drop_connection(x)
             return self._give_up(x, CODE_UPSTREAM_MALFORMED)
         framing = framing_of(x, head, hide or capped or (events and asked.look != 0))
-        if framing == FRAMING_CLOSE:
-            x.client.close_after = True
+        x.client.close_after = x.client.close_after or framing == FRAMING_CLOSE
         if x.metered:
             fgw_meter_init(&x.meter, x.route.dialect, x.route.operation, kind)
             x.meter.hide_usage = hide
@@ -352,7 +352,7 @@ cdef class Attempts(Leaving):
                    const uint8_t *bytes, int coding, int kind) except -1:
         """The answer is looked at: event by event, and then it may have to be ended; or as a
         whole, kept back until then (1)."""
-        if kind == FGW_STREAM_NONE:
+        if kind != FGW_STREAM_SSE:  # only their events can be looked at one by one
             relay.withheld = withhold(head, bytes, coding)
             return 1
         if not x.metered:  # the meter also knows where events end

@@ -88,8 +88,8 @@ def limit_of(body: Json, *names: str) -> int | None:
 def _wants_tool(body: Json, turns: object) -> bool:
     """A tool is called where the request insists, or its last turn says `tool=1`."""
     choice = body.get("tool_choice")
-    if choice in ("required", "REQUIRED") or (isinstance(choice, dict) and choice.get("type") != "auto"
-                                and choice.get("type") != "none"):
+    if choice in ("required", "REQUIRED") or (
+            isinstance(choice, dict) and choice.get("type") not in ("auto", "none")):
         return True
     last = turns[-1] if isinstance(turns, list) and turns else turns
     return b"tool=1" in orjson.dumps(last)
@@ -105,7 +105,7 @@ def tool_of(body: Json, turns: object, forced: bool) -> Json | None:
         if isinstance(inner, dict) and isinstance(inner.get("name"), str):
             names = ("parameters", "input_schema", "parametersJsonSchema",
                      "parameters_json_schema")
-            schema = next((inner[name] for name in names if inner.get(name)), {})
+            schema: object = next((inner[name] for name in names if inner.get(name)), {})
             return {"name": inner["name"], "schema": schema}
     return None
 
@@ -185,7 +185,8 @@ def _declared(body: Json, forced: bool) -> Json | None:
         declared = _either(tool, "functionDeclarations", "function_declarations")
         if isinstance(declared, list) and declared:
             choice = "required" if insists else "auto"
-            return tool_of({"tools": declared, "tool_choice": choice}, body.get("contents"), forced)
+            asked = {"tools": declared, "tool_choice": choice}
+            return tool_of(asked, body.get("contents"), forced)
     return None
 
 

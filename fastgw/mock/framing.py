@@ -37,7 +37,7 @@ class Frame(NamedTuple):
 
 class Answer(NamedTuple):
     """What a dialect wants said: a body, or frames; `fault`: its error event in a stream;
-    `form`: how frames become a stream: sse, crlf (the same with CRLF), array (of JSON) or lines."""
+    `form`: how frames become a stream: sse, crlf (the same with CRLF), array (of JSON), lines."""
 
     status: int
     headers: tuple[tuple[str, str], ...]

@@ -29,7 +29,8 @@ from fastgw.mock.words import Words
 
 # By the end of the path, the longest first; the prefix is whatever base_url says.
 _ROUTES = (
-    *ollama.ROUTES, *cohere.ROUTES, ("/messages/count_tokens", "count_tokens"), ("/chat/completions", "chat"),
+    *ollama.ROUTES, *cohere.ROUTES,
+    ("/messages/count_tokens", "count_tokens"), ("/chat/completions", "chat"),
     ("/responses", "responses"), ("/completions", "completions"),
     ("/embeddings", "embeddings"), ("/moderations", "moderations"), ("/messages", "messages"),
 )

@@ -31,6 +31,7 @@ from fastgw.policy.program import glob_match
 GENERATING = {
     "openai": ("chat", "responses", "completions", "embeddings"),
     "anthropic": ("messages",),
+    "gemini": ("generate", "embeddings"),
 }
 BOOLEANS = frozenset([True, False])
 
