@@ -53,7 +53,7 @@ def text_bytes(value: object) -> int:
     return 0
 
 
-def _message_tokens(messages: object, system: object, tools: object) -> int:
+def message_tokens(messages: object, system: object, tools: object) -> int:
     """3 a message, and a quarter of the bytes of all text and of the tools' JSON."""
     count = len(messages) if isinstance(messages, list) else 1
     size = text_bytes(messages) + text_bytes(system)
@@ -61,12 +61,12 @@ def _message_tokens(messages: object, system: object, tools: object) -> int:
     return 3 * count + -(-size // 4)
 
 
-def _input_tokens(value: object) -> int:
+def input_tokens(value: object) -> int:
     """Of a prompt or an embedding's input: text, token numbers, or a list of either."""
     if isinstance(value, str):
         return max(1, -(-text_bytes(value) // 4))
     if isinstance(value, list):
-        return sum(1 if isinstance(item, int) else _input_tokens(item) for item in value)
+        return sum(1 if isinstance(item, int) else input_tokens(item) for item in value)
     return 0
 
 
@@ -79,22 +79,23 @@ def _int(body: Json, name: str, low: int, high: int) -> int | None:
     return value
 
 
-def _limit(operation: str, body: Json) -> int | None:
-    given = [_int(body, name, 1, 10**9) for name in _LIMITS.get(operation, ())]
+def limit_of(body: Json, *names: str) -> int | None:
+    """The smallest of these members that is given."""
+    given = [_int(body, name, 1, 10**9) for name in names]
     return min((limit for limit in given if limit is not None), default=None)
 
 
 def _wants_tool(body: Json, turns: object) -> bool:
     """A tool is called where the request insists, or its last turn says `tool=1`."""
     choice = body.get("tool_choice")
-    if choice == "required" or (isinstance(choice, dict) and choice.get("type") != "auto"
-                                and choice.get("type") != "none"):
+    if choice in ("required", "REQUIRED") or (
+            isinstance(choice, dict) and choice.get("type") not in ("auto", "none")):
         return True
     last = turns[-1] if isinstance(turns, list) and turns else turns
     return b"tool=1" in orjson.dumps(last)
 
 
-def _tool(body: Json, turns: object, forced: bool) -> Json | None:
+def tool_of(body: Json, turns: object, forced: bool) -> Json | None:
     """The first tool as {name, schema}, if the answer is to be a call of it."""
     tools = body.get("tools")
     if not isinstance(tools, list) or not (forced or _wants_tool(body, turns)):
@@ -118,30 +119,36 @@ def _field(body: Json, name: str, kinds: type | tuple[type, ...]) -> object:
 def _read_turns(call: Call, body: Json, forced_tool: bool) -> None:
     if call.operation == "responses":
         turns = _field(body, "input", (str, list))
-        call.input_tokens = _message_tokens(turns, body.get("instructions"), body.get("tools"))
+        call.input_tokens = message_tokens(turns, body.get("instructions"), body.get("tools"))
         call.echoed = {name: body.get(name) for name in ("instructions", "metadata", "user")}
         call.echoed["tools"] = body.get("tools") or []
     elif call.operation == "chat":
         turns = _field(body, "messages", list)
-        call.input_tokens = _message_tokens(turns, None, body.get("tools"))
+        call.input_tokens = message_tokens(turns, None, body.get("tools"))
     else:
         turns = _field(body, "messages", list)
-        call.input_tokens = _message_tokens(turns, body.get("system"), body.get("tools"))
-    call.tool = _tool(body, turns, forced_tool)
+        call.input_tokens = message_tokens(turns, body.get("system"), body.get("tools"))
+    call.tool = tool_of(body, turns, forced_tool)
 
 
-def read_call(operation: str, raw: bytes, forced_tool: bool) -> Call:
-    """Refusal(400) where a provider would refuse the body."""
+def body_object(raw: bytes) -> Json:
+    """The body as a JSON object; Refusal(400) if it is none."""
     try:
         body = orjson.loads(raw)
     except orjson.JSONDecodeError as error:
         raise Refusal(400, f"We could not parse the JSON body of your request: {error}") from None
     if not isinstance(body, dict):
         raise Refusal(400, "The body of your request is not a JSON object.")
+    return body
+
+
+def read_call(operation: str, raw: bytes, forced_tool: bool) -> Call:
+    """Refusal(400) where a provider would refuse the body."""
+    body = body_object(raw)
     model = _field(body, "model", str) if operation != "moderations" else body.get("model", "")
     call = Call(operation, str(model or "omni-moderation-latest"))
     call.stream = body.get("stream") is True and operation in _LIMITS
-    call.limit = _limit(operation, body)
+    call.limit = limit_of(body, *_LIMITS.get(operation, ()))
     if operation in ("chat", "completions"):
         call.choices = _int(body, "n", 1, 128) or 1
         options = body.get("stream_options")
@@ -153,7 +160,7 @@ def read_call(operation: str, raw: bytes, forced_tool: bool) -> Call:
     else:
         name = "prompt" if operation == "completions" else "input"
         given = _field(body, name, (str, list))
-        call.input_tokens = _input_tokens(given)
+        call.input_tokens = input_tokens(given)
         several = isinstance(given, list) and not (given and isinstance(given[0], int))
         call.inputs = len(given) if several and isinstance(given, list) else 1
         call.dimensions = _int(body, "dimensions", 1, 4096) or 256
@@ -178,7 +185,8 @@ def _declared(body: Json, forced: bool) -> Json | None:
         declared = _either(tool, "functionDeclarations", "function_declarations")
         if isinstance(declared, list) and declared:
             choice = "required" if insists else "auto"
-            return _tool({"tools": declared, "tool_choice": choice}, body.get("contents"), forced)
+            asked = {"tools": declared, "tool_choice": choice}
+            return tool_of(asked, body.get("contents"), forced)
     return None
 
 
@@ -186,12 +194,10 @@ def _read_contents(call: Call, body: Json, forced_tool: bool) -> None:
     config = _either(body, "generationConfig", "generation_config") or {}
     if not isinstance(config, dict):
         raise Refusal(400, "Invalid JSON payload received: generation_config", "")
-    names = ("maxOutputTokens", "max_output_tokens")
-    given = [_int(config, name, 1, 10**9) for name in names]
-    call.limit = min((limit for limit in given if limit is not None), default=None)
+    call.limit = limit_of(config, "maxOutputTokens", "max_output_tokens")
     call.choices = _int(config, "candidateCount", 1, 8) or 1
     system = _either(body, "systemInstruction", "system_instruction")
-    call.input_tokens = _message_tokens(body.get("contents"), system, body.get("tools"))
+    call.input_tokens = message_tokens(body.get("contents"), system, body.get("tools"))
     call.tool = _declared(body, forced_tool)
 
 

@@ -37,7 +37,7 @@ class Frame(NamedTuple):
 
 class Answer(NamedTuple):
     """What a dialect wants said: a body, or frames; `fault`: its error event in a stream;
-    `form`: how frames become a stream: sse, crlf (the same with CRLF) or array (of JSON)."""
+    `form`: how frames become a stream: sse, crlf (the same with CRLF), array (of JSON), lines."""
 
     status: int
     headers: tuple[tuple[str, str], ...]
@@ -134,6 +134,8 @@ def _chosen(answer: Answer, asked: Asked) -> tuple[list[Frame], bool]:
 def _event(frame: Frame, newline: bytes, form: str, first: bool) -> bytes:
     if frame.bare:
         return frame.payload
+    if form == "lines":
+        return frame.payload + b"\n"
     if form == "array":
         return (b"[" if first else b",\r\n") + frame.payload
     name = b"event: " + frame.event.encode() + newline if frame.event else b""

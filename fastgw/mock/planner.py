@@ -8,7 +8,16 @@ from urllib.parse import parse_qs
 
 import orjson
 
-from fastgw.mock import anthropic, framing, gemini, openai_chat, openai_other, openai_responses
+from fastgw.mock import (
+    anthropic,
+    cohere,
+    framing,
+    gemini,
+    ollama,
+    openai_chat,
+    openai_other,
+    openai_responses,
+)
 from fastgw.mock.asked import Asked, parse
 from fastgw.mock.books import Books
 from fastgw.mock.call import Call, read_call, read_gemini
@@ -20,15 +29,21 @@ from fastgw.mock.words import Words
 
 # By the end of the path, the longest first; the prefix is whatever base_url says.
 _ROUTES = (
+    *ollama.ROUTES, *cohere.ROUTES,
     ("/messages/count_tokens", "count_tokens"), ("/chat/completions", "chat"),
     ("/responses", "responses"), ("/completions", "completions"),
     ("/embeddings", "embeddings"), ("/moderations", "moderations"), ("/messages", "messages"),
 )
 _ANTHROPIC = ("messages", "count_tokens")
 _GEMINI = ("generate", "embed", "count")
-_FREE = ("count_tokens", "moderations", "models", "count")
-_EMBEDS = ("embeddings", "embed")
-_MODELS = {"openai": openai_other, "anthropic": anthropic, "gemini": gemini}
+_FREE = ("count_tokens", "moderations", "models", "count", "cohere_rerank")
+_EMBEDS: dict[str, Any] = {
+    "embeddings": openai_other, "embed": gemini, "ollama_embed": ollama, "cohere_embed": cohere,
+}  # fmt: skip
+_OTHERS: dict[str, Any] = {"ollama": ollama, "cohere": cohere}
+_MODELS: dict[str, Any] = {
+    "openai": openai_other, "anthropic": anthropic, "gemini": gemini, "ollama": ollama,
+}  # fmt: skip
 _NO_FAULT = Frame("", b"", 0, False)
 _DESK = (b"/healthz", b"/books", b"/books/lines")
 _JSON = ("content-type", "application/json")
@@ -41,6 +56,8 @@ def route(path: str) -> tuple[str, str]:
     for ending, operation in _ROUTES:
         if path.endswith(ending):
             return operation, ""
+    if path.endswith("/api/tags"):
+        return "models", ""
     before, found, name = path.rpartition("/models")
     if found and (not name or (name.startswith("/") and len(name) > 1)):
         return "models", name[1:]
@@ -67,13 +84,20 @@ class Api(NamedTuple):
 
     @property
     def form(self) -> str:
+        if self.name == "ollama":
+            return "lines"
         if self.name != "gemini":
             return "sse"
         return "crlf" if self.events else "array"
 
 
 def _api(operation: str, target: bytes, by_anthropic: bool, by_google: bool) -> Api:
+    for name, module in _OTHERS.items():
+        if operation in module.OPERATIONS:
+            return Api(name)
     shared = operation in ("models", "")
+    if shared and b"/api/" in target:
+        return Api("ollama")
     if operation in _GEMINI or (shared and (by_google or b"/v1beta" in target)):
         return Api("gemini", b"alt=sse" in target)
     if operation in _ANTHROPIC or (shared and by_anthropic):
@@ -84,6 +108,9 @@ def _api(operation: str, target: bytes, by_anthropic: bool, by_google: bool) -> 
 def _headers(api: Api, stream: bool) -> tuple[tuple[str, str], ...]:
     if api.name == "gemini":
         return gemini.headers(stream, api.events)
+    if api.name in _OTHERS:
+        headers: tuple[tuple[str, str], ...] = _OTHERS[api.name].headers(stream)
+        return headers
     kind = "text/event-stream; charset=utf-8" if stream else "application/json"
     request_id = "req_" + MARK.decode()
     if api.name == "anthropic":
@@ -107,6 +134,7 @@ def _inflated(body: bytes, encoding: bytes | None) -> bytes:
 # What renders an operation's answers; those that are not here, openai_chat does.
 _MODULES: dict[str, Any] = {
     "responses": openai_responses, "messages": anthropic, "generate": gemini,
+    **dict.fromkeys(ollama.OPERATIONS, ollama), **dict.fromkeys(cohere.OPERATIONS, cohere),
 }  # fmt: skip
 
 
@@ -115,6 +143,10 @@ def _fault(call: Call, asked: Asked, api: Api) -> Frame:
     message, code = "The mock was asked to fail here.", asked.error or "server_error"
     if api.name == "gemini":
         return gemini.fault(asked.error, api.events)
+    if api.name == "ollama":
+        return Frame("", orjson.dumps(ollama.error(message)), 0, False)
+    if api.name == "cohere":
+        return cohere.fault(message)
     if call.operation == "messages":
         told = anthropic_error(529, message, asked.error or "overloaded_error")
         return Frame("error", orjson.dumps(told), 0, False)
@@ -155,6 +187,8 @@ class Planner:
             self._admit(method, path, operation, key, asked)
             if api.name == "gemini" and operation in _GEMINI and body is not None:
                 call = read_gemini(operation, name, stream, _inflated(body, encoding), asked.tool)
+            elif api.name in _OTHERS and operation in _MODULES and body is not None:
+                call = _OTHERS[api.name].read(operation, _inflated(body, encoding), asked.tool)
             elif operation != "models" and body is not None and not asked.reset:
                 call = read_call(operation, _inflated(body, encoding), asked.tool)
             asked = self._for_whom(asked, key, call.model, tag)
@@ -185,9 +219,9 @@ class Planner:
             raise Refusal(400, str(error), "invalid_x_mock") from None
 
     def _admit(self, method: bytes, path: str, operation: str, key: str, asked: Asked) -> None:
-        if not key:
+        if not key and "/api/" not in path:  # Ollama's server asks for none
             raise Refusal(401, "You didn't provide an API key.", "")
-        if self._keys is not None and key not in self._keys:
+        if self._keys is not None and key and key not in self._keys:
             raise Refusal(401, f"Incorrect API key provided: {key[-4:]!r}.", "")
         if not operation:
             raise Refusal(404, f"Unknown request URL: {path}", "unknown_url")
@@ -240,25 +274,25 @@ class Planner:
         return frame(answer, asked, old, options)
 
     def _free(self, call: Call, api: Api) -> Answer:
-        module = _MODELS[api.name]
         if call.operation == "count":
             body = gemini.count(call)
         elif call.operation == "count_tokens":
             body = orjson.dumps({"input_tokens": call.input_tokens})
+        elif call.operation == "cohere_rerank":
+            body = cohere.rerank(call)
         elif call.operation == "moderations":
             body = openai_other.moderations(call)
         elif call.model:
-            body = orjson.dumps(module.model(call.model))
+            body = orjson.dumps(_MODELS[api.name].model(call.model))
         else:
-            body = module.models()
+            body = _MODELS[api.name].models()
         return Answer(200, _headers(api, False), body, None, _NO_FAULT, 0, 0)
 
     def _render(self, call: Call, shape: Shape, asked: Asked, api: Api) -> Answer:
         frames, body = None, b""
         if call.operation in _EMBEDS:
             shape.output_tokens = shape.reasoning = 0
-            other = gemini if call.operation == "embed" else openai_other
-            body = other.embeddings(call, shape, self._words)
+            body = _EMBEDS[call.operation].embeddings(call, shape, self._words)
         else:
             module = _MODULES.get(call.operation, openai_chat)
             if call.stream:
@@ -276,6 +310,8 @@ class Planner:
             body = b""
         elif api.name == "gemini":
             body = gemini.refusal_body(refusal, stream and not api.events, asked.retry_after)
+        elif api.name in _OTHERS:
+            body = orjson.dumps(_OTHERS[api.name].error(str(refusal)))
         else:
             body = refusal.body(api.name == "anthropic")
         # Google calls an error to a stream of events one, too.

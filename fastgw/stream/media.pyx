@@ -2,7 +2,13 @@
 
 from libc.string cimport strlen
 
-from fastgw.native.dialect cimport FGW_DIALECT_GEMINI, FGW_ROUTE_STREAM
+from fastgw.native.dialect cimport (
+    FGW_DIALECT_BEDROCK,
+    FGW_DIALECT_COHERE,
+    FGW_DIALECT_GEMINI,
+    FGW_DIALECT_OLLAMA,
+    FGW_ROUTE_STREAM,
+)
 from fastgw.native.dialect_meter cimport (
     FGW_STREAM_ARRAY,
     FGW_STREAM_FRAMES,
@@ -48,9 +54,11 @@ cdef int stream_kind(const fgw_route *route, const fgw_head *head, const uint8_t
         if route.dialect == FGW_DIALECT_GEMINI and route.flags & FGW_ROUTE_STREAM:
             return FGW_STREAM_ARRAY
         return FGW_STREAM_NONE
-    if begins(value, length, b"x-ndjson") or begins(value, length, b"stream+json"):
+    if route.dialect in (FGW_DIALECT_OLLAMA, FGW_DIALECT_COHERE) and (
+        begins(value, length, b"x-ndjson") or begins(value, length, b"stream+json")
+    ):
         return FGW_STREAM_NDJSON
-    if begins(value, length, b"vnd.amazon.eventstream"):
+    if route.dialect == FGW_DIALECT_BEDROCK and begins(value, length, b"vnd.amazon.eventstream"):
         return FGW_STREAM_FRAMES
     return FGW_STREAM_NONE
 

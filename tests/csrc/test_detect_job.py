@@ -104,6 +104,27 @@ def test_an_event_is_undecided_from_its_last_word_on():
     assert job.decided(100, len(block + more)) == len(block + more)
 
 
+@pytest.mark.parametrize("first, second, last", [
+    (b'{"message":{"content":"write to joh"},"done":false}\n',
+     b'{"message":{"content":"n@example.com soon"},"done":false}\n', b'{"done":true}\n'),
+    (b'{"response":"write to joh"}\n', b'{"response":"n@example.com soon"}\n', b'{"done":true}\n'),
+    (b'[{"candidates":[{"content":{"parts":[{"text":"write to joh"}]}}]}\n',
+     b',\r\n{"candidates":[\n{"content":\n{"parts":\n[{"text":"n@example.com soon"}]}}]}', b"\n]"),
+    (b'data: {"type":"content-delta","index":0,"delta":{"message":{"content":{"text":"to joh"}}}}\n\n',
+     b'data: {"type":"content-delta","index":0,"delta":{"message":{"content":{"text":"n@example.com so"'
+     b'}}}}\n\n', b'data: {"type":"content-end","index":0}\n\n'),
+])
+def test_a_text_runs_on_over_the_events_of_every_framing(first, second, last):
+    job = Job()
+    assert job.event(first, 0) == 0
+    assert job.decided(0, len(first)) == first.index(b"joh")
+    assert job.event(second, len(first)) == 0
+    assert job.count("email") == 1
+    job.event(last, len(first + second))
+    whole = len(first + second + last)
+    assert job.decided(0, whole) == whole
+
+
 DELTA = b'data: {"choices":[{"index":0,"delta":{"content":"%s"}}]}\n\n'
 
 
