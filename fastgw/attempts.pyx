@@ -80,7 +80,12 @@ from fastgw.stream.relay cimport (
     Relay,
 )
 from fastgw.upstream.provider cimport Provider, ProviderKey
-from fastgw.upstream.request cimport PIECES_MAX, plan_edits, write_request
+from fastgw.upstream.request cimport (
+    PIECES_MAX,
+    plan_edits,
+    rename_requests,
+    write_request,
+)
 from fastgw.wire.link cimport Link, SENT_CLOSED, SENT_QUEUED, iovec
 from fastgw.native.http1 cimport fgw_head
 from fastgw.upstream.bounds cimport price_of
@@ -130,6 +135,7 @@ cdef class Attempts(Leaving):
         x.provider_line = provider.answer_line
         x.model_line = candidate.answer_line
         self._name_model(x, candidate)
+        rename_requests(x)
         plan_edits(x)
         x.attempt_wall_ns = self.now_ns + self.wall_offset_ns
         x.hold.dims = x.dims

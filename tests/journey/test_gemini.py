@@ -37,9 +37,11 @@ RULES = [
 
 @pytest.fixture(scope="module")
 def gateway(mock):
+    mock.reset()  # gateways number their requests alike
     provider = {"id": "google", "dialect": "gemini", "base_url": f"http://127.0.0.1:{mock.port}",
                 "keys": [{"id": "g", "value": SECRET}]}
-    models = [{"id": "house", "candidates": [{"provider": "google", "model": MODEL}]}]
+    models = [{"id": name, "candidates": [{"provider": "google", "model": model}]}
+              for name, model in (("house", MODEL), ("embedder", "gemini-embedding-001"))]
     config = configuration(mock.port, models=models, policy={"on_http_request": RULES})
     config["providers"].append(provider)
     instance = Gateway(config)
@@ -130,6 +132,13 @@ def test_a_model_of_the_house_goes_under_its_own_name(mock, gateway, client):
     line = booked(mock, headers["x-fastgw-request-id"])
     assert line["model"] == MODEL == headers["x-fastgw-model"]
     assert line["path"] == f"/v1/models/{MODEL}:generateContent"
+
+
+def test_embeddings_of_the_house_too(mock, gateway, client):
+    made = client.models.embed_content(model="embedder", contents=["abcd", "efgh", "ij"])
+    line = booked(mock, made.sdk_http_response.headers["x-fastgw-request-id"])
+    assert (line["model"], line["input_tokens"]) == ("gemini-embedding-001", 3)
+    same(mock, gateway, made.sdk_http_response.headers)
 
 
 def test_a_provider_by_its_id(mock, gateway):
