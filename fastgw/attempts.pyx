@@ -41,7 +41,6 @@ from fastgw.native.counters cimport (
 from fastgw.native.dialect cimport FGW_ROUTE_METERED
 from fastgw.native.dialect_meter cimport (
     FGW_STREAM_NONE,
-    FGW_STREAM_SSE,
     fgw_meter_end,
     fgw_meter_init,
     fgw_meter_track,
@@ -70,7 +69,7 @@ from fastgw.native.record cimport (
 from fastgw.stream.answer cimport write_answer_head
 from fastgw.stream.batch cimport BATCH_HEAD_BYTES
 from fastgw.stream.withheld cimport Withheld, is_text, withhold
-from fastgw.stream.media cimport coding_of, stream_kind
+from fastgw.stream.media cimport by_event, coding_of, stream_kind
 from fastgw.stream.relay cimport (
     FRAMING_CHUNKED,
     FRAMING_CLOSE,
@@ -315,12 +314,12 @@ cdef class Attempts(Leaving):
         if x.effects.detects and not x.drains and head.framing != FGW_FRAMING_NONE and (
             events or is_text(head, bytes)
         ):
-            asked = self.detector.asked(x, ON_EVENT if kind == FGW_STREAM_SSE else ON_RESPONSE)
+            asked = self.detector.asked(x, ON_EVENT if by_event(kind) else ON_RESPONSE)
         if (capped or asked.look) and coding == CODING_UNKNOWN and not x.drains:
             # What cannot be read cannot be kept below a cap, nor looked at.
             self._drop_connection(x)
             return self._give_up(x, CODE_UPSTREAM_MALFORMED)
-        framing = framing_of(x, head, hide or capped or (events and asked.look != 0))
+        framing = framing_of(x, head, hide or capped or (by_event(kind) and asked.look != 0))
         x.client.close_after = x.client.close_after or framing == FRAMING_CLOSE
         if x.metered:
             fgw_meter_init(&x.meter, x.route.dialect, x.route.operation, kind)
@@ -358,7 +357,7 @@ cdef class Attempts(Leaving):
                    const uint8_t *bytes, int coding, int kind) except -1:
         """The answer is looked at: event by event, and then it may have to be ended; or as a
         whole, kept back until then (1)."""
-        if kind != FGW_STREAM_SSE:  # only their events can be looked at one by one
+        if not by_event(kind):
             relay.withheld = withhold(head, bytes, coding)
             return 1
         if not x.metered:  # the meter also knows where events end

@@ -32,6 +32,8 @@ GENERATING = {
     "openai": ("chat", "responses", "completions", "embeddings"),
     "anthropic": ("messages",),
     "gemini": ("generate", "embeddings"),
+    "ollama": ("chat", "generate", "embeddings"),
+    "cohere": ("chat", "embeddings", "rerank"),
 }
 BOOLEANS = frozenset([True, False])
 

@@ -108,11 +108,13 @@ def test_an_event_is_undecided_from_its_last_word_on():
     (b'{"message":{"content":"write to joh"},"done":false}\n',
      b'{"message":{"content":"n@example.com soon"},"done":false}\n', b'{"done":true}\n'),
     (b'{"response":"write to joh"}\n', b'{"response":"n@example.com soon"}\n', b'{"done":true}\n'),
-    (b'[{"candidates":[{"content":{"parts":[{"text":"write to joh"}]}}]}\n',
-     b',\r\n{"candidates":[\n{"content":\n{"parts":\n[{"text":"n@example.com soon"}]}}]}', b"\n]"),
-    (b'data: {"type":"content-delta","index":0,"delta":{"message":{"content":{"text":"to joh"}}}}\n\n',
-     b'data: {"type":"content-delta","index":0,"delta":{"message":{"content":{"text":"n@example.com so"'
-     b'}}}}\n\n', b'data: {"type":"content-end","index":0}\n\n'),
+    (b'[{"candidates":[{"content":{"parts":[{"text":"write to joh"}]}}]}',
+     b',\r\n{"candidates":[\n{"content":\n{"parts":\n[{"text":"n@example.com soon"}]}}]}',
+     b',\r\n{"candidates":[{"finishReason":"STOP"}]}'),
+    (b'data: {"type":"content-delta","index":0,"delta":{"message":{"content":{"text":"to joh"'
+     b'}}}}\n\n',
+     b'data: {"type":"content-delta","index":0,"delta":{"message":{"content":{"text":'
+     b'"n@example.com so"}}}}\n\n', b'data: {"type":"content-end","index":0}\n\n'),
 ])
 def test_a_text_runs_on_over_the_events_of_every_framing(first, second, last):
     job = Job()

@@ -1,5 +1,5 @@
-"""Goal: who speaks Cohere's API (v2) notices nothing of the gateway but what it says of itself, and
-what the ledger has is what the provider's books have; what is billed is another sum.
+"""Goal: who speaks Cohere's API (v2) notices nothing of the gateway but what it says of itself,
+and what the ledger has is what the provider's books have; what is billed is another sum.
 
 Method: a whole gateway in front of the mock; the official cohere SDK, unmodified.
 """

@@ -1,5 +1,5 @@
-"""Goal: who speaks Ollama's API notices nothing of the gateway but what it says of itself, and what
-the ledger has is what the provider's books have.
+"""Goal: who speaks Ollama's API notices nothing of the gateway but what it says of itself, and
+what the ledger has is what the provider's books have.
 
 Method: a whole gateway in front of the mock; the official ollama SDK, unmodified, and plain HTTP
 where the SDK does not show what is on the wire.
@@ -121,7 +121,8 @@ def test_a_prompt_that_nobody_counted_is_an_interval_and_no_zero(mock, gateway):
 
     assert answer.prompt_eval_count is None and answer.eval_count == 10
     assert attempt["usage"]["provenance"] == "estimated"
-    assert attempt["usage"]["provenances"] == {"input_tokens": "estimated", "output_tokens": "provider"}
+    assert attempt["usage"]["provenances"] == {"input_tokens": "estimated",
+                                               "output_tokens": "provider"}
     assert attempt["usage"]["output_tokens"] == 10 and attempt["usage"]["input_tokens"] > 0
     assert attempt["usage"]["interval"]["input_tokens"][0] == 0
     assert attempt["usage"]["interval"]["input_tokens"][1] > 100

@@ -1,7 +1,7 @@
 """Goal: the mock's Ollama and Cohere answer as those APIs do, and refuse what they refuse.
 
-Method: the planner called without sockets; bodies and streams read back, by a meter as well. (Whole
-ways, with the SDKs and the books: tests/journey/test_ollama.py and test_cohere.py.)
+Method: the planner called without sockets; bodies and streams read back, by a meter as well.
+(Whole ways, with the SDKs and the books: tests/journey/test_ollama.py and test_cohere.py.)
 """
 
 import json
