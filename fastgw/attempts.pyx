@@ -40,6 +40,7 @@ from fastgw.native.counters cimport (
 )
 from fastgw.native.dialect cimport FGW_ROUTE_METERED
 from fastgw.native.dialect_meter cimport (
+    FGW_STREAM_NONE,
     fgw_meter_end,
     fgw_meter_init,
     fgw_meter_track,
@@ -68,7 +69,7 @@ from fastgw.native.record cimport (
 from fastgw.stream.answer cimport write_answer_head
 from fastgw.stream.batch cimport BATCH_HEAD_BYTES
 from fastgw.stream.withheld cimport Withheld, is_text, withhold
-from fastgw.stream.media cimport coding_of, is_event_stream
+from fastgw.stream.media cimport coding_of, stream_kind
 from fastgw.stream.relay cimport (
     FRAMING_CHUNKED,
     FRAMING_CLOSE,
@@ -278,7 +279,7 @@ cdef class Attempts(Leaving):
         cdef Framing framing
         cdef bint events, hide, capped = False
         cdef Asked asked
-        cdef int coding
+        cdef int coding, kind
         asked.look = 0
         x.upstream_status = head.status
         x.first_byte_ns = connection.activity_ns
@@ -294,7 +295,8 @@ cdef class Attempts(Leaving):
         ))
         if self._look_at_answer(x, head, bytes):
             return 0
-        events = is_event_stream(head, bytes)
+        kind = stream_kind(&x.route, head, bytes)
+        events = kind != FGW_STREAM_NONE
         coding = coding_of(head, bytes)
         hide = x.edits.hide_usage and events and head.status < 300
         x.metered = x.route.flags & FGW_ROUTE_METERED and head.status < 300
@@ -315,7 +317,7 @@ cdef class Attempts(Leaving):
         if framing == FRAMING_CLOSE:
             x.client.close_after = True
         if x.metered:
-            fgw_meter_init(&x.meter, x.route.dialect, x.route.operation, events)
+            fgw_meter_init(&x.meter, x.route.dialect, x.route.operation, kind)
             x.meter.hide_usage = hide
             if capped:
                 self._track(x, relay)
@@ -324,7 +326,7 @@ cdef class Attempts(Leaving):
         )
         if x.drains:
             return self._drain_answer(x, relay)
-        if asked.look and self._look(x, relay, asked, head, bytes, coding, events):
+        if asked.look and self._look(x, relay, asked, head, bytes, coding, kind):
             return 0  # the head goes with the body, once that is whole
         if not self._push_head(x, head, bytes, framing, relay.inflating):
             self._drop_connection(x)
@@ -347,14 +349,14 @@ cdef class Attempts(Leaving):
         return True
 
     cdef int _look(self, Exchange x, Relay relay, Asked asked, const fgw_head *head,
-                   const uint8_t *bytes, int coding, bint events) except -1:
+                   const uint8_t *bytes, int coding, int kind) except -1:
         """The answer is looked at: event by event, and then it may have to be ended; or as a
         whole, kept back until then (1)."""
-        if not events:
+        if kind == FGW_STREAM_NONE:
             relay.withheld = withhold(head, bytes, coding)
             return 1
         if not x.metered:  # the meter also knows where events end
-            fgw_meter_init(&x.meter, x.route.dialect, x.route.operation, True)
+            fgw_meter_init(&x.meter, x.route.dialect, x.route.operation, kind)
         if asked.deny and not x.meter.tracked:
             fgw_meter_track(&x.meter)
         return relay.look(self.detector.job, asked.look, asked.redact, asked.deny, coding)

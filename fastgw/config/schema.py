@@ -56,8 +56,8 @@ ADDRESS = Text("an IP address or host name", r"[A-Za-z0-9.:_-]+", "127.0.0.1", 2
 PORT = Whole(0, 65535)
 WEIGHT = Whole(1, 1_000_000)
 
-DIALECTS = ("openai", "anthropic")
-DIALECTS_LATER = ("gemini", "bedrock", "azure", "mistral", "cohere", "ollama")
+DIALECTS = ("openai", "anthropic", "cohere", "ollama")
+DIALECTS_LATER = ("gemini", "bedrock", "azure", "mistral")
 OPERATIONS = ("chat", "responses", "completions", "embeddings", "models", "messages",
               "count_tokens", "moderations", "images", "audio", "files", "batches", "realtime",
               "other")
