@@ -1,9 +1,9 @@
 """Clients that leave, where a rule says `on-abort: drain`: the ledger beside the mock's books.
 
 Method: clients break off at random instants, streamed and not, on both dialects and through the
-official SDKs; the mock writes down what it generated. Every call that was drained has its provider's
-number, to the token; every other one an interval with the books inside. Then what a hostile client,
-a killed worker and a shutdown make of it.
+official SDKs; the mock writes down what it generated. Every call that was drained has its
+provider's number, to the token; every other one an interval with the books inside. Then what a
+hostile client, a killed worker and a shutdown make of it.
 """
 
 import os
