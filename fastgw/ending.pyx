@@ -163,6 +163,7 @@ cdef class Endings(Receiver):
             where["input_tokens"] = x.meter.report.value[<int>FGW_REPORT_INPUT]
         where["output_tokens"] = x.output_delivered
         where["filtered"] = x.code == CODE_CUT_BY_DETECT
+        where["dialect"] = x.route.dialect
         where["operation"] = x.route.operation
         where["code"] = x.code
         where["request_id"] = x.id_text[:x.id_length].decode()

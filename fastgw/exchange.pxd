@@ -58,6 +58,7 @@ cdef class Receiver:
         uint64_t body_max            # bytes
         bint half_close              # a client's FIN behind a request is no farewell
         uint64_t now_ns              # CLOCK_BOOTTIME as last looked at: at most 100 ms old
+        uint64_t skipped_ns          # of a rehearsal: now_ns is so far ahead of the clock
         uint64_t wall_offset_ns      # CLOCK_REALTIME minus CLOCK_BOOTTIME, 100 ms old at most
 
     # Look at the clock: where a duration is measured. Time-outs take now_ns as it is.
@@ -105,6 +106,7 @@ cdef class Said:
         bytes to_provider            # lines of fields that rules added to the request, or None
         bytes to_client              # … and to the answer
         bytes kept                   # facts that nobody can fill in again (Policy.remember)
+        bytes asked                  # the same as the request left them, for a further attempt
         list late_rules              # of the response phase, for the decision record
         uint16_t logs[8]             # FGW_LISTED_MAX: as effects have them, both phases
         int n_logs

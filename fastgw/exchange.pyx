@@ -30,8 +30,13 @@ cdef class Receiver:
     """What both connections of an exchange call; the journey implements it."""
 
     cdef uint64_t look(self) noexcept:
-        self.now_ns = fgw_clock_now_ns()
+        self.now_ns = fgw_clock_now_ns() + self.skipped_ns
         return self.now_ns
+
+    def skip(self, uint64_t ns):
+        """From now on the clock of limits and time-outs is ``ns`` further on: for rehearsals."""
+        self.skipped_ns += ns
+        self.look()
 
     cdef Exchange take_exchange(self, Client client, uint64_t now_ns):
         raise TypeError(ABSTRACT)

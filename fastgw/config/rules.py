@@ -105,7 +105,7 @@ class Rules:
 
     def _custom_response(self, config: dict[str, Any], enforce: bool, path: str) -> Action:
         status = config.get("status_code", 200)
-        if status in (204, 304) and config.get("body") and config["body"].text:
+        if status in (204, 205, 304) and config.get("body") and config["body"].text:
             self.reading.fail(f"{path}.config.body", f"an answer with status {status} has no body",
                               "another status_code, or no body")
         return CustomResponse(status, MappingProxyType(config.get("headers", {})),

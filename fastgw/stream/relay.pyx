@@ -110,7 +110,8 @@ cdef class Relay:
             return 0
         self.held_since_ns = 0
         self.screen.let_out()
-        return self._release(x)
+        self._release(x)
+        return self.cut
 
     cdef int listen(
         self, Exchange x, const fgw_bpe_vocabulary *vocabulary, bint known
