@@ -64,6 +64,22 @@ void fgw_count_ratio(struct fgw_counters *counters, unsigned ratio, uint64_t rep
     raise(&counters->ratios[ratio].sum, hundredths);
 }
 
+void fgw_counters_books(const struct fgw_counters *counters, struct fgw_books *books)
+{
+    const uint64_t *value = counters->value;
+    const uint64_t *tokens = value + FGW_COUNT_TOKENS;
+
+    books->attempts = 0;
+    for (uint32_t fate = 1; fate < 8; fate++)
+        books->attempts += value[FGW_COUNT_FATE + fate];
+    books->tokens = (struct fgw_tokens){
+        .input = tokens[0], .cached_input = tokens[1], .cache_write = tokens[2],
+        .cache_write_1h = tokens[3], .output = tokens[4], .reasoning = tokens[5],
+        .audio_input = tokens[6], .audio_output = tokens[7]};
+    books->cost_nano_usd = value[FGW_COUNT_COST_NANO_USD];
+    books->cost_unknown = value[FGW_COUNT_COST_UNKNOWN];
+}
+
 static void store_drains(struct fgw_counters *own, uint32_t number, uint64_t running)
 {
     __atomic_store_n(&own->drains[number], running, __ATOMIC_SEQ_CST);

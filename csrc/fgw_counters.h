@@ -4,14 +4,15 @@
  * no cache line is shared between writers. A block outlives its worker: the next one in the slot
  * counts on. Gauges (from FGW_GAUGES on) are set back to 0 when a dead worker is swept.
  *
- *     0            1024        2048                3584            3840         4096 … 8192
- *     | value[128] | codes[64] | histograms[6][32] | ratios[2][16] | drains[32] | (0) |
+ *     0            1024        2048                3584            3840         4096  4208 … 8192
+ *     | value[128] | codes[64] | histograms[6][32] | ratios[2][16] | drains[32] | cut | (0) |
  */
 #ifndef FGW_COUNTERS_H
 #define FGW_COUNTERS_H
 
 #include <stdint.h>
 
+#include "fgw_books.h"
 #include "fgw_policy.h"
 #include "fgw_record.h"
 
@@ -124,7 +125,8 @@ struct fgw_counters {
         uint64_t sum; /* in hundredths */
     } ratios[FGW_RATIOS];
     uint64_t drains[FGW_DRAINS_MAX]; /* running now, by number of their action; a gauge */
-    uint8_t reserved[8192 - 1024 - 1024 - 1536 - 256 - 8 * FGW_DRAINS_MAX];
+    struct fgw_cut cut;
+    uint8_t reserved[8192 - 4096 - sizeof(struct fgw_cut)];
 };
 _Static_assert(sizeof(struct fgw_counters) == 8192, "layout is shared between processes");
 
@@ -144,6 +146,9 @@ void fgw_count_time(struct fgw_counters *counters, unsigned histogram, uint64_t 
 /* Counts reported / estimated; an estimate of 0 is one of 1. */
 void fgw_count_ratio(struct fgw_counters *counters, unsigned ratio, uint64_t reported,
                      uint64_t estimated);
+
+/* What the attempts that this worker's block counted come to. */
+void fgw_counters_books(const struct fgw_counters *counters, struct fgw_books *books);
 
 /* A worker begins a drain: `all` are the blocks of all workers, `own` is the index of its own.
  * Returns 0 where max_concurrent are running. Each worker shows its own before it looks at the

@@ -53,11 +53,15 @@ from fastgw.native.counters cimport (
     fgw_count,
     fgw_count_code,
     fgw_count_time,
+    fgw_counters_books,
     fgw_drain_end,
 )
 from fastgw.native.dialect cimport FGW_ASK_INCLUDE_USAGE
 from fastgw.native.dialect_meter cimport FGW_REPORT_INPUT
-from fastgw.ledger.journal cimport hash_of
+from fastgw.ledger.journal cimport JOURNAL_DROPPED, hash_of
+from fastgw.native.books cimport (
+    fgw_books, fgw_books_close, fgw_books_less, fgw_cut_write
+)
 from fastgw.native.detect cimport fgw_detect_report
 from fastgw.native.hold cimport fgw_hold_closed, fgw_hold_closing
 from fastgw.native.http1 cimport FGW_H_X_REQUEST_ID
@@ -181,11 +185,13 @@ cdef class Endings(Receiver):
             if x.asked or fate != FGW_FATE_FAILED_BEFORE_FIRST_BYTE:
                 amounts(x, close, &self.used)
             self.limits.intend(x.hold, &self.used)
-        if x.attempt_open:
-            x.attempt_open = False
-            fgw_hold_closing(x.hold, self.journal.main._ring.head)
-            self.journal.close(close, x.room)
-            fgw_hold_closed(x.hold)
+        if not x.attempt_open:
+            return 0
+        x.attempt_open = False
+        fgw_hold_closing(x.hold, self.journal.main._ring.head)
+        if self.journal.close(close, x.room) == JOURNAL_DROPPED:
+            fgw_books_close(&self.dropped, close)
+        fgw_hold_closed(x.hold)
         fgw_count(self.counters, FGW_COUNT_FATE + fate, 1)
         tokens = <uint64_t *>&close.tokens
         for i in range(8):
@@ -241,6 +247,17 @@ cdef class Endings(Receiver):
         for rule, effect, enforced in self.detector.findings(x, phase, report):
             text = self.refusals.finding(rule, effect, enforced)
             self.journal.name_finding(&x.id, text, <size_t>len(text))
+        return 0
+
+    cdef int _publish_cut(self) except -1:
+        """Between two callbacks: what has been counted, and how far it has been posted. The
+        recorder lays both side by side (fastgw.ledger.balance)."""
+        cdef fgw_books counted
+        fgw_counters_books(self.counters, &counted)
+        fgw_books_less(&counted, &self.dropped)
+        fgw_cut_write(
+            &self.counters.cut, self.journal.generation, self.journal.main._ring.head, &counted
+        )
         return 0
 
     cdef int _begin(self, Exchange x) except -1:

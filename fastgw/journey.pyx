@@ -234,6 +234,7 @@ cdef class Journey(Waiting):
         if self.holding:
             self._let_out(now)
         self.journal.flush(now)
+        self._publish_cut()
 
     cdef int on_held(self, Exchange x) except -1:
         self.holding.append(x)

@@ -29,6 +29,7 @@ from fastgw.ledger.query import Ledger
 from fastgw.ledger.ring import Ring
 from fastgw.ledger.tails import PREFIX
 from fastgw.limit import peek
+from fastgw.process.balance import FILE as BALANCE
 from fastgw.process.directory import read_document, read_instance
 from fastgw.shm import counters
 from fastgw.shm.segment import Segment
@@ -79,6 +80,7 @@ class Metrics:
         yield from _rings(Path(state["rings"]))
         yield from _recorder(self._home)
         yield from _ledger(self._sums.read())
+        yield from _balance(self._home)
 
     def _attach(self, path: str) -> Segment:
         if self._segment is None or self._segment.path != path:
@@ -237,6 +239,24 @@ def _ledger(sums: LedgerSums | None) -> Iterator[Metric]:
     apart = sum(abs(totals[name] - totals[f"rollup_{name}"]) for name in _BOTH_SIDES)
     yield _gauge("ledger_difference", "Records against roll-ups; 0, or it is a defect.", apart)
     yield from _alerts(alerts)
+
+
+def _balance(data_dir: Path) -> Iterator[Metric]:
+    """The invariant, as the recorder finds it (fastgw.process.balance)."""
+    found = read_document(data_dir / BALANCE)
+    if not found:
+        return
+    apart = GaugeMetricFamily(
+        "fastgw_books_difference", "Between attempts, accounts and counters: 0, or a defect.",
+        labels=["of"],
+    )
+    for side in ("attempts", "rollups", "accounts"):
+        apart.add_metric([side], found[side])
+    yield apart
+    age = max(0.0, time.time() - found["wall_ns"] / 1e9)
+    yield _gauge("books_age_seconds", "Since attempts, accounts and counters were compared.", age)
+    yield _counter("books_cuts", "Cuts of workers' counters compared to their records.",
+                   found["cuts"])
 
 
 def _alerts(alerts: list[tuple[str, float, int, int]]) -> Iterator[Metric]:

@@ -1,6 +1,7 @@
 # csrc/fgw_counters.h, name for name. No logic lives here.
 from libc.stdint cimport uint16_t, uint32_t, uint64_t
 
+from fastgw.native.books cimport fgw_books, fgw_cut
 from fastgw.native.policy cimport fgw_drain
 
 
@@ -106,6 +107,7 @@ cdef extern from "fgw_counters.h" nogil:
         fgw_code_count codes[64]      # FGW_CODES
         fgw_counted_times histograms[6]  # FGW_HISTOGRAMS
         fgw_counted_ratios ratios[2]     # FGW_RATIOS
+        fgw_cut cut
 
     void fgw_count(fgw_counters *counters, unsigned int which, uint64_t n) noexcept
     void fgw_count_code(fgw_counters *counters, uint16_t code) noexcept
@@ -113,6 +115,7 @@ cdef extern from "fgw_counters.h" nogil:
     void fgw_count_ratio(
         fgw_counters *counters, unsigned int ratio, uint64_t reported, uint64_t estimated
     ) noexcept
+    void fgw_counters_books(const fgw_counters *counters, fgw_books *books) noexcept
     int fgw_drain_begin(fgw_counters *all, uint32_t workers, uint32_t own,
                         const fgw_drain *drain) noexcept
     void fgw_drain_end(fgw_counters *own, const fgw_drain *drain) noexcept
