@@ -76,7 +76,8 @@ def compile_expression(expression: Expression, scope: Scope,
     try:
         program, tree = compile_text(text, scope)
         if tree.type.name not in (*wanted, "dyn"):
-            hint = "compare it with something" if wanted == ("bool",) else ""
+            hint = "compare it with something" if wanted == ("bool",) else (
+                "make a text of it: string(…), or name one of its values")
             message = f"{a(tree.type)} where a {' or '.join(wanted)} is wanted"
             raise ExpressionError(message, 0, hint, len(text))
     except ExpressionError as error:

@@ -26,7 +26,10 @@ _NUMERIC_ESCAPE = re.compile(r"[xX]([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|U([0-9a-fA
                              r"|([0-3][0-7]{2})")
 _HINTS = {"=": "equality is ==", "&": "and is &&", "|": "or is ||", ";": "one expression only",
           "“": "quotes are ' or \"", "”": "quotes are ' or \"", "’": "quotes are ' or \"",
-          "`": "a quoted name stands behind a dot: x.`content-type`"}
+          "`": "a quoted name stands behind a dot: x.`content-type`",
+          "$": "an expression is CEL as a whole: without ${ }", "#": "a comment begins with //",
+          "~": "a pattern is ai.model.matches('…')", "\\": "a backslash stands in quotes only"}
+BEYOND = "write it as a double: 1e20"
 
 
 class ExpressionError(Exception):
@@ -77,7 +80,8 @@ def _symbol(text: str, at: int) -> Token:
     match = _SYMBOL.match(text, at)
     if match:
         return Token("symbol", match[0], at, match.end())
-    raise ExpressionError(f"unexpected character {text[at]!r}", at, _HINTS.get(text[at], ""))
+    raise ExpressionError(f"unexpected character {text[at]!r}", at, 
+                          _HINTS.get(text[at], "text is quoted: '…'"))
 
 
 def _name(text: str, at: int) -> Token | None:
@@ -99,11 +103,12 @@ def _number(text: str, at: int) -> Token | None:
     unsigned = whole and text[end : end + 1] in ("u", "U")
     end += unsigned
     if _NAME.match(text, end):
-        raise ExpressionError(f"a number cannot be followed by '{text[end]}'", end)
+        raise ExpressionError(f"a number cannot be followed by '{text[end]}'", end,
+                              "text is quoted; durations are duration('5s')")
     if not whole:
         return Token("double", float(word), at, end)
     if len(word) > 40:  # far beyond 64 bits, and int() of thousands of digits is slow
-        raise ExpressionError("a number beyond 64 bits", at, "", end)
+        raise ExpressionError("a number beyond 64 bits", at, BEYOND, end)
     number = int(word, 16 if word.startswith("0x") else 10)
     return Token("uint" if unsigned else "int", number, at, end)
 
@@ -159,5 +164,6 @@ def _escape(text: str, at: int, octets: bool) -> tuple[str | bytes, int]:
     if octets and match.lastindex in (1, 4):
         return bytes([code]), match.end()
     if code > 0x10FFFF or 0xD800 <= code <= 0xDFFF:
-        raise ExpressionError("an escape that is no character", at, "", match.end())
+        raise ExpressionError("an escape that is no character", at,
+                              "a character is up to \\U0010FFFF, without surrogates", match.end())
     return chr(code), match.end()

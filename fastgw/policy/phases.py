@@ -67,7 +67,9 @@ class PolicyScope(Scope):
             action = name.partition(".")[0]
             here = [other for other in TYPES if other.startswith(action + ".")]
             hint = f"did you mean 'actions.{near[0]}'?" if near else (
-                "it leaves " + ", ".join(here) if here else "")
+                "it leaves " + ", ".join(here) if here else
+                "what it found is in the decision record; rules cannot read it"
+                if action == "detect" else "actions are named with _: actions.deny.denied")
             raise ExpressionError(f"no action leaves '{name}'", offset, hint)
         if name in OF_LIMITS and self.phase == "request":
             raise ExpressionError(

@@ -318,7 +318,7 @@ cdef class Policy:
                               suggestion="one action can look for several kinds")
         self.detects.append({
             "rule": rule.name, "hash": self._name(FGW_NAME_RULE, rule.name), "phase": phase,
-            "kinds": (*action.kinds, *self.patterns.take(rule.place, action.patterns)),
+            "kinds": (*action.kinds, *self.patterns.take(action.patterns)),
             "then": action.then,
             "enforced": rule.enforce and action.enforce,
         })
