@@ -13,6 +13,7 @@ from fastgw.config.actions import ELSEWHERE, EVENT, PHASES, forbidden
 from fastgw.config.schema import ACTIONS
 from tests.policy.configured import config
 
+
 def test_every_action_stands_in_some_phase():
     assert {kind for kinds in PHASES.values() for kind in kinds} >= set(ACTIONS)
 
