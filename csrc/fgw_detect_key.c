@@ -4,7 +4,7 @@
 #include "fgw_detect_kind.h"
 
 /* What the tail of a key may consist of. */
-enum tail { TAIL_ALNUM, TAIL_TOKEN /* and - _ */, TAIL_HEX, TAIL_BASE32, TAIL_DASHED };
+enum tail { TAIL_ALNUM, TAIL_TOKEN /* and - _ */, TAIL_HEX, TAIL_UPPER, TAIL_DASHED };
 
 enum key_flag {
     KEY_EXACT = 1,  /* the tail has `min` bytes, no more */
@@ -34,8 +34,8 @@ static const struct issuer_key KEYS[] = {
     KEY_OF("rk_live_", TAIL_ALNUM, 16, KEY_MIXED),
     KEY_OF("rk_test_", TAIL_ALNUM, 16, KEY_MIXED),
     KEY_OF("whsec_", TAIL_ALNUM, 24, KEY_MIXED),
-    KEY_OF("AKIA", TAIL_BASE32, 16, KEY_EXACT),               /* AWS */
-    KEY_OF("ASIA", TAIL_BASE32, 16, KEY_EXACT),
+    KEY_OF("AKIA", TAIL_UPPER, 16, KEY_EXACT),               /* AWS */
+    KEY_OF("ASIA", TAIL_UPPER, 16, KEY_EXACT),
     KEY_OF("AIza", TAIL_TOKEN, 35, KEY_EXACT | KEY_MIXED),    /* Google */
     KEY_OF("GOCSPX-", TAIL_TOKEN, 28, KEY_EXACT),
     KEY_OF("ghp_", TAIL_ALNUM, 36, KEY_EXACT | KEY_CRC),      /* GitHub */
@@ -65,8 +65,8 @@ static int in_tail(uint8_t byte, int tail)
     switch (tail) {
     case TAIL_HEX:
         return is(byte, DIGIT) || (byte >= 'a' && byte <= 'f');
-    case TAIL_BASE32:
-        return is(byte, BASE32);
+    case TAIL_UPPER:
+        return is(byte, UPPER | DIGIT);
     case TAIL_TOKEN:
         return is(byte, IN_KEY);
     case TAIL_DASHED:

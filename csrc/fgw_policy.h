@@ -128,6 +128,7 @@ struct fgw_said {
 };
 
 struct fgw_cel_run;
+#define FGW_SHADOWS_MAX 16 /* of one request, counted by rule */
 #define FGW_DETECTS_MAX 64 /* detect actions of a policy */
 
 struct fgw_effects {
@@ -155,6 +156,7 @@ struct fgw_effects {
     int64_t output_max;   /* tokens; 0: no rule lowered it */
     uint64_t output_rule; /* name hash of the rule that lowered it */
     uint64_t detects;     /* detect actions of rules that matched, of any phase: a bit each */
+    uint64_t shadow_rules[FGW_SHADOWS_MAX]; /* whose `shadows` are, the first of them */
     struct fgw_rule_trace rules[FGW_RULES_MAX];
     struct fgw_demand demands[FGW_LIMITS_MAX];
     uint8_t key_text[FGW_KEY_TEXT_MAX];

@@ -44,6 +44,7 @@ from fastgw.native.counters cimport (
     FGW_HISTOGRAM_TOTAL,
     fgw_count,
     fgw_count_code,
+    fgw_count_shadow,
     fgw_count_time,
 )
 from fastgw.native.dialect cimport FGW_ASK_INCLUDE_USAGE
@@ -204,6 +205,8 @@ cdef class Endings(Receiver):
             self.limits.settle(x.hold, &self.used, self.now_ns)
             self.limits.hold_release(x.hold)
             x.hold = NULL
+            if self.sayings.shadow_limits:
+                self.sayings.count_shadows(x)
             if x.said is not None:
                 self.sayings.tell(x, &close, False)
         if x.status:
@@ -218,7 +221,10 @@ cdef class Endings(Receiver):
     ) except -1:
         """What `detect` actions have found: of which kind and where, beside the request."""
         cdef bytes text
-        for rule, effect, enforced in self.detector.findings(x, phase, report):
+        self.detector.remember(x, phase, report)
+        for rule, effect, enforced, shadow, number in self.detector.findings(x, phase, report):
+            if shadow:
+                fgw_count_shadow(self.counters, number, False)
             text = self.refusals.finding(rule, effect, enforced)
             self.journal.name_finding(&x.id, text, <size_t>len(text))
         return 0
@@ -282,6 +288,8 @@ cdef class Endings(Receiver):
                 x.dims.account = (<Principal>x.principal).account_hash
             x.dims.dialect = x.route.dialect
             x.dims.operation = x.route.operation
+            if x.reason is None and x.effects.message:
+                x.reason_hash = self.policy.reason(x.effects.message)
             posted = post_refusal(
                 x, self.journal, self.policy.version_hash, x.client.address, x.reason_hash, now
             )
@@ -299,6 +307,10 @@ cdef class Endings(Receiver):
         fgw_count_code(self.counters, x.code)
         fgw_count(self.counters, FGW_COUNT_STATUS_1XX + x.status // 100 - 1, 1)
         fgw_count_time(self.counters, FGW_HISTOGRAM_REFUSAL, now - x.began_ns)
+        if posted and x.reason_hash == 0 and (x.reason is not None or x.effects.message):
+            self.sayings.tell_reason(x)
+        if self.sayings.shadow_limits:
+            self.sayings.count_shadows(x)
         if x.said is not None and posted:
             self.sayings.tell(x, last, x.attempt == 0)
         self.batch.forget()

@@ -12,6 +12,7 @@ cdef extern from "fgw_policy.h" nogil:
         FGW_SAID_FIELDS_MAX
         FGW_SAID_BODY_MAX
         FGW_DETECTS_MAX
+        FGW_SHADOWS_MAX
 
     enum fgw_value_type:
         FGW_VALUE_ABSENT
@@ -129,6 +130,7 @@ cdef extern from "fgw_policy.h" nogil:
         int64_t output_max
         uint64_t output_rule
         uint64_t detects
+        uint64_t shadow_rules[16]  # FGW_SHADOWS_MAX
         fgw_rule_trace rules[16]    # FGW_RULES_MAX
         fgw_demand demands[8]       # FGW_LIMITS_MAX
         uint8_t key_text[1024]      # FGW_KEY_TEXT_MAX
