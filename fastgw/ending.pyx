@@ -307,12 +307,7 @@ cdef class Endings(Receiver):
         fgw_count_code(self.counters, x.code)
         fgw_count(self.counters, FGW_COUNT_STATUS_1XX + x.status // 100 - 1, 1)
         fgw_count_time(self.counters, FGW_HISTOGRAM_REFUSAL, now - x.began_ns)
-        if posted and x.reason_hash == 0 and (x.reason is not None or x.effects.message):
-            self.sayings.tell_reason(x)
-        if self.sayings.shadow_limits:
-            self.sayings.count_shadows(x)
-        if x.said is not None and posted:
-            self.sayings.tell(x, last, x.attempt == 0)
+        self._tell_refused(x, last, posted)
         self.batch.forget()
         if own is not None:
             x.client.send_bytes(own, <size_t>len(own))
@@ -320,6 +315,17 @@ cdef class Endings(Receiver):
             x.client.send_bytes(self.explainer.bytes, <size_t>length)
         self._leave(x)
         return x.client.refused(x)
+
+    cdef int _tell_refused(
+        self, Exchange x, const fgw_record_close *last, bint posted
+    ) except -1:
+        if posted and x.reason_hash == 0 and (x.reason is not None or x.effects.message):
+            self.sayings.tell_reason(x)
+        if self.sayings.shadow_limits:
+            self.sayings.count_shadows(x)
+        if x.said is not None and posted:
+            self.sayings.tell(x, last, x.attempt == 0)
+        return 0
 
     cdef size_t _client_id(self, Exchange x) except? 0:
         """A client's own x-request-id: recorded, and kept in the answer where it is harmless."""

@@ -82,7 +82,7 @@ class Plan:
 
 
     def describe(self) -> dict[str, object]:
-        """policy.json: what readers of the data directory need to name limits, labels and shadows."""
+        """policy.json: what readers of the data directory need to name what is counted."""
         parts = ("name", "unit", "algorithm", "capacity", "period_ns", "window", "time_zone",
                  "enforced")
         return {
