@@ -337,8 +337,9 @@ static int is_top_level(const uint8_t *text, uint32_t length)
     return !memmem(FILES, sizeof FILES - 1, name, length + 2);
 }
 
-/* Where the local part before the @ begins; `at` if there is none. */
-static uint32_t local_start(const struct look *look, uint32_t at)
+/* Where the local part before the @ begins; `at` if there is none. *reach: what that was told
+ * from, which must not be taken apart before the address is decided. */
+static uint32_t local_start(const struct look *look, uint32_t at, uint32_t *reach)
 {
     uint32_t start = at;
 
@@ -346,6 +347,7 @@ static uint32_t local_start(const struct look *look, uint32_t at)
         start--;
     if (at - start > 64 || (start && start == look->from && is(look->text[start - 1], LOCAL)))
         return at;
+    *reach = start;
     if (is_escape_letter(look, start))
         start++;
     while (start < at && !is(look->text[start], WORD))
@@ -356,11 +358,11 @@ static uint32_t local_start(const struct look *look, uint32_t at)
 enum look_answer fgw_look_email(const struct look *look, uint32_t at,
                                 struct fgw_detect_find *find)
 {
-    uint32_t start = local_start(look, at), place = at + 1, label = place, end = 0, labels = 0;
+    uint32_t start = local_start(look, at, &find->start);
+    uint32_t place = at + 1, label = place, end = 0, labels = 0;
 
     if (start == at)
         return LOOK_NO;
-    find->start = start;
     for (;; place++) {
         int inside = place < look->end && place - at < 254;
         uint8_t byte = inside ? look->text[place] : 0;
@@ -383,6 +385,7 @@ enum look_answer fgw_look_email(const struct look *look, uint32_t at,
         return LOOK_NO;
     if (at - start == 3 && !memcmp(look->text + start, "git", 3))
         return LOOK_NO; /* git@host:path is an address of code */
+    find->start = start;
     find->end = end;
     return LOOK_YES;
 }
