@@ -17,6 +17,7 @@ from fastgw.native.policy cimport FGW_LISTED_MAX, FGW_SHADOWS_MAX, fgw_said, fgw
 from fastgw.native.record cimport FGW_LIMIT_TAKEN, FGW_LIMIT_UNDONE
 from fastgw.policy.builder cimport Words
 from fastgw.policy.late cimport Late
+from fastgw.policy.traced cimport run_answer_traced, run_end_traced
 from fastgw.usage.account cimport input_of, output_of
 
 from fastgw.detect.detector import KINDS
@@ -91,7 +92,10 @@ cdef class Sayings:
         said.n_logs = x.effects.n_logs
         self._refill(x, NULL)
         self._fill_head(x, head, source)
-        self.policy.run_answer(self.facts.values, &self.facts.source, effects)
+        if self.policy.tracer is None:
+            self.policy.run_answer(self.facts.values, &self.facts.source, effects)
+        else:
+            run_answer_traced(self.policy, self.facts.values, &self.facts.source, effects)
         said.late_rules = []
         self._keep_rules(x, said.late_rules)
         said.kept = self.policy.late.remember(self.facts.values)
@@ -229,7 +233,11 @@ cdef class Sayings:
             return 0
         self._refill(x, close)
         if self.policy.ends and close != NULL:
-            self.policy.run_end(self.facts.values, &self.facts.source, &self.effects)
+            if self.policy.tracer is None:
+                self.policy.run_end(self.facts.values, &self.facts.source, &self.effects)
+            else:
+                run_end_traced(
+                    self.policy, self.facts.values, &self.facts.source, &self.effects)
             self._keep_rules(x, late)
             for i in range(self.effects.n_logs):
                 add_log(said, self.effects.logs[i])

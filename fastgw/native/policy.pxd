@@ -13,6 +13,7 @@ cdef extern from "fgw_policy.h" nogil:
         FGW_SAID_BODY_MAX
         FGW_DETECTS_MAX
         FGW_SHADOWS_MAX
+        FGW_DRAINS_MAX
 
     enum fgw_value_type:
         FGW_VALUE_ABSENT
@@ -106,6 +107,12 @@ cdef extern from "fgw_policy.h" nogil:
         uint8_t *fields
         uint8_t *body
 
+    struct fgw_drain:
+        uint64_t max_tokens
+        uint64_t max_ns
+        uint64_t max_concurrent
+        uint32_t number
+
     struct fgw_effects:
         uint8_t denied
         uint8_t n_rules
@@ -131,6 +138,7 @@ cdef extern from "fgw_policy.h" nogil:
         uint64_t output_rule
         uint64_t detects
         uint64_t shadow_rules[16]  # FGW_SHADOWS_MAX
+        const fgw_drain *drain
         fgw_rule_trace rules[16]    # FGW_RULES_MAX
         fgw_demand demands[8]       # FGW_LIMITS_MAX
         uint8_t key_text[1024]      # FGW_KEY_TEXT_MAX
