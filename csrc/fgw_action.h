@@ -144,6 +144,9 @@ int32_t fgw_address_find(const struct fgw_addresses *addresses, const uint8_t ad
 void fgw_action_trace(struct fgw_effects *effects, uint64_t rule, uint8_t type, uint8_t enforced,
                       uint16_t code, int64_t value);
 
+/* An action of the rule is not enforced, and would have acted. */
+void fgw_action_shadow(struct fgw_effects *effects, uint64_t rule);
+
 /* The trace of a refusal, and where enforced the refusal itself: then 1, else 0. */
 int fgw_action_refuse(struct fgw_effects *effects, uint64_t rule, uint8_t type, uint8_t enforced,
                       uint16_t status, uint16_t code);

@@ -128,6 +128,7 @@ struct fgw_said {
 };
 
 struct fgw_cel_run;
+#define FGW_SHADOWS_MAX 16 /* of one request, counted by rule */
 #define FGW_DRAINS_MAX 32 /* on-abort actions of a policy that drain */
 
 /* on-abort: drain. How far an answer is read on once its client has gone. */
@@ -165,6 +166,7 @@ struct fgw_effects {
     int64_t output_max;   /* tokens; 0: no rule lowered it */
     uint64_t output_rule; /* name hash of the rule that lowered it */
     uint64_t detects;     /* detect actions of rules that matched, of any phase: a bit each */
+    uint64_t shadow_rules[FGW_SHADOWS_MAX]; /* whose `shadows` are, the first of them */
     const struct fgw_drain *drain; /* NULL: a client that goes takes its provider's answer along */
     struct fgw_rule_trace rules[FGW_RULES_MAX];
     struct fgw_demand demands[FGW_LIMITS_MAX];
