@@ -51,7 +51,7 @@ enum {
     ANSWER_CACHED_AUDIO = ANSWER_CACHED_OTHER,
     ANSWER_LIVE_USAGE = ANSWER_ITERATIONS,
     ANSWER_TURN_COMPLETE = ANSWER_FINISH,
-    ANSWER_MODALITY = ANSWER_PASS_TYPE,
+    ANSWER_LIVE_MODALITY = ANSWER_PASS_TYPE,
     ANSWER_LIVE_INPUT = ANSWER_PASS_INPUT,
     ANSWER_LIVE_OUTPUT = ANSWER_PASS_OUTPUT,
 };
@@ -156,7 +156,7 @@ static const struct fgw_json_node NODES[] = {
     [LIVE_OUTPUT] = {FGW_NODE_EDGES(LIVE_OUTPUT_EDGES), FGW_NODE_PLAIN, .flags = FGW_JSON_PAUSE},
     [LIVE_INPUT_TOKENS] = {.slot = ANSWER_LIVE_INPUT},
     [LIVE_OUTPUT_TOKENS] = {.slot = ANSWER_LIVE_OUTPUT},
-    [LIVE_MODALITY] = {.slot = ANSWER_MODALITY},
+    [LIVE_MODALITY] = {.slot = ANSWER_LIVE_MODALITY},
     [LIVE_CONTENT] = {FGW_NODE_EDGES(LIVE_CONTENT_EDGES), FGW_NODE_PLAIN},
     [LIVE_TURN] = {FGW_NODE_EDGES(LIVE_TURN_EDGES), FGW_NODE_PLAIN},
     [LIVE_PARTS] = {.element = LIVE_PART, FGW_NODE_PLAIN},
@@ -179,7 +179,7 @@ static const struct fgw_json_room ROOMS[ANSWER_SLOTS] = {
     [ANSWER_ID] = {0, FGW_METER_ID_MAX},
     [ANSWER_MODEL] = {FGW_METER_ID_MAX, FGW_METER_MODEL_MAX},
     [ANSWER_TYPE] = {FGW_METER_ID_MAX + FGW_METER_MODEL_MAX, 64},
-    [ANSWER_MODALITY] = {FGW_METER_ID_MAX + FGW_METER_MODEL_MAX + 64, 16},
+    [ANSWER_LIVE_MODALITY] = {FGW_METER_ID_MAX + FGW_METER_MODEL_MAX + 64, 16},
 };
 
 const struct fgw_json_spec fgw_realtime_answer = {
@@ -221,13 +221,13 @@ void fgw_realtime_pass(struct fgw_meter *meter)
 {
     struct fgw_json *json = &meter->json;
 
-    if (text_is(json, ANSWER_MODALITY, "AUDIO")) {
+    if (text_is(json, ANSWER_LIVE_MODALITY, "AUDIO")) {
         fgw_report_take(&meter->passes, json, FGW_REPORT_AUDIO_INPUT, ANSWER_LIVE_INPUT);
         fgw_report_take(&meter->passes, json, FGW_REPORT_AUDIO_OUTPUT, ANSWER_LIVE_OUTPUT);
-    } else if (text_is(json, ANSWER_MODALITY, "IMAGE")) {
+    } else if (text_is(json, ANSWER_LIVE_MODALITY, "IMAGE")) {
         fgw_report_take(&meter->passes, json, FGW_REPORT_IMAGE_INPUT, ANSWER_LIVE_INPUT);
     }
-    json->seen &= ~((uint64_t)1 << ANSWER_MODALITY | (uint64_t)1 << ANSWER_LIVE_INPUT |
+    json->seen &= ~((uint64_t)1 << ANSWER_LIVE_MODALITY | (uint64_t)1 << ANSWER_LIVE_INPUT |
                     (uint64_t)1 << ANSWER_LIVE_OUTPUT);
 }
 
