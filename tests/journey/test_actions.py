@@ -226,7 +226,7 @@ def test_limits_of_rules_refuse_the_second(client):
 def test_on_abort_cancel_is_accepted_and_recorded(gateway, client):
     raw = ask(client, "m-abort")
 
-    assert "on-abort" in [one["effect"] for one in decision(gateway, raw)["rules"]]
+    assert "on-abort: cancel" in [one["effect"] for one in decision(gateway, raw)["rules"]]
 
 
 def test_shadows_do_nothing_and_say_what_they_would_have_done(gateway, client):
