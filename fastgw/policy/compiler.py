@@ -84,6 +84,15 @@ def compile_expression(expression: Expression, scope: Scope,
     return program, tree
 
 
+def refuse_dyn(expression: Expression, tree: Typed) -> None:
+    """Of a bucket_key: what is no string, int or bool when it runs would share the bucket of all
+    that have none. Raises ConfigError."""
+    if tree.type.name == "dyn":
+        raise located(expression, ExpressionError(
+            "a bucket_key whose type is known only when it is evaluated", 0,
+            f"string({expression.text}) is a text", len(expression.text)))
+
+
 def compile_template(expression: Expression, scope: Scope) -> tuple[Program, Typed]:
     """A text with `${…}` as one program that makes a string. Raises ConfigError."""
     try:
