@@ -15,11 +15,10 @@ from fastgw.policy.limits import spec_of
 from fastgw.policy.patterns import Patterns
 from fastgw.policy.phases import VOLATILE, PolicyScope
 from fastgw.policy.pieces import compile_pieces
-from fastgw.policy.tracing import trace_rules
 from fastgw.policy.uncollected import uncollected
 
 from fastgw.native.action cimport fgw_action, fgw_effects_clear, fgw_patterns_match
-from fastgw.native.cel cimport FGW_CEL_ARENA, FGW_CEL_SOURCE_HEADER_LINES, fgw_cel_source
+from fastgw.native.cel cimport FGW_CEL_ARENA, fgw_cel_source
 from fastgw.native.demand cimport fgw_demand_key, fgw_name_hash, fgw_value_text
 from fastgw.native.index cimport FGW_INDEX_NO_RULE, fgw_index_next, fgw_index_start
 from fastgw.native.policy cimport (
@@ -33,7 +32,7 @@ from fastgw.policy.actions cimport apply_part, apply_rule, evaluate
 from fastgw.policy.builder cimport Builder, Words
 from fastgw.policy.late cimport Late
 from fastgw.policy.plan cimport Plan, plan_part, plan_rule
-from fastgw.policy.program cimport Program, get_value, set_value, typed_value
+from fastgw.policy.program cimport Program, get_value, set_value
 
 # Read by actions themselves, whatever the expressions ask for.
 cdef uint64_t ALWAYS_USED = (
@@ -74,7 +73,10 @@ cdef class Policy:
         self.patterns = Patterns()
         self._limit_at, self._parts, self._names, self._compiled = {}, {}, {}, {}
         self._scope = PolicyScope()
-        self._sources = tuple(config.rules)
+        self._sources = {
+            "on_http_request": config.rules, "on_http_response": config.response_rules,
+            "on_event_stream_message": config.event_rules, "request": config.rules,
+            "response": [], "end": []}
         self._plan = Plan()
         self._run.arena = <uint8_t *>self._plan.take(1, FGW_CEL_ARENA)
         self._run.arena_size = FGW_CEL_ARENA
@@ -151,7 +153,7 @@ cdef class Policy:
         self._run.source = source
         return words.say(&self._run)
 
-    cdef void reseed(self, uint64_t seed) noexcept nogil:
+    cpdef void reseed(self, uint64_t seed) noexcept:
         self._run.random = seed
 
     cdef uint32_t label(self, uint32_t i, const fgw_value *facts, const fgw_cel_source *source,
@@ -163,22 +165,6 @@ cdef class Policy:
         self._run.source = source
         evaluate(self._labels[i], &self._run, &result)
         return fgw_value_text(&result, out, capacity)
-
-    cdef int trace(self, const fgw_value *facts, const fgw_cel_source *source) except -1:
-        cdef fgw_value key, value
-        cdef uint32_t i, number
-        values = [None if facts[i].type == FGW_VALUE_ABSENT else typed_value(&facts[i])
-                  for i in range(self.n_facts)]
-        maps = {}
-        for number in range(FGW_CEL_SOURCE_HEADER_LINES + 1):
-            maps[number] = []
-            if source == NULL or not self.sources_used >> number & 1:
-                continue  # what no rule reads nobody has filled in
-            for i in range(source.count(source.owner, number)):
-                source.entry(source.owner, number, i, &key, &value)
-                maps[number].append((get_value(&key), get_value(&value)))
-        trace_rules(self._sources, self._scope, values, maps, self.tracer)
-        return 0
 
     # Building.
 
@@ -255,6 +241,7 @@ cdef class Policy:
         rules += [("on_event_stream_message", rule) for rule in config.event_rules]
         rules = [(phase, rule) for phase, rule in rules
                  if any(isinstance(action, Detect) for action in rule.actions)]
+        self._sources["detect"] = rules
         self._answer_rules = self._take_rules(len(rules))
         self._n_answer_rules = <uint32_t>len(rules)
         for i in range(len(rules)):
@@ -284,10 +271,12 @@ cdef class Policy:
                 self._check_end(source)
                 rule = &self._end_rules[self._n_end_rules]
                 self._n_end_rules += 1
+                self._sources["end"].append(source)
             else:
                 self._scope.phase = "response"
                 rule = &self._response_rules[self._n_response_rules]
                 self._n_response_rules += 1
+                self._sources["response"].append(source)
             self._build_rule(rule, source, acts, programs)
             self._warn_of_absence(source, [tree for _, tree in compiled])
         self._scope.phase = "request"
@@ -456,8 +445,6 @@ cdef class Policy:
         for i in range(len(ordered)):
             set_value(&values[i], ordered[i], texts)
         self.run(values, NULL, part, &effects)
-        if self.tracer is not None:
-            self.trace(values, NULL)
         return self._render(&effects, values)
 
     def decide_answer(self, facts):
