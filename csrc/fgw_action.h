@@ -52,7 +52,7 @@ struct fgw_action {
     uint8_t enforced; /* the rule's and the action's own */
     uint8_t results[FGW_RESULTS_MAX]; /* the facts of its results by number; 0: nobody reads it */
     uint16_t status;  /* deny, custom-response */
-    uint16_t number;  /* deny: message + 1; route: + 1; limits, log, remove-headers: index */
+    uint32_t number;  /* deny: message + 1; route: + 1; limits, log, remove-headers: index */
     int64_t value;    /* cap-output, cap-input: tokens; limits: capacity; detect: its bit */
     const void *more; /* by type, one of the structs below; on-abort: fgw_drain; else NULL */
 };

@@ -100,7 +100,7 @@ int fgw_action_unfields(const struct fgw_action *action, uint64_t rule, struct f
     if (!action->enforced)
         fgw_action_shadow(effects, rule);
     else if (effects->n_removed < FGW_LISTED_MAX) {
-        effects->removed[effects->n_removed++] = action->number;
+        effects->removed[effects->n_removed++] = (uint16_t)action->number;
         drop(effects->said, names);
     } else
         return fgw_action_refuse(effects, rule, FGW_ACTION_REMOVE_HEADERS, 1, 500,

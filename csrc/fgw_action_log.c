@@ -18,6 +18,6 @@ int fgw_action_log(const struct fgw_action *action, uint64_t rule, struct fgw_va
     if (!action->enforced)
         fgw_action_shadow(effects, rule);
     else if (room)
-        effects->logs[effects->n_logs++] = action->number;
+        effects->logs[effects->n_logs++] = (uint16_t)action->number;
     return 0;
 }

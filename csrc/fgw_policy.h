@@ -149,14 +149,14 @@ struct fgw_effects {
     uint16_t rules_total;
     uint16_t status;      /* of a denial */
     uint16_t code;        /* FGW code of a denial */
-    uint16_t message;     /* index into Policy.messages + 1; 0: the catalogue's text */
     uint16_t key_text_used;
+    uint32_t message;     /* index into Policy.messages + 1; 0: the catalogue's text */
+    uint32_t route;       /* index into Policy.routes + 1; 0: as the client asked */
     uint16_t shadows;     /* actions that would have refused, answered or changed something */
-    uint16_t route;       /* index into Policy.routes + 1; 0: as the client asked */
     uint8_t spoken;       /* the message of the denial is said->body */
     uint8_t n_logs;
     uint8_t n_removed;
-    uint8_t reserved[3];
+    uint8_t reserved;
     uint16_t logs[FGW_LISTED_MAX];    /* indexes into Policy.logs */
     uint16_t removed[FGW_LISTED_MAX]; /* indexes into Policy.removals */
     struct fgw_said *said; /* NULL: no rule of this policy makes texts */

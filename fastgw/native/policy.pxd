@@ -121,10 +121,10 @@ cdef extern from "fgw_policy.h" nogil:
         uint16_t rules_total
         uint16_t status
         uint16_t code
-        uint16_t message
         uint16_t key_text_used
+        uint32_t message
+        uint32_t route
         uint16_t shadows
-        uint16_t route
         uint8_t spoken
         uint8_t n_logs
         uint8_t n_removed

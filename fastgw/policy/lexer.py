@@ -41,6 +41,23 @@ class ExpressionError(Exception):
         self.end = max(end, offset + 1)
 
 
+class PartError(ExpressionError):
+    """Of a literal, whose value is wrong from its character ``first`` to ``last``."""
+
+    def __init__(self, message: str, offset: int, suggestion: str, end: int, first: int,
+                 last: int) -> None:
+        super().__init__(message, offset, suggestion, end)
+        self.first, self.last = first, last
+
+    def point(self, text: str) -> None:
+        """Makes it point into the literal, which stands in ``text`` as it was written."""
+        places = literal_places(text, self.offset)
+        # Else it is text that was put together at load: 'a' + '('.
+        if self.first < len(places) and self.end - places[-1] in (1, 3):
+            self.offset = places[self.first]
+            self.end = max(places[min(self.last, len(places) - 1)], self.offset + 1)
+
+
 @dataclass(frozen=True, slots=True)
 class Token:
     """``kind``: name, quoted, string, bytes, int, uint, double, symbol or end."""
@@ -149,6 +166,22 @@ def _content(text: str, here: int, start: int, quote: str, raw: bool, octets: bo
             parts.append(character)
             here += 1
     return parts, here + len(quote)
+
+
+def literal_places(text: str, at: int) -> list[int]:
+    """Where each character of a string's value stands in ``text``, and where the last one ends;
+    nothing if no string begins at ``at``."""
+    match = _STRING.match(text, at)
+    if not match or "b" in match[1].lower():
+        return []
+    here, places = match.end(), []
+    while not text.startswith(match[2], here):
+        places.append(here)
+        if text[here] == "\\" and not match[1]:
+            here = _escape(text, here, False)[1]
+        else:
+            here += 2 if text.startswith("\r\n", here) else 1
+    return [*places, here]
 
 
 def _escape(text: str, at: int, octets: bool) -> tuple[str | bytes, int]:
