@@ -19,6 +19,9 @@ cdef class Client(Link):
     cdef int will_refuse(self, Exchange x) except -1:
         raise TypeError(ABSTRACT)
 
+    cdef int leave(self, Exchange x) except -1:
+        raise TypeError(ABSTRACT)
+
     cdef int refused(self, Exchange x) except -1:
         raise TypeError(ABSTRACT)
 
@@ -149,6 +152,7 @@ cdef class Exchange:
         self.effects.route = self.effects.shadows = 0
         self.effects.n_logs = self.effects.n_removed = self.effects.spoken = 0
         self.effects.detects = 0
+        self.effects.drain = NULL
         self.n_traces = 0
         self.hold = NULL
         self.parked = False
@@ -163,8 +167,7 @@ cdef class Exchange:
         self.edits.length_change = 0
         self.attempt = 0
         self.attempt_open = False
-        self.room = 0
-        self.sent_bytes = 0
+        self.room = self.sent_bytes = 0
         self.asked = False
         self.fresh = False
         self.passed = 0
@@ -177,5 +180,6 @@ cdef class Exchange:
         self.provider_line = self.model_line = self.rule_line = None
         self.head_sent = self.answered = False
         self.body_sent = 0
-        self.refused = self.client_gone = False
+        self.refused = self.client_gone = self.unsent = False
+        self.drains = self.whole = False
         self.status = self.code = 0

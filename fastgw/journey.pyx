@@ -158,8 +158,7 @@ cdef class Journey(Waiting):
         self.log = log
         self.batch = Batch()
         self.scratch = Scratch()
-        self._segment = segment
-        self.counters = segment.counters_of(slot)
+        self._belong(segment, slot)
         self.overrides = plan.overrides
         self.sayings = Sayings(self.policy, self.facts, journal, log)
         self.sayings.counters = self.counters
@@ -253,8 +252,7 @@ cdef class Journey(Waiting):
                 self.holding.append(x)
                 continue
             try:
-                relay.let_out(x)
-                self.on_flush(x)
+                self.on_cut(x) if relay.let_out(x) else self.on_flush(x)
             except Exception as exception:
                 self.failed(x, exception)
         return 0

@@ -66,7 +66,7 @@ cdef class Sayings:
         )):
             return 0
         said = x.said = Said.__new__(Said)
-        said.kept = policy.late.remember(self.facts.values)
+        said.kept = said.asked = policy.late.remember(self.facts.values)
         said.n_logs = x.effects.n_logs
         memcpy(said.logs, x.effects.logs, sizeof(said.logs))
         if x.effects.denied:
@@ -83,6 +83,10 @@ cdef class Sayings:
         cdef int i
         if not self.policy.answers:
             return 0
+        # (An answer before this one may have broken off while it was kept back.)
+        said.to_client = None
+        said.kept = said.asked
+        said.n_logs = x.effects.n_logs
         self._refill(x, NULL)
         self._fill_head(x, head, source)
         if self.policy.tracer is None:

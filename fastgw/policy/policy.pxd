@@ -53,6 +53,7 @@ cdef class Policy:
         object _scope
         dict _limit_at                  # LimitSpec -> its index
         dict _parts                     # key id -> PrincipalPart
+        dict _compiled                  # text, types, phase, changes -> (Program, tree): building
         dict _names                     # (space, text) -> hash
         int _rule_limits                # the most limits that rules can ask of one request
         readonly bint answers           # it has rules for an answer's head

@@ -13,6 +13,7 @@ SCALARS: tuple[str, ...]
 LIMITS_HINT: str
 INDEXED_RULES: int
 ALWAYS_MANY: int
+COMPILED_KEPT: int
 VOLATILE: tuple[str, ...]
 AT_THE_END: tuple[type, ...]
 
