@@ -97,7 +97,7 @@ def _symbol(text: str, at: int) -> Token:
     match = _SYMBOL.match(text, at)
     if match:
         return Token("symbol", match[0], at, match.end())
-    raise ExpressionError(f"unexpected character {text[at]!r}", at, 
+    raise ExpressionError(f"unexpected character {text[at]!r}", at,
                           _HINTS.get(text[at], "text is quoted: '…'"))
 
 
