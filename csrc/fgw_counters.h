@@ -4,7 +4,7 @@
  * no cache line is shared between writers. A block outlives its worker: the next one in the slot
  * counts on. Gauges (from FGW_GAUGES on) are set back to 0 when a dead worker is swept.
  *
- *     0          1024      2048              3584          3840       4096         7168  7280 … 8192
+ *     0          1024      2048              3584         3840       4096         7168 7280 … 8192
  *     | value[128] codes[64] histograms[6][32] ratios[2][16] drains[32] shadows[128] cut | (0) |
  */
 #ifndef FGW_COUNTERS_H

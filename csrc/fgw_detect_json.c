@@ -76,11 +76,7 @@ static int is_scalar(uint8_t byte)
 
 /* ------------------------------------------------------------------ what is looked at */
 
-static int is_name(const struct fgw_walk_frame *frame, const char *name, size_t length)
-{
-    return frame->name && frame->name_length == length && !memcmp(frame->name, name, length);
-}
-#define IS(frame, name) is_name(frame, name, sizeof(name) - 1)
+#define IS(frame, name) fgw_walk_named(frame, name, sizeof(name) - 1)
 
 /* Names by their length, those of one length in a row. */
 enum { NAME_MAX = 20 };
@@ -420,9 +416,10 @@ static void notice_end(struct fgw_walk *walk)
             walk->ended(walk->listener, NUMBER(walk, root, "index", INT64_MIN));
         else if (TYPED(walk, ".done"))
             walk->ended(walk->listener, NUMBER(walk, root, "output_index", INT64_MIN));
-        else if (TYPED(walk, "message_stop") || TYPED(walk, "message-end") || TYPED(walk, "message_delta") ||
-                 TYPED(walk, "response.completed") || TYPED(walk, "response.incomplete") ||
-                 TYPED(walk, "response.failed") || TYPED(walk, "error"))
+        else if (TYPED(walk, "message_stop") || TYPED(walk, "message-end") ||
+                 TYPED(walk, "message_delta") || TYPED(walk, "response.completed") ||
+                 TYPED(walk, "response.incomplete") || TYPED(walk, "response.failed") ||
+                 TYPED(walk, "error"))
             walk->ended(walk->listener, INT64_MIN);
     }
 }
@@ -527,8 +524,8 @@ static int skip_value(struct fgw_walk *walk)
     return 0;
 }
 
-/* Where the JSON of an event begins that is no SSE block, whose lines begin with names; NULL: it is
- * one, or has no JSON. */
+/* Where the JSON of an event begins that is no SSE block, whose lines begin with names; NULL: it
+ * is one, or has no JSON. */
 static const uint8_t *find_bare(const uint8_t *at, const uint8_t *end)
 {
     while (at < end && (*at == ' ' || *at == '\n' || *at == '\r' || *at == '\t' || *at == ',' ||
@@ -562,58 +559,4 @@ int fgw_walk_is_done(const struct fgw_walk *walk)
 int fgw_walk_is_text(const struct fgw_walk *walk)
 {
     return (walk->at < walk->end || walk->depth) && !fgw_walk_is_done(walk);
-}
-
-/* ------------------------------------------------------------------ where */
-
-static size_t put_name(const struct fgw_walk_frame *frame, uint8_t *out, int dot)
-{
-    size_t used = 0;
-
-    for (size_t i = 0; i < frame->name_length; i++) {
-        uint8_t byte = frame->name[i], letter = (uint8_t)(byte | 0x20);
-        if (i >= 32 || !((letter >= 'a' && letter <= 'z') || (byte >= '0' && byte <= '9') ||
-                         byte == '_' || byte == '-'))
-            return 0; /* no name that an API has: it may be anything */
-    }
-    if (dot)
-        out[used++] = '.';
-    memcpy(out + used, frame->name, frame->name_length);
-    return used + frame->name_length;
-}
-
-static size_t put_index(uint32_t index, uint8_t *out)
-{
-    uint8_t digits[12];
-    size_t at = sizeof digits, used = 0;
-
-    do {
-        digits[--at] = (uint8_t)('0' + index % 10);
-        index /= 10;
-    } while (index);
-    out[used++] = '[';
-    memcpy(out + used, digits + at, sizeof digits - at);
-    used += sizeof digits - at;
-    out[used++] = ']';
-    return used;
-}
-
-size_t fgw_walk_path(const struct fgw_walk *walk, uint8_t *out)
-{
-    size_t used = 0;
-
-    for (uint32_t i = 0; i < walk->depth && used + 48 <= FGW_WALK_PATH_MAX; i++) {
-        const struct fgw_walk_frame *frame = &walk->frames[i];
-        if (!frame->object) {
-            used += put_index(frame->element, out + used);
-            continue;
-        }
-        if (!frame->name)
-            break;
-        size_t name = put_name(frame, out + used, used != 0);
-        used += name;
-        if (!name || (i > 0 && (IS(frame, "input") || IS(frame, "arguments"))))
-            break;
-    }
-    return used;
 }

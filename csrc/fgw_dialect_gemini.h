@@ -1,4 +1,4 @@
-/* fgw_dialect_gemini.h - the gemini dialect, also of Vertex AI: where things stand in its requests.
+/* fgw_dialect_gemini.h - the gemini dialect, also of Vertex AI: where things stand in requests.
  *
  * Model and stream stand in the path. Bodies are proto-JSON: each member has two names
  * (`maxOutputTokens`, `max_output_tokens`), which lead to one node, and what is a list may be a
