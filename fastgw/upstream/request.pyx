@@ -124,8 +124,8 @@ cdef Py_ssize_t write_head(Exchange x, uint8_t *out, size_t room, uint64_t body_
     if key is not None:
         at = put(at, key.credential_line)
     at = put(at, IDENTITY)
-    at += write_id(x, at)
-    at = put(at, ATTEMPT)
+    memcpy(at, x.id_text, x.id_length)
+    at = put(at + x.id_length, ATTEMPT)
     at[0] = <uint8_t>(48 + x.attempt % 10)
     at[1] = c"\r"
     at[2] = c"\n"
