@@ -21,6 +21,7 @@ from fastgw.ledger.vocabulary import UNITS
 from fastgw.log import Log
 from fastgw.process.alerts import webhook_of
 from fastgw.process.balance import Books
+from fastgw.process.holders import Desk
 from fastgw.process.lines import Lines
 from fastgw.process.refusal import StartError
 from fastgw.process.shared import Shared, previous_folder
@@ -63,8 +64,10 @@ def main(
     except LedgerError as error:
         lines.report(kind="failed", error=str(error))
         raise SystemExit(1) from None
+    desk = Desk(paths.ring_dir, paths.data_dir, config, log)
     lines.report(kind="ready")
     recorder.run(lines["crew_end"].fileno(), books.between)
+    desk.close()
     recorder.close()
 
 
@@ -105,6 +108,7 @@ class RecorderThread:
         self._stop_end, self._stop = os.pipe()
         self._books = Books(paths.data_dir, segment, log)
         self._recorder = _recorder(paths, config, log, self._books)
+        self._desk = Desk(paths.ring_dir, paths.data_dir, config, log)
         self._thread = threading.Thread(target=self._run, name="fastgw-recorder", daemon=True)
         self._thread.start()
 
@@ -114,6 +118,7 @@ class RecorderThread:
 
     def stop(self) -> None:
         """Returns when everything that was posted is stored. Blocks: not for a loop's thread."""
+        self._desk.close()
         os.close(self._stop)
         self._thread.join()
         os.close(self._stop_end)
