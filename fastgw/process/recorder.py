@@ -59,7 +59,7 @@ def main(
     try:
         if first:
             recover(paths, log)
-        books = Books(paths.data_dir, segment, log)
+        books = _books(paths, config, segment, log)
         recorder = _recorder(paths, config, log, books)
     except LedgerError as error:
         lines.report(kind="failed", error=str(error))
@@ -69,6 +69,10 @@ def main(
     recorder.run(lines["crew_end"].fileno(), books.between)
     desk.close()
     recorder.close()
+
+
+def _books(paths: Paths, config: Config, segment: Segment, log: Log) -> Books:
+    return Books(paths.data_dir, segment, log, drops=config.on_ledger_full == "drop")
 
 
 def _recorder(paths: Paths, config: Config, log: Log, books: Books) -> Recorder:
@@ -106,7 +110,7 @@ class RecorderThread:
 
     def __init__(self, paths: Paths, config: Config, segment: Segment, log: Log) -> None:
         self._stop_end, self._stop = os.pipe()
-        self._books = Books(paths.data_dir, segment, log)
+        self._books = _books(paths, config, segment, log)
         self._recorder = _recorder(paths, config, log, self._books)
         self._desk = Desk(paths.ring_dir, paths.data_dir, config, log)
         self._thread = threading.Thread(target=self._run, name="fastgw-recorder", daemon=True)
