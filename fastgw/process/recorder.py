@@ -22,6 +22,7 @@ from fastgw.ledger.vocabulary import UNITS
 from fastgw.log import Log
 from fastgw.process.alerts import webhook_of
 from fastgw.process.balance import Books
+from fastgw.process.holders import Desk
 from fastgw.process.lines import Lines
 from fastgw.process.refusal import StartError
 from fastgw.process.shared import Shared, previous_folder
@@ -62,13 +63,15 @@ def main(
     try:
         if first:
             recover(paths, log)
-        books = Books(paths.data_dir, segment, log)
+        books = _books(paths, config, segment, log)
         recorder = _recorder(paths, config, log, books)
     except LedgerError as error:
         lines.report(kind="failed", error=str(error))
         raise SystemExit(1) from None
+    desk = Desk(paths.ring_dir, paths.data_dir, config, log)
     lines.report(kind="ready")
     recorder.run(lines["crew_end"].fileno(), books.between)
+    desk.close()
     recorder.close()
 
 
@@ -80,6 +83,10 @@ def keep_memory() -> bool:
     except AttributeError:
         return False
     return bool(mallopt(_M_TRIM_THRESHOLD, _KEPT) and mallopt(_M_MMAP_THRESHOLD, _KEPT))
+
+
+def _books(paths: Paths, config: Config, segment: Segment, log: Log) -> Books:
+    return Books(paths.data_dir, segment, log, drops=config.on_ledger_full == "drop")
 
 
 def _recorder(paths: Paths, config: Config, log: Log, books: Books) -> Recorder:
@@ -117,8 +124,9 @@ class RecorderThread:
 
     def __init__(self, paths: Paths, config: Config, segment: Segment, log: Log) -> None:
         self._stop_end, self._stop = os.pipe()
-        self._books = Books(paths.data_dir, segment, log)
+        self._books = _books(paths, config, segment, log)
         self._recorder = _recorder(paths, config, log, self._books)
+        self._desk = Desk(paths.ring_dir, paths.data_dir, config, log)
         self._thread = threading.Thread(target=self._run, name="fastgw-recorder", daemon=True)
         self._thread.start()
 
@@ -128,6 +136,7 @@ class RecorderThread:
 
     def stop(self) -> None:
         """Returns when everything that was posted is stored. Blocks: not for a loop's thread."""
+        self._desk.close()
         os.close(self._stop)
         self._thread.join()
         os.close(self._stop_end)
