@@ -60,7 +60,7 @@ DIALECTS = ("openai", "anthropic", "gemini", "cohere", "ollama")
 DIALECTS_LATER = ("bedrock", "azure", "mistral")
 OPERATIONS = ("chat", "responses", "completions", "embeddings", "models", "messages",
               "count_tokens", "moderations", "images", "audio", "files", "batches", "realtime",
-              "generate", "rerank", "other")
+              "generate", "converse", "invoke", "rerank", "other")
 UNITS = ("requests", "tokens", "input_tokens", "output_tokens", "cost")
 ALGORITHMS = ("token_bucket", "sliding_window", "fixed_window")
 ACTIONS_LATER: tuple[str, ...] = ()

@@ -90,7 +90,7 @@ def test_limits_that_a_load_refuses_the_schema_refuses(wrong):
         "providers: []",
         "providers: [{id: a}]",
         "{providers: [{id: a, dialect: openai, base_url: 'http://h'}], listen: {prot: 1}}",
-        "{providers: [{id: a, dialect: gemini, base_url: 'http://h'}]}",
+        "{providers: [{id: a, dialect: bedrock, base_url: 'http://h'}]}",
         "{providers: [{id: a, dialect: openai, base_url: 'http://h'}], prices: {}}",
         "{providers: [{id: a, dialect: openai, base_url: 'http://h'}], listen: {port: 70000}}",
     ],
