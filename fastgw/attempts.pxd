@@ -21,6 +21,7 @@ cdef class Attempts(Leaving):
     cdef int _track(self, Exchange x, Relay relay) except -1
     cdef int _look(self, Exchange x, Relay relay, Asked asked, const fgw_head *head,
                    const uint8_t *bytes, int coding, int kind) except -1
+    cdef bint _tries_another(self, Exchange x, int status) except -1
     cdef bint _push_head(self, Exchange x, const fgw_head *head, const uint8_t *bytes,
                          Framing framing, bint inflated) except -1
     cdef int _pass_withheld(self, Exchange x) except -1

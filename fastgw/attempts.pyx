@@ -280,7 +280,6 @@ cdef class Attempts(Leaving):
     cdef int on_head(self, Exchange x, fgw_head *head, const uint8_t *bytes) except -1:
         cdef Connection connection = <Connection>x.connection
         cdef Provider provider = connection.provider
-        cdef Candidate candidate
         cdef Relay relay = <Relay>x.relay
         cdef Framing framing
         cdef bint events, hide, capped = False
@@ -291,11 +290,8 @@ cdef class Attempts(Leaving):
         x.first_byte_ns = connection.activity_ns
         fgw_hold_first_byte(x.hold, x.first_byte_ns)
         fgw_count_time(self.counters, FGW_HISTOGRAM_FIRST_BYTE, x.first_byte_ns - x.decided_ns)
-        if head.status >= 400 and head.status in provider.retry_statuses:
-            candidate = self._next(x, False)
-            if candidate is not None:
-                self._drop_connection(x)
-                return self._retry(x, candidate, 0)
+        if head.status >= 400 and self._tries_another(x, head.status):
+            return 0
         self.arm(connection, earlier(
             connection.activity_ns + provider.idle_ns, x.began_ns + provider.total_ns
         ))
@@ -337,6 +333,18 @@ cdef class Attempts(Leaving):
             self._drop_connection(x)
             return self._give_up(x, CODE_UPSTREAM_MALFORMED)
         return 0
+
+    cdef bint _tries_another(self, Exchange x, int status) except -1:
+        """An answer that its provider's `retries` name, and there is who else to ask."""
+        cdef Candidate candidate
+        if status not in (<Connection>x.connection).provider.retry_statuses:
+            return False
+        candidate = self._next(x, False)
+        if candidate is None:
+            return False
+        self._drop_connection(x)
+        self._retry(x, candidate, 0)
+        return True
 
     cdef bint _push_head(self, Exchange x, const fgw_head *head, const uint8_t *bytes,
                          Framing framing, bint inflated) except -1:

@@ -71,12 +71,25 @@ class Refusals:
         document: dict[str, object] = {"error": {"message": "the gateway has no such path"}}
         if path == b"/fastgw/health":
             status, document = 200, {"status": "ok"}
-            if method not in (b"GET", b"HEAD"):
-                status, document = 405, {"error": {"message": "GET or HEAD"}}
+        elif path in (b"/fastgw/usage", b"/fastgw/limits"):
+            status, document = 503, {"error": {"message": "nobody here can tell"}}
+        if status != 404 and method not in (b"GET", b"HEAD"):
+            status, document = 405, {"error": {"message": "GET or HEAD"}}
         fields = [
             ("content-type", "application/json"), ("x-fastgw-request-id", request_id.decode()),
         ]
         return _answer(status, fields, orjson.dumps(document), close, method == b"HEAD")
+
+    def told(self, status: int, text: bytes, request_id: bytes, close: bool,
+             method: bytes) -> bytes:
+        """What a key's holder asked for: a JSON text (fastgw.process.holders)."""
+        fields = [
+            ("content-type", "application/json"), ("cache-control", "no-store"),
+            ("x-fastgw-request-id", request_id.decode()),
+        ]
+        if status == 503:
+            fields.append(("retry-after", "1"))
+        return _answer(status, fields, text, close, method == b"HEAD")
 
     def stream_error(self, dialect: int, operation: int, code: int, request_id: str,
                      stream: int = 1, begun: bool = True) -> bytes:

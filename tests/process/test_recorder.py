@@ -6,6 +6,8 @@ back through its own queries.
 
 import os
 import signal
+import subprocess
+import sys
 import time
 
 import orjson
@@ -60,7 +62,8 @@ def attempts(paths: Paths) -> int:
 def test_a_process_ends_with_its_crew_and_stores_all_that_was_posted(shared, paths):
     lines = Lines()
     pid = lines.fork(
-        lambda: recorder.main(paths, CONFIG, lines, LOG, first=True), ("crew_end", "reports_end")
+        lambda: recorder.main(
+            paths, CONFIG, shared.segment, lines, LOG, first=True), ("crew_end", "reports_end")
     )
     deadline = time.monotonic() + 10
     while not (report := lines.read_report()) and time.monotonic() < deadline:
@@ -89,7 +92,7 @@ def test_a_first_recorder_closes_what_nobody_will_close(shared, paths):
 
 
 def test_a_thread_stores_all_that_was_posted_before_it_stops(shared, paths):
-    thread = recorder.RecorderThread(paths, CONFIG, LOG)
+    thread = recorder.RecorderThread(paths, CONFIG, shared.segment, LOG)
     for sequence in range(50):
         post_attempt(shared, sequence)
 
@@ -102,7 +105,8 @@ def test_a_ledger_that_cannot_be_used_is_reported(shared, paths):
     (paths.data_dir / "ledger.db").write_bytes(b"no database" * 1000)
     lines = Lines()
     pid = lines.fork(
-        lambda: recorder.main(paths, CONFIG, lines, LOG, first=True), ("crew_end", "reports_end")
+        lambda: recorder.main(
+            paths, CONFIG, shared.segment, lines, LOG, first=True), ("crew_end", "reports_end")
     )
 
     assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 1
@@ -144,3 +148,29 @@ def test_gives_up_where_rings_cannot_be_drained(shared, paths, monkeypatch):
 
     with pytest.raises(StartError, match="cannot take"):
         recorder.recover_all(shared, paths, LOG)
+
+
+def test_memory_of_one_pass_serves_the_next():
+    program = """
+import resource
+from fastgw.process.recorder import keep_memory
+
+def faults():
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    for _ in range(40):
+        _blocks = [bytes(3 << 20) for _ in range(5)]
+        del _blocks
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+
+given_back = faults()
+if keep_memory():
+    faults()
+    print(given_back, faults())
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60
+    )
+    if not done.stdout:
+        pytest.skip("no glibc")
+    given_back, kept = map(int, done.stdout.split())
+    assert kept * 4 < given_back
