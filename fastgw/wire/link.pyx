@@ -299,6 +299,7 @@ cdef class Link:
     cdef int close(self) except -1:
         """Close after what is queued has left. Nothing is sent directly from here on."""
         if self.is_open:
+            self._read_no_more()
             self.is_open = False
             self.fd = -1
             self.transport.close()
@@ -307,6 +308,7 @@ cdef class Link:
     cdef int abort(self) except -1:
         """Close at once and drop what is queued. To the peer it is a FIN: a cut wherever the
         message says how long it is."""
+        self._read_no_more()
         self.fd = -1
         self.is_open = False
         if self.transport is not None:
