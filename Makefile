@@ -16,6 +16,7 @@ test: build
 	$(PY) -m pytest
 	$(PY) -m benchmarks.gate
 bench: build
+	$(PY) -m benchmarks.tables
 	$(PY) -m benchmarks.compare
 benches: build
 	$(PY) -m pytest benchmarks -o python_files='bench_*.py' --benchmark-columns=min,median,ops
@@ -27,6 +28,7 @@ check: build
 	$(PY) tools/check.py
 chaos: build
 	$(PY) -m tools.killing
+	$(PY) -m tools.storm
 build: $(BUILT)
 
 # Dependencies and the `fastgw` command, without compiling: setup.py below does that once, in place.

@@ -110,6 +110,11 @@ cdef class Said:
         list late_rules              # of the response phase, for the decision record
         uint16_t logs[8]             # FGW_LISTED_MAX: as effects have them, both phases
         int n_logs
+        # What `detect` has found so far, in request and answer
+        uint32_t found               # kinds, a bit each
+        uint64_t finds
+        bint redacted                # some were replaced,
+        bint acted                   # or denied: an enforced action has found them
 
 
 cdef class Exchange:

@@ -9,12 +9,12 @@ from typing import Any
 import click
 import orjson
 
-from fastgw.admin.moments import since_ns
 from fastgw.cli.failure import Failure
 from fastgw.cli.finding import about_instance, find_directory, read_labels
 from fastgw.cli.table import print_table
 from fastgw.errors import FastgwError
 from fastgw.ledger import query
+from fastgw.process.moments import since_ns
 
 TOKENS = ("input_tokens", "cached_input_tokens", "output_tokens", "reasoning_tokens")
 

@@ -26,6 +26,7 @@ from typing import Any, Protocol
 import orjson
 
 from fastgw.errors import LedgerError
+from fastgw.ledger.balance import Balance
 from fastgw.ledger.drawn import Alert, CapRule
 from fastgw.ledger.lost import ended_mark
 from fastgw.ledger.ring import SUPERVISOR
@@ -96,8 +97,10 @@ class Recorder:
     """One per data directory. Raises LedgerError when that is taken or cannot be used."""
 
     def __init__(
-        self, paths: Paths, log: Log = log_line, outbox: Outbox | None = None
+        self, paths: Paths, log: Log = log_line, outbox: Outbox | None = None,
+        balance: Balance | None = None,
     ) -> None:
+        self._balance = balance
         self._paths = paths
         self._log = log
         self._outbox = outbox
@@ -128,12 +131,16 @@ class Recorder:
             self._replay()
         if self._outbox is not None:
             self._tell(self._outbox)
+        if self._balance is not None:
+            self._balance.look()
         spans = self._tails.take()
         if not spans:
             self._prune()
             return 0
         if self._store_spans(spans) or self._spill_spans(spans):
             self._tails.safe(spans)
+            if self._balance is not None:
+                self._balance.passed(spans)
             return len(spans)
         return 0
 
@@ -372,8 +379,9 @@ class Recorder:
         """Nothing waits in a ring or in the spill."""
         return self._spill.empty and self._tails.lag() == 0
 
-    def run(self, stop_fd: int) -> None:
-        """Until ``stop_fd`` is readable or closed; then one last pass over everything."""
+    def run(self, stop_fd: int, between: Callable[[], None] = lambda: None) -> None:
+        """Until ``stop_fd`` is readable or closed; then one last pass over everything.
+        ``between``: called after every pass."""
         poll = select.poll()
         poll.register(stop_fd, select.POLLIN | select.POLLHUP)
         interval_s = self._paths.interval_ms / 1000
@@ -381,6 +389,7 @@ class Recorder:
         while not poll.poll(max(0, int(wait_s * 1000))):
             started = time.monotonic()
             self.step()
+            between()
             wait_s = interval_s - (time.monotonic() - started)
         self.finish()
 

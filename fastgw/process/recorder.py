@@ -21,9 +21,12 @@ from fastgw.ledger.recorder import Paths, Recorder, drain
 from fastgw.ledger.vocabulary import UNITS
 from fastgw.log import Log
 from fastgw.process.alerts import webhook_of
+from fastgw.process.balance import Books
+from fastgw.process.holders import Desk
 from fastgw.process.lines import Lines
 from fastgw.process.refusal import StartError
 from fastgw.process.shared import Shared, previous_folder
+from fastgw.shm.segment import Segment
 
 if TYPE_CHECKING:
     from fastgw.config import Config
@@ -50,7 +53,9 @@ def paths_of(plan: Plan, data_dir: Path, folder: Path) -> Paths:
     return Paths(data_dir, folder, rules=rules, alerts_wanted=wanted)
 
 
-def main(paths: Paths, config: Config, lines: Lines, log: Log, *, first: bool) -> None:
+def main(
+    paths: Paths, config: Config, segment: Segment, lines: Lines, log: Log, *, first: bool
+) -> None:
     """Store what the rings hold until the crew is gone. ``first``: close what was left open."""
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
@@ -58,12 +63,15 @@ def main(paths: Paths, config: Config, lines: Lines, log: Log, *, first: bool) -
     try:
         if first:
             recover(paths, log)
-        recorder = _recorder(paths, config, log)
+        books = _books(paths, config, segment, log)
+        recorder = _recorder(paths, config, log, books)
     except LedgerError as error:
         lines.report(kind="failed", error=str(error))
         raise SystemExit(1) from None
+    desk = Desk(paths.ring_dir, paths.data_dir, config, log)
     lines.report(kind="ready")
-    recorder.run(lines["crew_end"].fileno())
+    recorder.run(lines["crew_end"].fileno(), books.between)
+    desk.close()
     recorder.close()
 
 
@@ -77,9 +85,13 @@ def keep_memory() -> bool:
     return bool(mallopt(_M_TRIM_THRESHOLD, _KEPT) and mallopt(_M_MMAP_THRESHOLD, _KEPT))
 
 
-def _recorder(paths: Paths, config: Config, log: Log) -> Recorder:
+def _books(paths: Paths, config: Config, segment: Segment, log: Log) -> Books:
+    return Books(paths.data_dir, segment, log, drops=config.on_ledger_full == "drop")
+
+
+def _recorder(paths: Paths, config: Config, log: Log, books: Books) -> Recorder:
     ledger_log = as_ledger_log(log)
-    return Recorder(paths, ledger_log, webhook_of(config, ledger_log))
+    return Recorder(paths, ledger_log, webhook_of(config, ledger_log), books.balance)
 
 
 def recover(paths: Paths, log: Log) -> None:
@@ -110,18 +122,21 @@ def recover_all(shared: Shared, paths: Paths, log: Log) -> None:
 class RecorderThread:
     """The recorder of an embedded gateway. SQLite releases the GIL while it syncs."""
 
-    def __init__(self, paths: Paths, config: Config, log: Log) -> None:
+    def __init__(self, paths: Paths, config: Config, segment: Segment, log: Log) -> None:
         self._stop_end, self._stop = os.pipe()
-        self._recorder = _recorder(paths, config, log)
+        self._books = _books(paths, config, segment, log)
+        self._recorder = _recorder(paths, config, log, self._books)
+        self._desk = Desk(paths.ring_dir, paths.data_dir, config, log)
         self._thread = threading.Thread(target=self._run, name="fastgw-recorder", daemon=True)
         self._thread.start()
 
     def _run(self) -> None:
-        self._recorder.run(self._stop_end)
+        self._recorder.run(self._stop_end, self._books.between)
         self._recorder.close()
 
     def stop(self) -> None:
         """Returns when everything that was posted is stored. Blocks: not for a loop's thread."""
+        self._desk.close()
         os.close(self._stop)
         self._thread.join()
         os.close(self._stop_end)
