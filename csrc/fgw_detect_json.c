@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "fgw_detect_names.h"
+
 enum { IN_TOOL = 1, IN_DELTA = 2 };
 enum { AHEAD_TIMES = 1 << 16 }; /* bytes of an event that may be looked ahead 16 times */
 
@@ -39,7 +41,7 @@ static int skip_blanks(struct fgw_walk *walk)
             return -1;
         uint8_t byte = *walk->at;
         if (byte == '\n' || byte == '\r')
-            walk->line = walk->document == FGW_WALK_EVENT;
+            walk->line = walk->document == FGW_WALK_EVENT && !walk->bare;
         else if (byte != ' ' && byte != '\t')
             return byte;
         walk->at++;
@@ -82,85 +84,22 @@ static int is_name(const struct fgw_walk_frame *frame, const char *name, size_t 
 }
 #define IS(frame, name) is_name(frame, name, sizeof(name) - 1)
 
-/* Names by their length, those of one length in a row. */
-enum { NAME_MAX = 20 };
-typedef const char *const name_list[NAME_MAX + 1];
-
-static int is_listed(name_list list, const uint8_t *name, size_t length)
-{
-    if (!length || length > NAME_MAX || !list[length])
-        return 0;
-    for (const char *at = list[length]; *at; at += length)
-        if (!memcmp(at, name, length))
-            return 1;
-    return 0;
-}
-
-/* No person's words, wherever they stand outside the arguments of tools. */
-static name_list PASSED = {
-    [2] = "id",
-    [4] = "typerole",
-    [5] = "usagemodel",
-    [6] = "formatdetailobjectstatus",
-    [7] = "call_iditem_idfile_idheaderscreated",
-    [8] = "logprobsb64_json",
-    [9] = "signaturemime_typeembedding",
-    [10] = "media_typecreated_at",
-    [11] = "tool_use_idresponse_idobfuscationstop_reason",
-    [12] = "tool_call_idcontainer_idservice_tier",
-    [13] = "cache_controlauthorizationfinish_reason",
-    [15] = "encrypted_index",
-    [17] = "encrypted_contentpartial_image_b64",
-    [18] = "system_fingerprint",
-    [19] = "authorization_token",
-};
-/* Of the whole document: settings. */
-static name_list SETTINGS = {
-    [4] = "user",
-    [5] = "audiobetasvoicestore",
-    [6] = "stream",
-    [7] = "include",
-    [8] = "metadatathinking",
-    [9] = "reasoningcontainer",
-    [10] = "modalitiestruncation",
-    [11] = "tool_choicemcp_servers",
-    [12] = "conversation",
-    [14] = "stream_options",
-    [15] = "response_formatencoding_format",
-    [16] = "prompt_cache_keyreasoning_effort",
-    [17] = "safety_identifier",
-    [18] = "context_management",
-    [20] = "previous_response_id",
-};
-/* Of an answer of `responses`: what the client itself had said. */
-static name_list ECHOES = {
-    [4] = "usertext",
-    [5] = "toolsinput",
-    [6] = "prompt",
-    [8] = "metadata",
-    [9] = "reasoning",
-    [11] = "tool_choice",
-    [12] = "instructionsconversation",
-    [16] = "prompt_cache_key",
-    [17] = "safety_identifier",
-};
-
 static int is_passed(const struct fgw_walk *walk, unsigned inside)
 {
     const struct fgw_walk_frame *frame = &walk->frames[walk->depth - 1];
 
     if (inside & IN_TOOL || !frame->object)
         return 0;
-    if (is_listed(PASSED, frame->name, frame->name_length))
+    if (fgw_detect_is_passed(frame->name, frame->name_length))
         return 1;
     if (walk->document == FGW_WALK_REQUEST)
         return walk->depth == 1 &&
-               is_listed(SETTINGS, frame->name, frame->name_length);
+               fgw_detect_is_setting(frame->name, frame->name_length);
     int echo = walk->document == FGW_WALK_ANSWER ? walk->depth == 1
                                                  : walk->depth == 2 &&
                                                        IS(&walk->frames[0], "response");
     /* (Of a transcription `text` is what was heard.) */
-    return echo && is_listed(ECHOES, frame->name, frame->name_length) &&
+    return echo && fgw_detect_is_echo(frame->name, frame->name_length) &&
            !(IS(frame, "text") && *walk->at == '"');
 }
 
@@ -247,6 +186,7 @@ static const uint8_t *member(struct fgw_walk *walk, const uint8_t *open, const c
     ahead.at = open + 1;
     ahead.end = (size_t)(walk->end - ahead.at) > walk->ahead ? ahead.at + walk->ahead : walk->end;
     ahead.document = walk->document;
+    ahead.bare = walk->bare;
     ahead.line = 0;
     found = search(&ahead, name, length);
     walk->ahead -= (size_t)(ahead.at - open) - 1;
@@ -367,39 +307,66 @@ static void hand_out(struct fgw_walk *walk, const uint8_t *bytes, size_t length,
 
 static int walk_value(struct fgw_walk *walk, unsigned inside);
 
+/* Arguments and results of tools, as objects. */
+static int is_of_tool(const struct fgw_walk_frame *frame)
+{
+    return IS(frame, "input") || IS(frame, "arguments") || IS(frame, "args") ||
+           IS(frame, "response");
+}
+
+/* Whether the member just named has the next piece of a text, and no name says so. */
+static int is_piece(const struct fgw_walk *walk)
+{
+    const struct fgw_walk_frame *frame = &walk->frames[walk->depth - 1];
+
+    if (walk->depth == 3)
+        return IS(frame, "text") && IS(&walk->frames[0], "choices");
+    if (walk->depth == 4)
+        return IS(frame, "parts") && IS(&walk->frames[0], "candidates");
+    return walk->bare && walk->depth == 1 && /* Ollama */
+           (IS(frame, "message") || IS(frame, "response") || IS(frame, "thinking"));
+}
+
 /* What the value of the member just named stands in. */
 static unsigned inside_of(const struct fgw_walk *walk, unsigned inside)
 {
     const struct fgw_walk_frame *frame = &walk->frames[walk->depth - 1];
 
-    if (walk->depth > 1 && *walk->at == '{' && (IS(frame, "input") || IS(frame, "arguments")))
+    if (walk->depth > 1 && *walk->at == '{' && is_of_tool(frame))
         inside |= IN_TOOL;
     if (walk->document != FGW_WALK_EVENT || inside & IN_DELTA)
         return inside;
-    if (IS(frame, "delta") || (IS(frame, "text") && walk->depth == 3 &&
-                               IS(&walk->frames[0], "choices")))
+    if (IS(frame, "delta") || is_piece(walk))
         inside |= IN_DELTA;
     return inside;
 }
 
-/* Anthropic's blocks, items of `responses`, choices: where one has ended, so have its texts. */
+/* Blocks, items of `responses`, choices, candidates: where one has ended, so have its texts. */
 static void notice_end(struct fgw_walk *walk)
 {
     const struct fgw_walk_frame *frame = &walk->frames[walk->depth - 1];
     int text = *walk->at == '"';
 
-    if (walk->document != FGW_WALK_EVENT || !walk->ended || !text)
+    if (walk->document != FGW_WALK_EVENT || !walk->ended)
         return;
-    if (IS(frame, "finish_reason") && walk->depth == 3 && IS(&walk->frames[0], "choices")) {
+    if (walk->bare && walk->depth == 1 && IS(frame, "done") && *walk->at == 't')
+        walk->ended(walk->listener, INT64_MIN);
+    if (!text)
+        return;
+    if (walk->depth == 3 &&
+        ((IS(frame, "finish_reason") && IS(&walk->frames[0], "choices")) ||
+         (IS(frame, "finishReason") && IS(&walk->frames[0], "candidates")))) {
         int64_t index = walk->frames[1].element;
         walk->ended(walk->listener, NUMBER(walk, frame->open, "index", index));
     } else if (IS(frame, "type") && walk->depth == 1) {
         const uint8_t *root = walk->frames[0].open;
-        if (TYPED(walk, "content_block_stop"))
+        if (TYPED(walk, "content_block_stop") || TYPED(walk, "content-end") ||
+            TYPED(walk, "tool-call-end"))
             walk->ended(walk->listener, NUMBER(walk, root, "index", INT64_MIN));
         else if (TYPED(walk, ".done"))
             walk->ended(walk->listener, NUMBER(walk, root, "output_index", INT64_MIN));
         else if (TYPED(walk, "message_stop") || TYPED(walk, "message_delta") ||
+                 TYPED(walk, "message-end") ||
                  TYPED(walk, "response.completed") || TYPED(walk, "response.incomplete") ||
                  TYPED(walk, "response.failed") || TYPED(walk, "error"))
             walk->ended(walk->listener, INT64_MIN);
@@ -506,12 +473,27 @@ static int skip_value(struct fgw_walk *walk)
     return 0;
 }
 
+/* Where the JSON of an event begins that is no SSE block, whose lines begin with names; NULL: it
+ * is one, or has no JSON. */
+static const uint8_t *find_bare(const uint8_t *at, const uint8_t *end)
+{
+    while (at < end && (*at == ' ' || *at == '\n' || *at == '\r' || *at == '\t' || *at == ',' ||
+                        *at == '['))
+        at++;
+    return at < end && *at == '{' ? at : NULL;
+}
+
 int fgw_walk_run(struct fgw_walk *walk, const uint8_t *bytes, size_t length)
 {
-    walk->at = bytes;
+    const uint8_t *bare = NULL;
+
+    if (walk->document == FGW_WALK_EVENT)
+        bare = find_bare(bytes, bytes + length);
+    walk->bare = bare != NULL;
+    walk->at = bare ? bare : bytes;
     walk->end = bytes + length;
     walk->ahead = 2 * length + 16 * (length < AHEAD_TIMES ? length : AHEAD_TIMES);
-    walk->line = walk->document == FGW_WALK_EVENT;
+    walk->line = walk->document == FGW_WALK_EVENT && !walk->bare;
     walk->depth = 0;
     if (walk_value(walk, 0))
         return -1;
@@ -576,7 +558,7 @@ size_t fgw_walk_path(const struct fgw_walk *walk, uint8_t *out)
             break;
         size_t name = put_name(frame, out + used, used != 0);
         used += name;
-        if (!name || (i > 0 && (IS(frame, "input") || IS(frame, "arguments"))))
+        if (!name || (i > 0 && is_of_tool(frame)))
             break;
     }
     return used;

@@ -21,7 +21,8 @@
 enum fgw_walk_document {
     FGW_WALK_REQUEST = 0,
     FGW_WALK_ANSWER,
-    FGW_WALK_EVENT, /* an SSE block: the JSON is what its data lines have */
+    FGW_WALK_EVENT, /* an SSE block: the JSON is what its data lines have; or the JSON itself: a
+                       line of NDJSON, an element of an array with what stands before it */
 };
 
 enum fgw_text_flag {
@@ -65,7 +66,8 @@ struct fgw_walk {
     fgw_walk_end *ended;
     void *listener;
     uint8_t document;
-    uint8_t line; /* events: at the first byte of a line */
+    uint8_t line; /* SSE blocks: at the first byte of a line */
+    uint8_t bare; /* events: no SSE block */
     uint32_t depth;
     struct fgw_walk_frame frames[FGW_WALK_DEPTH_MAX];
 };

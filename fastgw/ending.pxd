@@ -81,6 +81,8 @@ cdef class Endings(Receiver):
     cdef int _leave_drain(self, Exchange x) except -1
     cdef int _leave_slots(self, Exchange x) except -1
     cdef int _settle(self, Exchange x, int fate) except -1
+    cdef int _tell_refused(
+        self, Exchange x, const fgw_record_close *last, bint posted) except -1
     cdef size_t _client_id(self, Exchange x) except? 0
     cdef int _drop_connection(self, Exchange x) except -1
     cdef dict _where(self, Exchange x)

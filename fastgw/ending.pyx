@@ -52,6 +52,7 @@ from fastgw.native.counters cimport (
     FGW_HISTOGRAM_TOTAL,
     fgw_count,
     fgw_count_code,
+    fgw_count_shadow,
     fgw_count_time,
     fgw_counters_books,
     fgw_drain_end,
@@ -111,7 +112,8 @@ cdef class Endings(Receiver):
         x.code = <uint16_t>code
         if x.metered and relay.at_boundary(x):
             event = self.refusals.stream_error(
-                x.route.dialect, x.route.operation, code, x.id_text[:x.id_length].decode()
+                x.route.dialect, x.route.operation, code, x.id_text[:x.id_length].decode(),
+                x.meter.streaming, x.meter.events > 0,
             )
             self.batch.keep.append(event)
             relay.append(x, event, <size_t>len(event))
@@ -230,6 +232,8 @@ cdef class Endings(Receiver):
             self.limits.settle(x.hold, &self.used, self.now_ns)
             self.limits.hold_release(x.hold)
             x.hold = NULL
+            if self.sayings.shadow_limits:
+                self.sayings.count_shadows(x)
             if x.said is not None:
                 self.sayings.tell(x, &close, False)
         if x.status:
@@ -244,7 +248,10 @@ cdef class Endings(Receiver):
     ) except -1:
         """What `detect` actions have found: of which kind and where, beside the request."""
         cdef bytes text
-        for rule, effect, enforced in self.detector.findings(x, phase, report):
+        self.detector.remember(x, phase, report)
+        for rule, effect, enforced, shadow, number in self.detector.findings(x, phase, report):
+            if shadow:
+                fgw_count_shadow(self.counters, number, False)
             text = self.refusals.finding(rule, effect, enforced)
             self.journal.name_finding(&x.id, text, <size_t>len(text))
         return 0
@@ -337,6 +344,8 @@ cdef class Endings(Receiver):
                 x.dims.account = (<Principal>x.principal).account_hash
             x.dims.dialect = x.route.dialect
             x.dims.operation = x.route.operation
+            if x.reason is None and x.effects.message:
+                x.reason_hash = self.policy.reason(x.effects.message)
             posted = post_refusal(
                 x, self.journal, self.policy.version_hash, x.client.address, x.reason_hash, now
             )
@@ -354,8 +363,7 @@ cdef class Endings(Receiver):
         fgw_count_code(self.counters, x.code)
         fgw_count(self.counters, FGW_COUNT_STATUS_1XX + x.status // 100 - 1, 1)
         fgw_count_time(self.counters, FGW_HISTOGRAM_REFUSAL, now - x.began_ns)
-        if x.said is not None and posted:
-            self.sayings.tell(x, last, x.attempt == 0)
+        self._tell_refused(x, last, posted)
         self.batch.forget()
         if own is not None:
             x.client.send_bytes(own, <size_t>len(own))
@@ -363,6 +371,17 @@ cdef class Endings(Receiver):
             x.client.send_bytes(self.explainer.bytes, <size_t>length)
         self._leave(x)
         return x.client.refused(x)
+
+    cdef int _tell_refused(
+        self, Exchange x, const fgw_record_close *last, bint posted
+    ) except -1:
+        if posted and x.reason_hash == 0 and (x.reason is not None or x.effects.message):
+            self.sayings.tell_reason(x)
+        if self.sayings.shadow_limits:
+            self.sayings.count_shadows(x)
+        if x.said is not None and posted:
+            self.sayings.tell(x, last, x.attempt == 0)
+        return 0
 
     cdef size_t _client_id(self, Exchange x) except? 0:
         """A client's own x-request-id: recorded, and kept in the answer where it is harmless."""

@@ -96,6 +96,7 @@ from fastgw.usage.tokenizers cimport Tokenizers
 from fastgw.wire.link cimport Link, Scratch
 
 from fastgw.limit.queue import queues
+from fastgw.wire.direct import direct_reads
 
 
 cdef enum:
@@ -158,7 +159,7 @@ cdef class Journey(Own):
         self.loop = loop
         self.log = log
         self.batch = Batch()
-        self.scratch = Scratch()
+        self.scratch = Scratch(reads=direct_reads(loop))
         self._belong(segment, slot)
         self.asker = asker
         self.overrides = plan.overrides
@@ -235,6 +236,7 @@ cdef class Journey(Own):
             self._queue_tick(now)
         if self.holding:
             self._let_out(now)
+        self.scratch.adopt()
         self.journal.flush(now)
         self._publish_cut()
 

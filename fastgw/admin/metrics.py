@@ -24,6 +24,7 @@ from fastgw.clock import now_ns
 from fastgw.cluster.wallets import HELD, Wallets
 from fastgw.errors import Code, FastgwError
 from fastgw.ledger.drawn import GIVEN_UP, SENT, UNSENT, UNWANTED
+from fastgw.ledger.journal import name_hash
 from fastgw.ledger.query import Ledger
 from fastgw.ledger.ring import Ring
 from fastgw.ledger.tails import PREFIX
@@ -71,7 +72,9 @@ class Metrics:
         if state is None:
             return
         segment = self._attach(state["segment"])
-        yield from _traffic(counters.total(segment))
+        total = counters.total(segment)
+        yield from _traffic(total)
+        yield from _shadows(self._home, total.shadows)
         yield from _tree(state, segment)
         yield from _limits(segment)
         if "cluster" in state:
@@ -110,6 +113,23 @@ def _traffic(total: counters.Totals) -> Iterator[Metric]:
     for name, times in total.times.items():
         yield _histogram(name, times)
     yield _ratios(total.ratios)
+
+
+def _shadows(data_dir: Path, found: dict[int, tuple[int, int]]) -> Iterator[Metric]:
+    """What rules and actions that are not enforced would have done: to look at before they are."""
+    names = (read_document(data_dir / "policy.json") or {}).get("shadows", ())
+    known = {name_hash(name): name for name in names}
+    actions = CounterMetricFamily(
+        "fastgw_rule_shadows", "Actions not enforced that would have acted.", labels=["rule"])
+    limits = CounterMetricFamily(
+        "fastgw_rule_shadow_limits", "Limits not enforced that would have refused.",
+        labels=["rule"])
+    for rule, (acted, refused) in found.items():
+        if rule in known:  # (else of an older policy)
+            actions.add_metric([known[rule]], acted)
+            limits.add_metric([known[rule]], refused)
+    yield actions
+    yield limits
 
 
 def _refusals(codes: dict[int, int]) -> Metric:

@@ -15,7 +15,7 @@ import orjson
 from fastgw.clock import wall_ns
 from fastgw.dialect.face import Cut, Fault
 from fastgw.dialect.faces import BY_NUMBER
-from fastgw.dialect.names import OPERATIONS
+from fastgw.dialect.names import OPERATIONS, STREAMS
 from fastgw.errors import Code
 from fastgw.explain.catalogue import entry, url
 from fastgw.limit.windows import bounds
@@ -91,11 +91,14 @@ class Refusals:
             fields.append(("retry-after", "1"))
         return _answer(status, fields, text, close, method == b"HEAD")
 
-    def stream_error(self, dialect: int, operation: int, code: int, request_id: str) -> bytes:
-        """The event that ends a stream which the provider left unfinished."""
+    def stream_error(self, dialect: int, operation: int, code: int, request_id: str,
+                     stream: int = 1, begun: bool = True) -> bytes:
+        """The event that ends a stream which the provider left unfinished; ``stream``: enum
+        fgw_stream_kind, ``begun``: an event was passed on."""
         known = entry(code)
         own = {"code": known.text, "request_id": request_id, "url": url(code)}
-        fault = Fault(known.status, f"{known.text}: {known.title}. {known.remedy}", fastgw=own)
+        fault = Fault(known.status, f"{known.text}: {known.title}. {known.remedy}", fastgw=own,
+                      stream=STREAMS[stream], begun=begun)
         return BY_NUMBER[dialect].stream_error(OPERATIONS[operation], fault)
 
     def stream_end(self, where: dict[str, Any]) -> bytes:
