@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import ipaddress
+import itertools
 import os
 import time
 from types import MappingProxyType
@@ -31,6 +32,7 @@ from fastgw.config.model import (
     Prices,
     Provider,
     ProviderKey,
+    Retention,
     Retries,
     Secret,
     Timeouts,
@@ -65,6 +67,7 @@ def build_config(values: dict[str, Any], reading: Reading) -> Config:
         prices=_build_prices(values.get("prices"), reading),
         cluster=_build_cluster(values.get("cluster"), reading),
         alerts=_build_alerts(values.get("alerts"), reading),
+        retention=_build_retention(values.get("retention", {}), reading),
         models=models,
         keys=keys,
         open="keys" not in values,
@@ -110,6 +113,18 @@ def _build_alerts(values: dict[str, Any] | None, reading: Reading) -> Alerts | N
     if parts and parts.scheme == "http" and not is_loopback(parts.hostname or ""):
         reading.warn("alerts.webhook", "alerts go out unencrypted", "https://…")
     return Alerts(**values)
+
+
+def _build_retention(values: dict[str, int], reading: Reading) -> Retention:
+    retention = Retention(**{name: age or None for name, age in values.items()})
+    kept = [(name, getattr(retention, name)) for name in ("minutely", "hourly", "daily")]
+    for (finer, age), (coarser, longer) in itertools.pairwise(kept):
+        if longer is not None and (age is None or age > longer):
+            named = coarser if coarser in values else finer
+            reading.fail(f"retention.{named}", f"{coarser} sums begin where {finer} ones end: "
+                         f"they are to be kept longer than those",
+                         "retention: {minutely: 7d, hourly: 90d, daily: 3y}")
+    return retention
 
 
 def _check_url(url: Secret, path: str, schemes: tuple[str, ...],

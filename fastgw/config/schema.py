@@ -46,6 +46,9 @@ ALLOWANCE = Parsed(amounts.allowance, "an amount per time", "60/1m or 250/month"
 INSTANT = Parsed(amounts.instant_s, "a time with its offset", "2027-01-01T00:00:00Z",
                  {"type": "string", "format": "date-time"})
 
+AGE = Parsed(amounts.age_ns, "a time of 1h to 100y, or forever", "30d or 3y",
+             {"type": "string", "pattern": r"^(\d+[hdy]|forever)$"})
+
 ID = Text("an id of letters, digits and . _ -", r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", "team-a", 64)
 MODEL = Text("a model's name without spaces", r"[!-~]+", "gpt-4o", 256)
 PATTERN = Text("a model's name, * for any text", r"[!-~]+", '"claude-*"', 256)
@@ -68,15 +71,25 @@ DETECT_KINDS = ("api_key", "private_key", "payment_card", "us_ssn", "email", "ph
                 "jwt")
 
 
-class Store(Choice):
-    """`sqlite`; a Postgres URL is known, and may carry a password that no error shows."""
+class Store(Shape):
+    """`sqlite`, or a Postgres URL, which may carry a password that no error shows. Reads to None
+    or a Secret."""
+
+    wanted = "sqlite or a URL of Postgres"
+    example = "postgresql://fastgw@127.0.0.1/fastgw"
 
     def take(self, node, path, reading):
         value = getattr(node, "value", None)
+        if value == "sqlite":
+            return None
         if isinstance(value, str) and value.startswith(("postgresql:", "postgres:")):
             return reading.fail(path, "a postgresql store is not supported yet",
                                 "supported: sqlite", node)
-        return super().take(node, path, reading)
+        return Choice(("sqlite",)).take(node, path, reading)
+
+    def schema(self):
+        return {"anyOf": [{"const": "sqlite"},
+                          {"type": "string", "pattern": r"^postgres(ql)?://"}]}
 
 
 class RetryOn(Whole):
@@ -246,7 +259,8 @@ ROOT = Object({
     "admin": ADMIN,
     "data_dir": Text("a directory", None, "./fastgw-data", 4096),
     "shm_dir": Text("a directory", None, "/dev/shm", 4096),
-    "store": Store(("sqlite",)),
+    "store": Store(),
+    "retention": Object({what: AGE for what in ("decisions", "minutely", "hourly", "daily")}),
     "on_ledger_full": Choice(("reject", "drop")),
     "limits": LIMITS,
     "usage": USAGE,

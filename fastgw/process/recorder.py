@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fastgw.errors import LedgerError
+from fastgw.ledger.committer import Paths
 from fastgw.ledger.drawn import CapRule
-from fastgw.ledger.recorder import Paths, Recorder, drain
+from fastgw.ledger.recorder import Recorder, drain
 from fastgw.ledger.vocabulary import UNITS
 from fastgw.log import Log
 from fastgw.process.alerts import webhook_of
@@ -44,7 +45,14 @@ def paths_of(plan: Plan, data_dir: Path, folder: Path) -> Paths:
         if spec["algorithm"] == "cap"
     )
     wanted = plan.config.alerts is not None
-    return Paths(data_dir, folder, rules=rules, alerts_wanted=wanted)
+    return Paths(
+        data_dir,
+        folder,
+        retention=plan.config.retention,
+        rules=rules,
+        alerts_wanted=wanted,
+        store=plan.config.store,
+    )
 
 
 def main(paths: Paths, config: Config, lines: Lines, log: Log, *, first: bool) -> None:

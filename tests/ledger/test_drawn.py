@@ -8,11 +8,12 @@ import sqlite3
 
 import pytest
 
+from fastgw.ledger.committer import Paths
 from fastgw.ledger.drawn import GIVEN_UP, SENT, Alert, CapRule
 from fastgw.ledger.journal import name_hash
 from fastgw.ledger.lost import ended_mark
 from fastgw.ledger.query import CapRow, Ledger
-from fastgw.ledger.recorder import Paths, Recorder, drain
+from fastgw.ledger.recorder import Recorder, drain
 from fastgw.ledger.records import (
     GRANT_ALL,
     NAME_ADMIN,

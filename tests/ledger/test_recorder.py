@@ -15,9 +15,11 @@ import time
 
 import pytest
 
+from fastgw.config.model import DAY_NS, Retention
 from fastgw.errors import LedgerError
+from fastgw.ledger.committer import Paths
 from fastgw.ledger.query import Ledger
-from fastgw.ledger.recorder import Paths, Recorder, drain, run
+from fastgw.ledger.recorder import Recorder, drain, run
 from fastgw.ledger.records import CLOSE, NAME_MODEL, PHASES_SIZE, Name, Open, RequestId, head
 from fastgw.ledger.ring import REFUSALS, Ring
 from tests.csrc.ledger_native import seeded
@@ -323,7 +325,8 @@ def test_run_takes_the_rest_and_ends_when_told(folders):
 
 
 def test_old_batches_go_when_retention_says_so(folders):
-    ring, one = rings(folders[1]), recorder(folders, retention_days=1)
+    retention = Retention(DAY_NS, None, None, None)
+    ring, one = rings(folders[1]), recorder(folders, retention=retention)
     wall = time.time_ns()
     post_all(ring, [request(RequestId(1, 0, 1), wall - 3 * 86400 * 10**9).pack()])
     one.step()
