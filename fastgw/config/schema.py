@@ -6,12 +6,14 @@ their place, so that nobody believes in a limit that is not there.
 
 from __future__ import annotations
 
+import importlib.util
 from typing import Any
 
 from fastgw.config import amounts
 from fastgw.config.actions import ACTIONS as MORE_ACTIONS
 from fastgw.config.actions import ELSEWHERE, EVENT, PHASES, RESPONSE, NotHere, TemplateText
 from fastgw.config.document import Table
+from fastgw.config.model import Secret
 from fastgw.config.shape import (
     INVALID,
     Amount,
@@ -83,8 +85,12 @@ class Store(Shape):
         if value == "sqlite":
             return None
         if isinstance(value, str) and value.startswith(("postgresql:", "postgres:")):
-            return reading.fail(path, "a postgresql store is not supported yet",
-                                "supported: sqlite", node)
+            if value.partition("://")[2].partition("/")[0].count("@") > 1:
+                return reading.fail(path, "expected a URL with one @",
+                                    "write an @ in a password as %40", node)
+            if importlib.util.find_spec("psycopg") is None:
+                return reading.fail(path, "needs psycopg", "pip install 'fastgw[postgres]'", node)
+            return Secret(value)
         return Choice(("sqlite",)).take(node, path, reading)
 
     def schema(self):

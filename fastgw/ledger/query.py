@@ -30,7 +30,7 @@ from fastgw.ledger.records import (
     unpack_record,
 )
 from fastgw.ledger.schema import unsigned, version_of
-from fastgw.ledger.sqlite import open_reader
+from fastgw.ledger.stores import open_reading
 from fastgw.ledger.usage import rollups_of, sum_usage
 from fastgw.ledger.vocabulary import UNITS, word
 
@@ -54,11 +54,11 @@ class CapRow(NamedTuple):
 class Ledger:
     """A read-only look at the ledger of one data directory. Raises LedgerError.
 
-    ``place``: the directory, whose file of SQLite is meant, or a database.
+    ``place``: the directory, or its database.
     """
 
     def __init__(self, place: Path | str | Database) -> None:
-        self._database = place if isinstance(place, Database) else open_reader(Path(place))
+        self._database = place if isinstance(place, Database) else open_reading(Path(place))
         # An older version's, until the recorder has brought it up, has fewer tables.
         self._version = version_of(self._database) or 0
 

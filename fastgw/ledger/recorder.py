@@ -85,6 +85,8 @@ class Recorder:
             return 0
         if self._store_spans(spans) or self._spill_spans(spans):
             self._tails.safe(spans)
+            if self._shipping is None and self._committer.remote:
+                self._committer.work()  # what was spilled a moment ago
             return len(spans)
         return 0
 
@@ -100,6 +102,8 @@ class Recorder:
             self._spill.append(spans)
         except OSError as error:
             self.counts.spill_failures += 1
+            if self._spill.empty:
+                self._spill.clear()  # it may be what fills the disk
             self._fail(f"spill: {error.strerror}")
             return False
         self._failing = ""

@@ -129,18 +129,23 @@ def prepare(database: Database, place: str) -> None:
     ``place`` stands in errors. Raises LedgerError where the ledger is of a newer version.
     """
     with database.transaction():
-        version = version_of(database) or 0
-        sums = ", ".join(f"{name} INTEGER NOT NULL" for name in SUMS)
-        for since, statements in enumerate((_TABLES, _CAP_TABLES, _AGE_TABLES), 1):
-            if version < since:
-                _create(database, statements.replace("{sums}", sums))
-        if version < VERSION:
-            database.run(
-                "INSERT INTO meta VALUES ('schema', ?) "
-                "ON CONFLICT (key) DO UPDATE SET value = excluded.value",
-                VERSION,
-            )
-        check(database, place)
+        bring_up(database, place)
+
+
+def bring_up(database: Database, place: str) -> None:
+    """As `prepare`, in a transaction that there is."""
+    version = version_of(database) or 0
+    sums = ", ".join(f"{name} INTEGER NOT NULL" for name in SUMS)
+    for since, statements in enumerate((_TABLES, _CAP_TABLES, _AGE_TABLES), 1):
+        if version < since:
+            _create(database, statements.replace("{sums}", sums))
+    if version < VERSION:
+        database.run(
+            "INSERT INTO meta VALUES ('schema', ?) "
+            "ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+            VERSION,
+        )
+    check(database, place)
 
 
 def check(database: Database, place: str) -> int:

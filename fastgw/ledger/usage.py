@@ -121,12 +121,11 @@ def _read(
     quoted = "".join(f', dims."{name}"' for name in needs)
     grouped = ", ".join(map(str, range(1, 2 + len(needs))))
     for table, _ in rollups_of(version_of(database) or 0):
-        # First by dims alone: its rows are few where those of the table are many.
+        joined = f"{table} JOIN dims ON dims.id = {table}.dims" if needs else table
         rows = database.rows(
-            f"SELECT bucket{quoted}, {sums} FROM ("
-            f"SELECT {bucket} AS bucket, dims AS id, {sums} FROM {table} "
-            "WHERE minute >= ? AND minute < ? AND dims BETWEEN ? AND ? GROUP BY 1, 2"
-            f") AS summed JOIN dims USING (id) GROUP BY {grouped}",
+            f"SELECT {bucket} AS bucket{quoted}, {sums} FROM {joined} "
+            "WHERE minute >= ? AND minute < ? AND dims BETWEEN ? AND ? "
+            f"GROUP BY {grouped}",
             first, last, database.first, database.last,
         )
         for row in rows:

@@ -18,6 +18,7 @@ from fastgw.errors import LedgerError
 from fastgw.ledger.committer import Paths
 from fastgw.ledger.drawn import CapRule
 from fastgw.ledger.recorder import Recorder, drain
+from fastgw.ledger.stores import remember
 from fastgw.ledger.vocabulary import UNITS
 from fastgw.log import Log
 from fastgw.process.alerts import webhook_of
@@ -45,6 +46,7 @@ def paths_of(plan: Plan, data_dir: Path, folder: Path) -> Paths:
         if spec["algorithm"] == "cap"
     )
     wanted = plan.config.alerts is not None
+    remember(data_dir, plan.config.store)
     return Paths(
         data_dir,
         folder,

@@ -111,11 +111,11 @@ CASES = {
         "there are keys",
         "remove one",
     ),
-    "store later": (
-        PROVIDERS + f"store: §postgresql://u:{CANARY}@h/d\n",
+    "store with an @ in its password": (
+        PROVIDERS + f"store: §postgresql://u:{CANARY}@x@h/d\n",
         "store",
-        "postgresql store is not supported yet",
-        "sqlite",
+        "expected a URL with one @",
+        "%40",
     ),
     "store unknown": (
         PROVIDERS + "store: §sqlit\n",

@@ -33,6 +33,8 @@ from tests.csrc.ledger_native import seeded
 from tests.ledger.caps import HOUR, WINDOW_END, Capped, identity, name, packed, trace
 from tests.ledger.fabricate import T0, close, dims
 
+pytestmark = pytest.mark.usefixtures("either_store")
+
 RULE = name_hash("team month")
 
 

@@ -29,6 +29,8 @@ from tests.ledger.fabricate import (
     rings,
 )
 
+pytestmark = pytest.mark.usefixtures("either_store")
+
 
 @pytest.fixture
 def running(folders):

@@ -17,6 +17,7 @@ import pytest
 
 from fastgw.config.model import DAY_NS, Retention
 from fastgw.errors import LedgerError
+from fastgw.ledger import committer
 from fastgw.ledger.committer import Paths
 from fastgw.ledger.query import Ledger
 from fastgw.ledger.recorder import Recorder, drain, run
@@ -24,6 +25,8 @@ from fastgw.ledger.records import CLOSE, NAME_MODEL, PHASES_SIZE, Name, Open, Re
 from fastgw.ledger.ring import REFUSALS, Ring
 from tests.csrc.ledger_native import seeded
 from tests.ledger.fabricate import T0, Traffic, dims, names, post_all, request, rings
+
+pytestmark = pytest.mark.usefixtures("either_store")
 
 
 class Quiet:
@@ -130,6 +133,7 @@ def test_new_rings_are_found_and_replaced_ones_read_to_their_end(folders):
     assert_exactly_once(folders[0], traffics)
 
 
+@pytest.mark.parametrize("either_store", ["sqlite"], indirect=True)  # it lives 20 ms at most
 def test_killed_at_random_instants_every_record_is_stored_exactly_once(folders):
     draw = seeded("kill the recorder")
     deaths, workers = 150, [Traffic(n, generation=1, worker=n) for n in range(2)]
@@ -222,6 +226,7 @@ def test_killed_while_spilling_and_replaying_nothing_is_lost_or_doubled(folders)
     assert_exactly_once(folders[0], [traffic])
 
 
+@pytest.mark.parametrize("either_store", ["sqlite"], indirect=True)  # on the disk that is full
 def test_with_a_full_disk_the_rings_fill_and_nothing_is_lost(folders, tiny_disk):
     folders = (tiny_disk, folders[1])
     ring, traffic, one = rings(folders[1], size=1 << 16), Traffic(5), recorder(folders)
@@ -259,7 +264,7 @@ def test_a_data_directory_has_one_recorder(folders):
 def test_what_cannot_be_a_ledger_stops_the_start(folders):
     (folders[0] / "ledger.db").write_bytes(b"something else" * 1000)
     with pytest.raises(LedgerError, match="damaged"):
-        recorder(folders)
+        Recorder(committer.Paths(*folders), Quiet())
     with pytest.raises(LedgerError, match="cannot be written"):
         Recorder(Paths(folders[0] / "ledger.db" / "below", folders[1]), Quiet())
 
