@@ -22,6 +22,7 @@ void fgw_effects_clear(struct fgw_effects *effects, struct fgw_said *said,
     effects->output_max = 0;
     effects->output_rule = 0;
     effects->detects = 0;
+    effects->drain = NULL;
     if (said)
         said->fields_used = said->body_used = said->vars_used = 0;
 }

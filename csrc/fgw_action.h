@@ -54,7 +54,7 @@ struct fgw_action {
     uint16_t status;  /* deny, custom-response */
     uint16_t number;  /* deny: message + 1; route: + 1; limits, log, remove-headers: index */
     int64_t value;    /* cap-output, cap-input: tokens; limits: capacity; detect: its bit */
-    const void *more; /* by type, one of the structs below; NULL for the rest */
+    const void *more; /* by type, one of the structs below; on-abort: fgw_drain; else NULL */
 };
 
 struct fgw_limit_keys { /* rate-limit, usage-cap, concurrency-limit */

@@ -64,6 +64,35 @@ void fgw_count_ratio(struct fgw_counters *counters, unsigned ratio, uint64_t rep
     raise(&counters->ratios[ratio].sum, hundredths);
 }
 
+static void store_drains(struct fgw_counters *own, uint32_t number, uint64_t running)
+{
+    __atomic_store_n(&own->drains[number], running, __ATOMIC_SEQ_CST);
+}
+
+int fgw_drain_begin(struct fgw_counters *all, uint32_t workers, uint32_t own,
+                    const struct fgw_drain *drain)
+{
+    const uint32_t number = drain->number;
+    if (own >= workers || number >= FGW_DRAINS_MAX)
+        return 0;
+    const uint64_t mine = all[own].drains[number];
+    uint64_t running = 0;
+    store_drains(&all[own], number, mine + 1);
+    for (uint32_t worker = 0; worker < workers; worker++)
+        running += __atomic_load_n(&all[worker].drains[number], __ATOMIC_SEQ_CST);
+    if (running <= drain->max_concurrent)
+        return 1;
+    store_drains(&all[own], number, mine);
+    return 0;
+}
+
+void fgw_drain_end(struct fgw_counters *own, const struct fgw_drain *drain)
+{
+    const uint32_t number = drain->number;
+    if (number < FGW_DRAINS_MAX && own->drains[number] > 0)
+        store_drains(own, number, own->drains[number] - 1);
+}
+
 void fgw_counters_sum(struct fgw_counters *sum, const struct fgw_counters *counters)
 {
     for (uint32_t at = 0; at < FGW_COUNTERS; at++)
@@ -91,4 +120,6 @@ void fgw_counters_reset_gauges(struct fgw_counters *counters)
 {
     for (uint32_t at = FGW_GAUGES; at < FGW_COUNTERS; at++)
         __atomic_store_n(&counters->value[at], 0, __ATOMIC_RELAXED);
+    for (uint32_t at = 0; at < FGW_DRAINS_MAX; at++)
+        store_drains(counters, at, 0);
 }

@@ -4,14 +4,15 @@
  * no cache line is shared between writers. A block outlives its worker: the next one in the slot
  * counts on. Gauges (from FGW_GAUGES on) are set back to 0 when a dead worker is swept.
  *
- *     0            1024        2048                3584 … 8192
- *     | value[128] | codes[64] | histograms[6][32] | ratios[2][16] | (0) |
+ *     0            1024        2048                3584            3840         4096 … 8192
+ *     | value[128] | codes[64] | histograms[6][32] | ratios[2][16] | drains[32] | (0) |
  */
 #ifndef FGW_COUNTERS_H
 #define FGW_COUNTERS_H
 
 #include <stdint.h>
 
+#include "fgw_policy.h"
 #include "fgw_record.h"
 
 enum fgw_counter {
@@ -62,6 +63,12 @@ enum fgw_counter {
     FGW_COUNT_LIMITS_FITTED = 65, /* output limits made smaller so that a cap is kept */
     FGW_COUNT_UNBOUNDED = 66,     /* requests without a bound that a cap let pass */
     FGW_COUNT_SHADOWS = 67,       /* actions not enforced that would have acted */
+    FGW_COUNT_DRAINS = 80, /* answers read on without their client, */
+    FGW_COUNT_DRAINED = 81, /* of them to their end, */
+    FGW_COUNT_DRAIN_TOKENS = 82, /* as far as max_tokens, */
+    FGW_COUNT_DRAIN_SECONDS = 83, /* as long as max_seconds, */
+    FGW_COUNT_DRAIN_BROKEN = 84, /* until something else ended them */
+    FGW_COUNT_DRAIN_FULL = 85, /* answers not read on, as max_concurrent were already */
     FGW_GAUGES = 112,
     FGW_GAUGE_CONNECTIONS = 112, /* open now */
     FGW_GAUGE_REQUESTS = 113,
@@ -71,6 +78,7 @@ enum fgw_counter {
     FGW_GAUGE_BUFFERED_BYTES = 117,
     FGW_GAUGE_HOLDS = 118,
     FGW_GAUGE_WAITING = 119, /* for a slot of a concurrency limit */
+    FGW_GAUGE_DRAINS = 120, /* answers being read on without their client */
     FGW_COUNTERS = 128,
 };
 
@@ -115,7 +123,8 @@ struct fgw_counters {
         uint64_t bucket[FGW_RATIO_BUCKETS];
         uint64_t sum; /* in hundredths */
     } ratios[FGW_RATIOS];
-    uint8_t reserved[8192 - 1024 - 1024 - 1536 - 256];
+    uint64_t drains[FGW_DRAINS_MAX]; /* running now, by number of their action; a gauge */
+    uint8_t reserved[8192 - 1024 - 1024 - 1536 - 256 - 8 * FGW_DRAINS_MAX];
 };
 _Static_assert(sizeof(struct fgw_counters) == 8192, "layout is shared between processes");
 
@@ -135,6 +144,14 @@ void fgw_count_time(struct fgw_counters *counters, unsigned histogram, uint64_t 
 /* Counts reported / estimated; an estimate of 0 is one of 1. */
 void fgw_count_ratio(struct fgw_counters *counters, unsigned ratio, uint64_t reported,
                      uint64_t estimated);
+
+/* A worker begins a drain: `all` are the blocks of all workers, `own` is the index of its own.
+ * Returns 0 where max_concurrent are running. Each worker shows its own before it looks at the
+ * others', so of those that begin at once the last to look sees all: never more than the bound
+ * run, though two that meet at it may both stand back. */
+int fgw_drain_begin(struct fgw_counters *all, uint32_t workers, uint32_t own,
+                    const struct fgw_drain *drain);
+void fgw_drain_end(struct fgw_counters *own, const struct fgw_drain *drain);
 
 /* The reader's side: adds one worker's block to `sum`, private memory that began as zeroes. */
 void fgw_counters_sum(struct fgw_counters *sum, const struct fgw_counters *counters);

@@ -345,6 +345,15 @@ static void end_channel(struct fgw_detect_job *job, struct fgw_screen_channel *c
     job->ending = NULL;
 }
 
+static void let_out(struct fgw_detect_job *job, struct fgw_screen_channel *channel)
+{
+    job->ending = channel;
+    fgw_detect_window_restore(&job->window, &channel->kept);
+    fgw_detect_window_let_out(&job->window);
+    fgw_detect_window_keep(&job->window, &channel->kept);
+    job->ending = NULL;
+}
+
 /* The texts end behind the event that says so, for it may bear some itself: noted until then. */
 static void note_end(void *listener, int64_t group)
 {
@@ -393,7 +402,7 @@ void fgw_screen_flush(struct fgw_detect_job *job, int out)
         if (!screen->channels[i].channel)
             continue;
         if (out)
-            screen->channels[i].kept.out = screen->channels[i].kept.length;
+            let_out(job, &screen->channels[i]);
         else
             end_channel(job, &screen->channels[i]);
     }

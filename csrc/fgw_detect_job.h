@@ -103,7 +103,8 @@ struct fgw_screen {
 int fgw_screen_event(struct fgw_detect_job *job, const uint8_t *bytes, size_t length,
                      uint32_t base);
 
-/* All texts have ended (or must be let go, `out`: they may go on, but what was held is sent). */
+/* All texts have ended (or must be let go, `out`: they may go on, but what was held is sent, as
+ * fgw_detect_window_let_out has it). */
 void fgw_screen_flush(struct fgw_detect_job *job, int out);
 
 /* How much of the stream, from `base` on, is decided: bytes before the first that is not; `length`

@@ -3,6 +3,7 @@
 #include <string.h>
 
 enum { IN_TOOL = 1, IN_DELTA = 2 };
+enum { AHEAD_TIMES = 1 << 16 }; /* bytes of an event that may be looked ahead 16 times */
 
 /* ------------------------------------------------------------------ lexing */
 
@@ -68,8 +69,9 @@ static int read_string(struct fgw_walk *walk, const uint8_t **inside, size_t *le
 
 static int is_scalar(uint8_t byte)
 {
-    return (byte >= '0' && byte <= '9') || (byte >= 'a' && byte <= 'z') || byte == '-' ||
-           byte == '+' || byte == '.' || byte == 'E';
+    /* (NaN and -Infinity are no JSON, but some servers write them.) */
+    return (byte >= '0' && byte <= '9') || ((byte | 0x20) >= 'a' && (byte | 0x20) <= 'z') ||
+           byte == '-' || byte == '+' || byte == '.';
 }
 
 /* ------------------------------------------------------------------ what is looked at */
@@ -157,23 +159,44 @@ static int is_passed(const struct fgw_walk *walk, unsigned inside)
     int echo = walk->document == FGW_WALK_ANSWER ? walk->depth == 1
                                                  : walk->depth == 2 &&
                                                        IS(&walk->frames[0], "response");
-    return echo && is_listed(ECHOES, frame->name, frame->name_length);
+    /* (Of a transcription `text` is what was heard.) */
+    return echo && is_listed(ECHOES, frame->name, frame->name_length) &&
+           !(IS(frame, "text") && *walk->at == '"');
+}
+
+static int is_base64(const uint8_t *bytes, size_t length)
+{
+    for (size_t i = 0; i < length; i++) {
+        uint8_t byte = bytes[i];
+        int slash = byte == '\\' && i + 1 < length && bytes[i + 1] == '/';
+        if (!((byte >= '0' && byte <= '9') || ((byte | 0x20) >= 'a' && (byte | 0x20) <= 'z') ||
+              byte == '+' || byte == '/' || byte == '=' || slash))
+            return 0;
+    }
+    return 1;
+}
+
+/* data:image/png;base64,… but no words that only begin so. Of texts the content is looked at. */
+static int is_inline_url(const uint8_t *bytes, size_t length)
+{
+    const uint8_t *end = bytes + length;
+    const uint8_t *comma = memchr(bytes, ',', length < 128 ? length : 128);
+
+    if (!STARTS(bytes, end, "data:") || STARTS(bytes, end, "data:text/") || !comma ||
+        comma - bytes < 12 || memcmp(comma - 7, ";base64", 7))
+        return 0;
+    size_t inside = (size_t)(end - comma) - 1;
+    return inside >= 64 && is_base64(comma + 1, inside < 256 ? inside : 256);
 }
 
 /* base64, and URLs that hold their content: not text. Looks at the first bytes. */
 static int is_binary(const struct fgw_walk_frame *frame, const uint8_t *bytes, size_t length)
 {
-    if (STARTS(bytes, bytes + length, "data:"))
-        return !STARTS(bytes, bytes + length, "data:text/") && length > 64;
+    if (is_inline_url(bytes, length))
+        return 1;
     if (!IS(frame, "data") && !IS(frame, "file_data") && !IS(frame, "delta"))
         return 0;
-    for (size_t i = 0; i < length && i < 256; i++) {
-        uint8_t byte = bytes[i];
-        if (!((byte >= '0' && byte <= '9') || ((byte | 0x20) >= 'a' && (byte | 0x20) <= 'z') ||
-              byte == '+' || byte == '/' || byte == '='))
-            return 0;
-    }
-    return length >= 256;
+    return length >= 256 && is_base64(bytes, 256);
 }
 
 /* ------------------------------------------------------------------ channels */
@@ -193,34 +216,44 @@ static uint64_t mix_bytes(uint64_t hash, const uint8_t *bytes, size_t length)
 
 static int skip_value(struct fgw_walk *walk);
 
-/* The value of the member `name` of the object that begins at `open`: its first byte, or NULL. */
-static const uint8_t *member(const struct fgw_walk *walk, const uint8_t *open, const char *name,
-                             size_t length)
+static const uint8_t *search(struct fgw_walk *ahead, const char *name, size_t length)
 {
-    struct fgw_walk ahead;
     const uint8_t *key;
     size_t key_length;
 
-    ahead.at = open + 1;
-    ahead.end = walk->end;
-    ahead.document = walk->document;
-    ahead.line = 0;
     for (;;) {
-        if (skip_blanks(&ahead) != '"' || read_string(&ahead, &key, &key_length) ||
-            skip_blanks(&ahead) != ':')
+        if (skip_blanks(ahead) != '"' || read_string(ahead, &key, &key_length) ||
+            skip_blanks(ahead) != ':')
             return NULL;
-        ahead.at++;
-        if (skip_blanks(&ahead) < 0)
+        ahead->at++;
+        if (skip_blanks(ahead) < 0)
             return NULL;
         if (key_length == length && !memcmp(key, name, length))
-            return ahead.at;
-        if (skip_value(&ahead) || skip_blanks(&ahead) != ',')
+            return ahead->at;
+        if (skip_value(ahead) || skip_blanks(ahead) != ',')
             return NULL;
-        ahead.at++;
+        ahead->at++;
     }
 }
 
-static int64_t number_of(const struct fgw_walk *walk, const uint8_t *open, const char *name,
+/* The value of the member `name` of the object that begins at `open`: its first byte, or NULL;
+ * also where so much has been looked ahead already that a walk would not stay linear. */
+static const uint8_t *member(struct fgw_walk *walk, const uint8_t *open, const char *name,
+                             size_t length)
+{
+    struct fgw_walk ahead;
+    const uint8_t *found;
+
+    ahead.at = open + 1;
+    ahead.end = (size_t)(walk->end - ahead.at) > walk->ahead ? ahead.at + walk->ahead : walk->end;
+    ahead.document = walk->document;
+    ahead.line = 0;
+    found = search(&ahead, name, length);
+    walk->ahead -= (size_t)(ahead.at - open) - 1;
+    return found;
+}
+
+static int64_t number_of(struct fgw_walk *walk, const uint8_t *open, const char *name,
                          size_t length, int64_t otherwise)
 {
     const uint8_t *at = member(walk, open, name, length);
@@ -236,7 +269,7 @@ static int64_t number_of(const struct fgw_walk *walk, const uint8_t *open, const
     number_of(walk, open, name, sizeof(name) - 1, otherwise)
 
 /* Whether an event's `type` (of `responses` and of Anthropic) has the word in it. */
-static int is_typed(const struct fgw_walk *walk, const char *word, size_t length)
+static int is_typed(struct fgw_walk *walk, const char *word, size_t length)
 {
     struct fgw_walk ahead;
     const uint8_t *inside, *at = walk->frames[0].object
@@ -256,7 +289,7 @@ static int is_typed(const struct fgw_walk *walk, const char *word, size_t length
 }
 #define TYPED(walk, word) is_typed(walk, word, sizeof(word) - 1)
 
-static void name_delta(const struct fgw_walk *walk, struct fgw_text_place *place)
+static void name_delta(struct fgw_walk *walk, struct fgw_text_place *place)
 {
     const uint8_t *root = walk->frames[0].open;
     uint64_t hash = 1;
@@ -477,6 +510,7 @@ int fgw_walk_run(struct fgw_walk *walk, const uint8_t *bytes, size_t length)
 {
     walk->at = bytes;
     walk->end = bytes + length;
+    walk->ahead = 2 * length + 16 * (length < AHEAD_TIMES ? length : AHEAD_TIMES);
     walk->line = walk->document == FGW_WALK_EVENT;
     walk->depth = 0;
     if (walk_value(walk, 0))

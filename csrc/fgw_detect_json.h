@@ -60,6 +60,7 @@ struct fgw_walk_frame {
 struct fgw_walk {
     const uint8_t *at;
     const uint8_t *end;
+    size_t ahead; /* bytes that may still be looked ahead */
     fgw_walk_hear *hear;
     fgw_walk_end *ended;
     void *listener;

@@ -105,6 +105,23 @@ void fgw_detect_window_scan(struct fgw_detect_window *window, int final)
         window->from = (uint16_t)find.start;
 }
 
+void fgw_detect_window_let_out(struct fgw_detect_window *window)
+{
+    struct fgw_detect_find find;
+
+    while (!window->rest.swallow &&
+           fgw_detect_next(&window->rules, window->text, window->length, window->from, 1, &find)) {
+        cut_out(window, find.start, find.end, find.kind, 1);
+        window->from = (uint16_t)find.end;
+        window->rest.swallow = find.swallow || find.end < window->length ? find.swallow
+                                                                         : FGW_SWALLOW_TOKEN;
+        window->rest_kind = find.kind;
+        swallow(window);
+    }
+    fgw_detect_window_scan(window, 0);
+    window->out = window->length;
+}
+
 /* ------------------------------------------------------------------ the slide */
 
 /* Forgets text before the context; runs move along. */

@@ -101,6 +101,11 @@ void fgw_detect_window_feed(struct fgw_detect_window *window, const uint8_t *byt
 /* Scans what has been fed; `final`: nothing follows. */
 void fgw_detect_window_scan(struct fgw_detect_window *window, int final);
 
+/* What is undecided must leave now: what is a find if nothing follows is one, and what goes on
+ * where it ends belongs to it. What is none leaves; of a find that it turns out to begin, only the
+ * rest can still be cut. */
+void fgw_detect_window_let_out(struct fgw_detect_window *window);
+
 /* 1 if some of the text is undecided and not sent; *raw is where it begins. */
 int fgw_kept_undecided(const struct fgw_detect_kept *kept, uint32_t *raw);
 

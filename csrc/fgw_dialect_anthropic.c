@@ -1,5 +1,6 @@
 #include "fgw_dialect_anthropic.h"
 
+#include "fgw_dialect_face.h"
 #include "fgw_dialect_slots.h"
 
 enum {
@@ -119,3 +120,11 @@ const struct fgw_json_spec fgw_anthropic_ask = {
     .node_count = sizeof ASK_NODES / sizeof *ASK_NODES,
     .slot_count = ASK_SLOTS,
 };
+
+const struct fgw_limit_members *fgw_anthropic_limits(uint8_t operation)
+{
+    static const struct fgw_limit_members LIMIT = {{ASK_MAX_TOKENS, FGW_LIMIT_NONE},
+                                                   "\"max_tokens\":", NULL, NULL};
+
+    return operation == FGW_OPERATION_MESSAGES ? &LIMIT : &fgw_limit_unknown;
+}

@@ -238,9 +238,19 @@ static void add_report(struct fgw_usage_report *sum, const struct fgw_usage_repo
             add(sum, (enum fgw_report_field)field, report->value[field]);
 }
 
-int64_t fgw_anthropic_voice(const struct fgw_meter *meter, enum fgw_voice_kind *kind)
+uint8_t fgw_anthropic_root(const struct fgw_meter *meter)
+{
+    if (!meter->streaming)
+        return FGW_ANTHROPIC_BODY_ROOT;
+    return meter->tracked ? FGW_ANTHROPIC_TRACKED_EVENT_ROOT : FGW_ANTHROPIC_EVENT_ROOT;
+}
+
+int64_t fgw_anthropic_voice(const struct fgw_meter *meter, enum fgw_voice_kind *kind,
+                            uint8_t *member)
 {
     uint8_t node = meter->json.node;
+
+    *member = 0;
 
     *kind = node == SAID_CALL      ? FGW_VOICE_CALL
             : node == SAID_THOUGHT ? FGW_VOICE_THOUGHT

@@ -21,11 +21,15 @@ enum {
 /* Slots: enum answer_slot. */
 extern const struct fgw_json_spec fgw_anthropic_answer;
 
+/* Of a body, or of the next event. */
+uint8_t fgw_anthropic_root(const struct fgw_meter *meter);
+
 /* The JSON of another event, or of the body, begins. */
 void fgw_anthropic_begin(struct fgw_meter *meter);
 
 /* The SAID string that is being read: always of answer 0. */
-int64_t fgw_anthropic_voice(const struct fgw_meter *meter, enum fgw_voice_kind *kind);
+int64_t fgw_anthropic_voice(const struct fgw_meter *meter, enum fgw_voice_kind *kind,
+                            uint8_t *member);
 
 /* One element of `iterations` has been read (the scan has paused after it). */
 void fgw_anthropic_pass(struct fgw_meter *meter);

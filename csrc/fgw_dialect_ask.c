@@ -2,22 +2,19 @@
 
 #include <string.h>
 
-#include "fgw_dialect_anthropic.h"
-#include "fgw_dialect_openai.h"
+#include "fgw_dialect_face.h"
 #include "fgw_dialect_slots.h"
 
 #define N_MAX 1024
 #define MESSAGE_TOKENS 4    /* what a message costs besides its text */
-#define CLAUDE_TOOLS_TOKENS 350 /* what Anthropic adds to a request that has tools */
 #define TOKEN_ID_BYTES 5    /* of a token given as a number, comma included */
 
 void fgw_ask_begin(struct fgw_json *json, uint8_t dialect, uint8_t operation)
 {
     (void)operation; /* one root serves all of a dialect's operations */
-    if (dialect == FGW_DIALECT_ANTHROPIC)
-        fgw_json_init(json, &fgw_anthropic_ask, FGW_ANTHROPIC_ASK_ROOT);
-    else
-        fgw_json_init(json, &fgw_openai_ask, FGW_OPENAI_ASK_ROOT);
+    const struct fgw_dialect_face *face = fgw_dialect_face(dialect);
+
+    fgw_json_init(json, face->ask, face->ask_root);
 }
 
 static struct fgw_place span_of(const struct fgw_json *json, unsigned slot)
@@ -134,6 +131,9 @@ static enum fgw_ask_error read_stream(struct fgw_ask *ask, const struct fgw_json
         break;
     case FGW_JSON_ABSENT:
     case FGW_JSON_NULL:
+        if (fgw_dialect_face(ask->dialect)->streams_unasked)
+            ask->flags |= FGW_ASK_STREAM;
+        break;
     case FGW_JSON_FALSE:
         break;
     default: /* lenient servers take "true" and 1 for true */
@@ -168,7 +168,7 @@ static enum fgw_ask_error read_n(struct fgw_ask *ask, const struct fgw_json *jso
 {
     ask->n = 1;
     if (ask->operation != FGW_OPERATION_CHAT && ask->operation != FGW_OPERATION_COMPLETIONS &&
-        ask->operation != FGW_OPERATION_IMAGES)
+        ask->operation != FGW_OPERATION_IMAGES && ask->operation != FGW_OPERATION_GENERATE)
         return FGW_ASK_OK;
     if (read_count(json, ASK_N, &ask->n) || read_count(json, ASK_BEST_OF, &ask->n))
         return FGW_ASK_N_INVALID;
@@ -196,20 +196,15 @@ static enum fgw_ask_error read_limit(struct fgw_ask *ask, const struct fgw_json 
 
 static enum fgw_ask_error read_limits(struct fgw_ask *ask, const struct fgw_json *json)
 {
-    enum fgw_ask_error error;
+    const struct fgw_dialect_face *face = fgw_dialect_face(ask->dialect);
+    const struct fgw_limit_members *members = face->limits(ask->operation);
 
-    switch (ask->operation) {
-    case FGW_OPERATION_CHAT:
-        error = read_limit(ask, json, 0, ASK_MAX_COMPLETION_TOKENS);
-        return error ? error : read_limit(ask, json, 1, ASK_MAX_TOKENS);
-    case FGW_OPERATION_RESPONSES:
-        return read_limit(ask, json, 0, ASK_MAX_OUTPUT_TOKENS);
-    case FGW_OPERATION_COMPLETIONS:
-    case FGW_OPERATION_MESSAGES:
-        return read_limit(ask, json, 0, ASK_MAX_TOKENS);
-    default:
-        return FGW_ASK_OK;
+    for (unsigned i = 0; i < 2 && members->slots[i] != FGW_LIMIT_NONE; i++) {
+        enum fgw_ask_error error = read_limit(ask, json, i, members->slots[i]);
+        if (error)
+            return error;
     }
+    return FGW_ASK_OK;
 }
 
 static enum fgw_ask_error read_all(struct fgw_ask *ask, struct fgw_json *json, int need_model)
@@ -242,7 +237,44 @@ int fgw_ask_finish(struct fgw_ask *ask, struct fgw_json *json, const struct fgw_
     ask->n = 1;
     read_sizes(ask, json);
     ask->error = (uint8_t)read_all(ask, json, route->flags & FGW_ROUTE_MODEL);
+    if (route->flags & FGW_ROUTE_STREAM)
+        ask->flags |= FGW_ASK_STREAM;
     return ask->error ? -1 : 0;
+}
+
+static int same_model(const struct fgw_ask *ask, const char *model, size_t bytes,
+                      const char *prefix)
+{
+    size_t before = strlen(prefix);
+
+    if (ask->model_bytes >= before && !memcmp(ask->model, prefix, before))
+        return ask->model_bytes - before == bytes && !memcmp(ask->model + before, model, bytes);
+    return ask->model_bytes == bytes && !memcmp(ask->model, model, bytes);
+}
+
+int fgw_ask_take_path(struct fgw_ask *ask, const struct fgw_route *route, const char *path)
+{
+    const char *prefix = fgw_dialect_face(ask->dialect)->model_prefix;
+    char model[FGW_MODEL_MAX];
+    size_t at = route->name_at, end = at + route->name_bytes, bytes = 0;
+
+    while (at < end && bytes < FGW_MODEL_MAX) {
+        int byte = fgw_route_byte(path, end, &at);
+        if (byte < 0x20 || byte == 0x7f)
+            break;
+        model[bytes++] = (char)byte;
+    }
+    if (at < end || !bytes ||
+        (prefix && ask->model_bytes && !same_model(ask, model, bytes, prefix))) {
+        ask->error = FGW_ASK_MODEL_INVALID;
+        return -1;
+    }
+    memcpy(ask->model, model, bytes);
+    ask->model_bytes = (uint16_t)bytes;
+    ask->flags |= FGW_ASK_IN_PATH;
+    if (fetches_by_itself(ask))
+        ask->flags |= FGW_ASK_UNBOUNDED;
+    return 0;
 }
 
 int fgw_ask_scan(struct fgw_ask *ask, struct fgw_json *json, const struct fgw_route *route,
@@ -258,8 +290,8 @@ uint64_t fgw_ask_input_guess(const struct fgw_ask *ask)
     uint64_t tokens = ask->text_bytes / 4 + ask->tools_bytes / 4 +
                       (uint64_t)ask->messages * MESSAGE_TOKENS;
 
-    if (ask->dialect == FGW_DIALECT_ANTHROPIC && ask->flags & FGW_ASK_TOOLS)
-        tokens += CLAUDE_TOOLS_TOKENS;
+    if (ask->flags & FGW_ASK_TOOLS)
+        tokens += fgw_dialect_face(ask->dialect)->tools_tokens;
     if (!ask->text_bytes && !ask->binaries && ask->messages) /* tokens given as numbers */
         tokens += ask->input_bytes / TOKEN_ID_BYTES;
     return tokens;
@@ -273,14 +305,15 @@ uint64_t fgw_ask_input_bound(const struct fgw_ask *ask)
 
 int fgw_ask_may_cache(const struct fgw_ask *ask, const uint8_t *body, size_t length)
 {
-    static const char NAME[] = "cache_control";
+    const char *name = fgw_dialect_face(ask->dialect)->cache_word;
     const uint8_t *at = body, *end = body + length;
+    size_t name_bytes = name ? strlen(name) : 0;
 
-    if (ask->dialect != FGW_DIALECT_ANTHROPIC)
+    if (!name)
         return 0;
     while ((at = memchr(at, '"', (size_t)(end - at))) != NULL) {
         at++;
-        if ((size_t)(end - at) >= sizeof NAME - 1 && !memcmp(at, NAME, sizeof NAME - 1))
+        if ((size_t)(end - at) >= name_bytes && !memcmp(at, name, name_bytes))
             return 1;
     }
     /* A name may be written in escapes; text full of them is no reason to read on. */

@@ -34,6 +34,7 @@ enum fgw_ask_flag {
     FGW_ASK_MORE_MODELS = 16,  /* names further models (`models`, `fallbacks`): the one in `model`
                                   is not all that may answer */
     FGW_ASK_BACKGROUND = 32,   /* the provider goes on whoever waits for the answer, or leaves */
+    FGW_ASK_IN_PATH = 64,      /* the model is the one in the path: none is put into the body */
 };
 
 /* A value's place in the body; bytes 0: absent. */
@@ -66,10 +67,10 @@ struct fgw_ask {
     uint64_t members_at;    /* just past the opening brace: where a member can be put in */
     uint32_t members;       /* of the whole body */
     struct fgw_place model_at;
-    struct fgw_place limit_at[2]; /* chat: max_completion_tokens, max_tokens; else: the one, - */
-    struct fgw_place options_at;  /* stream_options, its whole value */
+    struct fgw_place limit_at[2]; /* as fgw_limit_members has them */
+    struct fgw_place options_at;  /* stream_options, or what the limit stands in */
     struct fgw_place include_at;  /* stream_options.include_usage, its value */
-    uint32_t options_members;    /* members inside stream_options; 0 if it is no object */
+    uint32_t options_members;    /* members inside it; 0 if it is no object */
     uint8_t options_type;        /* enum fgw_json_type */
     char model[FGW_MODEL_MAX];   /* decoded, not terminated */
     char user[FGW_USER_MAX];     /* decoded, cut at FGW_USER_MAX */
@@ -84,6 +85,11 @@ int fgw_ask_finish(struct fgw_ask *ask, struct fgw_json *json, const struct fgw_
 /* The three steps on a body in one piece. */
 int fgw_ask_scan(struct fgw_ask *ask, struct fgw_json *json, const struct fgw_route *route,
                  const uint8_t *body, size_t length);
+
+/* Takes the model from the path of a route with FGW_ROUTE_IN_PATH, after finish: what the body has
+ * to say of it must be the same, or is not looked at (fgw_dialect_face.model_prefix). Returns 0,
+ * or -1 with ask->error MODEL_INVALID. */
+int fgw_ask_take_path(struct fgw_ask *ask, const struct fgw_route *route, const char *path);
 
 /* Input tokens, O(1): a guess for all but pictures (text bytes / 4, tools / 4, a few per message;
  * base64 is no text; fgw_estimate.h makes an estimate of it), and a bound that they do not pass

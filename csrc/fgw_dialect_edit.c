@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "fgw_dialect_face.h"
+
 #define MEMBERS_MAX (FGW_MODEL_MAX * 6 + 160)
 
 /* Text that grows at the end of a caller's buffer, which is always large
@@ -66,31 +68,47 @@ static void add_edit(struct fgw_edits *edits, const struct pen *pen, size_t sour
     edits->length_change += (int64_t)edit.bytes - (int64_t)drop;
 }
 
-static const char *limit_member(uint8_t operation, int old_name)
+/* A limit that no member bears yet, put where this operation has it. */
+static void put_limit(struct fgw_edits *edits, const struct fgw_ask *ask,
+                      const struct fgw_limit_members *known, const char *name, int64_t limit,
+                      struct pen *pen, struct pen *members)
 {
-    switch (operation) {
-    case FGW_OPERATION_CHAT:
-        return old_name ? "\"max_tokens\":" : "\"max_completion_tokens\":";
-    case FGW_OPERATION_RESPONSES:
-        return "\"max_output_tokens\":";
-    case FGW_OPERATION_COMPLETIONS:
-    case FGW_OPERATION_MESSAGES:
-        return "\"max_tokens\":";
-    default:
-        return NULL;
+    size_t source = pen->used;
+
+    if (!known->object || !ask->options_at.bytes) {
+        if (known->object) {
+            write_text(members, known->object);
+            write_text(members, "{");
+        }
+        write_text(members, name);
+        write_number(members, limit);
+        write_text(members, known->object ? "}," : ",");
+        return;
     }
+    int inside = ask->options_type == FGW_JSON_OBJECT; /* null gives way to an object */
+    if (!inside)
+        write_text(pen, "{");
+    write_text(pen, name);
+    write_number(pen, limit);
+    if (inside && ask->options_members)
+        write_text(pen, ",");
+    if (!inside)
+        write_text(pen, "}");
+    add_edit(edits, pen, source, ask->options_at.at + (uint64_t)inside,
+             inside ? 0 : ask->options_at.bytes);
 }
 
 static void plan_limit(struct fgw_edits *edits, const struct fgw_ask *ask,
                        const struct fgw_want *want, struct pen *pen, struct pen *members)
 {
-    const char *member = limit_member(ask->operation, want->old_limit_name);
+    const struct fgw_limit_members *names = fgw_dialect_face(ask->dialect)->limits(ask->operation);
+    int old = want->old_limit_name && names->old_name;
     int64_t limit = want->output_limit;
     /* What stands under a name that the API does not know is no limit there. */
-    unsigned known = want->old_limit_name && ask->operation == FGW_OPERATION_CHAT ? 2 : 3;
+    unsigned known = old ? 2 : 3;
     int in_force = (ask->limit_fields & known) != 0;
 
-    if (!member || limit <= 0)
+    if (!names->name || limit <= 0)
         return;
     for (unsigned i = 0; i < 2; i++) {
         int number = ask->limit_fields >> i & 1, zero = number && !ask->limit[i];
@@ -102,11 +120,8 @@ static void plan_limit(struct fgw_edits *edits, const struct fgw_ask *ask,
         add_edit(edits, pen, source, ask->limit_at[i].at, ask->limit_at[i].bytes);
         in_force = in_force || (known >> i & 1);
     }
-    if (!in_force) {
-        write_text(members, member);
-        write_number(members, limit);
-        write_text(members, ",");
-    }
+    if (!in_force)
+        put_limit(edits, ask, names, old ? names->old_name : names->name, limit, pen, members);
 }
 
 static void plan_usage(struct fgw_edits *edits, const struct fgw_ask *ask, struct pen *pen,
@@ -115,6 +130,7 @@ static void plan_usage(struct fgw_edits *edits, const struct fgw_ask *ask, struc
     size_t source = pen->used;
 
     if (!(ask->flags & FGW_ASK_STREAM) || ask->flags & FGW_ASK_INCLUDE_USAGE ||
+        !fgw_dialect_face(ask->dialect)->usage_option ||
         (ask->operation != FGW_OPERATION_CHAT && ask->operation != FGW_OPERATION_COMPLETIONS))
         return;
     edits->hide_usage = 1;
@@ -142,6 +158,8 @@ static void plan_model(struct fgw_edits *edits, const struct fgw_ask *ask,
                          !memcmp(ask->model, want->model, want->model_bytes)))
         return;
     if (!ask->model_at.bytes) {
+        if (ask->flags & FGW_ASK_IN_PATH)
+            return;
         write_text(members, "\"model\":");
         write_string(members, want->model, want->model_bytes);
         write_text(members, ",");

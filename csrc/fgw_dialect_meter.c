@@ -2,38 +2,17 @@
 
 #include <string.h>
 
-#include "fgw_dialect_anthropic_answer.h"
-#include "fgw_dialect_openai_answer.h"
+#include "fgw_dialect_face.h"
 #include "fgw_dialect_slots.h"
 
 /* fed: how much of this event's JSON is known */
 enum { FED_NOTHING = 0, FED_SOME, FED_BROKEN };
 
-static uint8_t openai_root(const struct fgw_meter *meter)
-{
-    if (!meter->streaming)
-        return FGW_OPENAI_BODY_ROOT;
-    if (meter->tracked)
-        return FGW_OPENAI_TRACKED_EVENT_ROOT;
-    return meter->id_bytes && meter->model_bytes ? FGW_OPENAI_LATER_EVENT_ROOT
-                                                 : FGW_OPENAI_EVENT_ROOT;
-}
-
-static uint8_t anthropic_root(const struct fgw_meter *meter)
-{
-    if (!meter->streaming)
-        return FGW_ANTHROPIC_BODY_ROOT;
-    return meter->tracked ? FGW_ANTHROPIC_TRACKED_EVENT_ROOT : FGW_ANTHROPIC_EVENT_ROOT;
-}
-
 static void begin_json(struct fgw_meter *meter)
 {
-    if (meter->dialect == FGW_DIALECT_ANTHROPIC) {
-        fgw_json_init(&meter->json, &fgw_anthropic_answer, anthropic_root(meter));
-        fgw_anthropic_begin(meter);
-    } else {
-        fgw_json_init(&meter->json, &fgw_openai_answer, openai_root(meter));
-    }
+    fgw_json_init(&meter->json, meter->face->answer, meter->face->root(meter));
+    if (meter->face->begin)
+        meter->face->begin(meter);
     meter->fed = FED_SOME;
     meter->head_bytes = 0;
     if (!meter->tracked)
@@ -51,7 +30,8 @@ void fgw_meter_init(struct fgw_meter *meter, uint8_t dialect, uint8_t operation,
     memset(meter, 0, offsetof(struct fgw_meter, json));
     meter->dialect = dialect;
     meter->operation = operation;
-    meter->streaming = streaming != 0;
+    meter->streaming = (uint8_t)streaming;
+    meter->face = fgw_dialect_face(dialect);
     fgw_sse_init(&meter->sse);
 }
 
@@ -73,9 +53,7 @@ static void hear(void *listener, const uint8_t *bytes, size_t length)
     struct fgw_meter *meter = listener;
     enum fgw_voice_kind kind;
     uint8_t member = 0;
-    int64_t index = meter->dialect == FGW_DIALECT_ANTHROPIC
-                        ? fgw_anthropic_voice(meter, &kind)
-                        : fgw_openai_voice(meter, &kind, &member);
+    int64_t index = meter->face->voice(meter, &kind, &member);
 
     if (kind == FGW_VOICE_NONE)
         return;
@@ -101,10 +79,8 @@ static void feed_json(struct fgw_meter *meter, const uint8_t *bytes, size_t leng
         int code = fgw_json_feed_some(&meter->json, bytes, length, &used);
         if (code < 0)
             meter->fed = FED_BROKEN;
-        else if (code > 0 && meter->dialect == FGW_DIALECT_ANTHROPIC)
-            fgw_anthropic_pass(meter);
         else if (code > 0)
-            fgw_openai_pass(meter);
+            meter->face->pass(meter);
         bytes += used;
         length -= used;
     }
@@ -156,8 +132,7 @@ static unsigned fold(struct fgw_meter *meter)
 
     if (meter->fed == FED_BROKEN || fgw_json_end(json))
         return FGW_EVENT_BROKEN;
-    flags = meter->dialect == FGW_DIALECT_ANTHROPIC ? fgw_anthropic_fold(meter)
-                                                    : fgw_openai_fold(meter);
+    flags = meter->face->fold(meter);
     keep(meter->id, &meter->id_bytes, sizeof meter->id, json, ANSWER_ID);
     keep(meter->model, &meter->model_bytes, sizeof meter->model, json, ANSWER_MODEL);
     meter->event_bytes = json->text_bytes;
@@ -213,7 +188,7 @@ static void end_event(struct fgw_meter *meter, int dispatch)
     meter->ever |= (uint8_t)flags;
 }
 
-static void take_name(struct fgw_meter *meter, const struct fgw_sse_piece *piece)
+static void take_name(struct fgw_meter *meter, const struct fgw_split_piece *piece)
 {
     if (piece->fresh)
         meter->name_bytes = 0;
@@ -224,23 +199,23 @@ static void take_name(struct fgw_meter *meter, const struct fgw_sse_piece *piece
 static enum fgw_meter_code next_event(struct fgw_meter *meter, const uint8_t *bytes, size_t length,
                                       size_t *at)
 {
-    struct fgw_sse_piece piece;
+    struct fgw_split_piece piece;
 
     for (;;) {
         switch (fgw_sse_next(&meter->sse, bytes, length, at, &piece)) {
-        case FGW_SSE_DATA:
+        case FGW_SPLIT_DATA:
             feed_event(meter, piece.bytes, piece.length);
             break;
-        case FGW_SSE_JOIN:
+        case FGW_SPLIT_JOIN:
             feed_event(meter, (const uint8_t *)"\n", 1);
             break;
-        case FGW_SSE_NAME:
+        case FGW_SPLIT_NAME:
             take_name(meter, &piece);
             break;
-        case FGW_SSE_END:
+        case FGW_SPLIT_END:
             end_event(meter, piece.dispatch);
             return FGW_METER_EVENT;
-        case FGW_SSE_MORE:
+        case FGW_SPLIT_MORE:
             return FGW_METER_MORE;
         default:
             break;
@@ -275,25 +250,14 @@ void fgw_meter_end(struct fgw_meter *meter)
     meter->fed = FED_NOTHING;
 }
 
-/* Whether the numbers are the last that this answer will give. */
-static int is_final(const struct fgw_meter *meter)
-{
-    if (meter->dialect == FGW_DIALECT_ANTHROPIC)
-        return fgw_anthropic_final(meter);
-    return !meter->streaming ||
-           meter->ever & (FGW_EVENT_FINISH | FGW_EVENT_DONE | FGW_EVENT_ERROR);
-}
-
 uint64_t fgw_meter_told_output(const struct fgw_meter *meter)
 {
     struct fgw_usage usage = {0};
 
     if (!(meter->report.present >> FGW_REPORT_OUTPUT & 1))
         return 0;
-    if (meter->dialect != FGW_DIALECT_ANTHROPIC)
-        fgw_openai_classes(meter, &usage);
-    else if (fgw_anthropic_final(meter)) /* what message_start has is a placeholder */
-        fgw_anthropic_classes(meter, &usage);
+    if (!meter->face->placeholder || meter->face->final(meter))
+        meter->face->classes(meter, &usage);
     return fgw_usage_output(&usage);
 }
 
@@ -341,13 +305,10 @@ uint32_t fgw_meter_usage(const struct fgw_meter *meter, struct fgw_usage *usage)
     memset(usage, 0, sizeof *usage);
     if (!report->present || meter->operation == FGW_OPERATION_COUNT_TOKENS)
         return 0; /* counting tokens is not billed */
-    if (meter->dialect == FGW_DIALECT_ANTHROPIC)
-        fgw_anthropic_classes(meter, usage);
-    else
-        fgw_openai_classes(meter, usage);
+    meter->face->classes(meter, usage);
     if (!fgw_usage_input(usage) && !fgw_usage_output(usage) && meter->output_bytes)
         usage->flags |= FGW_USAGE_ZERO;
     else
-        usage->flags |= is_final(meter) ? FGW_USAGE_PROVIDER : FGW_USAGE_PARTIAL;
+        usage->flags |= meter->face->final(meter) ? FGW_USAGE_PROVIDER : FGW_USAGE_PARTIAL;
     return usage->flags;
 }

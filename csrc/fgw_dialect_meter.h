@@ -29,6 +29,8 @@
 #include "fgw_json.h"
 #include "fgw_sse.h"
 
+struct fgw_dialect_face;
+
 /* Fields of a report; also the bit numbers of `present`. */
 enum fgw_report_field {
     FGW_REPORT_INPUT = 0,   /* prompt_tokens, input_tokens */
@@ -127,10 +129,17 @@ struct fgw_stream_state {
 
 enum fgw_meter_code { FGW_METER_MORE = 0, FGW_METER_EVENT = 1 };
 
+/* How a body is cut into events, by its content-type. */
+enum fgw_stream_kind {
+    FGW_STREAM_NONE = 0, /* it is one document */
+    FGW_STREAM_SSE,      /* text/event-stream */
+};
+
 struct fgw_meter {
+    const struct fgw_dialect_face *face;
     uint8_t dialect;
     uint8_t operation;
-    uint8_t streaming;
+    uint8_t streaming;   /* enum fgw_stream_kind */
     uint8_t hide_usage;  /* set by the caller after init, from fgw_edits.hide_usage */
     uint8_t event;       /* enum fgw_event_flag of the event that just ended */
     uint8_t ever;        /* all of them or-ed, over the answer */
@@ -167,7 +176,7 @@ struct fgw_meter {
     struct fgw_voices *voices; /* NULL: no tokenizer listens */
 };
 
-/* `streaming`: the body is SSE (go by the answer's content-type, not by the request). */
+/* `streaming`: enum fgw_stream_kind (go by the answer's content-type, not by the request). */
 void fgw_meter_init(struct fgw_meter *meter, uint8_t dialect, uint8_t operation, int streaming);
 
 /* After init, of a stream: keeps `state` and `before`, and counts. */

@@ -1,5 +1,6 @@
 #include "fgw_dialect_openai.h"
 
+#include "fgw_dialect_face.h"
 #include "fgw_dialect_slots.h"
 
 enum {
@@ -179,3 +180,25 @@ const struct fgw_json_spec fgw_openai_ask = {
     .node_count = sizeof ASK_NODES / sizeof *ASK_NODES,
     .slot_count = ASK_SLOTS,
 };
+
+const struct fgw_limit_members *fgw_openai_limits(uint8_t operation)
+{
+    static const struct fgw_limit_members CHAT = {{ASK_MAX_COMPLETION_TOKENS, ASK_MAX_TOKENS},
+                                                  "\"max_completion_tokens\":",
+                                                  "\"max_tokens\":", NULL};
+    static const struct fgw_limit_members RESPONSES = {{ASK_MAX_OUTPUT_TOKENS, FGW_LIMIT_NONE},
+                                                       "\"max_output_tokens\":", NULL, NULL};
+    static const struct fgw_limit_members COMPLETIONS = {{ASK_MAX_TOKENS, FGW_LIMIT_NONE},
+                                                         "\"max_tokens\":", NULL, NULL};
+
+    switch (operation) {
+    case FGW_OPERATION_CHAT:
+        return &CHAT;
+    case FGW_OPERATION_RESPONSES:
+        return &RESPONSES;
+    case FGW_OPERATION_COMPLETIONS:
+        return &COMPLETIONS;
+    default:
+        return &fgw_limit_unknown;
+    }
+}

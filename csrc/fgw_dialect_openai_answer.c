@@ -328,6 +328,22 @@ const struct fgw_json_spec fgw_openai_answer = {
     .slot_count = ANSWER_SLOTS,
 };
 
+uint8_t fgw_openai_root(const struct fgw_meter *meter)
+{
+    if (!meter->streaming)
+        return FGW_OPENAI_BODY_ROOT;
+    if (meter->tracked)
+        return FGW_OPENAI_TRACKED_EVENT_ROOT;
+    return meter->id_bytes && meter->model_bytes ? FGW_OPENAI_LATER_EVENT_ROOT
+                                                 : FGW_OPENAI_EVENT_ROOT;
+}
+
+int fgw_openai_final(const struct fgw_meter *meter)
+{
+    return !meter->streaming ||
+           meter->ever & (FGW_EVENT_FINISH | FGW_EVENT_DONE | FGW_EVENT_ERROR);
+}
+
 static int type_is_bytes(const struct fgw_json *json, const char *word, size_t length)
 {
     return json->slots[ANSWER_TYPE].count == length &&

@@ -21,6 +21,12 @@ enum {
 /* Slots: enum answer_slot. */
 extern const struct fgw_json_spec fgw_openai_answer;
 
+/* Of a body, or of the next event. */
+uint8_t fgw_openai_root(const struct fgw_meter *meter);
+
+/* 1 once a finish_reason, the end, or an error has come: numbers before it may grow. */
+int fgw_openai_final(const struct fgw_meter *meter);
+
 /* Who says the SAID string that is being read, as far as its event is known: the number of an
  * answer, or -1 where that is not told yet. `*kind`: FGW_VOICE_NONE for what costs no text.
  * `*member`: 1 and 2 are two places of which some fill both with the same, 0 has no such twin. */

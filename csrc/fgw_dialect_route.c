@@ -16,7 +16,7 @@ struct place {
 
 #define ASKS (FGW_ROUTE_BODY | FGW_ROUTE_MODEL | FGW_ROUTE_METERED)
 
-/* Longer paths stand before those that they begin with. */
+/* Below /v1/. Longer paths stand before those that they begin with. */
 static const struct place PLACES[] = {
     {"chat/completions", FGW_DIALECT_OPENAI, FGW_OPERATION_CHAT, POST, ANY,
      ASKS | FGW_ROUTE_CAPPABLE},
@@ -43,6 +43,48 @@ static const struct place PLACES[] = {
     {"files", FGW_DIALECT_NONE, FGW_OPERATION_FILES, GET | POST, ANY, 0},
 };
 
+/* Anywhere else; where `tail` is not NULL, a model's name, one segment or the beginning of one,
+ * stands between the two. A `*` in the head is any one segment. */
+struct pattern {
+    const char *head;
+    const char *tail;
+    uint8_t dialect; /* NONE as above */
+    uint8_t operation;
+    uint8_t methods;
+    uint8_t flags;
+};
+
+#define GENERATES (FGW_ROUTE_BODY | FGW_ROUTE_METERED | FGW_ROUTE_CAPPABLE | FGW_ROUTE_IN_PATH)
+#define COUNTS (FGW_ROUTE_BODY | FGW_ROUTE_IN_PATH)
+#define EMBEDS (FGW_ROUTE_BODY | FGW_ROUTE_METERED | FGW_ROUTE_IN_PATH)
+
+#define GEMINI(head) \
+    {head, ":generateContent", FGW_DIALECT_GEMINI, FGW_OPERATION_GENERATE, POST, GENERATES}, \
+    {head, ":streamGenerateContent", FGW_DIALECT_GEMINI, FGW_OPERATION_GENERATE, POST, \
+     GENERATES | FGW_ROUTE_STREAM}, \
+    {head, ":embedContent", FGW_DIALECT_GEMINI, FGW_OPERATION_EMBEDDINGS, POST, EMBEDS}, \
+    {head, ":batchEmbedContents", FGW_DIALECT_GEMINI, FGW_OPERATION_EMBEDDINGS, POST, EMBEDS}, \
+    {head, ":predict", FGW_DIALECT_GEMINI, FGW_OPERATION_EMBEDDINGS, POST, EMBEDS}, \
+    {head, ":countTokens", FGW_DIALECT_GEMINI, FGW_OPERATION_COUNT_TOKENS, POST, COUNTS}, \
+    {head, "", FGW_DIALECT_GEMINI, FGW_OPERATION_MODELS, GET, 0}
+
+/* Vertex AI: Google's own models, and those of Anthropic, which speak their own dialect there. */
+#define VERTEX(version) \
+    GEMINI(version "/projects/*/locations/*/publishers/google/models/"), \
+    {version "/projects/*/locations/*/publishers/anthropic/models/", ":rawPredict", \
+     FGW_DIALECT_ANTHROPIC, FGW_OPERATION_MESSAGES, POST, GENERATES}, \
+    {version "/projects/*/locations/*/publishers/anthropic/models/", ":streamRawPredict", \
+     FGW_DIALECT_ANTHROPIC, FGW_OPERATION_MESSAGES, POST, GENERATES | FGW_ROUTE_STREAM}
+
+static const struct pattern PATTERNS[] = {
+    GEMINI("/v1beta/models/"),
+    {"/v1beta/models", NULL, FGW_DIALECT_GEMINI, FGW_OPERATION_MODELS, GET, 0},
+    GEMINI("/v1/models/"), /* with POST: GET has been found already */
+    VERTEX("/v1"),
+    VERTEX("/v1beta1"),
+    {"/v1beta1/publishers/google/models", NULL, FGW_DIALECT_GEMINI, FGW_OPERATION_MODELS, GET, 0},
+};
+
 static int hex(char digit)
 {
     if (digit >= '0' && digit <= '9')
@@ -51,9 +93,7 @@ static int hex(char digit)
     return digit >= 'a' && digit <= 'f' ? digit - 'a' + 10 : -1;
 }
 
-/* One byte of the path with its percent-encoding undone; `*at` moves past it. -1:
- * badly encoded. */
-static int next_byte(const char *path, size_t bytes, size_t *at)
+int fgw_route_byte(const char *path, size_t bytes, size_t *at)
 {
     if (path[*at] != '%')
         return (unsigned char)path[(*at)++];
@@ -73,7 +113,7 @@ static int unambiguous(const char *tail, size_t bytes)
     size_t at = 0, dots = 0, others = 0;
 
     while (at < bytes) {
-        int byte = next_byte(tail, bytes, &at);
+        int byte = fgw_route_byte(tail, bytes, &at);
         if (byte < 0x20 || byte == 0x7f || byte == '\\')
             return 0;
         if (byte == '/') {
@@ -107,14 +147,14 @@ static int refuse(struct fgw_route *route, uint16_t status, uint8_t methods)
     return -1;
 }
 
-static int take(struct fgw_route *route, const struct place *place, uint8_t method, int anthropic,
+static int take(struct fgw_route *route, const struct place *place, uint8_t method, uint8_t told,
                 int sub)
 {
     uint8_t methods = sub ? place->below : place->methods;
 
     route->dialect = place->dialect;
     if (place->dialect == FGW_DIALECT_NONE)
-        route->dialect = anthropic ? FGW_DIALECT_ANTHROPIC : FGW_DIALECT_OPENAI;
+        route->dialect = told ? told : FGW_DIALECT_OPENAI;
     route->operation = place->operation;
     if (!methods)
         return refuse(route, 404, 0);
@@ -131,32 +171,106 @@ static int take(struct fgw_route *route, const struct place *place, uint8_t meth
     return 0;
 }
 
-int fgw_route_find(const char *method, size_t method_bytes, const char *path, size_t path_bytes,
-                   int anthropic, struct fgw_route *route)
+/* How many bytes of the path the head matches; 0: not this pattern. */
+static size_t match_head(const char *head, const char *path, size_t bytes)
 {
-    uint8_t asked = method_bit(method, method_bytes);
+    size_t at = 0;
 
-    memset(route, 0, sizeof *route);
-    if (path_bytes < 4 || path_bytes > UINT16_MAX || memcmp(path, "/v1/", 4))
-        return refuse(route, 404, 0);
+    for (; *head; head++) {
+        size_t from = at;
+        if (*head != '*') {
+            if (at == bytes || path[at++] != *head)
+                return 0;
+            continue;
+        }
+        while (at < bytes && path[at] != '/')
+            at++;
+        if (at == from)
+            return 0;
+    }
+    return at;
+}
+
+/* Where the pattern's model stands; 0: the path is not of this pattern. */
+static int match(const struct pattern *pattern, const char *path, size_t bytes, size_t *model_at,
+                 size_t *model_bytes)
+{
+    size_t head = match_head(pattern->head, path, bytes), tail;
+
+    *model_at = *model_bytes = 0;
+    if (!head || !pattern->tail)
+        return head && head == bytes;
+    tail = strlen(pattern->tail);
+    if (bytes <= head + tail || memcmp(path + bytes - tail, pattern->tail, tail) ||
+        memchr(path + head, '/', bytes - head - tail) != NULL)
+        return 0;
+    *model_at = head;
+    *model_bytes = bytes - head - tail;
+    return 1;
+}
+
+static int find_pattern(struct fgw_route *route, const char *path, size_t bytes, uint8_t method,
+                        uint8_t told)
+{
+    uint8_t methods = 0;
+
+    for (size_t i = 0; i < sizeof PATTERNS / sizeof *PATTERNS; i++) {
+        const struct pattern *pattern = &PATTERNS[i];
+        size_t at, length;
+        if (!match(pattern, path, bytes, &at, &length))
+            continue;
+        route->dialect = pattern->dialect ? pattern->dialect : told ? told : FGW_DIALECT_OPENAI;
+        route->operation = pattern->operation;
+        methods |= pattern->methods;
+        if (!(pattern->methods & method))
+            continue;
+        if (!unambiguous(path + 1, bytes - 1))
+            break;
+        route->flags = pattern->flags;
+        route->name_at = (uint16_t)at;
+        route->name_bytes = (uint16_t)length;
+        return 0;
+    }
+    return refuse(route, methods & method || !methods ? 404 : 405, methods);
+}
+
+static int find_place(struct fgw_route *route, const char *path, size_t path_bytes,
+                      uint8_t asked, uint8_t told)
+{
     const char *rest = path + 4;
     size_t bytes = path_bytes - 4;
+
     for (size_t i = 0; i < sizeof PLACES / sizeof *PLACES; i++) {
         const struct place *place = &PLACES[i];
         size_t length = strlen(place->path);
         if (bytes < length || memcmp(rest, place->path, length))
             continue;
         if (bytes == length)
-            return take(route, place, asked, anthropic, 0);
+            return take(route, place, asked, told, 0);
         if (rest[length] != '/' || bytes == length + 1)
             continue;
         if (!unambiguous(rest + length + 1, bytes - length - 1))
             return refuse(route, 404, 0);
         if (place->operation == FGW_OPERATION_MODELS) {
+            if (asked == POST && find_pattern(route, path, path_bytes, asked, told) == 0)
+                return 0;
             route->name_at = (uint16_t)(4 + length + 1);
             route->name_bytes = (uint16_t)(bytes - length - 1);
         }
-        return take(route, place, asked, anthropic, 1);
+        return take(route, place, asked, told, 1);
     }
-    return refuse(route, 404, 0);
+    return find_pattern(route, path, path_bytes, asked, told);
+}
+
+int fgw_route_find(const char *method, size_t method_bytes, const char *path, size_t path_bytes,
+                   uint8_t told, struct fgw_route *route)
+{
+    uint8_t asked = method_bit(method, method_bytes);
+
+    memset(route, 0, sizeof *route);
+    if (path_bytes < 4 || path_bytes > UINT16_MAX)
+        return refuse(route, 404, 0);
+    if (memcmp(path, "/v1/", 4))
+        return find_pattern(route, path, path_bytes, asked, told);
+    return find_place(route, path, path_bytes, asked, told);
 }

@@ -6,8 +6,21 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum fgw_dialect { FGW_DIALECT_NONE = 0, FGW_DIALECT_OPENAI, FGW_DIALECT_ANTHROPIC };
+/* Wire dialects, as records keep them: appended to, never renumbered. Each that is spoken has a
+ * row in fgw_dialect_face.c. */
+enum fgw_dialect {
+    FGW_DIALECT_NONE = 0,
+    FGW_DIALECT_OPENAI,
+    FGW_DIALECT_ANTHROPIC,
+    FGW_DIALECT_GEMINI, /* also Vertex AI */
+    FGW_DIALECT_AZURE,
+    FGW_DIALECT_BEDROCK,
+    FGW_DIALECT_OLLAMA,
+    FGW_DIALECT_COHERE,
+    FGW_DIALECTS
+};
 
+/* As records keep them, too. */
 enum fgw_operation {
     FGW_OPERATION_OTHER = 0,
     FGW_OPERATION_CHAT,
@@ -23,6 +36,11 @@ enum fgw_operation {
     FGW_OPERATION_FILES,
     FGW_OPERATION_BATCHES,
     FGW_OPERATION_REALTIME,
+    FGW_OPERATION_GENERATE,
+    FGW_OPERATION_CONVERSE,
+    FGW_OPERATION_INVOKE,
+    FGW_OPERATION_RERANK,
+    FGW_OPERATIONS
 };
 
 enum fgw_route_flag {
@@ -30,7 +48,9 @@ enum fgw_route_flag {
     FGW_ROUTE_MODEL = 2,   /* that body must name a model */
     FGW_ROUTE_METERED = 4, /* the answer may bear usage: run a meter over it */
     FGW_ROUTE_SUB = 8,     /* a path below an operation's own, passed through */
-    FGW_ROUTE_CAPPABLE = 16 /* generates tokens under a limit the request may carry */
+    FGW_ROUTE_CAPPABLE = 16, /* generates tokens under a limit the request may carry */
+    FGW_ROUTE_STREAM = 32,   /* the path asks for a stream, whatever the body says */
+    FGW_ROUTE_IN_PATH = 64,  /* the model is the one that the path names (name_at) */
 };
 
 struct fgw_route {
@@ -39,15 +59,22 @@ struct fgw_route {
     uint8_t flags;
     uint8_t methods;     /* with 405: 1 GET, 2 POST, 4 DELETE (for `allow`) */
     uint16_t status;     /* 0, 404 or 405 */
-    uint16_t name_at;    /* GET /v1/models/{model}: the name, still percent-encoded; */
+    uint16_t name_at;    /* where the path names a model (GET /v1/models/{model}): the name, still
+                            percent-encoded; */
     uint16_t name_bytes; /* 0 where the path names none */
 };
 
 /* Says what `path` (absolute, without query; a /providers/{id} prefix taken off) asks for.
- * `anthropic`: the request has `anthropic-version` or `x-api-key`, which decides the paths that
- * both dialects have. Returns 0, or -1 with `status` 404 (unknown, or a path that two parsers
- * could read differently: empty or dot segments, also encoded ones) or 405. */
+ * `told`: the dialect that the request's fields speak of (`anthropic-version`, `x-api-key`,
+ * `x-goog-api-key`), which decides the paths that several have; NONE: openai. Returns 0, or -1
+ * with `status` 404 (unknown, or a path that two parsers could read differently: empty or dot
+ * segments, also encoded ones) or 405. */
 int fgw_route_find(const char *method, size_t method_bytes, const char *path, size_t path_bytes,
-                   int anthropic, struct fgw_route *route);
+                   uint8_t told, struct fgw_route *route);
+
+/* One byte of a path with its percent-encoding undone; `*at` < bytes moves past it. -1:
+ * badly encoded. */
+int fgw_route_byte(const char *path, size_t bytes, size_t *at);
 
 #endif
+

@@ -128,6 +128,16 @@ struct fgw_said {
 };
 
 struct fgw_cel_run;
+#define FGW_DRAINS_MAX 32 /* on-abort actions of a policy that drain */
+
+/* on-abort: drain. How far an answer is read on once its client has gone. */
+struct fgw_drain {
+    uint64_t max_tokens; /* of output, beyond what had been read by then */
+    uint64_t max_ns;
+    uint64_t max_concurrent; /* by this action, over all workers */
+    uint32_t number;         /* of the action: below FGW_DRAINS_MAX */
+};
+
 #define FGW_DETECTS_MAX 64 /* detect actions of a policy */
 
 struct fgw_effects {
@@ -155,6 +165,7 @@ struct fgw_effects {
     int64_t output_max;   /* tokens; 0: no rule lowered it */
     uint64_t output_rule; /* name hash of the rule that lowered it */
     uint64_t detects;     /* detect actions of rules that matched, of any phase: a bit each */
+    const struct fgw_drain *drain; /* NULL: a client that goes takes its provider's answer along */
     struct fgw_rule_trace rules[FGW_RULES_MAX];
     struct fgw_demand demands[FGW_LIMITS_MAX];
     uint8_t key_text[FGW_KEY_TEXT_MAX];

@@ -43,41 +43,30 @@ static inline const uint8_t *line_end(const uint8_t *at, const uint8_t *end)
     return at;
 }
 
-static enum fgw_sse_kind field_kind(const struct fgw_sse *sse)
+static enum fgw_split_kind field_kind(const struct fgw_sse *sse)
 {
     const char *name = sse->name;
 
     switch (sse->name_length) {
     case 2:
-        return memcmp(name, "id", 2) ? FGW_SSE_MORE : FGW_SSE_ID;
+        return memcmp(name, "id", 2) ? FGW_SPLIT_MORE : FGW_SPLIT_ID;
     case 4:
-        return memcmp(name, "data", 4) ? FGW_SSE_MORE : FGW_SSE_DATA;
+        return memcmp(name, "data", 4) ? FGW_SPLIT_MORE : FGW_SPLIT_DATA;
     case 5:
         if (!memcmp(name, "event", 5))
-            return FGW_SSE_NAME;
-        return memcmp(name, "retry", 5) ? FGW_SSE_MORE : FGW_SSE_RETRY;
+            return FGW_SPLIT_NAME;
+        return memcmp(name, "retry", 5) ? FGW_SPLIT_MORE : FGW_SPLIT_RETRY;
     default:
-        return FGW_SSE_MORE;
+        return FGW_SPLIT_MORE;
     }
 }
 
-static inline enum fgw_sse_kind hand_out(struct fgw_sse_piece *piece, enum fgw_sse_kind kind,
-                                         const uint8_t *bytes, size_t length, uint8_t fresh)
-{
-    piece->bytes = bytes;
-    piece->length = length;
-    piece->kind = (uint8_t)kind;
-    piece->fresh = fresh;
-    piece->dispatch = 0;
-    return kind;
-}
-
 /* A field's value is about to begin. Returns 1 if a JOIN has to go out first. */
-static inline int begin_value(struct fgw_sse *sse, enum fgw_sse_kind field)
+static inline int begin_value(struct fgw_sse *sse, enum fgw_split_kind field)
 {
     sse->field = (uint8_t)field;
     sse->fresh = 1;
-    if (field != FGW_SSE_DATA)
+    if (field != FGW_SPLIT_DATA)
         return 0;
     int join = sse->lines;
     sse->lines = 1;
@@ -139,7 +128,7 @@ static inline int begin_line(struct fgw_sse *sse, const uint8_t **at, const uint
     if (end - p > 5 && !memcmp(p, "data:", 5)) { /* nearly every line of a real stream */
         *at = p + 5 + (p[5] == ' ');
         sse->state = VALUE;
-        return begin_value(sse, FGW_SSE_DATA);
+        return begin_value(sse, FGW_SPLIT_DATA);
     }
     sse->name_length = 0;
     sse->state = NAME;
@@ -147,33 +136,31 @@ static inline int begin_line(struct fgw_sse *sse, const uint8_t **at, const uint
 }
 
 /* In a value: its next piece, and past the line's end if that is in the input too. */
-static inline enum fgw_sse_kind next_of_value(struct fgw_sse *sse, const uint8_t **at,
-                                              const uint8_t *end, struct fgw_sse_piece *piece)
+static inline enum fgw_split_kind next_of_value(struct fgw_sse *sse, const uint8_t **at,
+                                                const uint8_t *end, struct fgw_split_piece *piece)
 {
     const uint8_t *p = *at, *stop = line_end(p, end);
-    enum fgw_sse_kind field = (enum fgw_sse_kind)sse->field;
+    enum fgw_split_kind field = (enum fgw_split_kind)sse->field;
     uint8_t fresh = sse->fresh;
 
     *at = stop < end ? pass_line_end(sse, stop, end) : end;
-    if (field == FGW_SSE_MORE || (stop == p && (!fresh || stop == end)))
-        return FGW_SSE_MORE;
+    if (field == FGW_SPLIT_MORE || (stop == p && (!fresh || stop == end)))
+        return FGW_SPLIT_MORE;
     sse->fresh = 0;
-    return hand_out(piece, field, p, (size_t)(stop - p), fresh);
+    return fgw_split_set(piece, field, p, (size_t)(stop - p), fresh);
 }
 
-static inline enum fgw_sse_kind end_block(struct fgw_sse *sse, struct fgw_sse_piece *piece)
+static inline enum fgw_split_kind end_block(struct fgw_sse *sse, struct fgw_split_piece *piece)
 {
     uint8_t dispatch = sse->lines;
 
     sse->lines = 0;
-    hand_out(piece, FGW_SSE_END, NULL, 0, 0);
-    piece->dispatch = dispatch;
-    return FGW_SSE_END;
+    return fgw_split_end(piece, dispatch);
 }
 
 /* One step of the automaton, with at least one byte at *at. Returns MORE if it yielded nothing. */
-static inline enum fgw_sse_kind step(struct fgw_sse *sse, const uint8_t **at, const uint8_t *end,
-                                     struct fgw_sse_piece *piece)
+static inline enum fgw_split_kind step(struct fgw_sse *sse, const uint8_t **at,
+                                       const uint8_t *end, struct fgw_split_piece *piece)
 {
     switch (sse->state) {
     case LINE:
@@ -189,11 +176,13 @@ static inline enum fgw_sse_kind step(struct fgw_sse *sse, const uint8_t **at, co
             *at = pass_line_end(sse, *at, end);
             return end_block(sse, piece);
         }
-        return begin_line(sse, at, end) ? hand_out(piece, FGW_SSE_JOIN, NULL, 0, 0) : FGW_SSE_MORE;
+        if (begin_line(sse, at, end))
+            return fgw_split_set(piece, FGW_SPLIT_JOIN, NULL, 0, 0);
+        break;
     case NAME:
         *at = pass_name(sse, *at, end);
         if (sse->state != NAME && begin_value(sse, field_kind(sse)))
-            return hand_out(piece, FGW_SSE_JOIN, NULL, 0, 0);
+            return fgw_split_set(piece, FGW_SPLIT_JOIN, NULL, 0, 0);
         break;
     case COLON:
         *at += **at == ' ';
@@ -208,16 +197,16 @@ static inline enum fgw_sse_kind step(struct fgw_sse *sse, const uint8_t **at, co
     default:
         *at = pass_mark(sse, *at);
     }
-    return FGW_SSE_MORE;
+    return FGW_SPLIT_MORE;
 }
 
-enum fgw_sse_kind fgw_sse_next(struct fgw_sse *sse, const uint8_t *input, size_t length,
-                               size_t *at, struct fgw_sse_piece *piece)
+enum fgw_split_kind fgw_sse_next(struct fgw_sse *sse, const uint8_t *input, size_t length,
+                                 size_t *at, struct fgw_split_piece *piece)
 {
     const uint8_t *p = input + *at, *end = input + length;
-    enum fgw_sse_kind kind = FGW_SSE_MORE;
+    enum fgw_split_kind kind = FGW_SPLIT_MORE;
 
-    while (kind == FGW_SSE_MORE && p < end)
+    while (kind == FGW_SPLIT_MORE && p < end)
         kind = step(sse, &p, end, piece);
     *at = (size_t)(p - input);
     return kind;

@@ -17,31 +17,12 @@
 #ifndef FGW_SSE_H
 #define FGW_SSE_H
 
-#include <stddef.h>
-#include <stdint.h>
-
-enum fgw_sse_kind {
-    FGW_SSE_MORE = 0, /* the input is used up */
-    FGW_SSE_DATA,
-    FGW_SSE_JOIN,
-    FGW_SSE_NAME,  /* value of `event` */
-    FGW_SSE_ID,    /* value of `id`; with a NUL in it the whole field is to be ignored */
-    FGW_SSE_RETRY, /* value of `retry` */
-    FGW_SSE_END,
-};
-
-struct fgw_sse_piece {
-    const uint8_t *bytes;
-    size_t length;
-    uint8_t kind;     /* enum fgw_sse_kind */
-    uint8_t fresh;    /* the field's value begins here (its length may be 0) */
-    uint8_t dispatch; /* END: an event, not only comments or a stray blank line */
-};
+#include "fgw_split.h"
 
 /* Zero-fill before the first use. */
 struct fgw_sse {
     uint8_t state;
-    uint8_t field;     /* enum fgw_sse_kind of the value being read; MORE: nobody wants it */
+    uint8_t field;     /* enum fgw_split_kind of the value being read; MORE: nobody wants it */
     uint8_t lines;     /* 1: this block has had a data line */
     uint8_t started;   /* 1: past the place of a byte order mark */
     uint8_t name_length;
@@ -51,10 +32,10 @@ struct fgw_sse {
 
 void fgw_sse_init(struct fgw_sse *sse);
 
-/* The next piece of `input`, from `*at` on, which moves past it. Returns its kind; FGW_SSE_MORE
+/* The next piece of `input`, from `*at` on, which moves past it. Returns its kind; FGW_SPLIT_MORE
  * when all `length` bytes are used. For END `*at` is the offset just after the event. */
-enum fgw_sse_kind fgw_sse_next(struct fgw_sse *sse, const uint8_t *input, size_t length,
-                               size_t *at, struct fgw_sse_piece *piece);
+enum fgw_split_kind fgw_sse_next(struct fgw_sse *sse, const uint8_t *input, size_t length,
+                                 size_t *at, struct fgw_split_piece *piece);
 
 /* 1 if the input so far ends inside an event that has data lines, which a reader by the rules
  * would drop at the end of the stream; accounting may still want it. */

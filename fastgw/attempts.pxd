@@ -3,15 +3,15 @@
 from libc.stdint cimport uint8_t, uint64_t
 
 from fastgw.detect.detector cimport Asked
-from fastgw.ending cimport Endings
 from fastgw.exchange cimport Exchange
+from fastgw.leaving cimport Leaving
 from fastgw.native.http1 cimport fgw_head
 from fastgw.stream.relay cimport Framing, Relay
 from fastgw.upstream.provider cimport Provider
 from fastgw.upstream.route cimport Candidate
 
 
-cdef class Attempts(Endings):
+cdef class Attempts(Leaving):
     cdef int _attempt(self, Exchange x) except -1
     cdef int _name_model(self, Exchange x, Candidate candidate) except -1
     cdef int _reach(self, Exchange x, Provider provider) except -1

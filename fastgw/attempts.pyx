@@ -8,10 +8,10 @@ from libc.stdint cimport UINT64_MAX, int64_t, uint16_t, uint64_t, uint8_t
 from libc.string cimport memset
 
 from fastgw.codes cimport (
-    CODE_CLIENT_GONE,
     CODE_ANSWER_DETECTED,
     CODE_CUT_BY_CAP,
     CODE_CUT_BY_DETECT,
+    CODE_DRAIN_SECONDS,
     CODE_INTERNAL,
     CODE_LEDGER_FULL,
     CODE_UPSTREAM_CUT,
@@ -22,14 +22,13 @@ from fastgw.codes cimport (
     CODE_UPSTREAM_TIMEOUT_TOTAL,
 )
 from fastgw.detect.detector cimport Asked, ON_EVENT, ON_RESPONSE
-from fastgw.ending cimport Endings
-from fastgw.exchange cimport Client, Exchange, STREAM, UPSTREAM
+from fastgw.exchange cimport Exchange, STREAM, UPSTREAM
+from fastgw.leaving cimport Leaving
 from fastgw.ledger.entries cimport post_held, post_open
 from fastgw.ledger.journal cimport JOURNAL_DROPPED, JOURNAL_FULL
 from fastgw.native.bpe cimport fgw_bpe_vocabulary
 from fastgw.native.counters cimport (
     FGW_COUNT_ATTEMPTS,
-    FGW_COUNT_CLIENT_ABORTS,
     FGW_COUNT_PAUSES_UPSTREAM,
     FGW_COUNT_RETRIES,
     FGW_COUNT_TIMEOUTS,
@@ -41,7 +40,6 @@ from fastgw.native.counters cimport (
 )
 from fastgw.native.dialect cimport FGW_ROUTE_METERED
 from fastgw.native.dialect_meter cimport (
-    FGW_EVENT_DONE,
     fgw_meter_end,
     fgw_meter_init,
     fgw_meter_track,
@@ -57,7 +55,6 @@ from fastgw.native.policy cimport fgw_amounts
 from fastgw.native.price cimport fgw_price_ceiling, fgw_price_micro
 from fastgw.native.record cimport (
     FGW_FATE_CUT_BY_CAP,
-    FGW_FATE_CUT_BY_CLIENT,
     FGW_FATE_DELIVERED,
     FGW_FATE_RETRIED_AWAY,
     FGW_NAME_MODEL,
@@ -108,7 +105,7 @@ cdef inline Framing framing_of(Exchange x, const fgw_head *head, bint resized) n
     return FRAMING_CHUNKED if x.head.minor == 1 else FRAMING_CLOSE
 
 
-cdef class Attempts(Endings):
+cdef class Attempts(Leaving):
     """What the journey does once a request is admitted."""
 
     # ------------------------------------------------------------------ UPSTREAM
@@ -219,9 +216,11 @@ cdef class Attempts(Endings):
         x.connection = None
         if connection is not None:
             self.disarm(connection)
+        if x.drains:
+            return self._end_drain(x, code)
         if x.head_sent:
             return self._break(x, code)
-        if stale and not x.client_gone:
+        if stale:
             # Closed while idle, just as we took it: nobody has failed, so neither the number of
             # retries nor their budget has a say. A new connection cannot be stale.
             x.fresh = True
@@ -272,7 +271,6 @@ cdef class Attempts(Endings):
 
     # ------------------------------------------------------------------ STREAM
     cdef int on_head(self, Exchange x, fgw_head *head, const uint8_t *bytes) except -1:
-        cdef Client client = x.client
         cdef Connection connection = <Connection>x.connection
         cdef Provider provider = connection.provider
         cdef Candidate candidate
@@ -305,17 +303,17 @@ cdef class Attempts(Endings):
                 x.hold, x.ceiling.by_unit[<int>FGW_UNIT_INPUT_TOKENS], x.output_bound
             )
             capped = x.edge_output != UINT64_MAX
-        if x.effects.detects and head.framing != FGW_FRAMING_NONE and (
+        if x.effects.detects and not x.drains and head.framing != FGW_FRAMING_NONE and (
             events or is_text(head, bytes)
         ):
             asked = self.detector.asked(x, ON_EVENT if events else ON_RESPONSE)
-        if (capped or asked.look) and coding == CODING_UNKNOWN:
+        if (capped or asked.look) and coding == CODING_UNKNOWN and not x.drains:
             # What cannot be read cannot be kept below a cap, nor looked at.
             self._drop_connection(x)
             return self._give_up(x, CODE_UPSTREAM_MALFORMED)
         framing = framing_of(x, head, hide or capped or (events and asked.look != 0))
         if framing == FRAMING_CLOSE:
-            client.close_after = True
+            x.client.close_after = True
         if x.metered:
             fgw_meter_init(&x.meter, x.route.dialect, x.route.operation, events)
             x.meter.hide_usage = hide
@@ -324,6 +322,8 @@ cdef class Attempts(Endings):
         relay.begin(
             x, framing, head.framing == FGW_FRAMING_CHUNKED, x.metered, hide, capped, coding
         )
+        if x.drains:
+            return self._drain_answer(x, relay)
         if asked.look and self._look(x, relay, asked, head, bytes, coding, events):
             return 0  # the head goes with the body, once that is whole
         if not self._push_head(x, head, bytes, framing, relay.inflating):
@@ -390,6 +390,8 @@ cdef class Attempts(Endings):
         """The rules of the response phase; True where one of them refused the answer."""
         cdef int code = 0
         x.phase = STREAM
+        if x.drains:
+            return False
         x.status = head.status
         if x.said is not None:
             code = self.sayings.before_answer(x, head, bytes)
@@ -455,6 +457,8 @@ cdef class Attempts(Endings):
 
     cdef int on_flush(self, Exchange x) except -1:
         cdef int sent
+        if x.drains:
+            return self._read_on(x)
         if not x.head_sent:
             return 0
         sent = (<Relay>x.relay).flush(x)
@@ -462,6 +466,7 @@ cdef class Attempts(Endings):
             fgw_count(self.counters, FGW_COUNT_PAUSES_UPSTREAM, 1)
             (<Connection>x.connection).pause_read()
         elif sent == SENT_CLOSED:
+            x.unsent = True
             self.client_gone(x)
         return 0
 
@@ -470,6 +475,8 @@ cdef class Attempts(Endings):
         cdef Relay relay = <Relay>x.relay
         cdef Connection connection = <Connection>x.connection
         cdef int sent
+        if x.drains:
+            return self._drained(x, relay)
         if relay.withheld is not None:
             if self._pass_withheld(x):
                 return 0
@@ -481,8 +488,10 @@ cdef class Attempts(Endings):
         self.disarm(connection)
         x.connection = None
         connection.release()
+        x.whole = True
         if sent == SENT_CLOSED:
-            return self._settle(x, FGW_FATE_CUT_BY_CLIENT)
+            x.unsent = True
+            return self.client_gone(x)
         x.answered = True
         if sent == SENT_QUEUED:
             return 0  # delivered is what the client's socket took: client_writable goes on
@@ -490,7 +499,7 @@ cdef class Attempts(Endings):
 
     # ------------------------------------------------------------------ the client's side of it
     cdef int client_blocked(self, Exchange x) except -1:
-        if x.connection is not None:
+        if x.connection is not None and not x.drains:
             (<Connection>x.connection).pause_read()
         return 0
 
@@ -503,25 +512,6 @@ cdef class Attempts(Endings):
         if x.connection is not None:
             (<Connection>x.connection).resume_read()
         return 0
-
-    cdef int client_gone(self, Exchange x) except -1:
-        """``on-abort: cancel``: the provider is cut off at once, what passed is settled."""
-        cdef int fate = FGW_FATE_CUT_BY_CLIENT
-        if not x.live:
-            return 0
-        x.client_gone = True
-        fgw_count(self.counters, FGW_COUNT_CLIENT_ABORTS, 1)
-        self._drop_connection(x)
-        if x.metered and x.meter.ever & FGW_EVENT_DONE and not x.client.bytes_queued:
-            fate = FGW_FATE_DELIVERED  # it had read the last event: FIN after it is no abort
-        elif x.code == 0:
-            x.code = CODE_CLIENT_GONE
-        self.batch.forget()
-        if x.client.blocked:
-            x.client.abort()  # a close would wait for a reader that is not there
-        else:
-            x.client.close()
-        return self._settle(x, fate)
 
     cdef int on_wait(self, Exchange x, Link link, uint64_t now_ns) except -1:
         """The connection's time-out: find out which, and whether it is really over."""
@@ -542,8 +532,12 @@ cdef class Attempts(Endings):
         if x.began_ns + provider.total_ns < deadline:
             deadline = x.began_ns + provider.total_ns
             code = CODE_UPSTREAM_TIMEOUT_TOTAL
+        if x.drains and x.drain_until_ns < deadline:
+            deadline, code = x.drain_until_ns, CODE_DRAIN_SECONDS
         if deadline > now_ns:
             return self.arm(connection, deadline)
+        if x.drains:
+            return self._end_drain(x, code)
         fgw_count(self.counters, FGW_COUNT_TIMEOUTS, 1)
         self._drop_connection(x)
         if x.head_sent:

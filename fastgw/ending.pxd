@@ -1,5 +1,7 @@
 # How every exchange ends: the answer cut or refused, books closed, limits settled.
 
+from libc.stdint cimport uint32_t
+
 from fastgw.ceilings cimport Ceilings
 from fastgw.detect.detector cimport Detector, Phase as DetectPhase
 from fastgw.exchange cimport Exchange, Receiver
@@ -64,11 +66,16 @@ cdef class Endings(Receiver):
         fgw_amounts used         # by the exchange that is being ended
         list parked              # exchanges that wait for a slice of a limit of the fleet
         set running              # exchanges in the hands of the journey
+        fgw_counters *workers    # the counters of all workers, this one's among them
+        uint32_t n_workers
+        uint32_t slot            # of this one
 
     cdef int _record_findings(
         self, Exchange x, DetectPhase phase, const fgw_detect_report *report) except -1
     cdef int _begin(self, Exchange x) except -1
     cdef int _leave(self, Exchange x) except -1
+    cdef int _end_drain(self, Exchange x, int code) except -1
+    cdef int _leave_drain(self, Exchange x) except -1
     cdef int _leave_slots(self, Exchange x) except -1
     cdef int _settle(self, Exchange x, int fate) except -1
     cdef size_t _client_id(self, Exchange x) except? 0

@@ -12,12 +12,15 @@ from fastgw.codes cimport (
     CODE_CUT_BY_CAP,
     CODE_CUT_BY_DETECT,
     CODE_CUT_BY_DRAIN,
+    CODE_DRAINED,
     CODE_DRAINING,
+    CODE_DRAIN_SECONDS,
+    CODE_DRAIN_TOKENS,
     CODE_INTERNAL,
 )
 from fastgw.detect.detector cimport ON_EVENT
 from fastgw.dialect.cut cimport cut_of
-from fastgw.exchange cimport BODY, Exchange, HEAD, SETTLE
+from fastgw.exchange cimport BODY, Client, Exchange, HEAD, SETTLE
 from fastgw.identity.identify cimport field
 from fastgw.identity.keys cimport Principal
 from fastgw.ledger.entries cimport fill_close, post_refusal
@@ -27,6 +30,10 @@ from fastgw.native.counters cimport (
     FGW_COUNT_COST_NANO_USD,
     FGW_COUNT_COST_UNKNOWN,
     FGW_COUNT_DENIED,
+    FGW_COUNT_DRAINED,
+    FGW_COUNT_DRAIN_BROKEN,
+    FGW_COUNT_DRAIN_SECONDS,
+    FGW_COUNT_DRAIN_TOKENS,
     FGW_COUNT_EVENTS,
     FGW_COUNT_EXCEPTIONS,
     FGW_COUNT_FATE,
@@ -39,12 +46,14 @@ from fastgw.native.counters cimport (
     FGW_COUNT_STATUS_1XX,
     FGW_COUNT_TOKENS,
     FGW_GAUGE_CONNECTIONS,
+    FGW_GAUGE_DRAINS,
     FGW_GAUGE_REQUESTS,
     FGW_HISTOGRAM_REFUSAL,
     FGW_HISTOGRAM_TOTAL,
     fgw_count,
     fgw_count_code,
     fgw_count_time,
+    fgw_drain_end,
 )
 from fastgw.native.dialect cimport FGW_ASK_INCLUDE_USAGE
 from fastgw.native.dialect_meter cimport FGW_REPORT_INPUT
@@ -69,6 +78,14 @@ from fastgw.wire.link cimport SENT_CLOSED, SENT_QUEUED
 
 cdef enum:
     CLIENT_ID_MAX = 200      # bytes of an x-request-id that go back
+
+
+cdef inline unsigned int drain_counter(int code) noexcept:
+    if code == CODE_DRAINED:
+        return FGW_COUNT_DRAINED
+    if code == CODE_DRAIN_TOKENS:
+        return FGW_COUNT_DRAIN_TOKENS
+    return FGW_COUNT_DRAIN_SECONDS if code == CODE_DRAIN_SECONDS else FGW_COUNT_DRAIN_BROKEN
 
 
 cdef class Endings(Receiver):
@@ -108,6 +125,8 @@ cdef class Endings(Receiver):
         cdef Relay relay = <Relay>x.relay
         cdef bytes ending
         cdef int sent
+        if x.drains:
+            return self._end_drain(x, CODE_CUT_BY_CAP)
         if relay.letting:
             # The beginning of this event has passed: no ending can follow it.
             self._drop_connection(x)
@@ -140,6 +159,7 @@ cdef class Endings(Receiver):
             where["input_tokens"] = x.meter.report.value[<int>FGW_REPORT_INPUT]
         where["output_tokens"] = x.output_delivered
         where["filtered"] = x.code == CODE_CUT_BY_DETECT
+        where["dialect"] = x.route.dialect
         where["operation"] = x.route.operation
         where["code"] = x.code
         where["request_id"] = x.id_text[:x.id_length].decode()
@@ -154,7 +174,7 @@ cdef class Endings(Receiver):
         memset(close, 0, sizeof(fgw_record_close))
         x.body_sent = (<Relay>x.relay).sent_bytes if x.head_sent else 0
         fill_close(x, close, fate, final, self.now_ns, self.now_ns + self.wall_offset_ns)
-        account(x, close, x.asked, fate == FGW_FATE_DELIVERED)
+        account(x, close, x.asked, fate == FGW_FATE_DELIVERED or x.whole)
         self.expect.learn(x, close, self.counters)
         if final:
             self.used = x.earlier
@@ -238,8 +258,26 @@ cdef class Endings(Receiver):
         self.active -= 1
         self.running.discard(x)
         fgw_count(self.counters, FGW_GAUGE_REQUESTS, <uint64_t>-1)
+        if x.drains:
+            self._leave_drain(x)
         if self.queue is not None:
             self._leave_slots(x)
+        return 0
+
+    cdef int _end_drain(self, Exchange x, int code) except -1:
+        """An answer without a client is over: read to its end, or `code` says what ended it."""
+        cdef Client _client = x.client  # by now the exchange alone may hold it, and lets go of it
+        self._drop_connection(x)
+        if x.code == 0 or code == CODE_CUT_BY_CAP:
+            x.code = <uint16_t>code
+        fgw_count(self.counters, drain_counter(code), 1)
+        self._settle(x, FGW_FATE_CUT_BY_CLIENT)
+        return 0
+
+    cdef int _leave_drain(self, Exchange x) except -1:
+        x.drains = False
+        fgw_drain_end(self.counters, x.effects.drain)
+        fgw_count(self.counters, FGW_GAUGE_DRAINS, <uint64_t>-1)
         return 0
 
     cdef int _leave_slots(self, Exchange x) except -1:
@@ -336,6 +374,8 @@ cdef class Endings(Receiver):
         self.batch.forget()
         x.code = CODE_INTERNAL
         x.effects.status = 0
+        if x.drains:
+            return self._end_drain(x, CODE_INTERNAL)
         if x.head_sent:
             x.client.reset()
             return self._settle(x, FGW_FATE_FAILED_IN_STREAM)
@@ -372,7 +412,9 @@ cdef class Endings(Receiver):
             if not x.live:
                 continue
             self._drop_connection(x)
-            if x.head_sent:
+            if x.drains:
+                self._end_drain(x, CODE_CUT_BY_DRAIN)
+            elif x.head_sent:
                 self._break(x, CODE_CUT_BY_DRAIN)
             elif x.phase >= BODY:
                 x.client.close_after = True

@@ -99,6 +99,10 @@ class Code(IntEnum):
     CLIENT_GONE = 953
     CLIENT_STALLED = 954
     CUT_BY_DETECT = 955
+    DRAINED = 956
+    DRAIN_TOKENS = 957
+    DRAIN_SECONDS = 958
+    DRAIN_FULL = 959
     # Ourselves
     INTERNAL = 991
     WORKER_LOST = 992

@@ -44,6 +44,8 @@ cdef class Client(Link):
     cdef int finished(self, Exchange x, bint keep_alive) except -1
     # A refusal is about to be written: decides close_after.
     cdef int will_refuse(self, Exchange x) except -1
+    # The peer is not there any more: close. The request itself stays, but for its body.
+    cdef int leave(self, Exchange x) except -1
     # A refusal was sent, perhaps before the body was read.
     cdef int refused(self, Exchange x) except -1
 
@@ -56,6 +58,7 @@ cdef class Receiver:
         uint64_t body_max            # bytes
         bint half_close              # a client's FIN behind a request is no farewell
         uint64_t now_ns              # CLOCK_BOOTTIME as last looked at: at most 100 ms old
+        uint64_t skipped_ns          # of a rehearsal: now_ns is so far ahead of the clock
         uint64_t wall_offset_ns      # CLOCK_REALTIME minus CLOCK_BOOTTIME, 100 ms old at most
 
     # Look at the clock: where a duration is measured. Time-outs take now_ns as it is.
@@ -103,6 +106,7 @@ cdef class Said:
         bytes to_provider            # lines of fields that rules added to the request, or None
         bytes to_client              # … and to the answer
         bytes kept                   # facts that nobody can fill in again (Policy.remember)
+        bytes asked                  # the same as the request left them, for a further attempt
         list late_rules              # of the response phase, for the decision record
         uint16_t logs[8]             # FGW_LISTED_MAX: as effects have them, both phases
         int n_logs
@@ -216,6 +220,11 @@ cdef class Exchange:
         bint live                    # between the head's first byte and the end of SETTLE
         bint refused
         bint client_gone
+        bint drains                  # its answer is read on without the client (fastgw.leaving)
+        bint unsent                  # the client was gone when bytes were sent to it
+        bint whole                   # the provider's answer was read to its end
+        uint64_t drain_until_ns
+        uint64_t drain_edge          # output tokens as they are read
         uint16_t status              # what the client got
         uint16_t code                # FGW code, 0: none
 

@@ -19,6 +19,9 @@ cdef class Client(Link):
     cdef int will_refuse(self, Exchange x) except -1:
         raise TypeError(ABSTRACT)
 
+    cdef int leave(self, Exchange x) except -1:
+        raise TypeError(ABSTRACT)
+
     cdef int refused(self, Exchange x) except -1:
         raise TypeError(ABSTRACT)
 
@@ -27,8 +30,13 @@ cdef class Receiver:
     """What both connections of an exchange call; the journey implements it."""
 
     cdef uint64_t look(self) noexcept:
-        self.now_ns = fgw_clock_now_ns()
+        self.now_ns = fgw_clock_now_ns() + self.skipped_ns
         return self.now_ns
+
+    def skip(self, uint64_t ns):
+        """From now on the clock of limits and time-outs is ``ns`` further on: for rehearsals."""
+        self.skipped_ns += ns
+        self.look()
 
     cdef Exchange take_exchange(self, Client client, uint64_t now_ns):
         raise TypeError(ABSTRACT)
@@ -144,6 +152,7 @@ cdef class Exchange:
         self.effects.route = self.effects.shadows = 0
         self.effects.n_logs = self.effects.n_removed = self.effects.spoken = 0
         self.effects.detects = 0
+        self.effects.drain = NULL
         self.n_traces = 0
         self.hold = NULL
         self.parked = False
@@ -158,8 +167,7 @@ cdef class Exchange:
         self.edits.length_change = 0
         self.attempt = 0
         self.attempt_open = False
-        self.room = 0
-        self.sent_bytes = 0
+        self.room = self.sent_bytes = 0
         self.asked = False
         self.fresh = False
         self.passed = 0
@@ -172,5 +180,6 @@ cdef class Exchange:
         self.provider_line = self.model_line = self.rule_line = None
         self.head_sent = self.answered = False
         self.body_sent = 0
-        self.refused = self.client_gone = False
+        self.refused = self.client_gone = self.unsent = False
+        self.drains = self.whole = False
         self.status = self.code = 0

@@ -85,6 +85,7 @@ from fastgw.native.wheel cimport (
 )
 from fastgw.policy.policy cimport PrincipalPart
 from fastgw.policy.program cimport find_zone
+from fastgw.policy.traced cimport run_traced
 from fastgw.sayings cimport Sayings
 from fastgw.shm.segment cimport Segment
 from fastgw.stream.batch cimport Batch
@@ -157,8 +158,7 @@ cdef class Journey(Waiting):
         self.log = log
         self.batch = Batch()
         self.scratch = Scratch()
-        self._segment = segment
-        self.counters = segment.counters_of(slot)
+        self._belong(segment, slot)
         self.overrides = plan.overrides
         self.sayings = Sayings(self.policy, self.facts, journal, log)
         self.sayings.counters = self.counters
@@ -252,8 +252,7 @@ cdef class Journey(Waiting):
                 self.holding.append(x)
                 continue
             try:
-                relay.let_out(x)
-                self.on_flush(x)
+                self.on_cut(x) if relay.let_out(x) else self.on_flush(x)
             except Exception as exception:
                 self.failed(x, exception)
         return 0
@@ -368,9 +367,10 @@ cdef class Journey(Waiting):
         cdef PrincipalPart part = <PrincipalPart>(<Principal>x.principal).part
         cdef int code
         self.facts.fill(x, x.client.address_text)
-        self.policy.run(self.facts.values, &self.facts.source, part, &x.effects)
-        if self.policy.tracer is not None:
-            self.policy.trace(self.facts.values, &self.facts.source)
+        if self.policy.tracer is None:
+            self.policy.run(self.facts.values, &self.facts.source, part, &x.effects)
+        else:
+            run_traced(self.policy, self.facts.values, &self.facts.source, part, &x.effects)
         self._dims(x)
         if self.policy.says:
             self.sayings.after_policy(x)

@@ -16,6 +16,7 @@ from fastgw.native.http1 cimport fgw_http1_put_status
 from fastgw.native.policy cimport FGW_LISTED_MAX, fgw_said, fgw_value
 from fastgw.policy.builder cimport Words
 from fastgw.policy.late cimport Late
+from fastgw.policy.traced cimport run_answer_traced, run_end_traced
 from fastgw.usage.account cimport input_of, output_of
 
 from fastgw.explain.refusal import escaped
@@ -65,7 +66,7 @@ cdef class Sayings:
         )):
             return 0
         said = x.said = Said.__new__(Said)
-        said.kept = policy.late.remember(self.facts.values)
+        said.kept = said.asked = policy.late.remember(self.facts.values)
         said.n_logs = x.effects.n_logs
         memcpy(said.logs, x.effects.logs, sizeof(said.logs))
         if x.effects.denied:
@@ -82,9 +83,16 @@ cdef class Sayings:
         cdef int i
         if not self.policy.answers:
             return 0
+        # (An answer before this one may have broken off while it was kept back.)
+        said.to_client = None
+        said.kept = said.asked
+        said.n_logs = x.effects.n_logs
         self._refill(x, NULL)
         self._fill_head(x, head, source)
-        self.policy.run_answer(self.facts.values, &self.facts.source, effects)
+        if self.policy.tracer is None:
+            self.policy.run_answer(self.facts.values, &self.facts.source, effects)
+        else:
+            run_answer_traced(self.policy, self.facts.values, &self.facts.source, effects)
         said.late_rules = []
         self._keep_rules(x, said.late_rules)
         said.kept = self.policy.late.remember(self.facts.values)
@@ -196,7 +204,11 @@ cdef class Sayings:
             return 0
         self._refill(x, close)
         if self.policy.ends and close != NULL:
-            self.policy.run_end(self.facts.values, &self.facts.source, &self.effects)
+            if self.policy.tracer is None:
+                self.policy.run_end(self.facts.values, &self.facts.source, &self.effects)
+            else:
+                run_end_traced(
+                    self.policy, self.facts.values, &self.facts.source, &self.effects)
             self._keep_rules(x, late)
             for i in range(self.effects.n_logs):
                 add_log(said, self.effects.logs[i])

@@ -462,3 +462,53 @@ def test_a_shadow_of_the_answer_does_nothing(start):
     (note,), others = notes(worker)
     assert ["would have" in rule["effect"] for rule in note["rules"]] == [True, True]
     assert not any(isinstance(one, Refused) for one in others)
+
+
+def test_a_field_that_a_rule_adds_is_not_there_twice(start):
+    worker = start(act("add-headers", headers={"anthropic-version": "2024-01-01"}))
+    body = orjson.dumps({"model": "claude", "max_tokens": 5, "messages": []})
+    worker.connect().feed(request(body, path="/v1/messages"))
+
+    lines = [line for line in lines_of(worker.upstream.taken()) if "anthropic-version" in line]
+    assert lines == ["anthropic-version: 2024-01-01"]
+
+
+def test_variables_of_every_type_last_until_the_answer(start):
+    worker = start(
+        act("set-vars", vars={"at": "${timestamp('2026-01-02T03:04:05Z')}",
+                              "for": "${duration('5s')}",
+                              "n": "${uint(5)}", "ok": "${true}", "half": "${0.5}"}),
+        answer=[act("add-headers", headers={
+            "x-all": "${vars.at} ${vars.for} ${vars.n} ${vars.ok} ${vars.half}"})])
+    _, answer = worker.ask(request(chat()), response())
+
+    assert answer.fields["x-all"] == "2026-01-02T03:04:05Z 5s 5 true 0.5"
+
+
+def test_an_answer_that_breaks_off_leaves_nothing_to_the_next_attempts(start):
+    """Kept back for `detect`, so that no byte of it has gone to the client."""
+    worker = start(
+        answer=[act("add-headers", _when=["res.headers['x-a'] == 'one'"], headers={"x-of": "one"}),
+                act("add-headers", headers={"x-seen": "${res.headers['x-a']}"}),
+                act("log", metadata={"by": "${upstream.provider}"}),
+                act("detect", kinds=["email"], then="redact")],
+        providers=[provider("openai"), provider("second")],
+        models=[{"id": "gpt-4o", "candidates": [{"provider": "openai", "model": "gpt-4o"}],
+                 "fallback": [{"provider": "second", "model": "gpt-4o"}]}])
+    client = worker.connect()
+    client.feed(request(chat()))
+    worker.upstream.feed(response(None, "X-A: one")[:-3])
+    worker.upstream.lose()
+    worker.upstream.feed(response(None, "X-A: two"))
+    answer = client.answer()
+
+    assert answer.status == 200 and answer.fields["x-seen"] == "two"
+    assert "x-of" not in answer.fields
+    assert [fields["metadata"] for _, fields in worker.said.lines] == [{"by": "second"}]
+
+
+def test_status_205_has_no_body(start):
+    worker = start(act("custom-response", status_code=205))
+    _, answer = worker.ask(request(chat()))
+
+    assert (answer.status, answer.fields["content-length"], answer.body) == (205, "0", b"")

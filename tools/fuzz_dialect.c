@@ -95,7 +95,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
     play_ask(&route, wishes, body, length - 2);
     play_meter(wishes & 16 ? FGW_DIALECT_ANTHROPIC : FGW_DIALECT_OPENAI, route.operation,
                wishes & 32, bytes[1] ? bytes[1] : length, body, length - 2);
-    fgw_route_find("GET", 3, (const char *)body, length - 2, wishes & 64, &route);
+    fgw_route_find("GET", 3, (const char *)body, length - 2,
+                   wishes & 64 ? FGW_DIALECT_ANTHROPIC : FGW_DIALECT_NONE, &route);
     free(body);
     return 0;
 }

@@ -314,8 +314,13 @@ class LogMetadata:
 
 @dataclass(frozen=True, slots=True)
 class OnAbort:
+    """``then``: cancel or drain; the bounds are a drain's. Nothing is drained without bounds."""
+
     then: str = "cancel"
     enforce: bool = True
+    max_tokens: int = 4096  # of output, beyond what had been read when the client went
+    max_seconds: int = 60
+    max_concurrent: int = 100  # of this action, over all workers
 
 
 @dataclass(frozen=True, slots=True)

@@ -105,7 +105,7 @@ class Rules:
 
     def _custom_response(self, config: dict[str, Any], enforce: bool, path: str) -> Action:
         status = config.get("status_code", 200)
-        if status in (204, 304) and config.get("body") and config["body"].text:
+        if status in (204, 205, 304) and config.get("body") and config["body"].text:
             self.reading.fail(f"{path}.config.body", f"an answer with status {status} has no body",
                               "another status_code, or no body")
         return CustomResponse(status, MappingProxyType(config.get("headers", {})),
@@ -164,14 +164,13 @@ class Rules:
         return LogMetadata(MappingProxyType(config["metadata"]), self.reading.place(path), enforce)
 
     def _on_abort(self, config: dict[str, Any], enforce: bool, path: str) -> Action:
-        if config["then"] == "drain":
-            self.reading.fail(f"{path}.config.then", "drain is not supported yet",
-                              "then: cancel, which cuts the provider off at once")
-        for name in _DRAIN:
-            if name in config and config["then"] == "cancel":
+        bounds = {name: config[name] for name in _DRAIN if name in config}
+        if config["then"] == "cancel":
+            for name in bounds:
                 self.reading.fail(f"{path}.config.{name}", f"{name} bounds a drain, not a cancel",
                                   "remove it")
-        return OnAbort(config["then"], enforce)
+            return OnAbort("cancel", enforce)
+        return OnAbort("drain", enforce, **bounds)
 
 
 _PLAIN = {"deny": Deny, "cap-output": CapOutput, "cap-input": CapInput}

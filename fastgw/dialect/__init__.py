@@ -1,7 +1,6 @@
 """One file per provider API: where things are, how usage is read, how errors look."""
 
-from fastgw.dialect.credential import provider_fields
-from fastgw.dialect.endings import Cut, stream_end
-from fastgw.dialect.errors import error_body, stream_error
+from fastgw.dialect.face import Cut, Face
+from fastgw.dialect.faces import BY_NUMBER, FACES, error_body, stream_end, stream_error
 
-__all__ = ["Cut", "error_body", "provider_fields", "stream_end", "stream_error"]
+__all__ = ["BY_NUMBER", "Cut", "FACES", "Face", "error_body", "stream_end", "stream_error"]

@@ -1,6 +1,6 @@
 """The words for what the C enums number: dialects, operations, flags, errors of a request."""
 
-DIALECTS = ("", "openai", "anthropic")
+DIALECTS = ("", "openai", "anthropic", "gemini", "azure", "bedrock", "ollama", "cohere")
 
 OPERATIONS = (
     "other",
@@ -17,6 +17,10 @@ OPERATIONS = (
     "files",
     "batches",
     "realtime",
+    "generate",
+    "converse",
+    "invoke",
+    "rerank",
 )
 
 # enum fgw_ask_error: what is wrong with a request body, for the message of the 400, and the member

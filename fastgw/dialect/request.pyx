@@ -16,14 +16,17 @@ from fastgw.native.dialect cimport (
     FGW_ASK_UNBOUNDED,
     FGW_ROUTE_BODY,
     FGW_ROUTE_CAPPABLE,
+    FGW_ROUTE_IN_PATH,
     FGW_ROUTE_METERED,
     FGW_ROUTE_MODEL,
+    FGW_ROUTE_STREAM,
     FGW_ROUTE_SUB,
     fgw_ask,
     fgw_ask_input_bound,
     fgw_ask_input_guess,
     fgw_ask_may_cache,
     fgw_ask_pictures,
+    fgw_ask_take_path,
     fgw_ask_begin,
     fgw_ask_finish,
     fgw_edits,
@@ -41,15 +44,18 @@ from fastgw.dialect.names import ASK_ERRORS, DIALECTS, OPERATIONS
 
 @cython.final
 cdef class Route:
-    """Where a method and a path lead. ``status`` is 0, 404 or 405; the rest holds for 0."""
+    """Where a method and a path lead. ``status`` is 0, 404 or 405; the rest holds for 0. ``told``:
+    the dialect that the request's fields speak of."""
 
     cdef fgw_route _route
-    cdef str _path
+    cdef bytes _path
 
-    def __init__(self, str method, str path, *, bint anthropic=False):
-        cdef bytes verb = method.encode(), target = path.encode()
-        self._path = path
-        fgw_route_find(verb, len(verb), target, len(target), anthropic, &self._route)
+    def __init__(self, str method, str path, *, str told=""):
+        cdef bytes verb = method.encode()
+        self._path = path.encode()
+        fgw_route_find(
+            verb, len(verb), self._path, len(self._path), DIALECTS.index(told), &self._route
+        )
 
     @property
     def dialect(self):
@@ -76,14 +82,16 @@ cdef class Route:
         cdef int bits = self._route.flags
         names = (
             (FGW_ROUTE_BODY, "body"), (FGW_ROUTE_MODEL, "model"), (FGW_ROUTE_METERED, "metered"),
-            (FGW_ROUTE_SUB, "sub"), (FGW_ROUTE_CAPPABLE, "cappable"),
+            (FGW_ROUTE_SUB, "sub"), (FGW_ROUTE_CAPPABLE, "cappable"), (FGW_ROUTE_STREAM, "stream"),
+            (FGW_ROUTE_IN_PATH, "in_path"),
         )
         return frozenset(name for bit, name in names if bits & bit)
 
     @property
     def name(self):
-        """The model that ``GET /v1/models/{model}`` names, as it stands in the path."""
-        return self._path[self._route.name_at : self._route.name_at + self._route.name_bytes]
+        """The model that the path names, as it stands there."""
+        cdef int at = self._route.name_at
+        return self._path[at:at + self._route.name_bytes].decode()
 
 
 @cython.final
@@ -101,7 +109,9 @@ cdef class Ask:
         for piece in pieces:
             fgw_json_feed(&json, <const uint8_t *>PyBytes_AS_STRING(piece),
                           PyBytes_GET_SIZE(piece))
-        fgw_ask_finish(&self._ask, &json, &route._route)
+        if fgw_ask_finish(&self._ask, &json, &route._route) == 0:
+            if route._route.flags & FGW_ROUTE_IN_PATH:
+                fgw_ask_take_path(&self._ask, &route._route, route._path)
 
     @property
     def error(self):

@@ -8,6 +8,7 @@ from importlib import resources
 
 import yaml
 
+from fastgw.dialect import anthropic, openai
 from fastgw.errors import Code
 
 
@@ -36,15 +37,15 @@ class Entry:
 
     @property
     def openai_type(self) -> str:
-        return _OPENAI[self.kind][0]
+        return openai.KINDS[self.kind][0]
 
     @property
     def openai_code(self) -> str | None:
-        return _OPENAI[self.kind][1]
+        return openai.KINDS[self.kind][1]
 
     @property
     def anthropic_type(self) -> str:
-        return _ANTHROPIC[self.kind]
+        return anthropic.KINDS[self.kind]
 
 
 _PHASES = {
@@ -58,41 +59,6 @@ _PHASES = {
     800: "limit",
     900: "upstream",
 }
-
-# kind -> (type, code) of an OpenAI error.
-_OPENAI: dict[str, tuple[str, str | None]] = {
-    "invalid": ("invalid_request_error", None),
-    "too_large": ("invalid_request_error", None),
-    "context": ("invalid_request_error", "context_length_exceeded"),
-    "authentication": ("invalid_request_error", "invalid_api_key"),
-    "permission": ("invalid_request_error", "permission_denied"),
-    "not_found": ("invalid_request_error", None),
-    "model": ("invalid_request_error", "model_not_found"),
-    "requests": ("requests", "rate_limit_exceeded"),
-    "tokens": ("tokens", "rate_limit_exceeded"),
-    "quota": ("insufficient_quota", "insufficient_quota"),
-    "overloaded": ("server_error", "service_unavailable"),
-    "timeout": ("server_error", "timeout"),
-    "server": ("server_error", None),
-}
-
-# kind -> type of an Anthropic error.
-_ANTHROPIC = {
-    "invalid": "invalid_request_error",
-    "too_large": "request_too_large",
-    "context": "request_too_large",
-    "authentication": "authentication_error",
-    "permission": "permission_error",
-    "not_found": "not_found_error",
-    "model": "not_found_error",
-    "requests": "rate_limit_error",
-    "tokens": "rate_limit_error",
-    "quota": "rate_limit_error",
-    "overloaded": "overloaded_error",
-    "timeout": "timeout_error",
-    "server": "api_error",
-}
-
 
 @cache
 def entries() -> dict[int, Entry]:

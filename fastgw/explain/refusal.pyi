@@ -1,5 +1,7 @@
 from typing import Any, Self, final
 
+from fastgw.dialect.faces import BY_NUMBER as BY_NUMBER
+
 MODEL_CODES: set[int]
 METHODS: dict[int, str]
 UNITS: tuple[str, ...]

@@ -37,12 +37,12 @@ from fastgw.native.record cimport (
     fgw_limit_trace,
 )
 
+from fastgw.dialect.faces import BY_NUMBER
 from fastgw.explain.catalogue import entries, entry, url
 from fastgw.wire.ratelimit import field_text
 
 cdef enum:
-    DIALECTS = 3             # enum fgw_dialect; 0, none, is answered as OpenAI would
-    ANTHROPIC = 2
+    DIALECTS = 8             # FGW_DIALECTS
     NUMBERS = 512            # of a limit: its numbers and the words around them
     MODEL_MAX = 6 * 256      # a model's name as JSON text
     REASON_MAX = 8192        # a message that a rule made, as JSON text
@@ -106,7 +106,7 @@ cdef class Explainer:
             self._code_at[<int>one.code] = <uint16_t>at
             for dialect in range(DIALECTS):
                 code = &self._codes[at * DIALECTS + dialect]
-                opening, rest, end = _shape(one, dialect)
+                shape = _shape(one, dialect)
                 self._keep(&code.text, one.text.encode())
                 self._keep(&code.title, escaped(one.title))
                 self._keep(&code.remedy, escaped(one.remedy.rstrip(".")))
@@ -114,12 +114,12 @@ cdef class Explainer:
                     &code.fields,
                     f"content-type: application/json\r\nx-fastgw-code: {one.text}\r\n".encode(),
                 )
-                self._keep(&code.open, opening)
-                self._keep(&code.rest, rest)
-                self._keep(&code.end, end)
+                self._keep(&code.open, shape.opening)
+                self._keep(&code.rest, shape.rest)
+                self._keep(&code.end, shape.end)
                 code.status = one.status
                 code.retry = one.retry
-                code.repeats_id = dialect == ANTHROPIC
+                code.repeats_id = shape.repeats_id
         return 0
 
     cdef int _compile_limits(self, list specs) except -1:
@@ -282,16 +282,8 @@ def _shape(one, int dialect):
     own = b'"fastgw":{"code":%b,"url":%b,"rule":' % (
         orjson.dumps(one.text), orjson.dumps(url(one.code))
     )
-    if dialect == ANTHROPIC:
-        opening = b'{"type":"error","error":{"type":%b,"message":"' % (
-            orjson.dumps(one.anthropic_type)
-        )
-        return opening, b'",' + own, b'"}},"request_id":"'
     param = "model" if one.code in MODEL_CODES else None
-    rest = b'","type":%b,"param":%b,"code":%b,' % tuple(
-        map(orjson.dumps, (one.openai_type, param, one.openai_code))
-    )
-    return b'{"error":{"message":"', rest + own, b'"}}}'
+    return BY_NUMBER[dialect].shape(one.kind, one.status, param, own)
 
 
 def duration(uint64_t ns):

@@ -15,7 +15,7 @@ from fastgw.native.cel cimport (
     FGW_CEL_SOURCE_QUERY,
     FGW_CEL_SOURCE_TAGS,
 )
-from fastgw.native.dialect cimport FGW_ASK_STREAM, FGW_ASK_TOOLS, FGW_DIALECT_ANTHROPIC
+from fastgw.native.dialect cimport FGW_ASK_STREAM, FGW_ASK_TOOLS
 from fastgw.native.policy cimport (
     FGW_FACTS_FIXED,
     FGW_FACT_AI_DIALECT,
@@ -47,12 +47,12 @@ from fastgw.native.policy cimport (
     fgw_value,
 )
 
+from fastgw.dialect.names import DIALECTS, OPERATIONS
+
 # By number of enum fgw_operation: the words of `ai.operation` and of records.
-OPERATIONS = (
-    b"other", b"chat", b"responses", b"completions", b"embeddings", b"models", b"messages",
-    b"count_tokens", b"moderations", b"images", b"audio", b"files", b"batches", b"realtime",
-)
-cdef tuple _OPERATIONS = OPERATIONS
+cdef tuple _OPERATIONS = tuple(name.encode() for name in OPERATIONS)
+# By enum fgw_dialect: the words of `ai.dialect`.
+cdef tuple _DIALECTS = tuple(name.encode() or b"openai" for name in DIALECTS)
 
 
 @cython.final
@@ -113,10 +113,8 @@ cdef class Facts:
             self._number(FGW_FACT_REQ_SIZE, FGW_VALUE_INT, <long long>x.body_length)
             self._text(FGW_FACT_CONN_CLIENT_IP, client_ip, <size_t>len(client_ip))
             self._number(FGW_FACT_CONN_TLS, FGW_VALUE_BOOL, 0)
-        if x.route.dialect == FGW_DIALECT_ANTHROPIC:
-            self._text(FGW_FACT_AI_DIALECT, b"anthropic", 9)
-        else:
-            self._text(FGW_FACT_AI_DIALECT, b"openai", 6)
+        text = <bytes>_DIALECTS[x.route.dialect]
+        self._text(FGW_FACT_AI_DIALECT, text, <size_t>len(text))
         text = <bytes>_OPERATIONS[x.route.operation]
         self._text(FGW_FACT_AI_OPERATION, text, <size_t>len(text))
         if x.split_model:

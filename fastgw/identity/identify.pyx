@@ -36,21 +36,28 @@ from fastgw.native.dialect cimport (
     FGW_ASK_STREAM_INVALID,
     FGW_ASK_UNBOUNDED,
     FGW_DIALECT_ANTHROPIC,
+    FGW_DIALECT_AZURE,
+    FGW_DIALECT_GEMINI,
+    FGW_DIALECT_NONE,
     FGW_ROUTE_BODY,
     FGW_ROUTE_CAPPABLE,
+    FGW_ROUTE_IN_PATH,
     fgw_ask_input_bound,
     fgw_ask_input_guess,
     fgw_ask_scan,
+    fgw_ask_take_path,
     fgw_route_find,
 )
 from fastgw.native.hash cimport fgw_equal_constant_time
 from fastgw.native.http1 cimport (
     FGW_FRAMING_NONE,
     FGW_H_ANTHROPIC_VERSION,
+    FGW_H_API_KEY,
     FGW_H_AUTHORIZATION,
     FGW_H_CONTENT_ENCODING,
     FGW_H_CONTENT_TYPE,
     FGW_H_X_API_KEY,
+    FGW_H_X_GOOG_API_KEY,
     fgw_http1_find,
 )
 
@@ -82,7 +89,7 @@ cdef int find_route(Exchange x) noexcept:
     cdef size_t at = x.head.path.off
     cdef size_t length = x.head.path.len
     cdef size_t i
-    cdef bint anthropic
+    cdef uint8_t told = FGW_DIALECT_NONE
     x.pinned_length = 0
     if length > PREFIX_LENGTH and memcmp(x.bytes + at, PREFIX, PREFIX_LENGTH) == 0:
         i = PREFIX_LENGTH
@@ -96,13 +103,16 @@ cdef int find_route(Exchange x) noexcept:
         length -= i
     x.path_at = at
     x.path_length = length
-    anthropic = (
+    if (
         fgw_http1_find(&x.head, FGW_H_ANTHROPIC_VERSION) >= 0
         or fgw_http1_find(&x.head, FGW_H_X_API_KEY) >= 0
-    )
+    ):
+        told = FGW_DIALECT_ANTHROPIC
+    elif fgw_http1_find(&x.head, FGW_H_X_GOOG_API_KEY) >= 0:
+        told = FGW_DIALECT_GEMINI
     if fgw_route_find(
         <const char *>x.bytes + x.head.method_text.off, x.head.method_text.len,
-        <const char *>x.bytes + at, length, anthropic, &x.route,
+        <const char *>x.bytes + at, length, told, &x.route,
     ) < 0:
         return CODE_METHOD_NOT_ALLOWED if x.route.status == 405 else CODE_ROUTE_UNKNOWN
     return 0
@@ -138,13 +148,20 @@ cdef int authenticate(Exchange x, KeyTable keys):
     cdef const uint8_t *value = NULL
     cdef size_t length = 0
     cdef Principal principal
-    cdef uint64_t both = (
+    cdef uint64_t fields = (
         (<uint64_t>1 << FGW_H_AUTHORIZATION) | (<uint64_t>1 << FGW_H_X_API_KEY)
+        | (<uint64_t>1 << FGW_H_X_GOOG_API_KEY) | (<uint64_t>1 << FGW_H_API_KEY)
     )
-    if x.head.repeated & both:
+    if x.head.repeated & fields:
         return CODE_KEY_AMBIGUOUS
     if x.route.dialect == FGW_DIALECT_ANTHROPIC:
         length = field(x, FGW_H_X_API_KEY, &value)
+    elif x.route.dialect == FGW_DIALECT_GEMINI:
+        length = field(x, FGW_H_X_GOOG_API_KEY, &value)
+        if length == 0:
+            length = key_in_query(x, &value)
+    elif x.route.dialect == FGW_DIALECT_AZURE:
+        length = field(x, FGW_H_API_KEY, &value)
     if length == 0:
         length = bearer(x, &value)
     if length == 0:
@@ -160,6 +177,21 @@ cdef int authenticate(Exchange x, KeyTable keys):
     if principal.expires_wall_ns and principal.expires_wall_ns <= x.wall_ns:
         return CODE_KEY_EXPIRED
     x.principal = principal
+    return 0
+
+
+cdef size_t key_in_query(Exchange x, const uint8_t **value) noexcept:
+    """The value of the query's `key`, as Google's APIs have it: its length, 0 if none."""
+    cdef const uint8_t *query = x.bytes + x.head.query.off
+    cdef size_t at = 0, end, length = x.head.query.len
+    while at < length:
+        end = at
+        while end < length and query[end] != c"&":
+            end += 1
+        if end - at > 4 and memcmp(query + at, b"key=", 4) == 0:
+            value[0] = query + at + 4
+            return end - at - 4
+        at = end + 1
     return 0
 
 
@@ -212,6 +244,10 @@ cdef int identify(Exchange x, fgw_json *scan) noexcept:
     if is_form(x):
         return CODE_MEDIA_TYPE
     if fgw_ask_scan(&x.ask, scan, &x.route, x.bytes + x.body_at, x.body_length) < 0:
+        return ask_code(x.ask.error)
+    if x.route.flags & FGW_ROUTE_IN_PATH and fgw_ask_take_path(
+        &x.ask, &x.route, <const char *>x.bytes + x.path_at
+    ) < 0:
         return ask_code(x.ask.error)
     x.input_guess = fgw_ask_input_guess(&x.ask)
     x.input_bound = fgw_ask_input_bound(&x.ask)

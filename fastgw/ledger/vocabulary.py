@@ -68,6 +68,7 @@ _DID = {
     "set-vars": ("set-vars: {} set", "set variables"),
     "log": ("log", "logged"),
     "detect": ("detect", "acted on what it found"),
+    "on-abort": ("on-abort: drain, at most {} tokens more", "drained at most {} tokens more"),
 }
 _REFUSING = ("deny", "restrict-models", "restrict-ips", "cap-input")
 
@@ -79,6 +80,8 @@ def effect(action: str, value: int, code: int, enforced: bool) -> str:
     if action == "detect" and not code:
         found = "detect: " + ("found" if value else "nothing found")
         return found if enforced else f"{found} (shadow: not enforced)"
+    if action == "on-abort" and not value:
+        return "on-abort: cancel" + ("" if enforced else " (shadow: not enforced)")
     did, would = _DID.get(action, (action, "taken part"))
     if not enforced:
         passed = action in _REFUSING and not code

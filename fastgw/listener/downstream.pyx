@@ -296,6 +296,23 @@ cdef class Downstream(Client):
                 self.close_after = True
         return 0
 
+    cdef int leave(self, Exchange x) except -1:
+        cdef size_t kept = max(x.body_at, <size_t>BLOCK_BYTES)
+        cdef uint8_t *shrunk
+        if self.blocked:
+            self.abort()  # a close would wait for a reader that is not there
+        else:
+            self.close()
+        if x.asked and self.room > kept:
+            # What is left of it serves the records; its body has gone to the provider.
+            shrunk = <uint8_t *>realloc(self.bytes, kept)
+            if shrunk != NULL:
+                self.bytes = x.bytes = shrunk
+                self.room = kept
+                self.used = self.taken = x.body_at
+            x.screened = None
+        return 0
+
     cdef int refused(self, Exchange x) except -1:
         """A refusal was sent, perhaps before the body was read (law 9)."""
         if self.close_after and self.is_open:

@@ -13,14 +13,12 @@ from typing import Any
 import orjson
 
 from fastgw.clock import wall_ns
-from fastgw.dialect.endings import Cut, stream_end
-from fastgw.dialect.errors import stream_error
+from fastgw.dialect.face import Cut, Fault
+from fastgw.dialect.faces import BY_NUMBER
+from fastgw.dialect.names import OPERATIONS
 from fastgw.errors import Code
 from fastgw.explain.catalogue import entry, url
-from fastgw.identity.facts import OPERATIONS
 from fastgw.limit.windows import bounds
-
-DIALECTS = ("openai", "openai", "anthropic")
 
 # enum fgw_http1_error -> the catalogue's codes; what is not named is HEAD_MALFORMED.
 HEAD_CODES = {
@@ -84,20 +82,18 @@ class Refusals:
         """The event that ends a stream which the provider left unfinished."""
         known = entry(code)
         own = {"code": known.text, "request_id": request_id, "url": url(code)}
-        return stream_error(
-            DIALECTS[dialect], OPERATIONS[operation].decode(), known.status,
-            f"{known.text}: {known.title}. {known.remedy}", fastgw=own,
-        )
+        fault = Fault(known.status, f"{known.text}: {known.title}. {known.remedy}", fastgw=own)
+        return BY_NUMBER[dialect].stream_error(OPERATIONS[operation], fault)
 
     def stream_end(self, where: dict[str, Any]) -> bytes:
         """The events that end a stream at the edge of a cap. ``where``: fields of Cut, and
-        operation, code and request_id."""
-        operation = OPERATIONS[where.pop("operation")].decode()
+        dialect, operation, code and request_id."""
+        face, operation = BY_NUMBER[where.pop("dialect")], OPERATIONS[where.pop("operation")]
         code, request_id = where.pop("code"), where.pop("request_id")
         known = entry(code)
         own = {"code": known.text, "request_id": request_id, "url": url(code)}
         reason = f"{known.text}: {known.title}. {known.remedy}"
-        return stream_end(operation, Cut(**where, reason=reason, fastgw=own))
+        return face.stream_end(operation, Cut(**where, reason=reason, fastgw=own))
 
     def finding(self, rule: str, effect: str, enforced: bool) -> bytes:
         """What a `detect` action has found, as the ledger keeps it beside its request."""

@@ -1,5 +1,7 @@
 # csrc/fgw_counters.h, name for name. No logic lives here.
-from libc.stdint cimport uint16_t, uint64_t
+from libc.stdint cimport uint16_t, uint32_t, uint64_t
+
+from fastgw.native.policy cimport fgw_drain
 
 
 cdef extern from "fgw_counters.h" nogil:
@@ -52,6 +54,12 @@ cdef extern from "fgw_counters.h" nogil:
         FGW_COUNT_UNBOUNDED
         FGW_COUNT_SHADOWS
         FGW_GAUGES
+        FGW_COUNT_DRAINS
+        FGW_COUNT_DRAINED
+        FGW_COUNT_DRAIN_TOKENS
+        FGW_COUNT_DRAIN_SECONDS
+        FGW_COUNT_DRAIN_BROKEN
+        FGW_COUNT_DRAIN_FULL
         FGW_GAUGE_CONNECTIONS
         FGW_GAUGE_REQUESTS
         FGW_GAUGE_STREAMS
@@ -60,6 +68,7 @@ cdef extern from "fgw_counters.h" nogil:
         FGW_GAUGE_BUFFERED_BYTES
         FGW_GAUGE_HOLDS
         FGW_GAUGE_WAITING
+        FGW_GAUGE_DRAINS
         FGW_COUNTERS
 
     enum fgw_histogram:
@@ -104,5 +113,8 @@ cdef extern from "fgw_counters.h" nogil:
     void fgw_count_ratio(
         fgw_counters *counters, unsigned int ratio, uint64_t reported, uint64_t estimated
     ) noexcept
+    int fgw_drain_begin(fgw_counters *all, uint32_t workers, uint32_t own,
+                        const fgw_drain *drain) noexcept
+    void fgw_drain_end(fgw_counters *own, const fgw_drain *drain) noexcept
     void fgw_counters_sum(fgw_counters *sum, const fgw_counters *counters) noexcept
     void fgw_counters_reset_gauges(fgw_counters *counters) noexcept

@@ -8,6 +8,12 @@ cdef extern from "fgw_dialect.h" nogil:
         FGW_DIALECT_NONE
         FGW_DIALECT_OPENAI
         FGW_DIALECT_ANTHROPIC
+        FGW_DIALECT_GEMINI
+        FGW_DIALECT_AZURE
+        FGW_DIALECT_BEDROCK
+        FGW_DIALECT_OLLAMA
+        FGW_DIALECT_COHERE
+        FGW_DIALECTS
 
     enum fgw_operation:
         FGW_OPERATION_OTHER
@@ -24,6 +30,11 @@ cdef extern from "fgw_dialect.h" nogil:
         FGW_OPERATION_FILES
         FGW_OPERATION_BATCHES
         FGW_OPERATION_REALTIME
+        FGW_OPERATION_GENERATE
+        FGW_OPERATION_CONVERSE
+        FGW_OPERATION_INVOKE
+        FGW_OPERATION_RERANK
+        FGW_OPERATIONS
 
     enum fgw_route_flag:
         FGW_ROUTE_BODY
@@ -31,6 +42,8 @@ cdef extern from "fgw_dialect.h" nogil:
         FGW_ROUTE_METERED
         FGW_ROUTE_SUB
         FGW_ROUTE_CAPPABLE
+        FGW_ROUTE_STREAM
+        FGW_ROUTE_IN_PATH
 
     struct fgw_route:
         uint8_t dialect
@@ -43,7 +56,7 @@ cdef extern from "fgw_dialect.h" nogil:
 
     int fgw_route_find(
         const char *method, size_t method_bytes, const char *path, size_t path_bytes,
-        int anthropic, fgw_route *route
+        uint8_t told, fgw_route *route
     ) noexcept
 
     const int FGW_MODEL_MAX
@@ -67,6 +80,7 @@ cdef extern from "fgw_dialect.h" nogil:
         FGW_ASK_UNBOUNDED
         FGW_ASK_MORE_MODELS
         FGW_ASK_BACKGROUND
+        FGW_ASK_IN_PATH
 
     struct fgw_place:
         uint64_t at
@@ -107,6 +121,8 @@ cdef extern from "fgw_dialect.h" nogil:
     int fgw_ask_scan(
         fgw_ask *ask, fgw_json *json, const fgw_route *route, const uint8_t *body, size_t length
     ) noexcept
+
+    int fgw_ask_take_path(fgw_ask *ask, const fgw_route *route, const char *path) noexcept
 
     const unsigned FGW_INPUT_ALLOWANCE
     const unsigned FGW_BINARY_ALLOWANCE

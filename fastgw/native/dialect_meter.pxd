@@ -80,6 +80,10 @@ cdef extern from "fgw_dialect_meter.h" nogil:
         FGW_METER_MORE
         FGW_METER_EVENT
 
+    enum fgw_stream_kind:
+        FGW_STREAM_NONE
+        FGW_STREAM_SSE
+
     struct fgw_meter:
         uint8_t dialect
         uint8_t operation

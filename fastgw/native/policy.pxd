@@ -12,6 +12,7 @@ cdef extern from "fgw_policy.h" nogil:
         FGW_SAID_FIELDS_MAX
         FGW_SAID_BODY_MAX
         FGW_DETECTS_MAX
+        FGW_DRAINS_MAX
 
     enum fgw_value_type:
         FGW_VALUE_ABSENT
@@ -105,6 +106,12 @@ cdef extern from "fgw_policy.h" nogil:
         uint8_t *fields
         uint8_t *body
 
+    struct fgw_drain:
+        uint64_t max_tokens
+        uint64_t max_ns
+        uint64_t max_concurrent
+        uint32_t number
+
     struct fgw_effects:
         uint8_t denied
         uint8_t n_rules
@@ -129,6 +136,7 @@ cdef extern from "fgw_policy.h" nogil:
         int64_t output_max
         uint64_t output_rule
         uint64_t detects
+        const fgw_drain *drain
         fgw_rule_trace rules[16]    # FGW_RULES_MAX
         fgw_demand demands[8]       # FGW_LIMITS_MAX
         uint8_t key_text[1024]      # FGW_KEY_TEXT_MAX

@@ -7,7 +7,9 @@ fact at a time: it may be too high, never too low.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import bisect
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
 
 from fastgw.policy.typed import Typed, walk
 
@@ -36,19 +38,33 @@ def _conjuncts(tree: Typed) -> Iterator[tuple[int, frozenset[object]]]:
 
 
 def most_limits(rules: Iterable[tuple[Constraints, frozenset[object]]]) -> int:
-    """The most different limits of rules that can match together; each rule comes with its own."""
+    """The most different limits of rules that can match together; each rule comes with its own.
+    Work grows with the number of rules, not with its square."""
     rules = [(needs, limits) for needs, limits in rules if limits]
     best = len(frozenset().union(*(limits for _, limits in rules)))
     for fact in {fact for needs, _ in rules for fact in needs}:
-        values = frozenset().union(*(needs.get(fact, frozenset()) for needs, _ in rules))
-        most = max((_with(rules, fact, value) for value in values), default=0)
-        best = min(best, max(most, _with(rules, fact, None)))
+        best = min(best, _most_of(rules, fact))
     return best
 
 
-def _with(rules: list[tuple[Constraints, frozenset[object]]], fact: int, value: object) -> int:
-    matching = [limits for needs, limits in rules if fact not in needs or value in needs[fact]]
-    return len(frozenset().union(*matching))
+def _most_of(rules: list[tuple[Constraints, frozenset[object]]], fact: int) -> int:
+    """The same as far as one fact tells: it has one value, and most rules ask for another."""
+    free: set[object] = set()
+    bound: defaultdict[object, set[object]] = defaultdict(set)
+    for needs, limits in rules:
+        if fact not in needs:
+            free |= limits
+            continue
+        for value in needs[fact]:
+            bound[value] |= limits
+    return len(free) + max((len(limits - free) for limits in bound.values()), default=0)
+
+
+def first_beyond(rules: Sequence[tuple[Constraints, frozenset[object]]], most: int) -> int:
+    """The number of the first rule with which more than ``most`` limits can come together; all of
+    ``rules`` do. A rule more never makes it fewer, so that halving finds it."""
+    return bisect.bisect_left(range(len(rules)), True,
+                              key=lambda last: most_limits(rules[:last + 1]) > most)
 
 
 def unguarded(trees: Iterable[Typed], first_dynamic: int) -> list[Typed]:

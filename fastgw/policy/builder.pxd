@@ -32,6 +32,7 @@ cdef class Builder:
         readonly list routes    # config.model.RouteTo
         readonly list removals  # tuples of names in lower case (bytes)
         readonly list logs      # (rule, ((name, Words), …))
+        uint32_t _drains        # on-abort actions that drain, so far
         readonly bint speaks    # some action makes a text
         readonly bint shadows   # some action is not enforced
         readonly bint counts_input  # some action is a cap-input
@@ -42,6 +43,7 @@ cdef class Builder:
     cdef const void *_limit_keys(self, fgw_action *action, object source) except NULL
     cdef const void *_models(self, object source) except NULL
     cdef const void *_addresses(self, object source) except NULL
+    cdef const void *_drain(self, object source) except NULL
     cdef const void *_answer(self, object source) except NULL
     cdef const void *_names(self, fgw_action *action, object source) except NULL
     cdef const void *_vars(self, object source) except NULL

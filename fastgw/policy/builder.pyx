@@ -1,6 +1,6 @@
 """Phase POLICY, at load: actions of a configuration as csrc/fgw_action.h has them."""
 cimport cython
-from libc.stdint cimport int32_t, uint8_t, uint16_t, uint32_t
+from libc.stdint cimport int32_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.string cimport memcpy
 
 from fastgw.config.model import (
@@ -23,7 +23,7 @@ from fastgw.native.policy cimport (
     FGW_ACTION_CONCURRENCY_LIMIT, FGW_ACTION_CUSTOM_RESPONSE, FGW_ACTION_DENY, FGW_ACTION_LOG,
     FGW_ACTION_ON_ABORT, FGW_ACTION_RATE_LIMIT, FGW_ACTION_REMOVE_HEADERS,
     FGW_ACTION_RESTRICT_IPS, FGW_ACTION_RESTRICT_MODELS, FGW_ACTION_ROUTE, FGW_ACTION_SET_VARS,
-    FGW_ACTION_USAGE_CAP, FGW_FACT_CONN_CLIENT_IP,
+    FGW_ACTION_USAGE_CAP, FGW_DRAINS_MAX, FGW_FACT_CONN_CLIENT_IP, fgw_drain,
 )
 from fastgw.policy.plan cimport Plan
 
@@ -132,9 +132,23 @@ cdef class Builder:
             return self._names(action, source)
         elif isinstance(source, SetVars):
             return self._vars(source)
-        elif not isinstance(source, OnAbort):
+        elif isinstance(source, OnAbort):
+            return self._drain(source) if source.then == "drain" else NULL
+        else:
             return self._limit_keys(action, source)
         return NULL
+
+    cdef const void *_drain(self, object source) except NULL:
+        cdef fgw_drain *drain = <fgw_drain *>self._plan.take(1, sizeof(fgw_drain))
+        if self._drains == FGW_DRAINS_MAX:
+            raise ConfigError(f"more than {FGW_DRAINS_MAX} on-abort actions that drain",
+                              key="policy")
+        drain.max_tokens = source.max_tokens
+        drain.max_ns = source.max_seconds * <uint64_t>1000000000
+        drain.max_concurrent = source.max_concurrent
+        drain.number = self._drains
+        self._drains += 1
+        return drain
 
     cdef const void *_deny(self, fgw_action *action, object source) except? NULL:
         cdef fgw_template *template

@@ -23,6 +23,7 @@ from fastgw.policy.lint import lint
 from fastgw.policy.phases import PolicyScope
 from fastgw.policy.pieces import compile_pieces, type_of
 from fastgw.policy.policy import SCALARS, Policy
+from fastgw.policy.uncollected import uncollected
 
 
 def check(path: str | os.PathLike[str], env: Mapping[str, str] | None = None,
@@ -49,7 +50,8 @@ def check(path: str | os.PathLike[str], env: Mapping[str, str] | None = None,
         policy = Policy(config)
     except ConfigError as error:
         return [error], warnings
-    return [], warnings + policy.warnings + lint(config)
+    with uncollected():
+        return [], warnings + policy.warnings + lint(config)
 
 
 def expressions(config: Config) -> Iterator[tuple[str, Expression, tuple[str, ...], str]]:

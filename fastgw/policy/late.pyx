@@ -11,7 +11,8 @@ from libc.string cimport memcpy
 from fastgw.policy.results import OF_LIMITS
 
 from fastgw.native.policy cimport (
-    FGW_VALUE_ABSENT, FGW_VALUE_BOOL, FGW_VALUE_DOUBLE, FGW_VALUE_INT, FGW_VALUE_STRING,
+    FGW_VALUE_ABSENT, FGW_VALUE_BOOL, FGW_VALUE_DOUBLE, FGW_VALUE_DURATION, FGW_VALUE_INT,
+    FGW_VALUE_STRING, FGW_VALUE_TIMESTAMP, FGW_VALUE_UINT,
 )
 from fastgw.native.record cimport FGW_LIMIT_TAKEN, FGW_LIMIT_UNDONE
 from fastgw.policy.program cimport set_value
@@ -63,7 +64,10 @@ cdef class Late:
                 memcpy(out + used, one.bytes, one.length)
                 one.as_.number = <int64_t>used
                 used += one.length
-            elif one.type not in (FGW_VALUE_BOOL, FGW_VALUE_INT, FGW_VALUE_DOUBLE):
+            elif one.type not in (
+                FGW_VALUE_BOOL, FGW_VALUE_INT, FGW_VALUE_UINT, FGW_VALUE_DOUBLE,
+                FGW_VALUE_TIMESTAMP, FGW_VALUE_DURATION,
+            ):
                 one.type = FGW_VALUE_ABSENT  # lists and the like last as long as their run
             memcpy(out + i * sizeof(fgw_value), &one, sizeof(fgw_value))
         return kept

@@ -28,11 +28,14 @@ class PolicyScope(Scope):
         self.phase = "request"
         self.results = {name: read(kind) for name, kind in TYPES.items()}
         self.vars: dict[str, Type] = {}  # set so far, with their types
+        self.changes = 0  # of ``vars``: the same text may mean something else after one
 
     def set_var(self, name: str, type: str) -> None:
         """A set-vars sets ``name``: from here on it may be read. ``type`` "": not known."""
         kind = read(type) if type else DYN
-        self.vars[name] = kind if self.vars.get(name, kind) == kind else DYN
+        kind = kind if self.vars.get(name, kind) == kind else DYN
+        self.changes += self.vars.get(name) != kind
+        self.vars[name] = kind
 
     def lasts(self, fact: int) -> bool:
         """Whether the fact at this place is the same for all rules of a run: none writes it."""

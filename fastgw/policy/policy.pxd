@@ -48,11 +48,12 @@ cdef class Policy:
         readonly list warnings          # ConfigError: what compiles but may not mean what it says
         readonly Blob blob              # the rule index and all programs
         readonly object index           # policy.index.Tallies: how many rules it cannot file, …
-        public object tracer            # fastgw.policy.tracing.Tracer; None: nobody looks
-        tuple _sources                  # Rule: what `tracer` is shown
+        public object tracer            # policy.tracing.Tracer: `policy.traced` runs instead
+        dict _sources                   # phase, or kind of rules here -> Rules: for `tracer`
         object _scope
         dict _limit_at                  # LimitSpec -> its index
         dict _parts                     # key id -> PrincipalPart
+        dict _compiled                  # text, types, phase, changes -> (Program, tree): building
         dict _names                     # (space, text) -> hash
         int _rule_limits                # the most limits that rules can ask of one request
         readonly bint answers           # it has rules for an answer's head
@@ -98,11 +99,8 @@ cdef class Policy:
     cdef uint32_t label(self, uint32_t i, const fgw_value *facts, const fgw_cel_source *source,
                         uint8_t *out, uint32_t capacity) noexcept nogil
 
-    # Shows `tracer` what each expression comes to. For tools, after `run`.
-    cdef int trace(self, const fgw_value *facts, const fgw_cel_source *source) except -1
-
     # What random() goes on from: each process has its own.
-    cdef void reseed(self, uint64_t seed) noexcept nogil
+    cpdef void reseed(self, uint64_t seed) noexcept
 
     cdef void _begin(self, fgw_value *facts, const fgw_cel_source *source,
                      fgw_effects *effects) noexcept nogil

@@ -13,6 +13,7 @@ SCALARS: tuple[str, ...]
 LIMITS_HINT: str
 INDEXED_RULES: int
 ALWAYS_MANY: int
+COMPILED_KEPT: int
 VOLATILE: tuple[str, ...]
 AT_THE_END: tuple[type, ...]
 
@@ -63,6 +64,8 @@ class Policy:
     def names(self) -> list[tuple[int, int, str]]:
         """(space, hash, text) of every name this policy can put into a record: FGW_NAME_RULE,
         FGW_NAME_LIMIT. Posted once after a start or reload."""
+    def reseed(self, seed: int) -> None:
+        """What random() goes on from."""
     def decide(self, facts: Mapping[str, Any], key_id: str | None = None) -> dict[str, Any]:
         """Runs the policy over named facts ("ai.model", "req.headers.x-a"): for tests,
         `policy simulate` and benches. The effects as a dict."""

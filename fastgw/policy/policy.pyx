@@ -7,7 +7,7 @@ import orjson
 from fastgw.config.model import Detect, Limit, LogMetadata, SetVars
 from fastgw.errors import ConfigError
 from fastgw.policy.atoms import steady_facts, terms_of
-from fastgw.policy.bound import constraints, most_limits, unguarded
+from fastgw.policy.bound import constraints, first_beyond, most_limits, unguarded
 from fastgw.policy.compiler import compile_expression
 from fastgw.policy.evaluate import facts_in_order
 from fastgw.policy.index import build
@@ -15,10 +15,10 @@ from fastgw.policy.limits import spec_of
 from fastgw.policy.patterns import Patterns
 from fastgw.policy.phases import VOLATILE, PolicyScope
 from fastgw.policy.pieces import compile_pieces
-from fastgw.policy.tracing import trace_rules
+from fastgw.policy.uncollected import uncollected
 
 from fastgw.native.action cimport fgw_action, fgw_effects_clear, fgw_patterns_match
-from fastgw.native.cel cimport FGW_CEL_ARENA, FGW_CEL_SOURCE_HEADER_LINES, fgw_cel_source
+from fastgw.native.cel cimport FGW_CEL_ARENA, fgw_cel_source
 from fastgw.native.demand cimport fgw_demand_key, fgw_name_hash, fgw_value_text
 from fastgw.native.index cimport FGW_INDEX_NO_RULE, fgw_index_next, fgw_index_start
 from fastgw.native.policy cimport (
@@ -32,7 +32,7 @@ from fastgw.policy.actions cimport apply_part, apply_rule, evaluate
 from fastgw.policy.builder cimport Builder, Words
 from fastgw.policy.late cimport Late
 from fastgw.policy.plan cimport Plan, plan_part, plan_rule
-from fastgw.policy.program cimport Program, get_value, set_value, typed_value
+from fastgw.policy.program cimport Program, get_value, set_value
 
 # Read by actions themselves, whatever the expressions ask for.
 cdef uint64_t ALWAYS_USED = (
@@ -42,6 +42,8 @@ cdef uint64_t ALWAYS_USED = (
     | (<uint64_t>1 << FGW_FACT_CONN_CLIENT_IP))
 AT_THE_END = (LogMetadata, SetVars)
 SCALARS = ("string", "int", "bool")
+# Expressions that are kept while rules are built, for those that say the same.
+COMPILED_KEPT = 4096
 # Below so many, asking each costs less than looking up who may match.
 INDEXED_RULES = 16
 # So many rules that the index cannot leave out cost more than all the rest of a decision.
@@ -59,14 +61,22 @@ cdef class PrincipalPart:
 @cython.final
 cdef class Policy:
     def __init__(self, config):
+        with uncollected():
+            self._build(config)
+        self._compiled.clear()
+
+    def _build(self, config):
         self.version = config.version
         self.version_hash = int(config.version, 16) if config.version else 0
         self.facts_used = ALWAYS_USED
         self.limits, self.warnings, self.detects = [], [], []
         self.patterns = Patterns()
-        self._limit_at, self._parts, self._names = {}, {}, {}
+        self._limit_at, self._parts, self._names, self._compiled = {}, {}, {}, {}
         self._scope = PolicyScope()
-        self._sources = tuple(config.rules)
+        self._sources = {
+            "on_http_request": config.rules, "on_http_response": config.response_rules,
+            "on_event_stream_message": config.event_rules, "request": config.rules,
+            "response": [], "end": []}
         self._plan = Plan()
         self._run.arena = <uint8_t *>self._plan.take(1, FGW_CEL_ARENA)
         self._run.arena_size = FGW_CEL_ARENA
@@ -143,7 +153,7 @@ cdef class Policy:
         self._run.source = source
         return words.say(&self._run)
 
-    cdef void reseed(self, uint64_t seed) noexcept nogil:
+    cpdef void reseed(self, uint64_t seed) noexcept:
         self._run.random = seed
 
     cdef uint32_t label(self, uint32_t i, const fgw_value *facts, const fgw_cel_source *source,
@@ -156,28 +166,17 @@ cdef class Policy:
         evaluate(self._labels[i], &self._run, &result)
         return fgw_value_text(&result, out, capacity)
 
-    cdef int trace(self, const fgw_value *facts, const fgw_cel_source *source) except -1:
-        cdef fgw_value key, value
-        cdef uint32_t i, number
-        values = [None if facts[i].type == FGW_VALUE_ABSENT else typed_value(&facts[i])
-                  for i in range(self.n_facts)]
-        maps = {}
-        for number in range(FGW_CEL_SOURCE_HEADER_LINES + 1):
-            maps[number] = []
-            if source == NULL or not self.sources_used >> number & 1:
-                continue  # what no rule reads nobody has filled in
-            for i in range(source.count(source.owner, number)):
-                source.entry(source.owner, number, i, &key, &value)
-                maps[number].append((get_value(&key), get_value(&value)))
-        trace_rules(self._sources, self._scope, values, maps, self.tracer)
-        return 0
-
     # Building.
 
     cdef object _compile(self, object expression, tuple wanted):
-        program, tree = compile_expression(expression, self._scope, wanted)
-        self._use(program)
-        return program, tree
+        asked = expression.text, wanted, self._scope.phase, self._scope.changes
+        found = self._compiled.get(asked)
+        if found is None:
+            if len(self._compiled) >= COMPILED_KEPT:
+                self._compiled.clear()
+            found = self._compiled[asked] = compile_expression(expression, self._scope, wanted)
+            self._use(found[0])
+        return found
 
     def _use(self, Program program):
         self.facts_used |= program.reads
@@ -209,9 +208,12 @@ cdef class Policy:
         return <plan_rule *>self._plan.take(count, sizeof(plan_rule))
 
     cdef list _build_request(self, object sources):
-        """The trees of each rule's expressions."""
+        """What each rule asks of single facts, for the index. Trees are not kept: a large policy's
+        would take gigabytes."""
         cdef Py_ssize_t i
-        rules, conditions = [], []
+        rules, conditions, places = [], [], []
+        indexed = len(sources) >= INDEXED_RULES
+        steady = steady_facts(self._scope.fixed, self._scope.dynamic)
         for i in range(len(sources)):
             rule = sources[i]
             compiled = [self._compile(expression, ("bool",)) for expression in rule.expressions]
@@ -219,13 +221,16 @@ cdef class Policy:
                              [program for program, _ in compiled])
             trees = [tree for _, tree in compiled]
             self._warn_of_absence(rule, trees)
-            conditions.append(trees)
+            conditions.append(terms_of(trees, steady) if indexed else None)
             if identities := limit_identities(rule):
                 asked = {fact: values for fact, values in constraints(trees).items()
                          if self._scope.lasts(fact)}
                 rules.append((asked, identities))
-                self._rule_limits = most_limits(rules)
-                self._check_limits(self._rule_limits, rule.place)
+                places.append(rule.place)
+        self._rule_limits = most_limits(rules)
+        if self._rule_limits > FGW_LIMITS_MAX:
+            i = first_beyond(rules, FGW_LIMITS_MAX)
+            self._refuse_limits(most_limits(rules[:i + 1]), places[i])
         return conditions
 
     cdef int _build_answer_rules(self, object config) except -1:
@@ -236,6 +241,7 @@ cdef class Policy:
         rules += [("on_event_stream_message", rule) for rule in config.event_rules]
         rules = [(phase, rule) for phase, rule in rules
                  if any(isinstance(action, Detect) for action in rule.actions)]
+        self._sources["detect"] = rules
         self._answer_rules = self._take_rules(len(rules))
         self._n_answer_rules = <uint32_t>len(rules)
         for i in range(len(rules)):
@@ -265,10 +271,12 @@ cdef class Policy:
                 self._check_end(source)
                 rule = &self._end_rules[self._n_end_rules]
                 self._n_end_rules += 1
+                self._sources["end"].append(source)
             else:
                 self._scope.phase = "response"
                 rule = &self._response_rules[self._n_response_rules]
                 self._n_response_rules += 1
+                self._sources["response"].append(source)
             self._build_rule(rule, source, acts, programs)
             self._warn_of_absence(source, [tree for _, tree in compiled])
         self._scope.phase = "request"
@@ -291,10 +299,8 @@ cdef class Policy:
 
     cdef int _seal(self, list conditions) except -1:
         """Ends the building of rules: what a request needs of them goes into one sealed file."""
-        steady = steady_facts(self._scope.fixed, self.dynamic_facts)
         indexed = len(conditions) >= INDEXED_RULES
-        built = build(
-            [terms_of(trees, steady) for trees in conditions] if indexed else [], self.n_facts)
+        built = build(conditions if indexed else [], self.n_facts)
         self.blob = self._plan.seal(self.version_hash, built.block)
         self.index = built.tallies
         if indexed:
@@ -377,11 +383,10 @@ cdef class Policy:
                 file=place.file, line=place.line, column=place.column, key=place.key,
                 suggestion="ask for it first: 'x' in req.headers, has(key.tags.x)"))
 
-    def _check_limits(self, count, place):
-        if count > FGW_LIMITS_MAX:
-            raise ConfigError(f"{count} limits could be asked of one request", file=place.file,
-                              line=place.line, column=place.column, key=place.key,
-                              suggestion=LIMITS_HINT)
+    def _refuse_limits(self, count, place):
+        raise ConfigError(f"{count} limits could be asked of one request", file=place.file,
+                          line=place.line, column=place.column, key=place.key,
+                          suggestion=LIMITS_HINT)
 
     # Keys.
 
@@ -440,8 +445,6 @@ cdef class Policy:
         for i in range(len(ordered)):
             set_value(&values[i], ordered[i], texts)
         self.run(values, NULL, part, &effects)
-        if self.tracer is not None:
-            self.trace(values, NULL)
         return self._render(&effects, values)
 
     def decide_answer(self, facts):

@@ -19,6 +19,7 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Protocol
 
 from fastgw.log import Log
+from fastgw.process.zygote import STOPPING
 
 if TYPE_CHECKING:
     from fastgw.ledger.journal import Journal
@@ -158,6 +159,7 @@ class Life:
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
         loop.add_signal_handler(signal.SIGTERM, self.drain)
         loop.add_signal_handler(signal.SIGINT, self.abort)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPPING)  # what came meanwhile comes now
 
     def watch_lifeline(self, line: socket.socket) -> None:
         self.worker.loop.add_reader(line.fileno(), self._orphaned, line)

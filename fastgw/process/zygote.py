@@ -25,6 +25,7 @@ from typing import Any
 import orjson
 
 MESSAGE_MAX = 4096
+STOPPING = (signal.SIGTERM, signal.SIGINT)  # blocked in the zygote, and where it has just forked
 
 BecomeWorker = Callable[[int, int, socket.socket], None]  # slot, generation, listening socket
 
@@ -49,6 +50,8 @@ def run(channel: socket.socket, become_worker: BecomeWorker) -> None:
     # manager sends to the whole group must not end it before the workers have drained.
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
+    # And one that is sent to a worker before it listens to signals must wait for it, not be lost.
+    signal.pthread_sigmask(signal.SIG_BLOCK, STOPPING)
     gc.collect()
     gc.disable()
     gc.freeze()

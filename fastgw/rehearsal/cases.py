@@ -13,26 +13,43 @@
           headers: {x-feature: search}
           body: {model: gpt-4o, messages: [{role: user, content: hi}]}
         repeat: 3                       # the last answer is looked at
-        provider: status=503            # how the mock answers: as its x-mock header
-        expect: {verdict: deny, status: 429, rule: free tier, headers: {retry-after: "*"}}
+        seed: 7                         # random() has the same values in each run
+        provider: status=503            # how the mock answers: as its x-mock header; or instead
+        answer: {status: 200, headers: {x-a: b}, body: {…}}     # what the provider answers, or
+        answer: {events: ["text of data:", {event: name, data: {…}}]}   # as a stream
+        expect:                         # what is left out is not looked at
+          verdict: deny
+          status: 429
+          code: FGW-806
+          rule: free tier               # as x-fastgw-rule names it
+          headers: {retry-after: "*", x-none: null}
+          body: ["text in the answer"]
+          matched: [free tier]          # rules of all phases
+          unmatched: [paid tier]
+          effects: {free tier: "rate-limit*"}   # what `fastgw explain` says of a rule
+          limits: {free: refused}       # or taken, never, undone
+        then:                           # on the same gateway, with the same request
+          - {after: 59m, expect: {status: 429}}         # or another key, request, answer, …
+          - {after: 1m, repeat: 2, expect: {status: 200}}
 
 Each case has a gateway of its own: no case sees what another has spent.
 """
 
 from __future__ import annotations
 
+import difflib
 import ipaddress
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import orjson
 
 from fastgw.config.document import Node, Scalar, Sequence, Table, read_document
 from fastgw.config.model import Place
-from fastgw.config.schema import ID, INSTANT, NAME
+from fastgw.config.schema import DURATION, ID, INSTANT, NAME
 from fastgw.config.shape import (
     INVALID,
     Choice,
@@ -44,17 +61,26 @@ from fastgw.config.shape import (
     Shape,
     Text,
     Whole,
+    did_you_mean,
 )
 from fastgw.errors import ConfigError
+from fastgw.explain import catalogue
+from fastgw.ledger.vocabulary import LIMIT_VERDICTS
+from fastgw.mock.asked import Asked as MockAsked
+from fastgw.mock.asked import parse as read_options
+from fastgw.rehearsal.provider import Answer
 
 FIELD = r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,128}"  # RFC 9110 section 5.6.2: token
 TARGET = r"/[!-~]{0,4095}"
-CODE = r"FGW-[0-9]{3}"
 
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """What is None is not looked at. ``headers``: text in which * is any text; None: absent."""
+    """What is None is not looked at. ``headers``: text in which * is any text; None: absent.
+
+    ``effects``: a rule's name -> a pattern of what the record says of it; ``limits``: a limit's
+    name -> a word of LIMIT_VERDICTS.
+    """
 
     verdict: str | None = None
     status: int | None = None
@@ -64,11 +90,17 @@ class Expected:
     matched: tuple[str, ...] = ()
     unmatched: tuple[str, ...] = ()
     body: tuple[str, ...] = ()  # texts that stand in it
+    effects: Mapping[str, str] | None = None
+    limits: Mapping[str, str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """``request``: all of it, as it goes over the wire, less the credential of ``key``."""
+    """``request``: all of it, as it goes over the wire, less the credential of ``key``.
+
+    ``then``: what is asked of the same gateway afterwards, ``after_ns`` after the one before.
+    ``answer`` None: the mock's. ``seed`` None: random() is what chance wants.
+    """
 
     name: str
     place: Place
@@ -79,6 +111,11 @@ class Case:
     repeat: int = 1
     provider: str = ""
     expect: Expected = Expected()
+    answer: Answer | None = None
+    seed: int | None = None
+    after_ns: int = 0
+    then: tuple[Case, ...] = ()
+    reading: Reading | None = None
 
     def message(self, host: str, credential: tuple[str, str] | None) -> bytes:
         """The bytes of the request, with a credential for ``key``: (field, value)."""
@@ -165,6 +202,59 @@ def address(value: Any) -> str | None:
         return None
 
 
+class Known(Parsed):
+    """One of many words: the error proposes the nearest."""
+
+    def refuse(self, node: Node, path: str, reading: Reading) -> Any:
+        said = node.value if isinstance(node, Scalar) else None
+        near = difflib.get_close_matches(str(said), self.schema()["enum"], 1, 0.5)
+        if not isinstance(said, str) or not near:
+            return super().refuse(node, path, reading)
+        return reading.fail(path, f"there is no '{said[:40]}'", f"did you mean '{near[0]}'?", node)
+
+
+class MockOptions(Text):
+    """What the mock's x-mock takes; a mistake in it would only be one more failed request."""
+
+    def __init__(self) -> None:
+        super().__init__("what the mock's x-mock takes", None, "status=503", 1024)
+
+    def take(self, node: Node, path: str, reading: Reading) -> Any:
+        value = super().take(node, path, reading)
+        if value is INVALID:
+            return value
+        try:
+            read_options(value, MockAsked())
+        except ValueError as error:
+            known = [option.name for option in fields(MockAsked)]
+            said = (item.strip().partition("=")[0] for item in value.split(","))
+            wrong = next((name for name in said if name not in known), "")
+            hint = did_you_mean(wrong, known)[0] if wrong else "for example status=503"
+            return reading.fail(path, f"the mock does not take it: {error}", hint, node)
+        return value
+
+
+class Event(Shape):
+    """One event of a stream: text or a value for `data:`; with a name as {event, data}."""
+
+    wanted = "an event: text, a value that becomes JSON, or {event: name, data: …}"
+
+    def take(self, node: Node, path: str, reading: Reading) -> Any:
+        name, content = "", plain(node)
+        if isinstance(node, Table) and set(node.entries) == {"event", "data"}:
+            name, content = content["event"], content["data"]
+            if not isinstance(name, str) or not name.isprintable():
+                return self.refuse(node.entries["event"][1], f"{path}.event", reading)
+        text = content if isinstance(content, str) else orjson.dumps(content).decode()
+        lines = [f"event: {name}"] if name else []
+        lines += [f"data: {line}" for line in text.split("\n")]
+        return ("\n".join(lines) + "\n\n").encode()
+
+    def schema(self) -> dict[str, Any]:
+        return {}
+
+
+CODES = [entry.text for entry in catalogue.entries().values()]
 ADDRESS = Parsed(address, "an IP address", "203.0.113.7", {"type": "string"})
 REQUEST = Object({
     "method": Text("a method", r"[A-Z]{1,16}", "POST", 16),
@@ -172,26 +262,38 @@ REQUEST = Object({
     "headers": MapOf(Text("a field's value", None, "search", 4096), FIELD, 64),
     "body": Content(),
 }, ["path"], "a request with its path")
+PATTERN = Text("text, * for any text", None, '"rate-limit*"', 1024)
 EXPECT = Object({
     "verdict": Choice(("allow", "deny")),
     "status": Whole(100, 599),
-    "code": Text("a code of `fastgw errors`", CODE, "FGW-806", 8),
+    "code": Known(lambda text: text if text in CODES else None,
+                  "a code of `fastgw errors`", "FGW-806", {"enum": CODES}),
     "rule": NAME,
     "headers": MapOf(FieldText(), FIELD, 64),
     "matched": ListOf(NAME, 0, 100),
     "unmatched": ListOf(NAME, 0, 100),
     "body": ListOf(Text("a text that stands in the answer", None, "not from here", 1024), 0, 32),
+    "effects": MapOf(PATTERN, r"[^\x00-\x1f]{1,128}", 100),
+    "limits": MapOf(Choice(LIMIT_VERDICTS[1:]), r"[^\x00-\x1f]{1,128}", 100),
 })
-SITUATION = {
-    "name": NAME,
+ANSWER = Object({
+    "status": Whole(200, 599),
+    "headers": MapOf(Text("a field's value", None, "search", 4096), FIELD, 64),
+    "body": Content(),
+    "events": ListOf(Event(), 1, 10_000),
+}, (), "the provider's answer")
+ASKING = {
     "key": ID,
-    "time": INSTANT,
     "client_ip": ADDRESS,
     "request": REQUEST,
     "repeat": Whole(1, 10_000),
-    "provider": Text("what the mock's x-mock takes", None, "status=503", 1024),
+    "provider": MockOptions(),
+    "answer": ANSWER,
 }
-CASE = Object(SITUATION | {"expect": EXPECT}, ["name", "request", "expect"], "a test")
+THEN = Object(ASKING | {"after": DURATION, "expect": EXPECT}, ["expect"], "what is asked next")
+SITUATION = ASKING | {"name": NAME, "time": INSTANT, "seed": Whole(0, 2**64 - 1)}
+CASE = Object(SITUATION | {"expect": EXPECT, "then": ListOf(THEN, 0, 1000)},
+              ["name", "request", "expect"], "a test")
 SUITE = Object({
     "config": Text("a file", None, "fastgw.yaml", 4096),
     "tests": ListOf(CASE, 1, 10_000),
@@ -225,7 +327,10 @@ def read_situation(file: str) -> Case:
     if first.endswith((b" HTTP/1.1", b" HTTP/1.0")):
         return Case(file, Place(file, 1, 1, ""), Asked(raw=text))
     values, reading = _read(file, SITUATION_SHAPE, text)
-    return _case(values, "", reading)
+    case = _case(values, "", reading)
+    if reading.errors:
+        raise reading.errors[0]
+    return case
 
 
 def _text(file: str) -> bytes:
@@ -246,20 +351,60 @@ def _read(file: str, shape: Object, text: bytes | None = None) -> tuple[dict[str
 
 
 def _case(item: dict[str, Any], path: str, reading: Reading) -> Case:
-    asked = item["request"]
+    case = Case(item.get("name", ""), reading.place(path), _asked(item["request"]),
+                item.get("key"), item.get("time"), seed=item.get("seed"), reading=reading)
+    case = _asking(case, item, path, reading)
+    then, before = [], case
+    for number, after in enumerate(item.get("then", ())):
+        at = f"{path}.then[{number}]"
+        before = _asking(replace(before, place=reading.place(at), repeat=1), after, at, reading)
+        then.append(before)
+    return replace(case, then=tuple(then))
+
+
+def _asking(case: Case, item: dict[str, Any], path: str, reading: Reading) -> Case:
+    """``case`` with what ``item`` says otherwise."""
+    said: dict[str, Any] = {name: item[name] for name in ("key", "client_ip", "repeat")
+                            if name in item}
+    if "provider" in item or "answer" in item:
+        if "provider" in item and "answer" in item:
+            reading.fail(f"{path}.answer", "both provider and answer say what is answered",
+                         "remove one: `provider` is for the mock, `answer` is instead of it")
+        said |= {"provider": item.get("provider", ""),
+                 "answer": _answer(item["answer"], f"{path}.answer", reading)
+                 if "answer" in item else None}
+    if "request" in item:
+        said["request"] = _asked(item["request"])
+    return replace(case, **said, after_ns=item.get("after", 0),
+                   expect=_expected(item.get("expect", {})))
+
+
+def _asked(asked: dict[str, Any]) -> Asked:
     headers = {name.lower(): value for name, value in asked.get("headers", {}).items()}
     body = asked.get("body", b"")
     if body:
         headers.setdefault("content-type", "application/json")
-    expect = item.get("expect", {})
+    return Asked(asked.get("method", "POST" if "body" in asked else "GET"), asked["path"],
+                 tuple(headers.items()), body)
+
+
+def _expected(expect: dict[str, Any]) -> Expected:
     lists: dict[str, Any] = {name: tuple(expect[name]) for name in ("matched", "unmatched", "body")
              if name in expect}
     if "headers" in expect:
         lists["headers"] = {name.lower(): value for name, value in expect["headers"].items()}
-    return Case(
-        item.get("name", ""), reading.place(path),
-        Asked(asked.get("method", "POST" if "body" in asked else "GET"), asked["path"],
-              tuple(headers.items()), body),
-        item.get("key"), item.get("time"), item.get("client_ip", "127.0.0.1"),
-        item.get("repeat", 1), item.get("provider", ""), Expected(**expect | lists),
-    )
+    return Expected(**expect | lists)
+
+
+def _answer(given: dict[str, Any], path: str, reading: Reading) -> Answer:
+    headers = {name.lower(): value for name, value in given.get("headers", {}).items()}
+    events = given.get("events")
+    if events is not None and "body" in given:
+        reading.fail(f"{path}.body", "both body and events", "remove one: events are a stream")
+    for name in ("content-length", "transfer-encoding", "connection"):
+        if name in headers:
+            reading.fail(f"{path}.headers", f"{name} is written by the stage itself", "remove it")
+    kind = "application/json" if events is None else "text/event-stream"
+    headers.setdefault("content-type", kind)
+    return Answer(given.get("status", 200), tuple(headers.items()), given.get("body", b""),
+                  tuple(events) if events is not None else None)

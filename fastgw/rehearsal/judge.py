@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from fastgw.rehearsal.cases import Expected
 from fastgw.rehearsal.stage import Played
@@ -43,16 +44,34 @@ def _fields(expect: Expected, played: Played) -> Iterator[str]:
 
 
 def _rules(expect: Expected, played: Played) -> Iterator[str]:
-    if not expect.matched and not expect.unmatched:
+    if not (expect.matched or expect.unmatched or expect.effects or expect.limits):
         return
     if played.decision is None:
         yield "rules: no decision was recorded"
         return
-    matched = {rule["name"] for rule in played.decision["rules"] if rule["matched"]}
-    shown = ", ".join(sorted(matched)) or "none"
+    effects: dict[str, list[str]] = {}
+    for rule in played.decision["rules"]:
+        if rule["matched"]:
+            effects.setdefault(rule["name"], []).append(rule.get("effect", ""))
+    shown = ", ".join(sorted(effects)) or "none"
     yield from (f"matched: '{name}' did not match; these did: {shown}"
-                for name in expect.matched if name not in matched)
-    yield from (f"unmatched: '{name}' matched" for name in expect.unmatched if name in matched)
+                for name in expect.matched if name not in effects)
+    yield from (f"unmatched: '{name}' matched" for name in expect.unmatched if name in effects)
+    for name, pattern in (expect.effects or {}).items():
+        if not any(_covers(pattern, effect) for effect in effects.get(name, ())):
+            said = "; ".join(effects.get(name, ())) or "it did not match"
+            yield f"effects: '{name}': expected '{pattern}', got: {said}"
+    yield from _limits(expect.limits or {}, played.decision["limits"])
+
+
+def _limits(expected: Mapping[str, str], limits: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    found: dict[str, list[str]] = {}
+    for limit in limits:
+        found.setdefault(limit["name"], []).append(limit["verdict"])
+    for name, verdict in expected.items():
+        if verdict not in found.get(name, ()):
+            said = ", ".join(found.get(name, ())) or "it was not asked for"
+            yield f"limits: '{name}': expected {verdict}, got: {said}"
 
 
 def verdict_of(played: Played) -> str:

@@ -33,6 +33,7 @@ cdef class Relay:
         Screen _screen         # kept for the next answer
         uint64_t held_since_ns  # events wait since then; 0: none do
         Withheld withheld      # the answer is kept back as a whole; None: it is not
+        bint detached          # read and metered, for nobody
         bint raw               # chunks may leave as they came
         bint ended             # the client has the end of the body
         bint inflating         # the client gets the inflated body (an event of it must be hidden)
@@ -56,6 +57,12 @@ cdef class Relay:
     cdef int let_out(self, Exchange x) except -1
     cdef int listen(
         self, Exchange x, const fgw_bpe_vocabulary *vocabulary, bint known) except -1
+    # The client is gone: meter what still comes, and keep nothing of it.
+    cdef int detach(self) except -1
+    # It can be: what it uses will be known when it has ended.
+    cdef bint readable(self) noexcept
+    # The hold is told how far it has come.
+    cdef int progress(self, Exchange x) except -1
     cdef int body(self, Exchange x, const uint8_t *bytes, size_t length) except -1
     cdef int end_of_read(self, Exchange x, const uint8_t *raw, size_t plain_to,
                          bint ends) except -1
@@ -65,6 +72,7 @@ cdef class Relay:
     cdef int end(self, Exchange x) except -1
     cdef int append(self, Exchange x, const uint8_t *bytes, size_t length) except -1
     cdef int _emit(self, Exchange x, const uint8_t *bytes, size_t length) except -1
+    cdef int _read_on(self, Exchange x, const uint8_t *bytes, size_t length) except -1
     cdef int _tap(self, Exchange x, const uint8_t *bytes, size_t length) except -1
     cdef int _inflated(self, Exchange x, bytes piece) except -1
     cdef int _end_inflating(self, Exchange x) except -1

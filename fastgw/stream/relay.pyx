@@ -61,6 +61,7 @@ cdef class Relay:
         self.whole_events = (hide or capped) and coding != 2
         self.capped = capped and coding != 2
         self.cut = False
+        self.detached = False
         self.screen = None
         self.withheld = None
         self.held_since_ns = 0
@@ -92,12 +93,25 @@ cdef class Relay:
             self.inflater = zlib.decompressobj(47)
         return 0
 
+    cdef int detach(self) except -1:
+        self.detached = True
+        self.raw = self.whole_events = self.inflating = False
+        self.screen = None
+        self.withheld = None
+        self.held_since_ns = 0
+        self._let_go()
+        return 0
+
+    cdef bint readable(self) noexcept:
+        return self.metered and not self.unreadable
+
     cdef int let_out(self, Exchange x) except -1:
         if self.screen is None:
             return 0
         self.held_since_ns = 0
         self.screen.let_out()
-        return self._release(x)
+        self._release(x)
+        return self.cut
 
     cdef int listen(
         self, Exchange x, const fgw_bpe_vocabulary *vocabulary, bint known
@@ -117,6 +131,12 @@ cdef class Relay:
 
     cdef int body(self, Exchange x, const uint8_t *bytes, size_t length) except -1:
         """Meter a slice of the decoded body and queue it for the client."""
+        if self.detached:
+            if self.inflater is not None:
+                self._inflate(x, bytes, length)
+            else:
+                self._read_on(x, bytes, length)
+            return self.receiver.on_cut(x) if self.cut else 0
         if self.withheld is not None:
             self.withheld.add(bytes, length)
             if self.inflater is not None:
@@ -157,6 +177,8 @@ cdef class Relay:
             return 0
         if self.metered:
             fgw_meter_end(&x.meter)
+        if self.detached:
+            return 0
         if self.held_length:
             if self.capped and not self._passes(x):
                 return 0
@@ -179,12 +201,16 @@ cdef class Relay:
 
     cdef int flush(self, Exchange x) except -1:
         """Send what is queued; returns a value of ``Sent``."""
+        self.progress(x)
+        return self.batch.flush(x.client)
+
+    cdef int progress(self, Exchange x) except -1:
         if self.metered and x.hold != NULL:
             fgw_hold_progress(
                 x.hold, 0, x.output_certain if self.capped else x.meter.text_events,
                 x.meter.events, self.sent_bytes,
             )
-        return self.batch.flush(x.client)
+        return 0
 
     cdef bint at_boundary(self, Exchange x) noexcept:
         """The client stands between two events, so that another can be put in."""
@@ -223,6 +249,14 @@ cdef class Relay:
         while fgw_meter_next(&x.meter, bytes, length, &at) == FGW_METER_EVENT:
             last = at
         self.between = last == length
+        return 0
+
+    cdef int _read_on(self, Exchange x, const uint8_t *bytes, size_t length) except -1:
+        """Meter for the books alone; also here a cap ends what has no room in it."""
+        cdef size_t at = 0
+        while fgw_meter_next(&x.meter, bytes, length, &at) == FGW_METER_EVENT:
+            if self.capped and not self._passes(x):
+                return 0
         return 0
 
     cdef int _events(self, Exchange x, const uint8_t *bytes, size_t length) except -1:
@@ -368,6 +402,8 @@ cdef class Relay:
         self.inflated += <uint64_t>len(piece)
         if self.inflated > INFLATED_MAX:
             raise UpstreamError("an answer that inflates beyond 256 MiB")
+        if self.detached:
+            return self._read_on(x, piece, <size_t>len(piece))
         if not self.inflating:
             return self._tap(x, piece, <size_t>len(piece))
         self._events(x, piece, <size_t>len(piece))

@@ -36,7 +36,8 @@ cdef class Screen:
     cdef int end_event(self, bint hide) except -1
     # Nothing follows: what is undecided ends as it is.
     cdef int finish(self) except -1
-    # Let go what is undecided: what it turns out to be part of is known from there on only.
+    # Let go what is undecided: what is a find as it stands is one; what it turns out to be part of
+    # is known from there on only.
     cdef int let_out(self) except -1
     # Moves what may go to `out`: how many bytes.
     cdef Py_ssize_t release(self) except -1

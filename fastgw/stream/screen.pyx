@@ -157,6 +157,8 @@ cdef class Screen:
         self._grow()
         self._arm()
         fgw_screen_flush(self._job, 1)
+        if self.report.found & self.deny:
+            self.denied = True
         return 0
 
     cdef Py_ssize_t release(self) except -1:

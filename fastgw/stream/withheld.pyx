@@ -6,7 +6,9 @@ cimport cython
 
 from fastgw.errors import UpstreamError
 from fastgw.native.http1 cimport FGW_H_CONTENT_TYPE, fgw_http1_find
-from fastgw.stream.media cimport begins
+
+# Ends of media types that are no text/…, but text all the same.
+TEXTS = (b"+json", b"ndjson", b"/xml", b"+xml", b"yaml", b"javascript", b"urlencoded")
 
 cdef enum:
     BODY_MAX = 1 << 25       # 32 MiB, inflated
@@ -23,13 +25,16 @@ cdef class Withheld:
     cdef bytes take(self):
         if not self.coded:
             return bytes(self._body)
-        inflater = zlib.decompressobj(47)
-        try:
-            body = inflater.decompress(self._body, BODY_MAX)
-        except zlib.error as error:
-            raise UpstreamError(str(error)) from None
-        if not inflater.eof:
-            raise UpstreamError("a compressed answer that breaks off, or is too large")
+        left, body = bytes(self._body), b""
+        while left:  # of several members, as RFC 1952 section 2.2 allows, each
+            inflater = zlib.decompressobj(47)
+            try:
+                body += inflater.decompress(left, BODY_MAX + 1 - len(body))
+            except zlib.error as error:
+                raise UpstreamError(str(error)) from None
+            if not inflater.eof or len(body) > BODY_MAX:
+                raise UpstreamError("a compressed answer that breaks off, or is too large")
+            left = inflater.unused_data
         return body
 
 
@@ -48,14 +53,9 @@ cdef Withheld withhold(const fgw_head *head, const uint8_t *bytes, int coding):
 
 cdef bint is_text(const fgw_head *head, const uint8_t *bytes) noexcept:
     cdef int at = fgw_http1_find(head, FGW_H_CONTENT_TYPE)
-    cdef const uint8_t *value
-    cdef size_t length
+    cdef object kind
     if at < 0:
         return True
-    value = bytes + head.headers[at].value_off
-    length = head.headers[at].value_len
-    return (
-        begins(value, length, b"application/json") or begins(value, length, b"text/")
-        or begins(value, length, b"application/problem+json")
-        or begins(value, length, b"application/x-ndjson")
-    )
+    kind = (bytes + head.headers[at].value_off)[:head.headers[at].value_len]
+    kind = kind.partition(b";")[0].rstrip().lower()
+    return kind.startswith((b"text/", b"application/json")) or kind.endswith(TEXTS)

@@ -13,6 +13,14 @@ cdef class ProviderKey:
         int64_t current        # smooth weighted round robin
 
 
+cdef struct Renamed:
+    # Another model for a path that names one.
+    size_t at             # where the path has it,
+    size_t drop           # in so many bytes
+    const uint8_t *model  # plain, to be written percent-encoded
+    size_t length         # 0: the path stays as it is
+
+
 cdef class Provider:
     cdef:
         readonly str id
@@ -40,4 +48,5 @@ cdef class Provider:
 
     cdef ProviderKey choose_key(self)
     cdef Py_ssize_t write_target(self, uint8_t *out, size_t room, const uint8_t *path,
-                                 size_t path_length, const uint8_t *query, size_t query_length)
+                                 size_t path_length, const uint8_t *query, size_t query_length,
+                                 const Renamed *renamed)

@@ -5,13 +5,11 @@ import ssl
 cimport cython
 from libc.string cimport memcmp, memcpy
 
-from fastgw.native.dialect cimport FGW_DIALECT_ANTHROPIC, FGW_DIALECT_OPENAI
+from fastgw.dialect.faces import BY_NUMBER, FACES
+from fastgw.dialect.names import DIALECTS as NAMES
 
-DIALECTS = {"openai": FGW_DIALECT_OPENAI, "anthropic": FGW_DIALECT_ANTHROPIC}
-
-# Clients put "/v1/chat/completions" behind a host; the base_url that OpenAI's SDK takes ends in
-# "/v1" already, that of Anthropic's SDK does not.
-cdef dict STRIP = {FGW_DIALECT_OPENAI: b"/v1", FGW_DIALECT_ANTHROPIC: b""}
+# The wire dialect that a provider of the configuration speaks.
+DIALECTS = {name: NAMES.index(name) for name in FACES}
 
 
 # Where a credential may stand in a query (Google's APIs, old Azure ones): it ends here.
@@ -41,6 +39,24 @@ cdef size_t write_query(uint8_t *out, const uint8_t *query, size_t length):
     return at
 
 
+cdef size_t write_encoded(uint8_t *out, const uint8_t *text, size_t length):
+    """Write a segment of a path: what RFC 3986 has no unreserved character for, in %XX."""
+    cdef const char *digits = b"0123456789ABCDEF"
+    cdef size_t i, at = 0
+    cdef uint8_t c
+    for i in range(length):
+        c = text[i]
+        if 97 <= c <= 122 or 65 <= c <= 90 or 48 <= c <= 57 or c in b"-._~@:":
+            out[at] = c
+            at += 1
+        else:
+            out[at] = c"%"
+            out[at + 1] = <uint8_t>digits[c >> 4]
+            out[at + 2] = <uint8_t>digits[c & 15]
+            at += 3
+    return at
+
+
 @cython.final
 cdef class ProviderKey:
     """One key of the operator at a provider."""
@@ -52,8 +68,8 @@ cdef class ProviderKey:
         self.id = id
         self.weight = <uint32_t>weight
         self.name_hash = name_hash
-        name = "x-api-key: " if dialect == FGW_DIALECT_ANTHROPIC else "authorization: Bearer "
-        self.credential_line = f"{name}{value}\r\n".encode() if value else b""
+        field = BY_NUMBER[dialect].credential
+        self.credential_line = f"{field}{value}\r\n".encode() if value else b""
 
     def __repr__(self):
         return f"ProviderKey({self.id!r})"
@@ -85,7 +101,9 @@ cdef class Provider:
         shown = f"[{host}]" if ":" in host else host
         self.host_line = f"host: {shown if port == usual else f'{shown}:{port}'}\r\n".encode()
         self.base_path = path.rstrip("/").encode()
-        self.strip = STRIP[dialect]
+        # Clients put "/v1/chat/completions" behind a host; the base_url that OpenAI's SDK takes
+        # ends in "/v1" already.
+        self.strip = BY_NUMBER[dialect].strip
         self.keys = keys
         self.connect_ns = connect_ns
         self.first_byte_ns = first_byte_ns
@@ -116,19 +134,26 @@ cdef class Provider:
         return best
 
     cdef Py_ssize_t write_target(self, uint8_t *out, size_t room, const uint8_t *path,
-                                 size_t path_length, const uint8_t *query, size_t query_length):
+                                 size_t path_length, const uint8_t *query, size_t query_length,
+                                 const Renamed *renamed):
         """Write base path + path (+ "?" + query); returns its length, -1 if there is no room."""
         cdef size_t base = <size_t>len(self.base_path)
         cdef size_t cut = <size_t>len(self.strip)
-        cdef size_t at
-        if cut and path_length >= cut and memcmp(path, <const char *>self.strip, cut) == 0:
-            path += cut
-            path_length -= cut
-        if base + path_length + query_length + 1 > room:
+        cdef size_t at, name
+        if not (cut and path_length >= cut and memcmp(path, <const char *>self.strip, cut) == 0):
+            cut = 0
+        if base + path_length + query_length + 1 + 3 * renamed.length > room:
             return -1
         memcpy(out, <const char *>self.base_path, base)
-        memcpy(out + base, path, path_length)
-        at = base + path_length
+        at = base
+        if renamed.length:
+            name = renamed.at
+            memcpy(out + at, path + cut, name - cut)
+            at += name - cut
+            at += write_encoded(out + at, renamed.model, renamed.length)
+            cut = name + renamed.drop
+        memcpy(out + at, path + cut, path_length - cut)
+        at += path_length - cut
         if query_length:
             at += write_query(out + at, query, query_length)
         return <Py_ssize_t>at

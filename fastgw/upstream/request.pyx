@@ -9,12 +9,13 @@ from libc.string cimport memcpy, memset
 
 from fastgw.native.dialect cimport (
     FGW_DIALECT_ANTHROPIC,
+    FGW_ROUTE_IN_PATH,
     fgw_edits_plan,
     fgw_edits_slices,
     fgw_slice,
     fgw_want,
 )
-from fastgw.exchange cimport body_of
+from fastgw.exchange cimport Said, body_of
 from fastgw.native.http1 cimport (
     FGW_FRAMING_NONE,
     FGW_H_ANTHROPIC_VERSION,
@@ -25,7 +26,7 @@ from fastgw.native.http1 cimport (
 )
 from fastgw.native.http1 cimport FGW_DROP_REQUEST, fgw_http1_copy_fields, fgw_http1_put_number
 from fastgw.native.price cimport FGW_PRICE_OLD_LIMIT_NAME
-from fastgw.upstream.provider cimport Provider, ProviderKey
+from fastgw.upstream.provider cimport Provider, ProviderKey, Renamed
 from fastgw.upstream.route cimport Candidate
 
 cdef enum:
@@ -62,12 +63,33 @@ cdef size_t write_id(Exchange x, uint8_t *out) noexcept:
     return <size_t>(put_hex(at + 1, x.id.sequence, 10) - out)
 
 
+cdef void rename(Exchange x, Candidate candidate, Renamed *renamed) noexcept:
+    """The model in the path gives way to the candidate's own name for it."""
+    renamed.at = x.route.name_at
+    renamed.drop = x.route.name_bytes
+    if candidate.model:
+        renamed.model = candidate.model
+        renamed.length = <size_t>len(candidate.model)
+    elif x.split_model:
+        renamed.model = <const uint8_t *>x.ask.model + x.split_model
+        renamed.length = <size_t>(x.ask.model_bytes - x.split_model)
+
+
+cdef bint says_version(Said said) noexcept:
+    """A rule has added the field itself."""
+    cdef bytes lines = said.to_provider if said is not None else None
+    return lines is not None and (
+        lines.startswith(b"anthropic-version:") or b"\nanthropic-version:" in lines
+    )
+
+
 cdef Py_ssize_t write_head(Exchange x, uint8_t *out, size_t room, uint64_t body_length) noexcept:
     cdef Provider provider = (<Candidate>x.candidate).provider
     cdef ProviderKey key = <ProviderKey>x.provider_key
     cdef uint8_t *at = out
     cdef Py_ssize_t length
     cdef int copied
+    cdef Renamed renamed
     cdef size_t fixed = (
         x.head.method_text.len + <size_t>len(provider.host_line) + OWN_BYTES
         + (<size_t>len(key.credential_line) if key is not None else 0)
@@ -79,9 +101,12 @@ cdef Py_ssize_t write_head(Exchange x, uint8_t *out, size_t room, uint64_t body_
     memcpy(at, x.bytes + x.head.method_text.off, x.head.method_text.len)
     at += x.head.method_text.len
     at[0] = c" "
+    renamed.length = 0
+    if x.route.flags & FGW_ROUTE_IN_PATH:
+        rename(x, <Candidate>x.candidate, &renamed)
     length = provider.write_target(
         at + 1, room - fixed, x.bytes + x.path_at, x.path_length,
-        x.bytes + x.head.query.off, x.head.query.len,
+        x.bytes + x.head.query.off, x.head.query.len, &renamed,
     )
     if length < 0:
         return -1
@@ -98,7 +123,7 @@ cdef Py_ssize_t write_head(Exchange x, uint8_t *out, size_t room, uint64_t body_
     at += 3
     if x.route.dialect == FGW_DIALECT_ANTHROPIC and fgw_http1_find(
         &x.head, FGW_H_ANTHROPIC_VERSION
-    ) < 0:
+    ) < 0 and not says_version(x.said):
         at = put(at, ANTHROPIC_VERSION)
     if body_length or x.head.framing != FGW_FRAMING_NONE or x.head.method in (
         FGW_M_POST, FGW_M_PUT, FGW_M_PATCH

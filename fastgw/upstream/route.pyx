@@ -10,6 +10,7 @@ from libc.stdlib cimport calloc, free
 from libc.string cimport memcmp, memcpy
 
 from fastgw.native.demand cimport fgw_name_hash
+from fastgw.native.dialect cimport FGW_DIALECTS
 
 cdef enum:
     CANDIDATES_MAX = 64    # a bit each in Exchange.passed
@@ -93,7 +94,7 @@ cdef class Routes:
             raise MemoryError()
         self._mask = size - 1
         self._routes = []
-        self._defaults = [None, None, None]
+        self._defaults = [None] * <int>FGW_DIALECTS
         self.strict = strict
         self.providers = {}
         for provider in providers:

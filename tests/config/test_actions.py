@@ -42,8 +42,10 @@ CASES = {
         action("{type: route, config: §{provider: openai, "
                "candidates: [{provider: openai, model: m}]}}"),
         f"{A0}.config", "candidates, and a provider", "remove one"),
-    "drain": (action("{type: on-abort, config: {then: §drain, max_seconds: 5}}"),
-              f"{A0}.config.then", "drain is not supported yet", "cancel"),
+    "drain of nothing": (action("{type: on-abort, config: {then: drain, max_tokens: §0}}"),
+                         f"{A0}.config.max_tokens", "from 1", ""),
+    "drain for ever": (action("{type: on-abort, config: {then: drain, max_seconds: §86401}}"),
+                       f"{A0}.config.max_seconds", "to 86400", ""),
     "bounds of a cancel": (action("{type: on-abort, config: {then: cancel, max_seconds: §5}}"),
                            f"{A0}.config.max_seconds", "bounds a drain", "remove"),
     "no name": (action('{type: add-headers, config: {headers: {§"a b": x}}}'),

@@ -44,7 +44,7 @@ def library() -> ctypes.CDLL:
     loaded = ctypes.CDLL(str(target))
     loaded.folder = folder  # removed with the library
     loaded.shim_new.restype = ctypes.c_void_p
-    loaded.shim_document.restype = ctypes.c_int64
+    loaded.shim_document.restype = loaded.shim_cut.restype = ctypes.c_int64
     loaded.shim_path.restype = ctypes.c_size_t
     return loaded
 
@@ -108,6 +108,18 @@ class Job:
 
     def event(self, block: bytes, base: int) -> int:
         return self.lib.shim_event(self.shim, block, ctypes.c_size_t(len(block)), base)
+
+    def let_out(self) -> None:
+        self.lib.shim_let_out(self.shim)
+
+    def cut(self, text: bytes) -> bytes:
+        """The stream so far, with labels."""
+        room = len(text) * 4 + 100
+        out = ctypes.create_string_buffer(room)
+        length = self.lib.shim_cut(self.shim, text, ctypes.c_size_t(len(text)), out,
+                                   ctypes.c_size_t(room))
+        assert length >= 0
+        return out.raw[:length]
 
     def decided(self, base: int, length: int) -> int:
         return self.lib.shim_decided(self.shim, base, length)

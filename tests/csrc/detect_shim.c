@@ -19,6 +19,9 @@ int64_t shim_document(struct shim *shim, unsigned document, const uint8_t *bytes
 int shim_event(struct shim *shim, const uint8_t *bytes, size_t length, uint32_t base);
 uint32_t shim_decided(struct shim *shim, uint32_t base, uint32_t length);
 void shim_flush(struct shim *shim);
+void shim_let_out(struct shim *shim);
+int64_t shim_cut(struct shim *shim, const uint8_t *bytes, size_t length, uint8_t *out,
+                 size_t room);
 uint32_t shim_cuts(struct shim *shim, struct fgw_detect_cut *out);
 uint32_t shim_count(const struct shim *shim, unsigned kind);
 size_t shim_path(const struct shim *shim, unsigned kind, uint8_t *out);
@@ -43,6 +46,11 @@ int64_t shim_document(struct shim *shim, unsigned document, const uint8_t *bytes
                       uint8_t *out, size_t room)
 {
     fgw_detect_document(&shim->job, document, bytes, length);
+    return shim_cut(shim, bytes, length, out, room);
+}
+
+int64_t shim_cut(struct shim *shim, const uint8_t *bytes, size_t length, uint8_t *out, size_t room)
+{
     fgw_cuts_order(&shim->cuts);
     size_t needed = fgw_cuts_length(&shim->cuts, 0, length);
     if (needed > room)
@@ -62,6 +70,8 @@ uint32_t shim_decided(struct shim *shim, uint32_t base, uint32_t length)
 }
 
 void shim_flush(struct shim *shim) { fgw_screen_flush(&shim->job, 0); }
+
+void shim_let_out(struct shim *shim) { fgw_screen_flush(&shim->job, 1); }
 
 uint32_t shim_cuts(struct shim *shim, struct fgw_detect_cut *out)
 {

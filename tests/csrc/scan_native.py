@@ -2,6 +2,7 @@
 
 import ctypes
 import functools
+import random
 import subprocess
 import tempfile
 from pathlib import Path
@@ -12,6 +13,9 @@ SOURCES = [
     *ROOT.glob("csrc/fgw_dialect*.c"),
     *ROOT.glob("csrc/fgw_bpe*.c"),
     ROOT / "csrc/fgw_sse.c",
+    ROOT / "csrc/fgw_ndjson.c",
+    ROOT / "csrc/fgw_event_stream.c",
+    ROOT / "csrc/fgw_crc32.c",
     ROOT / "csrc/fgw_hash.c",
 ]
 STRICT = ["-std=c11", "-O2", "-Wall", "-Wextra", "-Wconversion", "-Wshadow", "-Werror"]
@@ -33,8 +37,9 @@ def library() -> ctypes.CDLL:
     loaded.shim_json_new.restype = ctypes.c_void_p
     loaded.shim_spec_edge.restype = ctypes.c_char_p
     loaded.shim_json_text.restype = ctypes.c_void_p
-    loaded.shim_sse_feed.restype = ctypes.c_size_t
-    loaded.shim_sse_size.restype = ctypes.c_size_t
+    loaded.shim_split_feed.restype = ctypes.c_size_t
+    loaded.shim_split_size.restype = ctypes.c_size_t
+    loaded.fgw_crc32.restype = ctypes.c_uint32
     loaded.shim_sse_count.restype = ctypes.c_uint64
     loaded.fgw_siphash64.restype = ctypes.c_uint64
     return loaded
@@ -103,15 +108,65 @@ class Scan:
         )
 
 
-PIECES = {1: "data", 2: "join", 3: "name", 4: "id", 5: "retry", 6: "end"}
+PIECES = {1: "data", 2: "join", 3: "name", 4: "id", 5: "retry", 6: "end", 7: "fault"}
+SSE, NDJSON, JSON_ARRAY, EVENT_STREAM = range(4)
+
+
+class Split:
+    """A splitter of one framing, and the pieces that it hands out."""
+
+    def __init__(self, which: int):
+        self.lib, self.which = library(), which
+        self.state = ctypes.create_string_buffer(self.lib.shim_split_size())
+
+    def feed(self, piece: bytes):
+        """Yields (kind, fresh, dispatch, offset after it in this input, bytes)."""
+        log = ctypes.create_string_buffer(11 * (2 * len(piece) + 2) + len(piece) + 64)
+        used = self.lib.shim_split_feed(
+            self.which, self.state, piece, ctypes.c_size_t(len(piece)), log)
+        assert used <= len(log), "a splitter has left input unread"
+        raw, at = log.raw, 0
+        while at < used:
+            kind, fresh, dispatch = PIECES[raw[at]], raw[at + 1], raw[at + 2]
+            length = int.from_bytes(raw[at + 3 : at + 7], "little")
+            end = int.from_bytes(raw[at + 7 : at + 11], "little")
+            yield kind, fresh, dispatch, end, raw[at + 11 : at + 11 + length]
+            at += 11 + length
+
+    @property
+    def open(self) -> bool:
+        return bool(self.lib.shim_split_open(self.which, self.state))
+
+
+class ElementReader:
+    """Events of a framing whose events are their data: whole ones, in order."""
+
+    def __init__(self, which: int):
+        self.split = Split(which)
+        self.events: list[bytes] = []
+        self.ends: list[tuple[int, int]] = []  # (offset in the whole input, dispatched)
+        self.text, self.seen = b"", 0
+
+    def feed(self, piece: bytes) -> None:
+        for kind, fresh, dispatch, end, value in self.split.feed(piece):
+            if kind == "data":
+                assert fresh == (not self.text), "only the first piece of a value is fresh"
+                self.text += value
+                continue
+            assert kind == "end"
+            assert dispatch == bool(self.text)
+            self.ends.append((self.seen + end, dispatch))
+            if dispatch:
+                self.events.append(self.text)
+            self.text = b""
+        self.seen += len(piece)
 
 
 class EventReader:
     """Assembles events by the WHATWG rules from the pieces that the C scanner hands out."""
 
     def __init__(self):
-        self.lib = library()
-        self.state = ctypes.create_string_buffer(self.lib.shim_sse_size())
+        self.split = Split(SSE)
         self.open_kind: str | None = None  # the field whose value is being read
         self.value = self.text = self.name = b""
         self.id_buffer = self.last_id = ""
@@ -121,15 +176,7 @@ class EventReader:
         self.seen = 0
 
     def feed(self, piece: bytes) -> None:
-        log = ctypes.create_string_buffer(11 * (len(piece) + 2) + len(piece) + 64)
-        used = self.lib.shim_sse_feed(self.state, piece, ctypes.c_size_t(len(piece)), log)
-        raw, at = log.raw, 0
-        while at < used:
-            kind, fresh, dispatch = PIECES[raw[at]], raw[at + 1], raw[at + 2]
-            length = int.from_bytes(raw[at + 3 : at + 7], "little")
-            end = int.from_bytes(raw[at + 7 : at + 11], "little")
-            value = raw[at + 11 : at + 11 + length]
-            at += 11 + length
+        for kind, fresh, dispatch, end, value in self.split.feed(piece):
             self._take(kind, fresh, dispatch, value, self.seen + end)
         self.seen += len(piece)
         if piece[-1:] in (b"\r", b"\n"):
@@ -164,3 +211,15 @@ class EventReader:
             self.id_buffer = value.decode("utf-8", "replace")
         elif kind == "retry" and value.isdigit():
             self.retry = int(value)
+
+
+def cuts(raw: bytes, rng: random.Random):
+    """Ways to cut an input: whole, byte by byte, in two (of long ones a sample), at random."""
+    yield [raw]
+    yield [raw[at : at + 1] for at in range(len(raw))]
+    step = max(1, len(raw) // 400)
+    for at in range(0, len(raw), step):
+        yield [raw[:at], raw[at:]]
+    for _ in range(10):
+        marks = sorted(rng.randrange(len(raw) + 1) for _ in range(rng.randrange(1, 12)))
+        yield [raw[a:b] for a, b in zip([0, *marks], [*marks, len(raw)], strict=True)]

@@ -4,12 +4,16 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "fgw_crc32.h"
 #include "fgw_dialect_anthropic.h"
 #include "fgw_dialect_anthropic_answer.h"
 #include "fgw_dialect_openai.h"
 #include "fgw_dialect_openai_answer.h"
+#include "fgw_event_stream.h"
 #include "fgw_hash.h"
 #include "fgw_json.h"
+#include "fgw_json_array.h"
+#include "fgw_ndjson.h"
 #include "fgw_sse.h"
 
 /* A copy of the bytes that ends where a page without access begins: reading one byte too many
@@ -130,15 +134,42 @@ void shim_json_sums(const struct shim_json *shim, uint64_t out[5])
     out[4] = shim->json.twice;
 }
 
-/* ---- SSE: pieces written as a log (kind, fresh, dispatch, length u32, end u32, bytes) ---- */
+/* ---- splitters: pieces as a log (kind, fresh, dispatch, length u32, end u32, bytes) ---- */
 
-size_t shim_sse_feed(struct fgw_sse *sse, const uint8_t *bytes, size_t length, uint8_t *log)
+enum { SSE = 0, NDJSON, JSON_ARRAY, EVENT_STREAM };
+
+union shim_split {
+    struct fgw_sse sse;
+    struct fgw_ndjson lines;
+    struct fgw_json_array array;
+    struct fgw_event_stream frames;
+};
+
+static enum fgw_split_kind split_next(int which, union shim_split *split, const uint8_t *bytes,
+                                      size_t length, size_t *at, struct fgw_split_piece *piece)
 {
-    struct fgw_sse_piece piece;
+    switch (which) {
+    case SSE:
+        return fgw_sse_next(&split->sse, bytes, length, at, piece);
+    case NDJSON:
+        return fgw_ndjson_next(&split->lines, bytes, length, at, piece);
+    case JSON_ARRAY:
+        return fgw_json_array_next(&split->array, bytes, length, at, piece);
+    default:
+        return fgw_event_stream_next(&split->frames, bytes, length, at, piece);
+    }
+}
+
+size_t shim_split_feed(int which, union shim_split *split, const uint8_t *bytes, size_t length,
+                       uint8_t *log)
+{
+    struct fgw_split_piece piece;
     size_t at = 0, used = 0;
     const uint8_t *block = guarded(bytes, length);
-    while (fgw_sse_next(sse, block, length, &at, &piece) != FGW_SSE_MORE) {
+    while (split_next(which, split, block, length, &at, &piece) != FGW_SPLIT_MORE) {
         uint32_t numbers[2] = {(uint32_t)piece.length, (uint32_t)at};
+        if (which == EVENT_STREAM && piece.kind == FGW_SPLIT_END)
+            piece.fresh = split->frames.message_type; /* gone when the log is read */
         log[used++] = piece.kind;
         log[used++] = piece.fresh;
         log[used++] = piece.dispatch;
@@ -148,23 +179,39 @@ size_t shim_sse_feed(struct fgw_sse *sse, const uint8_t *bytes, size_t length, u
             memcpy(log + used, piece.bytes, piece.length);
         used += piece.length;
     }
-    return used;
+    return at == length ? used : SIZE_MAX; /* MORE says that all was read */
 }
 
-size_t shim_sse_size(void) { return sizeof(struct fgw_sse); }
+size_t shim_split_size(void) { return sizeof(union shim_split); }
+
+int shim_split_open(int which, const union shim_split *split)
+{
+    switch (which) {
+    case SSE:
+        return fgw_sse_open(&split->sse);
+    case NDJSON:
+        return fgw_ndjson_open(&split->lines);
+    default:
+        return fgw_json_array_open(&split->array);
+    }
+}
+
+int shim_array_closed(const union shim_split *split) { return split->array.closed; }
+int shim_frames_end(union shim_split *split) { return fgw_event_stream_end(&split->frames); }
+int shim_frames_error(const union shim_split *split) { return split->frames.error; }
 
 /* Bytes handed out as data, for timing whole bodies at once. */
 uint64_t shim_sse_count(const uint8_t *bytes, size_t length, size_t read)
 {
     struct fgw_sse sse;
-    struct fgw_sse_piece piece;
+    struct fgw_split_piece piece;
     uint64_t sum = 0;
     fgw_sse_init(&sse);
     for (size_t from = 0; from < length; from += read) {
         size_t at = 0, now = length - from < read ? length - from : read;
-        enum fgw_sse_kind kind;
-        while ((kind = fgw_sse_next(&sse, bytes + from, now, &at, &piece)) != FGW_SSE_MORE)
-            sum += kind == FGW_SSE_DATA ? piece.length : 0;
+        enum fgw_split_kind kind;
+        while ((kind = fgw_sse_next(&sse, bytes + from, now, &at, &piece)) != FGW_SPLIT_MORE)
+            sum += kind == FGW_SPLIT_DATA ? piece.length : 0;
     }
     return sum;
 }

@@ -93,6 +93,7 @@ def test_results_of_what_only_says_something():
     assert results("{type: route, config: {provider: other, model: m}}", "route.provider",
                    "route.model") == ["other", "m"]
     assert results("{type: on-abort, config: {then: cancel}}", "on_abort.action") == ["cancel"]
+    assert results("{type: on-abort, config: {then: drain}}", "on_abort.action") == ["drain"]
     assert results("{type: log, config: {metadata: {a: b}}}", "log.logged") == [True]
     assert results("{type: set-vars, config: {vars: {a: 1}}}", "set_vars.set") == [1]
     assert results("{type: remove-headers, config: {headers: [a, b]}}",

@@ -4,6 +4,7 @@ Method: the kernel on plain memory; the Python side, with its names, is in tests
 """
 
 import ctypes
+import itertools
 
 import pytest
 
@@ -87,3 +88,61 @@ def test_gauges_are_reset_and_counters_stay():
     block.lib.fgw_counters_reset_gauges(block.at)
 
     assert list(block.words[:128]) == [9] * 112 + [0] * 16
+
+
+class Drain(ctypes.Structure):
+    _fields_ = [(name, ctypes.c_uint64) for name in ("tokens", "ns", "concurrent", "number")]
+
+
+class Blocks:
+    """The counters of several workers, side by side."""
+
+    def __init__(self, workers):
+        self.lib, self.workers = library(), workers
+        self._memory = ctypes.create_string_buffer(SIZE * workers + 64)
+        self.at = -(-ctypes.addressof(self._memory) // 64) * 64
+
+    def block(self, worker):
+        return ctypes.c_void_p(self.at + worker * SIZE)
+
+    def begin(self, worker, drain):
+        return self.lib.fgw_drain_begin(
+            ctypes.c_void_p(self.at), self.workers, worker, ctypes.byref(drain))
+
+    def end(self, worker, drain):
+        self.lib.fgw_drain_end(self.block(worker), ctypes.byref(drain))
+
+
+def test_drains_are_bounded_over_all_workers_and_by_number():
+    blocks, one, other = Blocks(3), Drain(0, 0, 2, 0), Drain(0, 0, 1, 31)
+
+    assert [blocks.begin(worker, one) for worker in (0, 1, 2, 0)] == [1, 1, 0, 0]
+    assert [blocks.begin(worker, other) for worker in (2, 2)] == [1, 0]
+    blocks.end(1, one)
+    blocks.end(1, one)  # once too often: nothing goes below 0
+    assert [blocks.begin(worker, one) for worker in (2, 1)] == [1, 0]
+    blocks.lib.fgw_counters_reset_gauges(blocks.block(2))
+    assert blocks.begin(1, one) == blocks.begin(1, other) == 1
+    assert not blocks.begin(3, one) and not blocks.begin(0, Drain(0, 0, 9, 32))
+
+
+def test_drains_stay_below_their_bound_whatever_two_workers_do_at_once():
+    """All interleavings of two workers that show themselves, then look: by steps in plain words,
+    as fgw_drain_begin does them. The mutant that looks first passes the bound."""
+    def most(steps):
+        worst = 0
+        for order in set(itertools.permutations([0] * 2 + [1] * 2)):
+            shown, seen, runs, at = [0, 0], [0, 0], [0, 0], [0, 0]
+            for worker in order:
+                if steps[at[worker]] == "show":
+                    shown[worker] = 1
+                else:
+                    seen[worker] = sum(shown) - shown[worker] + 1
+                at[worker] += 1
+                if at[worker] == 2:
+                    runs[worker] = seen[worker] <= 1
+            worst = max(worst, sum(runs))
+        return worst
+
+    assert most(("show", "look")) <= 1
+    assert most(("look", "show")) == 2

@@ -5,6 +5,7 @@ is the oracle: a redacted document parses, and to the same but for the labels.
 """
 
 import random
+import time
 
 import orjson
 import pytest
@@ -101,3 +102,51 @@ def test_an_event_is_undecided_from_its_last_word_on():
     more = b'data: {"choices":[{"index":0,"delta":{"content":"n. "}}]}\n\n'
     assert job.event(more, 100 + len(block)) == 0
     assert job.decided(100, len(block + more)) == len(block + more)
+
+
+DELTA = b'data: {"choices":[{"index":0,"delta":{"content":"%s"}}]}\n\n'
+
+
+@pytest.mark.parametrize(("first", "then", "left"), [
+    (b"card 4111 1111 1111 1111", b"23 ok", b" ok"),
+    (b"mail john@example.co", b"m, ok", b", ok"),
+    (b"key sk-ant-api03-Ab3dEf9hIj2kLm4nOp6qRs8t", b"Uv0wXy2z. ok", b" ok"),
+    (b"nothing here", b" or here", b" or here"),
+])
+def test_what_must_be_let_out_is_cut_where_it_is_a_find_as_it_stands(first, then, left):
+    events = [DELTA % text for text in (first, then)]
+    job = Job()
+    job.event(events[0], 0)
+    job.let_out()
+    assert job.decided(0, len(events[0])) == len(events[0])
+    job.event(events[1], len(events[0]))
+    shown = job.cut(b"".join(events)).split(b"\n\n")
+
+    assert first.split()[-1] not in shown[0] or first.startswith(b"nothing")
+    assert b'"content":"' + left + b'"' in shown[1]
+
+
+@pytest.mark.parametrize("member", [b'"delta":"a",', b'"finish_reason":"a",'])
+def test_an_event_of_a_thousand_deltas_is_walked_in_linear_time(member):
+    """(Quadratic, a MiB of these took minutes.)"""
+    inside = member * (2**20 // len(member)) + b'"x":1'
+    begun = time.monotonic()
+    Job().event(b'data: {"choices":[{' + inside + b"}]}\n\n", 0)
+    Job().event(b"data: {" + inside + b"}\n\n", 0)
+    assert time.monotonic() - begun < 10
+
+
+@pytest.mark.parametrize(("document", "text"), [
+    (0, b'{"messages":[{"content":"data: name, ssn: 123-45-6789, and more, and more of it"}]}'),
+    (1, b'{"text":"my number is 123-45-6789"}'),
+    (1, b'{"logprob":NaN,"message":"my number is 123\\u002d45-6789"}'),
+])
+def test_what_is_easily_taken_for_something_else_is_looked_at(document, text):
+    assert b"[REDACTED:us_ssn]" in Job().document(text, document)
+
+
+def test_data_urls_are_passed_over_in_either_spelling():
+    for slash in (b"/", b"\\/"):
+        url = b"data:image" + slash + b"png;base64," + b"4111111111111111" * 8 + slash
+        text = b'{"messages":[{"content":"' + url + b'"}]}'
+        assert Job().document(text) == text

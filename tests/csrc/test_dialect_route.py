@@ -44,8 +44,8 @@ def test_known_paths_lead_to_their_operation(method, path, dialect, operation):
 @pytest.mark.parametrize("path", ["/v1/models", "/v1/models/x", "/v1/files"])
 def test_paths_of_both_dialects_go_by_the_anthropic_headers(path):
     assert Route("GET", path).dialect == "openai"
-    assert Route("GET", path, anthropic=True).dialect == "anthropic"
-    assert Route("POST", "/v1/chat/completions", anthropic=True).dialect == "openai"
+    assert Route("GET", path, told="anthropic").dialect == "anthropic"
+    assert Route("POST", "/v1/chat/completions", told="anthropic").dialect == "openai"
 
 
 @pytest.mark.parametrize(
@@ -93,3 +93,48 @@ def test_what_a_route_demands_of_its_request():
 def test_stored_results_are_not_metered_again():
     assert Route("GET", "/v1/responses/resp_1").flags == {"sub"}
     assert Route("POST", "/v1/responses/compact").flags == {"sub", "metered"}
+
+
+VERTEX = "/v1/projects/p-1/locations/us-east5/publishers"
+
+
+@pytest.mark.parametrize("path, dialect, operation, model, stream", [
+    ("/v1beta/models/gemini-2.5-flash:generateContent", "gemini", "generate",
+     "gemini-2.5-flash", False),
+    ("/v1beta/models/gemini-2.5-flash:streamGenerateContent", "gemini", "generate",
+     "gemini-2.5-flash", True),
+    ("/v1/models/a:b:generateContent", "gemini", "generate", "a:b", False),
+    ("/v1beta/models/e:embedContent", "gemini", "embeddings", "e", False),
+    ("/v1beta/models/e:batchEmbedContents", "gemini", "embeddings", "e", False),
+    ("/v1beta/models/g:countTokens", "gemini", "count_tokens", "g", False),
+    (f"{VERTEX}/google/models/g:streamGenerateContent", "gemini", "generate", "g", True),
+    (f"{VERTEX}/anthropic/models/claude%40x:rawPredict", "anthropic", "messages", "claude%40x",
+     False),
+    (f"{VERTEX}/anthropic/models/c:streamRawPredict", "anthropic", "messages", "c", True),
+])  # fmt: skip
+def test_a_path_may_name_model_and_stream(path, dialect, operation, model, stream):
+    for one in (path, path.replace("/v1/projects", "/v1beta1/projects")):
+        route = Route("POST", one)
+        assert (route.status, route.dialect, route.operation) == (0, dialect, operation)
+        assert route.name == model and route.flags >= {"body", "in_path"}
+        assert ("stream" in route.flags) == stream and "model" not in route.flags
+
+
+@pytest.mark.parametrize("path", [
+    "/v1beta/models/:generateContent", "/v1beta/models/a/b:generateContent",
+    "/v1beta/models/a:generate", "/v1beta/models/a:generateContent/",
+    "/v1beta/models/%2e/x:countTokens", "/v1beta/models/a%5c:generateContent",
+    "/v1beta/models/a%zz:generateContent",
+    "/v1/projects//locations/l/publishers/google/models/a:countTokens",
+    "/v1/projects/../locations/l/publishers/google/models/a:countTokens",
+    "/v1/projects/a%2f..%2fb/locations/l/publishers/google/models/a:countTokens",
+    f"{VERTEX}/mistralai/models/m:rawPredict", "/v1beta/", "/v1beta/models/"])  # fmt: skip
+def test_a_path_that_names_no_model_plainly_is_unknown(path):
+    assert Route("POST", path).status in (404, 405)
+
+
+def test_lists_of_models_are_asked_of_the_dialect_whose_key_they_bear():
+    assert Route("GET", "/v1beta/models").dialect == "gemini"
+    assert Route("GET", "/v1beta/models/g").name == "g"
+    assert Route("GET", "/v1/models", told="gemini").dialect == "gemini"
+    assert Route("POST", "/v1beta/models").methods == ("GET",)

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
-from scan_native import EventReader, library  # noqa: E402
+from scan_native import EventReader, cuts, library  # noqa: E402
 
 VECTORS = Path(__file__).resolve().parents[3] / "shared/vectors/sse.jsonl"
 SEED = 20261121
@@ -39,17 +39,6 @@ def read(*pieces: bytes) -> EventReader:
     for piece in pieces:
         reader.feed(piece)
     return reader
-
-
-def cuts(raw: bytes, rng: random.Random):
-    yield [raw]
-    yield [raw[at : at + 1] for at in range(len(raw))]
-    step = max(1, len(raw) // 400)  # long cases: a sample of the two-way cuts
-    for at in range(0, len(raw), step):
-        yield [raw[:at], raw[at:]]
-    for _ in range(10):
-        marks = sorted(rng.randrange(len(raw) + 1) for _ in range(rng.randrange(1, 12)))
-        yield [raw[a:b] for a, b in zip([0, *marks], [*marks, len(raw)], strict=True)]
 
 
 @pytest.mark.parametrize("raw, expected", OWN)

@@ -7,7 +7,7 @@ import random
 
 import pytest
 
-from tests.dialect.test_endings import APIS, cut_before, told
+from tests.dialect.test_face import APIS, cut_before, told
 
 SEED = 20261121
 

@@ -8,7 +8,7 @@ CHAT = Route("POST", "/v1/chat/completions")
 
 
 def test_a_route_tells_its_path():
-    route = Route("GET", "/v1/models/org%2Fm", anthropic=True)
+    route = Route("GET", "/v1/models/org%2Fm", told="anthropic")
     assert (route.dialect, route.operation, route.name) == ("anthropic", "models", "org%2Fm")
 
 

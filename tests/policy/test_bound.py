@@ -8,7 +8,7 @@ from itertools import product
 from hypothesis import given, settings
 from hypothesis import strategies as some
 
-from fastgw.policy.bound import constraints, most_limits, unguarded
+from fastgw.policy.bound import constraints, first_beyond, most_limits, unguarded
 from fastgw.policy.checker import check
 from fastgw.policy.parser import parse
 from fastgw.policy.scope import Scope
@@ -28,6 +28,27 @@ def test_rules_of_different_tiers_do_not_add_up():
 
 def test_the_same_limit_twice_counts_once():
     assert most_limits([({}, frozenset(["a", "b"])), ({}, frozenset(["b"]))]) == 2
+
+
+def test_the_rule_that_is_one_too_many_is_found():
+    rules = [({21: frozenset([i % 3])}, frozenset([i])) for i in range(30)]
+
+    first = first_beyond(rules, 4)
+    assert most_limits(rules[:first]) == 4 and most_limits(rules[:first + 1]) == 5
+
+
+def test_the_work_grows_with_the_number_of_rules():
+    """10,000 rules of a limit each; a walk for each value of each fact would be 10^8 steps."""
+    reads = 0
+
+    class Needs(dict):
+        def __contains__(self, fact):
+            nonlocal reads
+            reads += 1
+            return super().__contains__(fact)
+
+    rules = [(Needs({17: frozenset([i])}), frozenset([i])) for i in range(10_000)]
+    assert most_limits(rules) == 1 and reads <= 20_000
 
 
 RULE = some.tuples(

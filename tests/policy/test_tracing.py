@@ -1,40 +1,35 @@
-"""A tracer sees what each part of each expression came to, and changes nothing.
+"""What an expression came to, part by part; what the machine compares at once is shown as well.
 
-Method: a policy decided with and without one; through a worker as well, with a whole map.
+Method: expressions over given facts; each step beside what CEL says it is.
 """
 
-from tests.policy.configured import CHAT, policy
-from tests.worker import chat, request, response
-from tests.worker import policy as written
-
-RULES = """
-- name: one
-  expressions: ["ai.n + 1 > 2 && ai.model == 'gpt-4o'", "key.tags.tier == 'free'"]
-  actions: [{type: deny}]
-"""
+from fastgw.policy.bindings import Bindings
+from fastgw.policy.compiler import compile_whole
+from fastgw.policy.tracing import trace_expression
 
 
-def test_every_part_is_shown_with_its_place_and_value():
+def shown(text, seed=0, **facts):
+    bindings = Bindings({name.replace("_", "."): facts[name] for name in facts})
+    compile_whole(text, bindings.scope)  # names the facts
+    looked = trace_expression(text, bindings.scope, bindings.facts, bindings.sources, seed)
+    return [(text[start:end], value.get("value", value.get("code")))
+            for start, end, value in looked.steps]
+
+
+def test_every_part_has_its_place_and_value():
     text = "ai.n + 1 > 2 && ai.model == 'gpt-4o'"
-    built = policy(RULES)
-    seen = {}
-    plain = built.decide({**CHAT, "ai.n": 2})
-    built.tracer = lambda rule, which, steps: seen.update({(rule, which): steps})
+    steps = shown(text, ai_n=2, ai_model="gpt-4o")
 
-    assert built.decide({**CHAT, "ai.n": 2}) == plain
-    shown = {text[start:end]: value["value"] for start, end, value in seen[0, 0]}
-    assert shown["ai.n"] == 2 and shown["ai.n + 1"] == 3 and shown["ai.n + 1 > 2"] is True
-    assert shown["ai.model == 'gpt-4o'"] is True and shown[text] is True
-    assert seen[0, 1][-1][2] == {
-        "type": "error", "code": "ABSENT", "message": "the request does not have it"}
+    assert list(dict(steps).items()) == [
+        ("ai.n", 2), ("1", 1), ("ai.n + 1", 3), ("2", 2), ("ai.n + 1 > 2", True), (text, True),
+        ("ai.model", "gpt-4o"), ("ai.model == 'gpt-4o'", True)]
+    assert steps.index(("ai.model", "gpt-4o")) + 1 == steps.index(("ai.model == 'gpt-4o'", True))
 
 
-def test_a_whole_request_is_seen(worker):
-    one = worker(policy=written({
-        "expressions": ["req.headers.exists(h, h == 'x-one')", "size(key.tags) > 9"],
-        "actions": [{"type": "deny"}]}))
-    seen = []
-    one.plan.policy.tracer = lambda rule, which, steps: seen.append((which, steps[-1][2]["value"]))
+def test_what_is_absent_is_an_error_with_its_reason():
+    assert shown("key.tags.tier == 'free'")[-1] == ("key.tags.tier == 'free'", "ABSENT")
 
-    assert one.ask(request(chat(), "x-one: 1"), response())[1].status == 200
-    assert seen == [(0, True), (1, False)]
+
+def test_random_goes_on_from_the_seed():
+    assert shown("random() < 0.5", 7) == shown("random() < 0.5", 7)
+    assert len({str(shown("random() < 0.5", seed)) for seed in range(8)}) > 1

@@ -8,6 +8,7 @@ import pytest
 
 from fastgw.errors import ConfigError
 from fastgw.rehearsal.cases import Case, read_situation, read_suite
+from fastgw.rehearsal.provider import Answer
 
 WHOLE = """\
 config: other.yaml
@@ -32,6 +33,13 @@ tests:
       matched: [pace]
       unmatched: [other]
       body: ["limit"]
+      effects: {pace: "rate-*"}
+      limits: {pace: refused}
+    seed: 7
+    then:
+      - {after: 90s, expect: {status: 200}}
+      - {key: alice, repeat: 2, expect: {},
+         answer: {status: 201, headers: {X-A: b}, body: {a: 1}}}
 """
 
 
@@ -58,6 +66,23 @@ def test_everything_that_a_test_may_say(written, tmp_path):
         "deny", 429, "FGW-806", "pace")
     assert expect.headers == {"retry-after": "*", "x-none": None}
     assert (expect.matched, expect.unmatched, expect.body) == (("pace",), ("other",), ("limit",))
+    assert (expect.effects, expect.limits) == ({"pace": "rate-*"}, {"pace": "refused"})
+    assert case.seed == 7
+    first, second = case.then
+    assert (first.after_ns, first.key, first.repeat) == (90 * 10**9, "bob", 1)
+    assert (first.place.line, first.request, first.expect.status) == (27, case.request, 200)
+    assert first.provider == "status=503"
+    assert (second.after_ns, second.key, second.repeat, second.provider) == (0, "alice", 2, "")
+    assert second.answer == Answer(
+        201, (("x-a", "b"), ("content-type", "application/json")), b'{"a":1}')
+
+
+def test_the_events_of_a_stream(written):
+    case = read_situation(written(
+        "{request: {path: /x}, answer: {events: [a, {x: 1}, {event: e, data: \"b\\nc\"}]}}"))
+    assert case.answer.events == (
+        b"data: a\n\n", b'data: {"x":1}\n\n', b"event: e\ndata: b\ndata: c\n\n")
+    assert dict(case.answer.headers) == {"content-type": "text/event-stream"}
 
 
 def parse(message):
@@ -122,6 +147,28 @@ def test_text_is_a_body_as_it_is(written):
     ("tests:\n- {name: a, request: {path: /}, expect: {}}\n"
      "- {name: a, request: {path: /}, expect: {}}", (3, 10, "tests[1].name"), "its own name"),
     ("tests: [", (2, 1, "tests[0]"), "brackets"),
+    ("tests: [{name: a, request: {path: /}, expect: {code: FGW-698}}]",
+     (1, 54, "tests[0].expect.code"), "did you mean 'FGW-"),
+    ("tests: [{name: a, request: {path: /}, expect: {code: 806}}]",
+     (1, 54, "tests[0].expect.code"), "for example FGW-806"),
+    ("tests: [{name: a, provider: statsu=503, request: {path: /}, expect: {}}]",
+     (1, 29, "tests[0].provider"), "did you mean 'status'?"),
+    ("tests: [{name: a, provider: status=99, request: {path: /}, expect: {}}]",
+     (1, 29, "tests[0].provider"), "status=503"),
+    ("tests: [{name: a, request: {path: /}, expect: {limits: {a: taken-}}}]",
+     (1, 60, "tests[0].expect.limits.a"), "did you mean 'taken'?"),
+    ("tests: [{name: a, request: {path: /}, expect: {}, then: [{after: 5, expect: {}}]}]",
+     (1, 66, "tests[0].then[0].after"), "30s"),
+    ("tests: [{name: a, request: {path: /}, expect: {}, then: [{after: 5s}]}]",
+     (1, 58, "tests[0].then[0].expect"), "add expect"),
+    ("tests: [{name: a, request: {path: /}, provider: status=503, answer: {}, expect: {}}]",
+     (1, 69, "tests[0].answer"), "remove one"),
+    ("tests: [{name: a, request: {path: /}, answer: {events: [x], body: y}, expect: {}}]",
+     (1, 67, "tests[0].answer.body"), "remove one"),
+    ("tests: [{name: a, request: {path: /}, answer: {headers: {Content-Length: 3}}, expect: {}}]",
+     (1, 57, "tests[0].answer.headers"), "remove it"),
+    ("tests: [{name: a, request: {path: /}, answer: {events: [{event: 3, data: y}]}, expect: {}}]",
+     (1, 65, "tests[0].answer.events[0].event"), ""),
 ])
 def test_mistakes_are_named_with_place_and_remedy(written, text, place, remedy):
     with pytest.raises(ConfigError) as caught:

@@ -12,7 +12,7 @@ import orjson
 import pytest
 
 from fastgw.ledger.records import FATE_CUT_BY_CAP, FATE_DELIVERED, PROVENANCE_COUNTED, Close
-from tests.dialect.test_endings import told
+from tests.dialect.test_face import told
 from tests.worker import (
     Answer,
     chat,

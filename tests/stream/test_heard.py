@@ -21,7 +21,7 @@ from fastgw.ledger.records import (
     Close,
 )
 from tests.csrc.test_dialect_meter import OPERATIONS, ROWS, body_of, meter_for, read, totals_of
-from tests.dialect.test_endings import told
+from tests.dialect.test_face import told
 from tests.stream.test_edge import PATHS, SEED, asked, pieces_of, play, texts
 from tests.worker import policy, request
 

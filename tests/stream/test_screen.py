@@ -6,6 +6,7 @@ must read the same every time, and each event must still be one.
 """
 
 import random
+import time
 
 import orjson
 import pytest
@@ -296,3 +297,40 @@ def test_an_event_that_is_no_json_is_looked_at_as_text(tmp_path):
     answer, _ = run(one, [b"data: {broken " + MAIL.encode() + b" x\n\n", DONE])
 
     assert answer.body == b"data: {broken [REDACTED:email] x\n\n" + DONE
+
+
+def wait_for(one, client):
+    """What is let out when it has waited too long (half a second)."""
+    deadline, taken = time.monotonic() + 10, b""
+    while not taken and time.monotonic() < deadline:
+        time.sleep(0.02)
+        one.tick()
+        taken = client.taken()
+    return taken
+
+
+def begin_stream(one, *texts):
+    client = one.connect()
+    client.feed(request(chat(stream=True)))
+    one.upstream.feed(stream_head() + chunked(*(delta(text) for text in texts)))
+    assert not texts or b"4111" not in client.taken()
+    return client
+
+
+def test_a_find_is_redacted_even_where_the_provider_stalls_behind_it(tmp_path):
+    one = worker(tmp_path)
+    client = begin_stream(one, "card 4111 1111 1111 1111")
+    taken = wait_for(one, client)
+
+    assert b"card [REDACTED:payment_card]" in taken and b"4111" not in taken
+    one.upstream.feed(chunked(delta("23 is mine"), finish(), b"data: [DONE]\n\n", b""))
+    assert b'"content":" is mine"' in client.taken()
+
+
+def test_deny_ends_a_stream_that_stalls_behind_a_find(tmp_path):
+    one = worker(tmp_path, then="deny")
+    client = begin_stream(one, "card 4111 1111 1111 1111")
+    taken = wait_for(one, client)
+
+    assert b"4111" not in taken and b"content_filter" in taken
+    assert one.one(Close).code == 955

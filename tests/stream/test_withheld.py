@@ -73,3 +73,20 @@ def test_an_unknown_coding_cannot_be_looked_at(tmp_path):
     one = worker(tmp_path)
     _, answer = one.ask(request(chat()), response(b"xxxx", "Content-Encoding: br"))
     assert (answer.status, answer.code) == (502, "FGW-908")
+
+
+@pytest.mark.parametrize("kind", [
+    "application/vnd.api+json", "APPLICATION/JSON; charset=utf-8", "application/jsonl",
+    "application/xml", "application/atom+xml", "application/x-ndjson", "text/csv"])
+def test_every_kind_of_text_is_looked_at(tmp_path, kind):
+    one = worker(tmp_path)
+    _, answer = one.ask(request(chat()), head(kind, len(MAIL)) + MAIL.encode())
+    assert answer.body == b"[REDACTED:email]"
+
+
+def test_an_answer_of_several_compressed_members_is_whole(tmp_path):
+    one = worker(tmp_path)
+    whole = orjson.dumps({"choices": [{"message": {"content": MAIL}}]})
+    coded = gzip.compress(whole[:40]) + gzip.compress(whole[40:])
+    _, answer = one.ask(request(chat()), response(coded, "Content-Encoding: gzip"))
+    assert answer.body == whole.replace(MAIL.encode(), b"[REDACTED:email]")

@@ -12,7 +12,8 @@ import openai
 import pytest
 
 from fastgw.dialect import error_body, stream_error
-from fastgw.dialect.errors import ANTHROPIC, OPENAI
+from fastgw.dialect.anthropic import ERRORS as ANTHROPIC
+from fastgw.dialect.openai import ERRORS as OPENAI
 
 REASON = {"code": "FGW-429", "rule": "pace", "request_id": "req-1"}
 HOSTILE = 'a"\r\n\r\ndata: x\u2028\x00'

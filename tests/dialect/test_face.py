@@ -9,7 +9,8 @@ import openai
 import orjson
 import pytest
 
-from fastgw.dialect.endings import Cut, stream_end
+from fastgw.dialect.face import Cut
+from fastgw.dialect.faces import stream_end
 from fastgw.dialect.meter import Meter
 from fastgw.mock import anthropic, openai_chat, openai_responses
 from fastgw.mock.asked import Asked, parse
@@ -57,7 +58,7 @@ def test_from_every_event_on_a_stream_can_be_ended_by_its_own_rules(dialect, ope
     events = told(operation)
     for number in range(len(events) - (operation == "messages")):
         cut = cut_before(dialect, operation, events, number)
-        ending = stream_end(operation, cut)
+        ending = stream_end(dialect, operation, cut)
 
         meter = Meter(dialect, operation, streaming=True)
         ended = meter.feed(b"".join(events[:number]) + ending)
@@ -75,7 +76,7 @@ def test_every_choice_gets_exactly_one_reason(operation):
     events = told(operation, choices=5)
     for number in range(len(events) - 1):
         cut = cut_before("openai", operation, events, number, choices=5)
-        seen = documents(b"".join(events[:number]) + stream_end(operation, cut))
+        seen = documents(b"".join(events[:number]) + stream_end("openai", operation, cut))
         reasons = [choice["index"] for one in seen for choice in one["choices"]
                    if choice["finish_reason"]]  # fmt: skip
         assert sorted(reasons) == [0, 1, 2, 3, 4], number
@@ -85,11 +86,11 @@ def test_every_choice_gets_exactly_one_reason(operation):
 
 def test_the_usage_chunk_comes_to_those_who_asked_for_it():
     cut = Cut("i", "m", usage=True, input_tokens=7, output_tokens=5)
-    *chunks, usage = documents(stream_end("chat", cut))
+    *chunks, usage = documents(stream_end("openai", "chat", cut))
     assert [one["usage"] for one in chunks] == [None] and usage["choices"] == []
     assert usage["usage"] == {"prompt_tokens": 7, "completion_tokens": 5, "total_tokens": 12}
     cut.usage = False
-    assert all("usage" not in one for one in documents(stream_end("chat", cut)))
+    assert all("usage" not in one for one in documents(stream_end("openai", "chat", cut)))
 
 
 def test_every_content_block_that_was_begun_is_closed():
@@ -108,7 +109,7 @@ def test_every_content_block_that_was_begun_is_closed():
     for number, blocks in enumerate(open_at):
         cut = cut_before("anthropic", "messages", events, number)
         assert (cut.blocks, cut.begun) == (blocks, number > 0)
-        seen = documents(stream_end("messages", cut))
+        seen = documents(stream_end("anthropic", "messages", cut))
         assert [one["index"] for one in seen if one["type"] == "content_block_stop"] == [*blocks]
         assert (seen[0]["type"] == "message_start") == (number == 0)
 
@@ -117,7 +118,7 @@ def test_a_response_is_numbered_on_and_has_what_the_sdk_needs():
     events = told("responses")
     for number in range(len(events)):
         cut = cut_before("openai", "responses", events, number)
-        seen = documents(b"".join(events[:number]) + stream_end("responses", cut))
+        seen = documents(b"".join(events[:number]) + stream_end("openai", "responses", cut))
         assert [one["sequence_number"] for one in seen] == list(range(len(seen)))
         assert seen[0]["type"] == "response.created"
         response = seen[-1]["response"]

@@ -1,0 +1,2 @@
+VOLATILE: tuple[str, ...]
+__pyx_capi__: dict[str, object]  # run_traced and others, for the journey
