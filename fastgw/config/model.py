@@ -407,6 +407,28 @@ KEEP_ALL = Retention(None, None, None, None)
 
 
 @dataclass(frozen=True, slots=True)
+class KafkaExport:
+    """Attempts to a topic. ``name`` is that of its cursor: kept, it goes on where it was."""
+
+    name: str
+    brokers: tuple[str, ...]
+    topic: str
+    tls: bool = False
+    mechanism: str = "SCRAM-SHA-512"
+    username: str | None = None
+    password: Secret | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookExport:
+    """Attempts to a URL, which is often a credential itself."""
+
+    name: str
+    url: Secret
+    secret: Secret | None = None  # signs what is sent
+
+
+@dataclass(frozen=True, slots=True)
 class Config:
     """One whole, valid configuration."""
 
@@ -418,6 +440,7 @@ class Config:
     shm_dir: str = "/dev/shm"
     store: Secret | None = None  # a database's URL; None: SQLite below data_dir
     retention: Retention = Retention()
+    exports: tuple[KafkaExport | WebhookExport, ...] = ()
     on_ledger_full: str = "reject"  # or "drop"
     limits: Bounds = Bounds()
     labels: tuple[Label, ...] = ()

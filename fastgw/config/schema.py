@@ -204,6 +204,52 @@ class Hash(Text):
                          "make one with `printf %s SECRET | sha256sum`", 71, shown=False)
 
 
+EXPORTS = {
+    "kafka": Object({
+        "name": ID,
+        "brokers": ListOf(Text("a broker's host:port", r"[A-Za-z0-9.:_\[\]-]+", "kafka-1:9092",
+                               255), 1, 64),
+        "topic": Text("a topic's name", r"[A-Za-z0-9._-]{1,249}", "fastgw.usage", 249),
+        "tls": Flag(),
+        "mechanism": Choice(("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")),
+        "username": Text("a user's name", None, "fastgw", 256),
+        "password": SecretText("a password"),
+    }, ["brokers", "topic"]),
+    "webhook": Object({"name": ID, "url": SecretText("a URL"), "secret": SecretText("a secret")},
+                      ["url"]),
+}
+
+
+class ExportShape(Shape):
+    """``type`` says what else there is. Reads to (type, values)."""
+
+    wanted = "an export with type: kafka or webhook"
+
+    def take(self, node, path, reading):
+        kind_node = node.entries.get("type") if isinstance(node, Table) else None
+        if kind_node is None:
+            return self.refuse(node, path, reading)
+        kind = Choice(EXPORTS, ("otlp",)).read(kind_node[1], join(path, "type"), reading)
+        if kind is INVALID:
+            return INVALID
+        shape = EXPORTS[kind]
+        outer = Object({"type": Choice(EXPORTS), **shape.fields}, ["type", *shape.required])
+        values = outer.take(node, path, reading)
+        if values is INVALID:
+            return INVALID
+        if kind == "kafka" and importlib.util.find_spec("confluent_kafka") is None:
+            return reading.fail(join(path, "type"), "kafka needs confluent-kafka",
+                                "pip install 'fastgw[kafka]'", kind_node[1])
+        return kind, {name: value for name, value in values.items() if name != "type"}
+
+    def schema(self):
+        return {"oneOf": [
+            {"type": "object", "additionalProperties": False,
+             "required": ["type", *shape.required],
+             "properties": {"type": {"const": kind}, **shape.schema()["properties"]}}
+            for kind, shape in EXPORTS.items()]}
+
+
 LISTEN = Object({
     "address": ADDRESS, "port": PORT, "workers": Whole(1, 256, {"auto": None}),
     "half_close": Choice(("allow", "close")), "tls": LATER,
@@ -271,7 +317,7 @@ ROOT = Object({
     "limits": LIMITS,
     "usage": USAGE,
     "prices": Object({"file": Text("a file", None, "prices.yaml", 4096)}, ["file"]),
-    "export": LATER,
+    "export": ListOf(ExportShape(), 0, 16),
     "cluster": Object({"redis": SecretText("the store's URL"), "prefix": ID}, ["redis"]),
     "alerts": Object({"webhook": SecretText("a URL"), "secret": SecretText("a secret")},
                      ["webhook"]),

@@ -63,6 +63,14 @@ class Exporting(Protocol):
     def marks(self) -> dict[str, int]:
         """By export: up to which batch all is delivered. Those that moved since the last call."""
 
+    def status(self) -> dict[str, Any]:
+        """By export, what people want to know of it."""
+
+    def start(self) -> None: ...
+
+    def stop(self) -> None:
+        """What can be delivered at once, is."""
+
 
 @dataclass(slots=True)
 class Counts:

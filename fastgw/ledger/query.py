@@ -71,6 +71,25 @@ class Ledger:
     def close(self) -> None:
         self._database.close()
 
+    @property
+    def database(self) -> Database:
+        """For who looks up names."""
+        return self._database
+
+    def exported(self, export: str) -> int:
+        """Up to which batch an export has delivered all; what comes before all of them: none."""
+        database = self._database
+        row = None
+        if self._version >= 3:
+            row = database.row(
+                "SELECT batch FROM exported WHERE export = ?", database.own_text(export)
+            )
+        return database.first if row is None else int(row[0])
+
+    def batches(self, after: int = 0) -> Iterator[tuple[int, int, bytes]]:
+        """(number, wall clock of its last record, records) of each batch behind ``after``."""
+        return self._batches("", after=after)
+
     def _batches(
         self, where: str, *values: Any, newest_first: bool = False, after: int = 0
     ) -> Iterator[tuple[int, int, bytes]]:

@@ -54,6 +54,7 @@ class Recorder:
         self._paths = paths
         self._log = log
         self._failing = ""
+        self._exports = exports
         self._shipping: _Shipping | None = None
         self._status_at = 0.0
         self._lock = _lock(paths.data_dir)
@@ -141,6 +142,7 @@ class Recorder:
             "failing": self._failing or self._committer.failing,
             "store": self._committer.store is not None,
             "spill_bytes": self._spill.size(),
+            "exports": self._exports.status() if self._exports is not None else {},
         }
 
     def _write_status(self) -> None:
@@ -170,6 +172,8 @@ class Recorder:
         wait_s = interval_s
         if self._committer.remote:
             self._shipping = _Shipping(self._committer, interval_s)
+        if self._exports is not None:
+            self._exports.start()
         while not poll.poll(max(0, int(wait_s * 1000))):
             started = time.monotonic()
             self.step()
@@ -184,6 +188,10 @@ class Recorder:
         while time.monotonic() < until:
             if not self.step() and (self.drained() or self.failing):
                 break
+        if self._exports is not None:
+            self._exports.stop()
+            if self._shipping is None:
+                self._committer.work()  # how far they came
         self._write_status()
 
     def close(self) -> None:

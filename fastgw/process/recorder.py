@@ -22,6 +22,7 @@ from fastgw.ledger.stores import remember
 from fastgw.ledger.vocabulary import UNITS
 from fastgw.log import Log
 from fastgw.process.alerts import webhook_of
+from fastgw.process.exports import exports_of
 from fastgw.process.lines import Lines
 from fastgw.process.refusal import StartError
 from fastgw.process.shared import Shared, previous_folder
@@ -75,7 +76,8 @@ def main(paths: Paths, config: Config, lines: Lines, log: Log, *, first: bool) -
 
 def _recorder(paths: Paths, config: Config, log: Log) -> Recorder:
     ledger_log = as_ledger_log(log)
-    return Recorder(paths, ledger_log, webhook_of(config, ledger_log))
+    exports = exports_of(config, paths.data_dir, ledger_log)
+    return Recorder(paths, ledger_log, webhook_of(config, ledger_log), exports)
 
 
 def recover(paths: Paths, log: Log) -> None:

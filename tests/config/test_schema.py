@@ -137,7 +137,7 @@ def test_every_name_of_the_interface_is_known():
         "on-abort",
         "log",
     }
-    assert {name for name, shape in ROOT.fields.items() if isinstance(shape, Later)} == {"export"}
+    assert {name for name, shape in ROOT.fields.items() if isinstance(shape, Later)} == set()
 
 
 def test_operations_and_units_are_those_of_the_kernels():
