@@ -280,6 +280,8 @@ def drain(
             moved = recorder.step()
             if recorder.drained() or (not moved and time.monotonic() > until):
                 break
+            if paths.store is not None and recorder.failing and not moved:
+                break  # a server that is away: what is in the spill is safe
             if not moved:
                 time.sleep(0.01)
         complete = recorder.drained() and not recorder.failing

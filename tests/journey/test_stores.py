@@ -1,8 +1,8 @@
-"""A whole gateway on Postgres with exports: one row, one event and one line in the mock's books for
-each call, over a recorder that is killed and a server that goes away.
+"""A whole gateway on Postgres with exports: one row and one event for each call, over a recorder
+that is killed and a server that goes away.
 
-Method: a real Postgres, a webhook of the test's own, the mock's books; the commands ask the same
-store as the gateway.
+Method: a real Postgres, a webhook of the test's own; the commands ask the same store as the
+gateway. A gateway that starts while the server is away serves all the same.
 """
 
 import json
@@ -70,3 +70,24 @@ def test_every_call_is_a_row_and_an_event(mock, postgres):
     finally:
         gateway.remove()
         receiver.server.shutdown()
+
+
+def test_a_gateway_starts_and_serves_while_the_server_is_away(mock, postgres):
+    url = postgres.database()
+    first = Gateway(configuration(mock.port, store=url))
+    calls(first, 3)
+    postgres.stop()
+    try:
+        calls(first, 3)
+        first.stop(kill=True)  # rings and spill are full of what nobody stored
+        second = Gateway(configuration(mock.port, store=url), data_dir=first.data_dir)
+        try:
+            calls(second, 3)
+            assert "the store is down" in second.log()
+            postgres.start()
+            wait_until(lambda: second.usage()[0]["requests"] == 9, 30)
+            assert second.stop() == 0
+        finally:
+            second.remove()
+    finally:
+        first.remove()

@@ -14,6 +14,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from tests.cluster.server import die_with_parent
 from tools.ports import free_port
 
 FOLDERS = sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
@@ -54,7 +55,7 @@ class PostgresServer:
              "-p", str(self.port), "-c", "listen_addresses=127.0.0.1", "-c", "fsync=off",
              "-c", "max_connections=30", "-c", "shared_buffers=16MB"],
             cwd=self.folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-            **self._as_user(),
+            preexec_fn=die_with_parent, **self._as_user(),
         )
         until = time.monotonic() + 30
         while time.monotonic() < until:
