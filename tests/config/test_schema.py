@@ -11,7 +11,7 @@ import pytest
 import yaml
 from jsonschema import Draft202012Validator
 
-from fastgw.config import json_schema
+from fastgw.config import examine_text, json_schema, schema
 from fastgw.config.schema import ACTIONS, ACTIONS_LATER, OPERATIONS, ROOT, UNITS
 from fastgw.config.shape import Later
 from fastgw.config.starter import STARTER
