@@ -16,6 +16,7 @@ test: build
 	$(PY) -m pytest
 	$(PY) -m benchmarks.gate
 bench: build
+	$(PY) -m benchmarks.tables
 	$(PY) -m benchmarks.compare
 benches: build
 	$(PY) -m pytest benchmarks -o python_files='bench_*.py' --benchmark-columns=min,median,ops

@@ -65,12 +65,20 @@ void fgw_action_trace(struct fgw_effects *effects, uint64_t rule, uint8_t type, 
         .rule = rule, .action = type, .enforced = enforced, .code = code, .value = value};
 }
 
+void fgw_action_shadow(struct fgw_effects *effects, uint64_t rule)
+{
+    if (effects->shadows < FGW_SHADOWS_MAX)
+        effects->shadow_rules[effects->shadows] = rule;
+    if (effects->shadows < UINT16_MAX)
+        effects->shadows++;
+}
+
 int fgw_action_refuse(struct fgw_effects *effects, uint64_t rule, uint8_t type, uint8_t enforced,
                       uint16_t status, uint16_t code)
 {
     fgw_action_trace(effects, rule, type, enforced, code, status);
     if (!enforced) {
-        effects->shadows++;
+        fgw_action_shadow(effects, rule);
         return 0;
     }
     effects->denied = 1;

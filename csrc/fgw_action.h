@@ -52,7 +52,7 @@ struct fgw_action {
     uint8_t enforced; /* the rule's and the action's own */
     uint8_t results[FGW_RESULTS_MAX]; /* the facts of its results by number; 0: nobody reads it */
     uint16_t status;  /* deny, custom-response */
-    uint16_t number;  /* deny: message + 1; route: + 1; limits, log, remove-headers: index */
+    uint32_t number;  /* deny: message + 1; route: + 1; limits, log, remove-headers: index */
     int64_t value;    /* cap-output, cap-input: tokens; limits: capacity; detect: its bit */
     const void *more; /* by type, one of the structs below; on-abort: fgw_drain; else NULL */
 };
@@ -143,6 +143,9 @@ int32_t fgw_address_find(const struct fgw_addresses *addresses, const uint8_t ad
 /* What actions share. */
 void fgw_action_trace(struct fgw_effects *effects, uint64_t rule, uint8_t type, uint8_t enforced,
                       uint16_t code, int64_t value);
+
+/* An action of the rule is not enforced, and would have acted. */
+void fgw_action_shadow(struct fgw_effects *effects, uint64_t rule);
 
 /* The trace of a refusal, and where enforced the refusal itself: then 1, else 0. */
 int fgw_action_refuse(struct fgw_effects *effects, uint64_t rule, uint8_t type, uint8_t enforced,

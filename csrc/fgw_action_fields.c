@@ -46,7 +46,7 @@ int fgw_action_fields(const struct fgw_action *action, uint64_t rule, struct fgw
     if (action->enforced)
         refused = fgw_action_put_fields(fields, effects->run, effects->said);
     else
-        effects->shadows++;
+        fgw_action_shadow(effects, rule);
     const uint32_t added = fields->n_fields - refused;
     fgw_action_result_number(action, 0, facts, FGW_VALUE_INT, action->enforced ? added : 0);
     fgw_action_result_number(action, 1, facts, FGW_VALUE_INT, refused);
@@ -98,9 +98,9 @@ int fgw_action_unfields(const struct fgw_action *action, uint64_t rule, struct f
     const struct fgw_names *names = action->more;
     fgw_action_result_number(action, 0, facts, FGW_VALUE_INT, names->count);
     if (!action->enforced)
-        effects->shadows++;
+        fgw_action_shadow(effects, rule);
     else if (effects->n_removed < FGW_LISTED_MAX) {
-        effects->removed[effects->n_removed++] = action->number;
+        effects->removed[effects->n_removed++] = (uint16_t)action->number;
         drop(effects->said, names);
     } else
         return fgw_action_refuse(effects, rule, FGW_ACTION_REMOVE_HEADERS, 1, 500,

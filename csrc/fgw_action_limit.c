@@ -32,7 +32,7 @@ int fgw_action_limit(const struct fgw_action *action, uint64_t rule, struct fgw_
 {
     const struct fgw_limit_keys *limit = action->more;
     struct fgw_value values[FGW_DEMAND_VALUES_MAX];
-    struct fgw_demand demand = {.limit = action->number, .enforced = action->enforced,
+    struct fgw_demand demand = {.limit = (uint16_t)action->number, .enforced = action->enforced,
                                 .rule = rule};
     (void)facts;
     effects->run->arena_used = 0; /* one for all: the texts of its keys are looked at together */

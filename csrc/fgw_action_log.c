@@ -16,8 +16,8 @@ int fgw_action_log(const struct fgw_action *action, uint64_t rule, struct fgw_va
     fgw_action_trace(effects, rule, FGW_ACTION_LOG, action->enforced,
                      room ? 0 : FGW_CODE_POLICY_FAILED, 0);
     if (!action->enforced)
-        effects->shadows++;
+        fgw_action_shadow(effects, rule);
     else if (room)
-        effects->logs[effects->n_logs++] = action->number;
+        effects->logs[effects->n_logs++] = (uint16_t)action->number;
     return 0;
 }

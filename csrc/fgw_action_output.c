@@ -13,9 +13,10 @@ int fgw_action_output(const struct fgw_action *action, uint64_t rule, struct fgw
     const int64_t client = asked->type == FGW_VALUE_INT && asked->as.number > 0
                                ? asked->as.number : INT64_MAX;
     fgw_action_trace(effects, rule, FGW_ACTION_CAP_OUTPUT, action->enforced, 0, action->value);
-    if (!action->enforced)
-        effects->shadows = (uint16_t)(effects->shadows + (client > action->value));
-    else if (effects->output_max == 0 || effects->output_max > action->value) {
+    if (!action->enforced) {
+        if (client > action->value)
+            fgw_action_shadow(effects, rule);
+    } else if (effects->output_max == 0 || effects->output_max > action->value) {
         effects->output_max = action->value;
         effects->output_rule = rule;
         /* A client that asks for less anyway is not shaped by this rule. */

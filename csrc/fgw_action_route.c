@@ -14,7 +14,7 @@ int fgw_action_route(const struct fgw_action *action, uint64_t rule, struct fgw_
     fgw_action_result_text(action, 1, facts, words->second, words->second_length);
     fgw_action_trace(effects, rule, FGW_ACTION_ROUTE, action->enforced, 0, action->number);
     if (!action->enforced) {
-        effects->shadows++;
+        fgw_action_shadow(effects, rule);
         return 0;
     }
     effects->route = action->number;

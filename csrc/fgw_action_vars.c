@@ -69,7 +69,7 @@ int fgw_action_vars(const struct fgw_action *action, uint64_t rule, struct fgw_v
         facts[set->vars[i].fact] = value;
     }
     if (!action->enforced)
-        effects->shadows++;
+        fgw_action_shadow(effects, rule);
     fgw_action_result_number(action, 0, facts, FGW_VALUE_INT, good);
     fgw_action_trace(effects, rule, FGW_ACTION_SET_VARS, action->enforced,
                      good < set->n_vars ? FGW_CODE_POLICY_FAILED : 0, good);

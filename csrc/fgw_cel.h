@@ -242,6 +242,8 @@ _Static_assert(sizeof(struct fgw_cel_program) == 32, "part of a file");
 #define FGW_CEL_DEPTH 32          /* of nested lists, maps, optionals, where they are compared */
 #define FGW_CEL_STEPS 100000      /* the usual budget */
 #define FGW_CEL_ARENA 65536       /* bytes: the usual arena */
+#define FGW_CEL_ZONE_NAMED 500    /* steps for a zone that is named at run time, … */
+#define FGW_CEL_ZONE_UNKNOWN 25000 /* … and for one that turns out to be none */
 
 /* A time zone, the bytes of a FGW_VALUE_ZONE constant: length / 16 of these, by time; the first
  * holds for all earlier instants too. fastgw.policy.zones writes them. */
@@ -271,9 +273,12 @@ struct fgw_cel_source {
     /* 1 with *value set, or 0. */
     int (*find)(const void *owner, uint32_t map, const uint8_t *key, uint32_t length,
                 struct fgw_value *value);
-    /* The table of a zone that is named only at run time, or NULL; may itself be NULL. */
-    const struct fgw_cel_zone *(*zone)(const void *owner, const uint8_t *name, uint32_t length,
-                                       uint32_t *count);
+    /* Seconds that a zone named only at run time is east of UTC at an instant: 0 with *offset
+     * set, -1: no such zone. May itself be NULL. Names may come from clients: whoever answers
+     * keeps nothing of those that are none, and the machine takes the price of a search of files
+     * (FGW_CEL_ZONE_UNKNOWN steps) for each of them. */
+    int (*zone)(const void *owner, const uint8_t *name, uint32_t length, int64_t seconds,
+                int32_t *offset);
 };
 
 /* For `policy simulate`: every value that an instruction pushed, in order; full: no more. */

@@ -33,7 +33,7 @@ static struct fgw_value match(struct fgw_cel *cel, const uint8_t *program,
     uint64_t wanted = least ? least + REGEX_STATES : 0;
     struct fgw_regex_scratch scratch = {
         .memory = run->arena + before, .room = wanted < room ? wanted : room,
-        .steps_max = (uint64_t)cel->steps * REGEX_STEPS};
+        .steps_max = (uint64_t)cel->steps * REGEX_STEPS + 1}; /* 0 would be: without end */
     if (least > room) {
         cel->ended = 2;
         return cel_over(cel);

@@ -318,26 +318,28 @@ static int64_t offset_at(const struct fgw_cel_zone *zone, uint32_t count, int64_
     return zone[low].offset;
 }
 
-/* Seconds to add to UTC. 0, or -1: no such zone. */
-static int zone_offset(const struct fgw_cel *cel, const struct fgw_value *zone, int64_t seconds,
+/* Seconds to add to UTC. 0, or -1: no such zone, or (cel->ended) the run has ended. */
+static int zone_offset(struct fgw_cel *cel, const struct fgw_value *zone, int64_t seconds,
                        int64_t *offset)
 {
     const struct fgw_cel_source *source = cel->run->source;
-    const struct fgw_cel_zone *table = NULL;
-    uint32_t count = 0;
+    int32_t ahead = 0;
     if (zone->type == FGW_VALUE_ZONE) {
-        table = (const struct fgw_cel_zone *)(const void *)zone->bytes;
-        count = zone->length / (uint32_t)sizeof *table;
-    } else if (zone->type != FGW_VALUE_STRING) {
-        return -1;
-    } else if (fixed_offset(zone, offset) == 0) {
+        const struct fgw_cel_zone *table = (const struct fgw_cel_zone *)(const void *)zone->bytes;
+        *offset = offset_at(table, zone->length / (uint32_t)sizeof *table, seconds);
         return 0;
-    } else if (source != NULL && source->zone != NULL) {
-        table = source->zone(source->owner, zone->bytes, zone->length, &count);
     }
-    if (table == NULL || count == 0)
+    if (zone->type != FGW_VALUE_STRING)
         return -1;
-    *offset = offset_at(table, count, seconds);
+    if (fixed_offset(zone, offset) == 0)
+        return 0;
+    if (source == NULL || source->zone == NULL || cel_pay(cel, FGW_CEL_ZONE_NAMED))
+        return -1;
+    if (source->zone(source->owner, zone->bytes, zone->length, seconds, &ahead)) {
+        (void)cel_pay(cel, FGW_CEL_ZONE_UNKNOWN);
+        return -1;
+    }
+    *offset = ahead;
     return 0;
 }
 
@@ -351,8 +353,9 @@ static int fields(struct fgw_cel *cel, const struct fgw_value *x, uint32_t n, st
         return -1;
     }
     if (n == 2 && zone_offset(cel, &x[1], x->as.number, &offset)) {
-        int named = x[1].type == FGW_VALUE_STRING || x[1].type == FGW_VALUE_ZONE;
-        *wrong = cel_fail(cel, named ? FGW_CEL_ERROR_ZONE : FGW_CEL_ERROR_TYPE);
+        int named = x[1].type == FGW_VALUE_STRING;
+        *wrong = cel->ended ? cel_over(cel)
+                            : cel_fail(cel, named ? FGW_CEL_ERROR_ZONE : FGW_CEL_ERROR_TYPE);
         return -1;
     }
     civil_of(x->as.number + offset, x->length, civil);

@@ -37,6 +37,28 @@ void fgw_count_code(struct fgw_counters *counters, uint16_t code)
         count_code(counters, code, 1);
 }
 
+static void count_shadow(struct fgw_counters *counters, uint64_t rule, uint64_t actions,
+                         uint64_t limits)
+{
+    for (uint32_t at = 0; at < FGW_SHADOW_RULES; at++) {
+        struct fgw_shadow_count *place = &counters->shadows[at];
+        if (read_one(&place->rule) == 0)
+            __atomic_store_n(&place->rule, rule, __ATOMIC_RELEASE);
+        if (read_one(&place->rule) != rule)
+            continue;
+        raise(&place->actions, actions);
+        raise(&place->limits, limits);
+        return;
+    }
+}
+
+void fgw_count_shadow(struct fgw_counters *counters, uint64_t rule, int limit)
+{
+    fgw_count(counters, limit ? FGW_COUNT_SHADOW_LIMITS : FGW_COUNT_SHADOWS, 1);
+    if (rule)
+        count_shadow(counters, rule, !limit, limit != 0);
+}
+
 void fgw_count_time(struct fgw_counters *counters, unsigned histogram, uint64_t ns)
 {
     if (histogram >= FGW_HISTOGRAMS)
@@ -62,6 +84,22 @@ void fgw_count_ratio(struct fgw_counters *counters, unsigned ratio, uint64_t rep
         bucket++;
     raise(&counters->ratios[ratio].bucket[bucket], 1);
     raise(&counters->ratios[ratio].sum, hundredths);
+}
+
+void fgw_counters_books(const struct fgw_counters *counters, struct fgw_books *books)
+{
+    const uint64_t *value = counters->value;
+    const uint64_t *tokens = value + FGW_COUNT_TOKENS;
+
+    books->attempts = 0;
+    for (uint32_t fate = 1; fate < 8; fate++)
+        books->attempts += value[FGW_COUNT_FATE + fate];
+    books->tokens = (struct fgw_tokens){
+        .input = tokens[0], .cached_input = tokens[1], .cache_write = tokens[2],
+        .cache_write_1h = tokens[3], .output = tokens[4], .reasoning = tokens[5],
+        .audio_input = tokens[6], .audio_output = tokens[7]};
+    books->cost_nano_usd = value[FGW_COUNT_COST_NANO_USD];
+    books->cost_unknown = value[FGW_COUNT_COST_UNKNOWN];
 }
 
 static void store_drains(struct fgw_counters *own, uint32_t number, uint64_t running)
@@ -107,6 +145,12 @@ void fgw_counters_sum(struct fgw_counters *sum, const struct fgw_counters *count
         for (uint32_t at = 0; at < FGW_HISTOGRAM_BUCKETS; at++)
             sum->histograms[kind].bucket[at] += read_one(&times->bucket[at]);
         sum->histograms[kind].sum_us += read_one(&times->sum_us);
+    }
+    for (uint32_t at = 0; at < FGW_SHADOW_RULES; at++) {
+        uint64_t rule = read_one(&counters->shadows[at].rule);
+        if (rule != 0)
+            count_shadow(sum, rule, read_one(&counters->shadows[at].actions),
+                         read_one(&counters->shadows[at].limits));
     }
     for (uint32_t kind = 0; kind < FGW_RATIOS; kind++) {
         const struct fgw_counted_ratios *ratios = &counters->ratios[kind];

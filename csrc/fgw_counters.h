@@ -4,14 +4,15 @@
  * no cache line is shared between writers. A block outlives its worker: the next one in the slot
  * counts on. Gauges (from FGW_GAUGES on) are set back to 0 when a dead worker is swept.
  *
- *     0            1024        2048                3584            3840         4096 … 8192
- *     | value[128] | codes[64] | histograms[6][32] | ratios[2][16] | drains[32] | (0) |
+ *     0          1024      2048              3584         3840       4096         7168 7280 … 8192
+ *     | value[128] codes[64] histograms[6][32] ratios[2][16] drains[32] shadows[128] cut | (0) |
  */
 #ifndef FGW_COUNTERS_H
 #define FGW_COUNTERS_H
 
 #include <stdint.h>
 
+#include "fgw_books.h"
 #include "fgw_policy.h"
 #include "fgw_record.h"
 
@@ -63,6 +64,7 @@ enum fgw_counter {
     FGW_COUNT_LIMITS_FITTED = 65, /* output limits made smaller so that a cap is kept */
     FGW_COUNT_UNBOUNDED = 66,     /* requests without a bound that a cap let pass */
     FGW_COUNT_SHADOWS = 67,       /* actions not enforced that would have acted */
+    FGW_COUNT_SHADOW_LIMITS = 68, /* limits not enforced that would have refused */
     FGW_COUNT_DRAINS = 80, /* answers read on without their client, */
     FGW_COUNT_DRAINED = 81, /* of them to their end, */
     FGW_COUNT_DRAIN_TOKENS = 82, /* as far as max_tokens, */
@@ -112,6 +114,13 @@ struct fgw_code_count {
 };
 #define FGW_CODES 64
 
+struct fgw_shadow_count {
+    uint64_t rule;    /* name hash; 0: free */
+    uint64_t actions; /* that would have acted */
+    uint64_t limits;  /* that would have refused */
+};
+#define FGW_SHADOW_RULES 128
+
 struct fgw_counters {
     _Alignas(64) uint64_t value[FGW_COUNTERS];
     struct fgw_code_count codes[FGW_CODES]; /* refusals; in order of first use */
@@ -124,7 +133,9 @@ struct fgw_counters {
         uint64_t sum; /* in hundredths */
     } ratios[FGW_RATIOS];
     uint64_t drains[FGW_DRAINS_MAX]; /* running now, by number of their action; a gauge */
-    uint8_t reserved[8192 - 1024 - 1024 - 1536 - 256 - 8 * FGW_DRAINS_MAX];
+    struct fgw_shadow_count shadows[FGW_SHADOW_RULES]; /* in order of first use */
+    struct fgw_cut cut;
+    uint8_t reserved[8192 - 7168 - sizeof(struct fgw_cut)];
 };
 _Static_assert(sizeof(struct fgw_counters) == 8192, "layout is shared between processes");
 
@@ -138,12 +149,19 @@ static inline void fgw_count(struct fgw_counters *counters, unsigned which, uint
 /* Counts a refusal by its FGW code. */
 void fgw_count_code(struct fgw_counters *counters, uint16_t code);
 
+/* Counts a shadow of a rule, in all and (while there is a place) by the rule: of an action that
+ * would have acted, or of a `limit` that would have refused. */
+void fgw_count_shadow(struct fgw_counters *counters, uint64_t rule, int limit);
+
 /* Counts a time span in a histogram. */
 void fgw_count_time(struct fgw_counters *counters, unsigned histogram, uint64_t ns);
 
 /* Counts reported / estimated; an estimate of 0 is one of 1. */
 void fgw_count_ratio(struct fgw_counters *counters, unsigned ratio, uint64_t reported,
                      uint64_t estimated);
+
+/* What the attempts that this worker's block counted come to. */
+void fgw_counters_books(const struct fgw_counters *counters, struct fgw_books *books);
 
 /* A worker begins a drain: `all` are the blocks of all workers, `own` is the index of its own.
  * Returns 0 where max_concurrent are running. Each worker shows its own before it looks at the

@@ -8,16 +8,15 @@
 
 enum { RUN_MIN = 20, WORD_MAX = 64 };
 
-#define U(byte) [byte] = UPPER | WORD | IN_KEY | LOCAL | UNIT | BASE32
+#define U(byte) [byte] = UPPER | WORD | IN_KEY | LOCAL | UNIT
 #define L(byte) [byte] = LOWER | WORD | IN_KEY | LOCAL | UNIT
 #define D(byte) [byte] = DIGIT | WORD | IN_KEY | LOCAL | UNIT
-#define E(byte) [byte] = DIGIT | WORD | IN_KEY | LOCAL | UNIT | BASE32
 const uint8_t fgw_detect_class[256] = {
     U('A'), U('B'), U('C'), U('D'), U('E'), U('F'), U('G'), U('H'), U('I'), U('J'), U('K'), U('L'),
     U('M'), U('N'), U('O'), U('P'), U('Q'), U('R'), U('S'), U('T'), U('U'), U('V'), U('W'), U('X'),
     U('Y'), U('Z'), L('a'), L('b'), L('c'), L('d'), L('e'), L('f'), L('g'), L('h'), L('i'), L('j'),
     L('k'), L('l'), L('m'), L('n'), L('o'), L('p'), L('q'), L('r'), L('s'), L('t'), L('u'), L('v'),
-    L('w'), L('x'), L('y'), L('z'), D('0'), D('1'), E('2'), E('3'), E('4'), E('5'), E('6'), E('7'),
+    L('w'), L('x'), L('y'), L('z'), D('0'), D('1'), D('2'), D('3'), D('4'), D('5'), D('6'), D('7'),
     D('8'), D('9'), ['_'] = WORD | IN_KEY | LOCAL | UNIT, ['-'] = IN_KEY | LOCAL | UNIT,
     ['.'] = LOCAL | UNIT, ['%'] = LOCAL | UNIT, ['+'] = LOCAL | UNIT, ['/'] = UNIT, ['='] = UNIT,
     ['@'] = UNIT,

@@ -39,7 +39,7 @@ static int skip_blanks(struct fgw_walk *walk)
             return -1;
         uint8_t byte = *walk->at;
         if (byte == '\n' || byte == '\r')
-            walk->line = walk->document == FGW_WALK_EVENT;
+            walk->line = walk->document == FGW_WALK_EVENT && !walk->bare;
         else if (byte != ' ' && byte != '\t')
             return byte;
         walk->at++;
@@ -76,11 +76,7 @@ static int is_scalar(uint8_t byte)
 
 /* ------------------------------------------------------------------ what is looked at */
 
-static int is_name(const struct fgw_walk_frame *frame, const char *name, size_t length)
-{
-    return frame->name && frame->name_length == length && !memcmp(frame->name, name, length);
-}
-#define IS(frame, name) is_name(frame, name, sizeof(name) - 1)
+#define IS(frame, name) fgw_walk_named(frame, name, sizeof(name) - 1)
 
 /* Names by their length, those of one length in a row. */
 enum { NAME_MAX = 20 };
@@ -101,12 +97,12 @@ static name_list PASSED = {
     [2] = "id",
     [4] = "typerole",
     [5] = "usagemodel",
-    [6] = "formatdetailobjectstatus",
+    [6] = "formatdetailobjectstatusimages",
     [7] = "call_iditem_idfile_idheaderscreated",
     [8] = "logprobsb64_json",
     [9] = "signaturemime_typeembedding",
     [10] = "media_typecreated_at",
-    [11] = "tool_use_idresponse_idobfuscationstop_reason",
+    [11] = "tool_use_idresponse_idobfuscationstop_reasondone_reason",
     [12] = "tool_call_idcontainer_idservice_tier",
     [13] = "cache_controlauthorizationfinish_reason",
     [15] = "encrypted_index",
@@ -119,7 +115,7 @@ static name_list SETTINGS = {
     [4] = "user",
     [5] = "audiobetasvoicestore",
     [6] = "stream",
-    [7] = "include",
+    [7] = "includeoptions",
     [8] = "metadatathinking",
     [9] = "reasoningcontainer",
     [10] = "modalitiestruncation",
@@ -247,6 +243,7 @@ static const uint8_t *member(struct fgw_walk *walk, const uint8_t *open, const c
     ahead.at = open + 1;
     ahead.end = (size_t)(walk->end - ahead.at) > walk->ahead ? ahead.at + walk->ahead : walk->end;
     ahead.document = walk->document;
+    ahead.bare = walk->bare;
     ahead.line = 0;
     found = search(&ahead, name, length);
     walk->ahead -= (size_t)(ahead.at - open) - 1;
@@ -367,6 +364,18 @@ static void hand_out(struct fgw_walk *walk, const uint8_t *bytes, size_t length,
 
 static int walk_value(struct fgw_walk *walk, unsigned inside);
 
+/* Whether the member just named has the next piece of a text, and no name says so. */
+static int is_piece(const struct fgw_walk *walk)
+{
+    const struct fgw_walk_frame *frame = &walk->frames[walk->depth - 1];
+
+    if (walk->depth == 3)
+        return (IS(frame, "text") && IS(&walk->frames[0], "choices")) ||
+               (IS(frame, "content") && IS(&walk->frames[0], "candidates"));
+    return walk->bare && walk->depth == 1 && /* Ollama */
+           (IS(frame, "message") || IS(frame, "response") || IS(frame, "thinking"));
+}
+
 /* What the value of the member just named stands in. */
 static unsigned inside_of(const struct fgw_walk *walk, unsigned inside)
 {
@@ -376,32 +385,41 @@ static unsigned inside_of(const struct fgw_walk *walk, unsigned inside)
         inside |= IN_TOOL;
     if (walk->document != FGW_WALK_EVENT || inside & IN_DELTA)
         return inside;
-    if (IS(frame, "delta") || (IS(frame, "text") && walk->depth == 3 &&
-                               IS(&walk->frames[0], "choices")))
+    if (IS(frame, "delta") || is_piece(walk))
         inside |= IN_DELTA;
     return inside;
 }
 
-/* Anthropic's blocks, items of `responses`, choices: where one has ended, so have its texts. */
+/* Blocks, items of `responses`, choices, candidates: where one has ended, so have its texts. */
 static void notice_end(struct fgw_walk *walk)
 {
     const struct fgw_walk_frame *frame = &walk->frames[walk->depth - 1];
     int text = *walk->at == '"';
 
-    if (walk->document != FGW_WALK_EVENT || !walk->ended || !text)
+    if (walk->document != FGW_WALK_EVENT || !walk->ended)
+        return;
+    if (walk->bare && walk->depth == 1 && IS(frame, "done") && *walk->at == 't')
+        walk->ended(walk->listener, INT64_MIN);
+    if (!text)
         return;
     if (IS(frame, "finish_reason") && walk->depth == 3 && IS(&walk->frames[0], "choices")) {
         int64_t index = walk->frames[1].element;
         walk->ended(walk->listener, NUMBER(walk, frame->open, "index", index));
+    } else if (IS(frame, "finishReason") && walk->depth == 3 &&
+               IS(&walk->frames[0], "candidates")) {
+        int64_t index = walk->frames[1].element;
+        walk->ended(walk->listener, NUMBER(walk, frame->open, "index", index));
     } else if (IS(frame, "type") && walk->depth == 1) {
         const uint8_t *root = walk->frames[0].open;
-        if (TYPED(walk, "content_block_stop"))
+        if (TYPED(walk, "content_block_stop") || TYPED(walk, "content-end") ||
+            TYPED(walk, "tool-call-end"))
             walk->ended(walk->listener, NUMBER(walk, root, "index", INT64_MIN));
         else if (TYPED(walk, ".done"))
             walk->ended(walk->listener, NUMBER(walk, root, "output_index", INT64_MIN));
-        else if (TYPED(walk, "message_stop") || TYPED(walk, "message_delta") ||
-                 TYPED(walk, "response.completed") || TYPED(walk, "response.incomplete") ||
-                 TYPED(walk, "response.failed") || TYPED(walk, "error"))
+        else if (TYPED(walk, "message_stop") || TYPED(walk, "message-end") ||
+                 TYPED(walk, "message_delta") || TYPED(walk, "response.completed") ||
+                 TYPED(walk, "response.incomplete") || TYPED(walk, "response.failed") ||
+                 TYPED(walk, "error"))
             walk->ended(walk->listener, INT64_MIN);
     }
 }
@@ -506,12 +524,27 @@ static int skip_value(struct fgw_walk *walk)
     return 0;
 }
 
+/* Where the JSON of an event begins that is no SSE block, whose lines begin with names; NULL: it
+ * is one, or has no JSON. */
+static const uint8_t *find_bare(const uint8_t *at, const uint8_t *end)
+{
+    while (at < end && (*at == ' ' || *at == '\n' || *at == '\r' || *at == '\t' || *at == ',' ||
+                        *at == '['))
+        at++;
+    return at < end && *at == '{' ? at : NULL;
+}
+
 int fgw_walk_run(struct fgw_walk *walk, const uint8_t *bytes, size_t length)
 {
-    walk->at = bytes;
+    const uint8_t *bare = NULL;
+
+    if (walk->document == FGW_WALK_EVENT)
+        bare = find_bare(bytes, bytes + length);
+    walk->bare = bare != NULL;
+    walk->at = bare ? bare : bytes;
     walk->end = bytes + length;
     walk->ahead = 2 * length + 16 * (length < AHEAD_TIMES ? length : AHEAD_TIMES);
-    walk->line = walk->document == FGW_WALK_EVENT;
+    walk->line = walk->document == FGW_WALK_EVENT && !walk->bare;
     walk->depth = 0;
     if (walk_value(walk, 0))
         return -1;
@@ -526,58 +559,4 @@ int fgw_walk_is_done(const struct fgw_walk *walk)
 int fgw_walk_is_text(const struct fgw_walk *walk)
 {
     return (walk->at < walk->end || walk->depth) && !fgw_walk_is_done(walk);
-}
-
-/* ------------------------------------------------------------------ where */
-
-static size_t put_name(const struct fgw_walk_frame *frame, uint8_t *out, int dot)
-{
-    size_t used = 0;
-
-    for (size_t i = 0; i < frame->name_length; i++) {
-        uint8_t byte = frame->name[i], letter = (uint8_t)(byte | 0x20);
-        if (i >= 32 || !((letter >= 'a' && letter <= 'z') || (byte >= '0' && byte <= '9') ||
-                         byte == '_' || byte == '-'))
-            return 0; /* no name that an API has: it may be anything */
-    }
-    if (dot)
-        out[used++] = '.';
-    memcpy(out + used, frame->name, frame->name_length);
-    return used + frame->name_length;
-}
-
-static size_t put_index(uint32_t index, uint8_t *out)
-{
-    uint8_t digits[12];
-    size_t at = sizeof digits, used = 0;
-
-    do {
-        digits[--at] = (uint8_t)('0' + index % 10);
-        index /= 10;
-    } while (index);
-    out[used++] = '[';
-    memcpy(out + used, digits + at, sizeof digits - at);
-    used += sizeof digits - at;
-    out[used++] = ']';
-    return used;
-}
-
-size_t fgw_walk_path(const struct fgw_walk *walk, uint8_t *out)
-{
-    size_t used = 0;
-
-    for (uint32_t i = 0; i < walk->depth && used + 48 <= FGW_WALK_PATH_MAX; i++) {
-        const struct fgw_walk_frame *frame = &walk->frames[i];
-        if (!frame->object) {
-            used += put_index(frame->element, out + used);
-            continue;
-        }
-        if (!frame->name)
-            break;
-        size_t name = put_name(frame, out + used, used != 0);
-        used += name;
-        if (!name || (i > 0 && (IS(frame, "input") || IS(frame, "arguments"))))
-            break;
-    }
-    return used;
 }

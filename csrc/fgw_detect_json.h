@@ -14,6 +14,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #define FGW_WALK_DEPTH_MAX 128
 #define FGW_WALK_PATH_MAX 96
@@ -21,7 +22,8 @@
 enum fgw_walk_document {
     FGW_WALK_REQUEST = 0,
     FGW_WALK_ANSWER,
-    FGW_WALK_EVENT, /* an SSE block: the JSON is what its data lines have */
+    FGW_WALK_EVENT, /* an SSE block: the JSON is what its data lines have; or the JSON itself: a
+                       line of NDJSON, an element of an array with what stands before it */
 };
 
 enum fgw_text_flag {
@@ -65,7 +67,8 @@ struct fgw_walk {
     fgw_walk_end *ended;
     void *listener;
     uint8_t document;
-    uint8_t line; /* events: at the first byte of a line */
+    uint8_t line; /* SSE blocks: at the first byte of a line */
+    uint8_t bare; /* events: no SSE block */
     uint32_t depth;
     struct fgw_walk_frame frames[FGW_WALK_DEPTH_MAX];
 };
@@ -76,6 +79,12 @@ int fgw_walk_run(struct fgw_walk *walk, const uint8_t *bytes, size_t length);
 /* Of a walk that failed: the data were [DONE]; or anything else but nothing. */
 int fgw_walk_is_done(const struct fgw_walk *walk);
 int fgw_walk_is_text(const struct fgw_walk *walk);
+
+static inline int fgw_walk_named(const struct fgw_walk_frame *frame, const char *name,
+                                 size_t length)
+{
+    return frame->name && frame->name_length == length && !memcmp(frame->name, name, length);
+}
 
 /* Where the walk stands, as messages[2].content[0].text: at most FGW_WALK_PATH_MAX bytes. Below
  * the arguments of tools, where names are the client's own, it ends. Returns the length. */

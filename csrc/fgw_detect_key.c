@@ -4,7 +4,7 @@
 #include "fgw_detect_kind.h"
 
 /* What the tail of a key may consist of. */
-enum tail { TAIL_ALNUM, TAIL_TOKEN /* and - _ */, TAIL_HEX, TAIL_BASE32, TAIL_DASHED };
+enum tail { TAIL_ALNUM, TAIL_TOKEN /* and - _ */, TAIL_HEX, TAIL_UPPER, TAIL_DASHED };
 
 enum key_flag {
     KEY_EXACT = 1,  /* the tail has `min` bytes, no more */
@@ -34,8 +34,8 @@ static const struct issuer_key KEYS[] = {
     KEY_OF("rk_live_", TAIL_ALNUM, 16, KEY_MIXED),
     KEY_OF("rk_test_", TAIL_ALNUM, 16, KEY_MIXED),
     KEY_OF("whsec_", TAIL_ALNUM, 24, KEY_MIXED),
-    KEY_OF("AKIA", TAIL_BASE32, 16, KEY_EXACT),               /* AWS */
-    KEY_OF("ASIA", TAIL_BASE32, 16, KEY_EXACT),
+    KEY_OF("AKIA", TAIL_UPPER, 16, KEY_EXACT),               /* AWS */
+    KEY_OF("ASIA", TAIL_UPPER, 16, KEY_EXACT),
     KEY_OF("AIza", TAIL_TOKEN, 35, KEY_EXACT | KEY_MIXED),    /* Google */
     KEY_OF("GOCSPX-", TAIL_TOKEN, 28, KEY_EXACT),
     KEY_OF("ghp_", TAIL_ALNUM, 36, KEY_EXACT | KEY_CRC),      /* GitHub */
@@ -65,8 +65,8 @@ static int in_tail(uint8_t byte, int tail)
     switch (tail) {
     case TAIL_HEX:
         return is(byte, DIGIT) || (byte >= 'a' && byte <= 'f');
-    case TAIL_BASE32:
-        return is(byte, BASE32);
+    case TAIL_UPPER:
+        return is(byte, UPPER | DIGIT);
     case TAIL_TOKEN:
         return is(byte, IN_KEY);
     case TAIL_DASHED:
@@ -337,8 +337,9 @@ static int is_top_level(const uint8_t *text, uint32_t length)
     return !memmem(FILES, sizeof FILES - 1, name, length + 2);
 }
 
-/* Where the local part before the @ begins; `at` if there is none. */
-static uint32_t local_start(const struct look *look, uint32_t at)
+/* Where the local part before the @ begins; `at` if there is none. *reach: what that was told
+ * from, which must not be taken apart before the address is decided. */
+static uint32_t local_start(const struct look *look, uint32_t at, uint32_t *reach)
 {
     uint32_t start = at;
 
@@ -346,6 +347,7 @@ static uint32_t local_start(const struct look *look, uint32_t at)
         start--;
     if (at - start > 64 || (start && start == look->from && is(look->text[start - 1], LOCAL)))
         return at;
+    *reach = start;
     if (is_escape_letter(look, start))
         start++;
     while (start < at && !is(look->text[start], WORD))
@@ -356,11 +358,11 @@ static uint32_t local_start(const struct look *look, uint32_t at)
 enum look_answer fgw_look_email(const struct look *look, uint32_t at,
                                 struct fgw_detect_find *find)
 {
-    uint32_t start = local_start(look, at), place = at + 1, label = place, end = 0, labels = 0;
+    uint32_t start = local_start(look, at, &find->start);
+    uint32_t place = at + 1, label = place, end = 0, labels = 0;
 
     if (start == at)
         return LOOK_NO;
-    find->start = start;
     for (;; place++) {
         int inside = place < look->end && place - at < 254;
         uint8_t byte = inside ? look->text[place] : 0;
@@ -383,6 +385,7 @@ enum look_answer fgw_look_email(const struct look *look, uint32_t at,
         return LOOK_NO;
     if (at - start == 3 && !memcmp(look->text + start, "git", 3))
         return LOOK_NO; /* git@host:path is an address of code */
+    find->start = start;
     find->end = end;
     return LOOK_YES;
 }

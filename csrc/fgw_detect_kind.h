@@ -27,7 +27,6 @@ enum {
     IN_KEY = 16, /* of keys: words and dashes */
     LOCAL = 32,  /* of the local part of an address */
     UNIT = 64,   /* of all that is looked at together */
-    BASE32 = 128,
 };
 extern const uint8_t fgw_detect_class[256] __attribute__((visibility("hidden")));
 

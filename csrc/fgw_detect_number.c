@@ -114,6 +114,7 @@ static const struct issuer ISSUERS[] = {
     {501800, 501899, LENGTH(12) | LENGTH(13) | LENGTH(15) | LENGTHS_16_19}, /* Maestro */
     {502000, 502099, LENGTH(12) | LENGTH(13) | LENGTH(15) | LENGTHS_16_19},
     {503800, 503899, LENGTH(12) | LENGTH(13) | LENGTH(15) | LENGTHS_16_19},
+    {501900, 501999, LENGTH(16)},                            /* Dankort */
     {508500, 508999, LENGTH(16)},                            /* RuPay */
     {510000, 559999, LENGTH(16)},                            /* Mastercard */
     {601100, 601199, LENGTHS_16_19},                         /* Discover */
@@ -153,6 +154,17 @@ static int is_card_layout(const struct number *number, uint32_t groups)
     return groups >= 4 && size[groups - 1] <= 4;
 }
 
+/* One in ten numbers has a right check digit, and a third of those an issuer: digits in one piece
+ * that are called something else, and nothing near says money, are no card. */
+static int is_called_otherwise(const struct look *look, uint32_t at)
+{
+    return fgw_look_before(look, at, 24, "order|invoice|tracking|shipment|parcel|ticket|serial|"
+                           "ref |ref:|ref.|ref#|ref=|reference|isbn|imei|timestamp|sku|case |ean|"
+                           "gtin|barcode") &&
+           !fgw_look_before(look, at, FGW_DETECT_CONTEXT, "card|visa|master|amex|maestro|diners|"
+                            "credit|debit|pay|paid|charge|cvv|cvc|expir|pan ");
+}
+
 enum look_answer fgw_look_card(const struct look *look, uint32_t at, struct fgw_detect_find *find)
 {
     struct number number;
@@ -179,7 +191,7 @@ enum look_answer fgw_look_card(const struct look *look, uint32_t at, struct fgw_
         if (end == LOOK_YES)
             best = number.end[i];
     }
-    if (!best)
+    if (!best || (best == number.end[0] && is_called_otherwise(look, at)))
         return LOOK_NO;
     find->start = at;
     find->end = best;
@@ -204,7 +216,7 @@ enum look_answer fgw_look_ssn(const struct look *look, uint32_t at, struct fgw_d
     read_number(look, at, &number);
     int parts = number.groups >= 3 && number.size[0] == 3 && number.size[1] == 2 &&
                 number.size[2] == 4;
-    if (number.open) {
+    if (number.open && !(number.groups > 1 && number.size[0] == 9)) {
         static const uint8_t SIZES[3] = {3, 2, 4};
         for (uint32_t i = 0; i < number.groups && i < 3; i++)
             if (number.size[i] > (number.groups == 1 ? 9 : SIZES[i]) ||
@@ -233,8 +245,8 @@ struct phone {
     uint32_t after[PHONE_DIGITS + 1]; /* place behind each digit */
     uint32_t count;
     uint32_t groups;   /* bit i: a separator stands before digit i */
-    uint32_t blanks;   /* separators that are a blank alone */
-    int parenthesis;
+    uint32_t blanks;   /* the same, of those that are a blank alone, */
+    uint32_t brackets; /* and of those that have a bracket */
     int open;
 };
 
@@ -245,7 +257,7 @@ static int is_phone_separator(uint8_t byte)
 
 static void read_phone(const struct look *look, uint32_t at, struct phone *phone)
 {
-    uint32_t gap = 0, gap_at = 0;
+    uint32_t gap = 0, gap_at = 0, bracket = 0;
 
     memset(phone, 0, sizeof *phone);
     for (; phone->count <= PHONE_DIGITS; at++) {
@@ -257,9 +269,10 @@ static void read_phone(const struct look *look, uint32_t at, struct phone *phone
         if (is(byte, DIGIT)) {
             if (gap && phone->count) {
                 phone->groups |= 1u << phone->count;
-                phone->blanks += gap == 1 && look->text[gap_at] == ' ';
+                phone->blanks |= (uint32_t)(gap == 1 && look->text[gap_at] == ' ') << phone->count;
+                phone->brackets |= bracket << phone->count;
             }
-            gap = 0;
+            gap = bracket = 0;
             if (phone->count == PHONE_DIGITS) {
                 phone->count++;
                 return;
@@ -269,7 +282,7 @@ static void read_phone(const struct look *look, uint32_t at, struct phone *phone
         } else if (is_phone_separator(byte) && phone->count && gap < 2) {
             if (!gap++)
                 gap_at = at;
-            phone->parenthesis |= byte == '(' || byte == ')';
+            bracket |= byte == '(' || byte == ')';
         } else {
             return;
         }
@@ -348,14 +361,16 @@ static enum look_answer look_national(const struct look *look, uint32_t at,
     }
     if (!is_nanp(phone.digit + first))
         return LOOK_NO;
+    uint32_t ours = (1u << (first + 10)) - 1; /* digits; what follows is no part of it */
+    uint32_t blanks = phone.blanks & ours;
     uint32_t wanted = 1u << (first + 3) | 1u << (first + 6);
-    uint32_t groups = phone.groups & ((1u << (first + 10)) - 1) & ~(first ? 2u : 0u);
+    uint32_t groups = phone.groups & ours & ~(first ? 2u : 0u);
     int apart = groups == wanted && (first == 0 || phone.groups & 2);
     if (phone.open && phone.count == 10 + first && phone.after[phone.count - 1] == look->end)
         return LOOK_OPEN;
     if (groups && !apart)
         return LOOK_NO;
-    int named = apart && (phone.parenthesis || start < at || phone.blanks < 2);
+    int named = apart && (phone.brackets & ours || start < at || !(blanks & (blanks - 1)));
     if (!named && !fgw_look_before(look, at, 40, "phone|tel|call|mobile|cell|fax|whatsapp|"
                                    "sms|dial|reach me"))
         return LOOK_NO;

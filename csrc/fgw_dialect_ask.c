@@ -185,10 +185,11 @@ static enum fgw_ask_error read_limit(struct fgw_ask *ask, const struct fgw_json 
     ask->limit_at[index] = span_of(json, slot);
     if (type == FGW_JSON_NULL)
         return FGW_ASK_OK;
-    if (type != FGW_JSON_NUMBER || json->slots[slot].inexact || json->slots[slot].number < 0)
+    if (type != FGW_JSON_NUMBER || json->slots[slot].inexact ||
+        (json->slots[slot].number < 0 && !fgw_dialect_face(ask->dialect)->below_zero))
         return FGW_ASK_LIMIT_INVALID;
     ask->limit_fields |= (uint8_t)(1u << index);
-    ask->limit[index] = json->slots[slot].number;
+    ask->limit[index] = json->slots[slot].number > 0 ? json->slots[slot].number : 0;
     if (ask->limit[index] && ask->limit[index] > ask->output_limit)
         ask->output_limit = ask->limit[index];
     return FGW_ASK_OK;

@@ -39,10 +39,13 @@ struct fgw_dialect_face {
     uint16_t tools_tokens;      /* what tools add to the input besides themselves */
     uint8_t ask_root;
     uint8_t streams_unasked;    /* `stream` is true where it is absent */
+    uint8_t below_zero;         /* a limit below zero asks for none */
     uint8_t usage_option;       /* chat and completions stream usage only where
                                    stream_options.include_usage asks for it */
     /* Answers. Slots of the spec: enum answer_slot. */
     uint8_t placeholder;        /* output is told early, as a number that means nothing */
+    uint8_t wraps;              /* events of streams from invoke have the model's own inside */
+    uint8_t bare_errors;        /* in a stream of events, an error may be a bare JSON document */
     const struct fgw_json_spec *answer;
     uint8_t (*root)(const struct fgw_meter *meter); /* of the body, or of the next event */
     void (*begin)(struct fgw_meter *meter);         /* its JSON begins; NULL: nothing to do */
@@ -59,6 +62,9 @@ struct fgw_dialect_face {
 
 /* Those that nobody has written, and any other number: the openai one's. */
 const struct fgw_dialect_face *fgw_dialect_face(uint8_t dialect);
+
+/* The same, for answers: sessions (FGW_OPERATION_REALTIME) have a face of their own. */
+const struct fgw_dialect_face *fgw_dialect_answer_face(uint8_t dialect, uint8_t operation);
 
 /* For `limits`: an operation without one. */
 extern const struct fgw_limit_members fgw_limit_unknown;

@@ -31,8 +31,8 @@ void fgw_meter_init(struct fgw_meter *meter, uint8_t dialect, uint8_t operation,
     meter->dialect = dialect;
     meter->operation = operation;
     meter->streaming = (uint8_t)streaming;
-    meter->face = fgw_dialect_face(dialect);
-    fgw_sse_init(&meter->sse);
+    meter->face = fgw_dialect_answer_face(dialect, operation);
+    memset(&meter->split, 0, sizeof meter->split);
 }
 
 void fgw_meter_track(struct fgw_meter *meter)
@@ -92,12 +92,32 @@ static void take_head(struct fgw_meter *meter, const uint8_t *bytes, size_t leng
         meter->head[meter->head_bytes++] = (char)bytes[i];
 }
 
+/* A piece of an event that has the model's own inside, in base64. */
+static void feed_chunk(struct fgw_meter *meter, const uint8_t *bytes, size_t length, int first)
+{
+    uint8_t inner[256];
+    size_t at = 0;
+
+    if (first)
+        memset(&meter->chunk, 0, sizeof meter->chunk);
+    while (at < length) {
+        size_t now = fgw_bedrock_chunk_next(&meter->chunk, bytes, length, &at, inner,
+                                            sizeof inner);
+        feed_json(meter, inner, now);
+    }
+}
+
 static void feed_event(struct fgw_meter *meter, const uint8_t *bytes, size_t length)
 {
     int first = meter->fed == FED_NOTHING;
 
     if (first)
         begin_json(meter);
+    if (meter->face->wraps && meter->operation == FGW_OPERATION_INVOKE &&
+        meter->split.frames.message_type == FGW_EVENT_STREAM_EVENT) {
+        feed_chunk(meter, bytes, length, first);
+        return;
+    }
     if (first ? length && *bytes == '[' : meter->head_bytes != 0)
         take_head(meter, bytes, length); /* only [DONE] begins so */
     feed_json(meter, bytes, length);
@@ -180,6 +200,9 @@ static void end_event(struct fgw_meter *meter, int dispatch)
             flags |= FGW_EVENT_HIDE;
         if (meter->name_bytes == 5 && !memcmp(meter->name, "error", 5))
             flags |= FGW_EVENT_ERROR;
+        if (meter->streaming == FGW_STREAM_FRAMES &&
+            meter->split.frames.message_type > FGW_EVENT_STREAM_EVENT)
+            flags |= FGW_EVENT_ERROR;
     }
     meter->fed = FED_NOTHING;
     meter->head_bytes = 0;
@@ -196,13 +219,45 @@ static void take_name(struct fgw_meter *meter, const struct fgw_split_piece *pie
         meter->name[meter->name_bytes++] = (char)piece->bytes[i];
 }
 
+/* The framing is broken, so what was read of this event counts for nothing. */
+static void lose_event(struct fgw_meter *meter)
+{
+    meter->fed = FED_NOTHING;
+    meter->head_bytes = 0;
+    meter->name_bytes = 0;
+    meter->event_bytes = 0;
+    meter->event = FGW_EVENT_DISPATCH | FGW_EVENT_BROKEN;
+    meter->ever |= meter->event;
+}
+
+static enum fgw_split_kind next_piece(struct fgw_meter *meter, const uint8_t *bytes,
+                                      size_t length, size_t *at, struct fgw_split_piece *piece)
+{
+    switch (meter->streaming) {
+    case FGW_STREAM_NDJSON:
+        return fgw_ndjson_next(&meter->split.lines, bytes, length, at, piece);
+    case FGW_STREAM_ARRAY:
+        return fgw_json_array_next(&meter->split.array, bytes, length, at, piece);
+    case FGW_STREAM_FRAMES:
+        return fgw_event_stream_next(&meter->split.frames, bytes, length, at, piece);
+    default:
+        return fgw_sse_next(&meter->split.sse, bytes, length, at, piece);
+    }
+}
+
 static enum fgw_meter_code next_event(struct fgw_meter *meter, const uint8_t *bytes, size_t length,
                                       size_t *at)
 {
     struct fgw_split_piece piece;
 
+    /* Google writes an error into a stream of events as a document of many lines, bare. */
+    if (meter->face->bare_errors && meter->streaming == FGW_STREAM_SSE &&
+        fgw_sse_first(&meter->split.sse, bytes, length, *at) == '{') {
+        meter->streaming = FGW_STREAM_ARRAY;
+        fgw_json_array_init(&meter->split.array);
+    }
     for (;;) {
-        switch (fgw_sse_next(&meter->sse, bytes, length, at, &piece)) {
+        switch (next_piece(meter, bytes, length, at, &piece)) {
         case FGW_SPLIT_DATA:
             feed_event(meter, piece.bytes, piece.length);
             break;
@@ -214,6 +269,9 @@ static enum fgw_meter_code next_event(struct fgw_meter *meter, const uint8_t *by
             break;
         case FGW_SPLIT_END:
             end_event(meter, piece.dispatch);
+            return FGW_METER_EVENT;
+        case FGW_SPLIT_FAULT:
+            lose_event(meter);
             return FGW_METER_EVENT;
         case FGW_SPLIT_MORE:
             return FGW_METER_MORE;
@@ -235,12 +293,34 @@ enum fgw_meter_code fgw_meter_next(struct fgw_meter *meter, const uint8_t *bytes
     return FGW_METER_MORE;
 }
 
+/* A stream has ended: whether its last event lacks nothing but its own end. */
+static void end_stream(struct fgw_meter *meter)
+{
+    int open = 0;
+
+    switch (meter->streaming) {
+    case FGW_STREAM_NDJSON:
+        open = fgw_ndjson_open(&meter->split.lines);
+        break;
+    case FGW_STREAM_ARRAY:
+        open = fgw_json_array_open(&meter->split.array);
+        break;
+    case FGW_STREAM_FRAMES:
+        if (fgw_event_stream_end(&meter->split.frames) != FGW_EVENT_STREAM_OK)
+            lose_event(meter);
+        break;
+    default:
+        open = fgw_sse_open(&meter->split.sse);
+    }
+    if (open)
+        end_event(meter, 1);
+    memset(&meter->split, 0, sizeof meter->split);
+}
+
 void fgw_meter_end(struct fgw_meter *meter)
 {
     if (meter->streaming) {
-        if (fgw_sse_open(&meter->sse))
-            end_event(meter, 1);
-        fgw_sse_init(&meter->sse);
+        end_stream(meter);
         return;
     }
     if (meter->fed == FED_NOTHING)

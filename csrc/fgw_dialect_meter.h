@@ -24,9 +24,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "fgw_bedrock_chunk.h"
 #include "fgw_dialect.h"
 #include "fgw_dialect_voice.h"
 #include "fgw_json.h"
+#include "fgw_event_stream.h"
+#include "fgw_json_array.h"
+#include "fgw_ndjson.h"
 #include "fgw_sse.h"
 
 struct fgw_dialect_face;
@@ -44,6 +48,9 @@ enum fgw_report_field {
     FGW_REPORT_AUDIO_OUTPUT,
     FGW_REPORT_IMAGE_INPUT,
     FGW_REPORT_IMAGE_OUTPUT,
+    FGW_REPORT_BILLED_INPUT, /* Cohere: what is to be paid, where it is not what was read */
+    FGW_REPORT_BILLED_OUTPUT,
+    FGW_REPORT_TOOL_INPUT, /* gemini: what its tools found, beside the prompt */
     FGW_REPORT_FIELDS
 };
 
@@ -70,6 +77,9 @@ enum fgw_usage_flag {
     FGW_USAGE_CLAMPED = 8,     /* a part was larger than its whole */
     FGW_USAGE_ITERATIONS = 16, /* sub-inferences outside the top level were added (Anthropic) */
     FGW_USAGE_OTHER_MODEL = 32, /* some of them ran on another model, at another price */
+    FGW_USAGE_NO_INPUT = 64, /* nothing was told of the input (Ollama): its classes are no zeros */
+    FGW_USAGE_BILLED = 128,  /* billed_input and billed_output are what is to be paid */
+    FGW_USAGE_BESIDE = 256,  /* fgw_meter.beside has other numbers, which are not in the classes */
 };
 
 /* Disjoint classes: their sum is what was processed, nothing is counted twice. */
@@ -84,6 +94,8 @@ struct fgw_usage {
     uint64_t reasoning;
     uint64_t audio_output;
     uint64_t image_output;
+    uint64_t billed_input; /* of no class: with BILLED, in place of all of them */
+    uint64_t billed_output;
     uint32_t flags; /* enum fgw_usage_flag; 0: nothing was reported */
 };
 
@@ -133,6 +145,9 @@ enum fgw_meter_code { FGW_METER_MORE = 0, FGW_METER_EVENT = 1 };
 enum fgw_stream_kind {
     FGW_STREAM_NONE = 0, /* it is one document */
     FGW_STREAM_SSE,      /* text/event-stream */
+    FGW_STREAM_NDJSON,   /* application/x-ndjson: a document a line */
+    FGW_STREAM_ARRAY,    /* application/json: one array, written element by element */
+    FGW_STREAM_FRAMES,   /* application/vnd.amazon.eventstream */
 };
 
 struct fgw_meter {
@@ -158,13 +173,21 @@ struct fgw_meter {
     struct fgw_usage_report iterations; /* Anthropic: the sum of those outside the top level, */
     struct fgw_usage_report passes;     /* of the object being read, */
     struct fgw_usage_report earlier;    /* and of messages before this one in the same stream */
+    struct fgw_usage_report beside;     /* Bedrock: its own count beside the model's; realtime:
+                                           what transcribing the client's sound used */
+    struct fgw_bedrock_chunk chunk;
     uint8_t iteration_flags;
     uint8_t pass_flags;
     char name[15]; /* event: of the block being read, cut */
     char head[8];  /* first bytes of its data, for [DONE] */
     char id[FGW_METER_ID_MAX];       /* the answer's id, cut */
     char model[FGW_METER_MODEL_MAX]; /* the model that answered, cut */
-    struct fgw_sse sse;
+    union {
+        struct fgw_sse sse;
+        struct fgw_ndjson lines;
+        struct fgw_json_array array;
+        struct fgw_event_stream frames;
+    } split; /* by `streaming` */
     struct fgw_json json;
     /* Of tracked streams alone: not touched otherwise. */
     struct fgw_stream_state state;  /* with the event that just ended */

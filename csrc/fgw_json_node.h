@@ -88,7 +88,7 @@ static inline int is_variant(const struct fgw_json_node *node, const char *key, 
         size_t same = 0;
         if (edge->key_length != length)
             continue;
-        while (same < length && lower(key[same]) == edge->key[same])
+        while (same < length && lower(key[same]) == lower(edge->key[same]))
             same++;
         if (same == length)
             return 1;

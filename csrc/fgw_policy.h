@@ -128,6 +128,7 @@ struct fgw_said {
 };
 
 struct fgw_cel_run;
+#define FGW_SHADOWS_MAX 16 /* of one request, counted by rule */
 #define FGW_DRAINS_MAX 32 /* on-abort actions of a policy that drain */
 
 /* on-abort: drain. How far an answer is read on once its client has gone. */
@@ -148,14 +149,14 @@ struct fgw_effects {
     uint16_t rules_total;
     uint16_t status;      /* of a denial */
     uint16_t code;        /* FGW code of a denial */
-    uint16_t message;     /* index into Policy.messages + 1; 0: the catalogue's text */
     uint16_t key_text_used;
+    uint32_t message;     /* index into Policy.messages + 1; 0: the catalogue's text */
+    uint32_t route;       /* index into Policy.routes + 1; 0: as the client asked */
     uint16_t shadows;     /* actions that would have refused, answered or changed something */
-    uint16_t route;       /* index into Policy.routes + 1; 0: as the client asked */
     uint8_t spoken;       /* the message of the denial is said->body */
     uint8_t n_logs;
     uint8_t n_removed;
-    uint8_t reserved[3];
+    uint8_t reserved;
     uint16_t logs[FGW_LISTED_MAX];    /* indexes into Policy.logs */
     uint16_t removed[FGW_LISTED_MAX]; /* indexes into Policy.removals */
     struct fgw_said *said; /* NULL: no rule of this policy makes texts */
@@ -165,6 +166,7 @@ struct fgw_effects {
     int64_t output_max;   /* tokens; 0: no rule lowered it */
     uint64_t output_rule; /* name hash of the rule that lowered it */
     uint64_t detects;     /* detect actions of rules that matched, of any phase: a bit each */
+    uint64_t shadow_rules[FGW_SHADOWS_MAX]; /* whose `shadows` are, the first of them */
     const struct fgw_drain *drain; /* NULL: a client that goes takes its provider's answer along */
     struct fgw_rule_trace rules[FGW_RULES_MAX];
     struct fgw_demand demands[FGW_LIMITS_MAX];

@@ -296,8 +296,8 @@ enum fgw_name_space {
     FGW_NAME_ADMIN = 13, /* who changed a limit */
     FGW_NAME_FINDING = 14, /* what `detect` found, and where: of a rule trace, or of the answer to
                               the request that the record names */
-    FGW_NAME_NOTE = 15, /* of one request: JSON {"rule","metadata"} of a log action, or {"rules"}
-                           of the response phase */
+    FGW_NAME_NOTE = 15, /* of one request: JSON {"rule","metadata"} of a log action, {"rules"}
+                           of the response phase, {"reason"}: what a rule said in refusing it */
 };
 
 struct fgw_record_refused {

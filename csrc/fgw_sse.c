@@ -23,6 +23,15 @@ int fgw_sse_open(const struct fgw_sse *sse)
     return sse->lines != 0;
 }
 
+int fgw_sse_first(const struct fgw_sse *sse, const uint8_t *input, size_t length, size_t at)
+{
+    if (sse->lines || (sse->state != LINE && sse->state != AFTER_CR))
+        return -1;
+    if (sse->state == AFTER_CR && at < length && input[at] == '\n')
+        at++;
+    return at < length ? input[at] : -1;
+}
+
 /* The first CR or LF of [at, end), or end. */
 static inline const uint8_t *line_end(const uint8_t *at, const uint8_t *end)
 {

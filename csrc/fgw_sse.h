@@ -41,4 +41,8 @@ enum fgw_split_kind fgw_sse_next(struct fgw_sse *sse, const uint8_t *input, size
  * would drop at the end of the stream; accounting may still want it. */
 int fgw_sse_open(const struct fgw_sse *sse);
 
+/* The byte with which an event's first line begins at input[at], a line feed that ends what was
+ * before passed over; -1: no event begins there, or not in this input. */
+int fgw_sse_first(const struct fgw_sse *sse, const uint8_t *input, size_t length, size_t at);
+
 #endif

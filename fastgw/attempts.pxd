@@ -20,7 +20,8 @@ cdef class Attempts(Leaving):
     cdef bint _look_at_answer(self, Exchange x, fgw_head *head, const uint8_t *bytes) except -1
     cdef int _track(self, Exchange x, Relay relay) except -1
     cdef int _look(self, Exchange x, Relay relay, Asked asked, const fgw_head *head,
-                   const uint8_t *bytes, int coding, bint events) except -1
+                   const uint8_t *bytes, int coding, int kind) except -1
+    cdef bint _tries_another(self, Exchange x, int status) except -1
     cdef bint _push_head(self, Exchange x, const fgw_head *head, const uint8_t *bytes,
                          Framing framing, bint inflated) except -1
     cdef int _pass_withheld(self, Exchange x) except -1

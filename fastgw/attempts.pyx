@@ -40,6 +40,7 @@ from fastgw.native.counters cimport (
 )
 from fastgw.native.dialect cimport FGW_ROUTE_METERED
 from fastgw.native.dialect_meter cimport (
+    FGW_STREAM_NONE,
     fgw_meter_end,
     fgw_meter_init,
     fgw_meter_track,
@@ -68,7 +69,7 @@ from fastgw.native.record cimport (
 from fastgw.stream.answer cimport write_answer_head
 from fastgw.stream.batch cimport BATCH_HEAD_BYTES
 from fastgw.stream.withheld cimport Withheld, is_text, withhold
-from fastgw.stream.media cimport coding_of, is_event_stream
+from fastgw.stream.media cimport coding_of, stream_kind
 from fastgw.stream.relay cimport (
     FRAMING_CHUNKED,
     FRAMING_CLOSE,
@@ -273,28 +274,25 @@ cdef class Attempts(Leaving):
     cdef int on_head(self, Exchange x, fgw_head *head, const uint8_t *bytes) except -1:
         cdef Connection connection = <Connection>x.connection
         cdef Provider provider = connection.provider
-        cdef Candidate candidate
         cdef Relay relay = <Relay>x.relay
         cdef Framing framing
         cdef bint events, hide, capped = False
         cdef Asked asked
-        cdef int coding
+        cdef int coding, kind
         asked.look = 0
         x.upstream_status = head.status
         x.first_byte_ns = connection.activity_ns
         fgw_hold_first_byte(x.hold, x.first_byte_ns)
         fgw_count_time(self.counters, FGW_HISTOGRAM_FIRST_BYTE, x.first_byte_ns - x.decided_ns)
-        if head.status >= 400 and head.status in provider.retry_statuses:
-            candidate = self._next(x, False)
-            if candidate is not None:
-                self._drop_connection(x)
-                return self._retry(x, candidate, 0)
+        if head.status >= 400 and self._tries_another(x, head.status):
+            return 0
         self.arm(connection, earlier(
             connection.activity_ns + provider.idle_ns, x.began_ns + provider.total_ns
         ))
         if self._look_at_answer(x, head, bytes):
             return 0
-        events = is_event_stream(head, bytes)
+        kind = stream_kind(&x.route, head, bytes)
+        events = kind != FGW_STREAM_NONE
         coding = coding_of(head, bytes)
         hide = x.edits.hide_usage and events and head.status < 300
         x.metered = x.route.flags & FGW_ROUTE_METERED and head.status < 300
@@ -315,7 +313,7 @@ cdef class Attempts(Leaving):
         if framing == FRAMING_CLOSE:
             x.client.close_after = True
         if x.metered:
-            fgw_meter_init(&x.meter, x.route.dialect, x.route.operation, events)
+            fgw_meter_init(&x.meter, x.route.dialect, x.route.operation, kind)
             x.meter.hide_usage = hide
             if capped:
                 self._track(x, relay)
@@ -324,12 +322,24 @@ cdef class Attempts(Leaving):
         )
         if x.drains:
             return self._drain_answer(x, relay)
-        if asked.look and self._look(x, relay, asked, head, bytes, coding, events):
+        if asked.look and self._look(x, relay, asked, head, bytes, coding, kind):
             return 0  # the head goes with the body, once that is whole
         if not self._push_head(x, head, bytes, framing, relay.inflating):
             self._drop_connection(x)
             return self._give_up(x, CODE_UPSTREAM_MALFORMED)
         return 0
+
+    cdef bint _tries_another(self, Exchange x, int status) except -1:
+        """An answer that its provider's `retries` name, and there is who else to ask."""
+        cdef Candidate candidate
+        if status not in (<Connection>x.connection).provider.retry_statuses:
+            return False
+        candidate = self._next(x, False)
+        if candidate is None:
+            return False
+        self._drop_connection(x)
+        self._retry(x, candidate, 0)
+        return True
 
     cdef bint _push_head(self, Exchange x, const fgw_head *head, const uint8_t *bytes,
                          Framing framing, bint inflated) except -1:
@@ -347,14 +357,14 @@ cdef class Attempts(Leaving):
         return True
 
     cdef int _look(self, Exchange x, Relay relay, Asked asked, const fgw_head *head,
-                   const uint8_t *bytes, int coding, bint events) except -1:
+                   const uint8_t *bytes, int coding, int kind) except -1:
         """The answer is looked at: event by event, and then it may have to be ended; or as a
         whole, kept back until then (1)."""
-        if not events:
+        if kind == FGW_STREAM_NONE:
             relay.withheld = withhold(head, bytes, coding)
             return 1
         if not x.metered:  # the meter also knows where events end
-            fgw_meter_init(&x.meter, x.route.dialect, x.route.operation, True)
+            fgw_meter_init(&x.meter, x.route.dialect, x.route.operation, kind)
         if asked.deny and not x.meter.tracked:
             fgw_meter_track(&x.meter)
         return relay.look(self.detector.job, asked.look, asked.redact, asked.deny, coding)

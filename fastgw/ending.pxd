@@ -13,6 +13,7 @@ from fastgw.ledger.journal cimport Journal
 from fastgw.limit.limits cimport Limits
 from fastgw.limit.queue cimport Queue
 from fastgw.native.policy cimport fgw_amounts
+from fastgw.native.books cimport fgw_books
 from fastgw.native.counters cimport fgw_counters
 from fastgw.native.detect cimport fgw_detect_report
 from fastgw.native.json cimport fgw_json
@@ -69,15 +70,19 @@ cdef class Endings(Receiver):
         fgw_counters *workers    # the counters of all workers, this one's among them
         uint32_t n_workers
         uint32_t slot            # of this one
+        fgw_books dropped        # attempts counted here whose CLOSE the ledger had no room for
 
     cdef int _record_findings(
         self, Exchange x, DetectPhase phase, const fgw_detect_report *report) except -1
+    cdef int _publish_cut(self) except -1
     cdef int _begin(self, Exchange x) except -1
     cdef int _leave(self, Exchange x) except -1
     cdef int _end_drain(self, Exchange x, int code) except -1
     cdef int _leave_drain(self, Exchange x) except -1
     cdef int _leave_slots(self, Exchange x) except -1
     cdef int _settle(self, Exchange x, int fate) except -1
+    cdef int _tell_refused(
+        self, Exchange x, const fgw_record_close *last, bint posted) except -1
     cdef size_t _client_id(self, Exchange x) except? 0
     cdef int _drop_connection(self, Exchange x) except -1
     cdef dict _where(self, Exchange x)

@@ -52,12 +52,17 @@ from fastgw.native.counters cimport (
     FGW_HISTOGRAM_TOTAL,
     fgw_count,
     fgw_count_code,
+    fgw_count_shadow,
     fgw_count_time,
+    fgw_counters_books,
     fgw_drain_end,
 )
 from fastgw.native.dialect cimport FGW_ASK_INCLUDE_USAGE
 from fastgw.native.dialect_meter cimport FGW_REPORT_INPUT
-from fastgw.ledger.journal cimport hash_of
+from fastgw.ledger.journal cimport JOURNAL_DROPPED, hash_of
+from fastgw.native.books cimport (
+    fgw_books, fgw_books_close, fgw_books_less, fgw_cut_write
+)
 from fastgw.native.detect cimport fgw_detect_report
 from fastgw.native.hold cimport fgw_hold_closed, fgw_hold_closing
 from fastgw.native.http1 cimport FGW_H_X_REQUEST_ID
@@ -181,11 +186,13 @@ cdef class Endings(Receiver):
             if x.asked or fate != FGW_FATE_FAILED_BEFORE_FIRST_BYTE:
                 amounts(x, close, &self.used)
             self.limits.intend(x.hold, &self.used)
-        if x.attempt_open:
-            x.attempt_open = False
-            fgw_hold_closing(x.hold, self.journal.main._ring.head)
-            self.journal.close(close, x.room)
-            fgw_hold_closed(x.hold)
+        if not x.attempt_open:
+            return 0
+        x.attempt_open = False
+        fgw_hold_closing(x.hold, self.journal.main._ring.head)
+        if self.journal.close(close, x.room) == JOURNAL_DROPPED:
+            fgw_books_close(&self.dropped, close)
+        fgw_hold_closed(x.hold)
         fgw_count(self.counters, FGW_COUNT_FATE + fate, 1)
         tokens = <uint64_t *>&close.tokens
         for i in range(8):
@@ -224,6 +231,8 @@ cdef class Endings(Receiver):
             self.limits.settle(x.hold, &self.used, self.now_ns)
             self.limits.hold_release(x.hold)
             x.hold = NULL
+            if self.sayings.shadow_limits:
+                self.sayings.count_shadows(x)
             if x.said is not None:
                 self.sayings.tell(x, &close, False)
         if x.status:
@@ -238,9 +247,23 @@ cdef class Endings(Receiver):
     ) except -1:
         """What `detect` actions have found: of which kind and where, beside the request."""
         cdef bytes text
-        for rule, effect, enforced in self.detector.findings(x, phase, report):
+        self.detector.remember(x, phase, report)
+        for rule, effect, enforced, shadow, number in self.detector.findings(x, phase, report):
+            if shadow:
+                fgw_count_shadow(self.counters, number, False)
             text = self.refusals.finding(rule, effect, enforced)
             self.journal.name_finding(&x.id, text, <size_t>len(text))
+        return 0
+
+    cdef int _publish_cut(self) except -1:
+        """Between two callbacks: what has been counted, and how far it has been posted. The
+        recorder lays both side by side (fastgw.ledger.balance)."""
+        cdef fgw_books counted
+        fgw_counters_books(self.counters, &counted)
+        fgw_books_less(&counted, &self.dropped)
+        fgw_cut_write(
+            &self.counters.cut, self.journal.generation, self.journal.main._ring.head, &counted
+        )
         return 0
 
     cdef int _begin(self, Exchange x) except -1:
@@ -320,6 +343,8 @@ cdef class Endings(Receiver):
                 x.dims.account = (<Principal>x.principal).account_hash
             x.dims.dialect = x.route.dialect
             x.dims.operation = x.route.operation
+            if x.reason is None and x.effects.message:
+                x.reason_hash = self.policy.reason(x.effects.message)
             posted = post_refusal(
                 x, self.journal, self.policy.version_hash, x.client.address, x.reason_hash, now
             )
@@ -337,8 +362,7 @@ cdef class Endings(Receiver):
         fgw_count_code(self.counters, x.code)
         fgw_count(self.counters, FGW_COUNT_STATUS_1XX + x.status // 100 - 1, 1)
         fgw_count_time(self.counters, FGW_HISTOGRAM_REFUSAL, now - x.began_ns)
-        if x.said is not None and posted:
-            self.sayings.tell(x, last, x.attempt == 0)
+        self._tell_refused(x, last, posted)
         self.batch.forget()
         if own is not None:
             x.client.send_bytes(own, <size_t>len(own))
@@ -346,6 +370,17 @@ cdef class Endings(Receiver):
             x.client.send_bytes(self.explainer.bytes, <size_t>length)
         self._leave(x)
         return x.client.refused(x)
+
+    cdef int _tell_refused(
+        self, Exchange x, const fgw_record_close *last, bint posted
+    ) except -1:
+        if posted and x.reason_hash == 0 and (x.reason is not None or x.effects.message):
+            self.sayings.tell_reason(x)
+        if self.sayings.shadow_limits:
+            self.sayings.count_shadows(x)
+        if x.said is not None and posted:
+            self.sayings.tell(x, last, x.attempt == 0)
+        return 0
 
     cdef size_t _client_id(self, Exchange x) except? 0:
         """A client's own x-request-id: recorded, and kept in the answer where it is harmless."""

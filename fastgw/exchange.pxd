@@ -53,7 +53,7 @@ cdef class Client(Link):
 cdef class Receiver:
     # Who has the exchanges in hand: the journey. Connections on both sides tell it what happens.
     cdef:
-        Scratch scratch              # where idle connections receive
+        readonly Scratch scratch     # where idle connections receive
         fgw_http1_limits head_limits
         uint64_t body_max            # bytes
         bint half_close              # a client's FIN behind a request is no farewell
@@ -110,6 +110,11 @@ cdef class Said:
         list late_rules              # of the response phase, for the decision record
         uint16_t logs[8]             # FGW_LISTED_MAX: as effects have them, both phases
         int n_logs
+        # What `detect` has found so far, in request and answer
+        uint32_t found               # kinds, a bit each
+        uint64_t finds
+        bint redacted                # some were replaced,
+        bint acted                   # or denied: an enforced action has found them
 
 
 cdef class Exchange:

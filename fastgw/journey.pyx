@@ -96,6 +96,7 @@ from fastgw.usage.tokenizers cimport Tokenizers
 from fastgw.wire.link cimport Link, Scratch
 
 from fastgw.limit.queue import queues
+from fastgw.wire.direct import direct_reads
 
 
 cdef enum:
@@ -157,7 +158,7 @@ cdef class Journey(Waiting):
         self.loop = loop
         self.log = log
         self.batch = Batch()
-        self.scratch = Scratch()
+        self.scratch = Scratch(reads=direct_reads(loop))
         self._belong(segment, slot)
         self.overrides = plan.overrides
         self.sayings = Sayings(self.policy, self.facts, journal, log)
@@ -233,7 +234,9 @@ cdef class Journey(Waiting):
             self._queue_tick(now)
         if self.holding:
             self._let_out(now)
+        self.scratch.adopt()
         self.journal.flush(now)
+        self._publish_cut()
 
     cdef int on_held(self, Exchange x) except -1:
         self.holding.append(x)

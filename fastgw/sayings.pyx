@@ -11,14 +11,16 @@ from libc.string cimport memcpy
 from fastgw.codes cimport CODE_DENIED, CODE_INPUT_TOO_LONG
 from fastgw.exchange cimport Said
 from fastgw.identity.facts cimport same_name
-from fastgw.native.counters cimport FGW_COUNT_SHADOWS, fgw_count
+from fastgw.native.counters cimport fgw_count_shadow
 from fastgw.native.http1 cimport fgw_http1_put_status
-from fastgw.native.policy cimport FGW_LISTED_MAX, fgw_said, fgw_value
+from fastgw.native.policy cimport FGW_LISTED_MAX, FGW_SHADOWS_MAX, fgw_said, fgw_value
+from fastgw.native.record cimport FGW_LIMIT_TAKEN, FGW_LIMIT_UNDONE
 from fastgw.policy.builder cimport Words
 from fastgw.policy.late cimport Late
 from fastgw.policy.traced cimport run_answer_traced, run_end_traced
 from fastgw.usage.account cimport input_of, output_of
 
+from fastgw.detect.detector import KINDS
 from fastgw.explain.refusal import escaped
 from fastgw.ledger.vocabulary import ACTIONS, effect, word
 
@@ -47,14 +49,15 @@ cdef class Sayings:
         self.facts = facts
         self.journal = journal
         self.log = log
+        self.kinds = [*KINDS, *(name for name, _, _ in policy.patterns.rows)]
+        self.shadow_limits = any(not spec.enforced for spec in policy.limits)
         self.names = {hash: text for _, hash, text in policy.names()}
 
     cdef int after_policy(self, Exchange x) except -1:
         cdef Policy policy = self.policy
         cdef Said said = None
         cdef int i
-        if x.effects.shadows:
-            fgw_count(self.counters, FGW_COUNT_SHADOWS, x.effects.shadows)
+        self._count(&x.effects)
         if x.effects.denied:
             if x.effects.code == CODE_INPUT_TOO_LONG:
                 x.reason = b"about %d input tokens, and this rule lets %d pass" % (
@@ -113,6 +116,32 @@ cdef class Sayings:
             remove_fields(head, source, self.policy.removals[effects.removed[i]])
         return 0
 
+    cdef int _count(self, const fgw_effects *effects) except -1:
+        cdef int i
+        for i in range(effects.shadows):
+            fgw_count_shadow(
+                self.counters, effects.shadow_rules[i] if i < <int>FGW_SHADOWS_MAX else 0, False)
+        return 0
+
+    cdef int count_shadows(self, Exchange x) except -1:
+        cdef int i
+        for i in range(x.n_traces):
+            if not x.traces[i].enforced and x.traces[i].verdict not in (
+                FGW_LIMIT_TAKEN, FGW_LIMIT_UNDONE
+            ):
+                fgw_count_shadow(self.counters, x.effects.demands[i].rule, True)
+        return 0
+
+    cdef int tell_reason(self, Exchange x) except -1:
+        cdef bytes text = x.reason
+        if text is None and x.effects.denied and x.effects.message:
+            text = escaped(self.policy.messages[x.effects.message - 1].decode()[:MESSAGE_MAX])
+        if text is not None:
+            text = b'{"reason":"%b"}' % text
+            self.journal.note(
+                &x.id, <const uint8_t *>text, <size_t>len(text), x.attempt == 0)
+        return 0
+
     cdef int _fill_head(self, Exchange x, fgw_head *head, const uint8_t *source) except -1:
         """Repeated fields are one value, joined by ", " (RFC 9110 section 5.3)."""
         cdef Late late = self.policy.late
@@ -138,6 +167,7 @@ cdef class Sayings:
         self.facts.fill(x, x.client.address_text)
         late.recall(x.said.kept, values)
         late.limits(&x.effects, x.traces, x.n_traces, values)
+        late.detected(x.said, self.kinds, values)
         late.fill("res.status", x.status or None, values)
         late.fill("upstream.provider", served(x.provider_line), values)
         model = served(x.model_line)
@@ -166,8 +196,7 @@ cdef class Sayings:
     cdef int _keep_rules(self, Exchange x, list kept) except -1:
         """What the rules of the response phase did, for the decision record."""
         cdef int i
-        if self.effects.shadows:
-            fgw_count(self.counters, FGW_COUNT_SHADOWS, self.effects.shadows)
+        self._count(&self.effects)
         for i in range(self.effects.n_rules):
             rule = self.effects.rules[i]
             kept.append({

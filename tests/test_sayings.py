@@ -7,6 +7,7 @@ sent on, the client's what came back, the rings what was recorded.
 import orjson
 import pytest
 
+from fastgw.ledger.journal import name_hash
 from fastgw.ledger.records import NAME_NOTE, Close, Name, Refused, Request, split, unpack_record
 from fastgw.shm import counters
 from tests.worker import (
@@ -45,10 +46,11 @@ class Said:
 
 @pytest.fixture
 def start(tmp_path):
-    def make(*rules, answer=(), **config):
+    def make(*rules, answer=(), events=(), **config):
         said = Said()
         worker = Worker(tmp_path, log=said, policy={
-            "on_http_request": list(rules), "on_http_response": list(answer)}, **config)
+            "on_http_request": list(rules), "on_http_response": list(answer),
+            "on_event_stream_message": list(events)}, **config)
         worker.said = said
         return worker
 
@@ -512,3 +514,48 @@ def test_status_205_has_no_body(start):
     _, answer = worker.ask(request(chat()))
 
     assert (answer.status, answer.fields["content-length"], answer.body) == (205, "0", b"")
+
+
+@pytest.mark.parametrize(("rule", "more", "reason"), [
+    (act("deny", message="no ${ai.model} for \"${ai.user}\""), {}, 'no gpt-4o for "me"'),
+    (act("deny", message="${req.headers['x-long']}"), {}, "y" * 512),
+    (act("cap-input", max_input_tokens=1), {"messages": [{"role": "user", "content": "w " * 99}]},
+     "input tokens, and this rule lets 1 pass"),
+])
+def test_what_a_rule_says_in_refusing_is_recorded(start, rule, more, reason):
+    worker = start(rule)
+    worker.ask(request(chat(user="me", **more), "x-long: " + "y" * 5000))
+
+    (note,), _ = notes(worker)
+    assert note["reason"] == reason or reason in note["reason"] and "tokens" in reason
+
+
+def test_words_without_expressions_are_recorded_once_for_all(start):
+    worker = start(act("deny", message="not here"))
+    for _ in range(2):
+        worker.ask(request(chat()))
+
+    found = [one for one in worker.records() if isinstance(one, Request)]
+    assert [worker.names[one.reason] for one in found] == ["not here"] * 2
+
+
+@pytest.mark.parametrize("message", ["too late", "too late: ${res.status}"])
+def test_what_a_rule_says_of_an_answer_is_recorded(start, message):
+    worker = start(answer=[act("deny", message=message)])
+    _, answer = worker.ask(request(chat()), response())
+
+    assert b"too late" in answer.body
+    reasons = [note["reason"] for note in notes(worker)[0] if "reason" in note]
+    assert reasons == [message.replace("${res.status}", "200")]
+
+
+def test_shadows_are_counted_by_their_rule_and_limits_that_would_have_refused(start):
+    worker = start(
+        act("deny", _name="dark", _enforce=False), act("cap-output", max_output_tokens=5),
+        act("rate-limit", _name="pace", _enforce=False, name="pace", capacity=1, per="24h"))
+    for _ in range(3):
+        assert worker.ask(request(chat()), response())[1].status == 200
+    total = counters.total(worker.segment)
+
+    assert (total.counters["shadows"], total.counters["shadow_limits"]) == (3, 2)
+    assert total.shadows == {name_hash("dark"): (3, 0), name_hash("pace"): (0, 2)}

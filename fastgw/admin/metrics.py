@@ -25,10 +25,12 @@ from fastgw.clock import now_ns
 from fastgw.cluster.wallets import HELD, Wallets
 from fastgw.errors import Code, FastgwError
 from fastgw.ledger.drawn import GIVEN_UP, SENT, UNSENT, UNWANTED
+from fastgw.ledger.journal import name_hash
 from fastgw.ledger.query import Ledger
 from fastgw.ledger.ring import Ring
 from fastgw.ledger.tails import PREFIX
 from fastgw.limit import peek
+from fastgw.process.balance import FILE as BALANCE
 from fastgw.process.directory import read_document, read_instance
 from fastgw.shm import counters
 from fastgw.shm.segment import Segment
@@ -70,7 +72,9 @@ class Metrics:
         if state is None:
             return
         segment = self._attach(state["segment"])
-        yield from _traffic(counters.total(segment))
+        total = counters.total(segment)
+        yield from _traffic(total)
+        yield from _shadows(self._home, total.shadows)
         yield from _tree(state, segment)
         yield from _limits(segment)
         if "cluster" in state:
@@ -79,6 +83,7 @@ class Metrics:
         yield from _rings(Path(state["rings"]))
         yield from _recorder(self._home)
         yield from _ledger(self._sums.read())
+        yield from _balance(self._home)
 
     def _attach(self, path: str) -> Segment:
         if self._segment is None or self._segment.path != path:
@@ -108,6 +113,23 @@ def _traffic(total: counters.Totals) -> Iterator[Metric]:
     for name, times in total.times.items():
         yield _histogram(name, times)
     yield _ratios(total.ratios)
+
+
+def _shadows(data_dir: Path, found: dict[int, tuple[int, int]]) -> Iterator[Metric]:
+    """What rules and actions that are not enforced would have done: to look at before they are."""
+    names = (read_document(data_dir / "policy.json") or {}).get("shadows", ())
+    known = {name_hash(name): name for name in names}
+    actions = CounterMetricFamily(
+        "fastgw_rule_shadows", "Actions not enforced that would have acted.", labels=["rule"])
+    limits = CounterMetricFamily(
+        "fastgw_rule_shadow_limits", "Limits not enforced that would have refused.",
+        labels=["rule"])
+    for rule, (acted, refused) in found.items():
+        if rule in known:  # (else of an older policy)
+            actions.add_metric([known[rule]], acted)
+            limits.add_metric([known[rule]], refused)
+    yield actions
+    yield limits
 
 
 def _refusals(codes: dict[int, int]) -> Metric:
@@ -252,6 +274,24 @@ def _ledger(sums: LedgerSums | None) -> Iterator[Metric]:
     apart = sum(abs(totals[name] - totals[f"rollup_{name}"]) for name in _BOTH_SIDES)
     yield _gauge("ledger_difference", "Records against roll-ups; 0, or it is a defect.", apart)
     yield from _alerts(alerts)
+
+
+def _balance(data_dir: Path) -> Iterator[Metric]:
+    """The invariant, as the recorder finds it (fastgw.process.balance)."""
+    found = read_document(data_dir / BALANCE)
+    if not found:
+        return
+    apart = GaugeMetricFamily(
+        "fastgw_books_difference", "Between attempts, accounts and counters: 0, or a defect.",
+        labels=["of"],
+    )
+    for side in ("attempts", "rollups", "accounts"):
+        apart.add_metric([side], found[side])
+    yield apart
+    age = max(0.0, time.time() - found["wall_ns"] / 1e9)
+    yield _gauge("books_age_seconds", "Since attempts, accounts and counters were compared.", age)
+    yield _counter("books_cuts", "Cuts of workers' counters compared to their records.",
+                   found["cuts"])
 
 
 def _alerts(alerts: list[tuple[str, float, int, int]]) -> Iterator[Metric]:

@@ -3,13 +3,15 @@
 import os
 import signal
 import time
+from typing import Any
 
 import click
 
 from fastgw import __version__
 from fastgw.cli.failure import ABSENT, Failure
 from fastgw.cli.finding import about_instance, find_directory, read_state
-from fastgw.process.directory import running_pid
+from fastgw.process.balance import FILE as BALANCE
+from fastgw.process.directory import read_document, running_pid
 
 
 @click.command()
@@ -35,6 +37,19 @@ def status(data_dir: str | None, file: str | None) -> None:
         click.echo(
             f"  {label}: {place['state']}, pid {place['pid']}, restarts {place['restarts']}"
         )
+    click.echo(f"  {_books(read_document(path / BALANCE))}")
+
+
+def _books(found: dict[str, Any] | None) -> str:
+    """Attempts, accounts and counters (fastgw.process.balance)."""
+    if not found:
+        return "books: not compared yet"
+    ago = f"compared {max(0.0, time.time() - found['wall_ns'] / 1e9):.0f} s ago"
+    apart = {side: found[side] for side in ("attempts", "rollups", "accounts") if found[side]}
+    if not apart:
+        return f"books: agree, {ago}"
+    said = ", ".join(f"{side} by {number}" for side, number in apart.items())
+    return f"books: DIFFER, {said}, {ago}: this is a defect of fastgw, please report it"
 
 
 @click.command()

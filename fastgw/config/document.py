@@ -8,6 +8,7 @@ must be an error, and because plain scalars follow YAML 1.2 (`no` is a string, `
 
 from __future__ import annotations
 
+import difflib
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -20,6 +21,22 @@ BYTES_MAX = 8 << 20
 NODES_MAX = 500_000  # counted with every alias written out: this is what an alias bomb grows
 DEPTH_MAX = 50
 
+# What of PyYAML's words goes with what mistake, mostly.
+REMEDIES = {
+    "a tab character": "indentation is made of spaces: replace the tab",
+    "mapping values are not allowed": "quote text that holds `: `, or look at the indentation "
+                                      "of this line",
+    "cannot start any token": "quote text that begins with %, @ or `; indentation is spaces, "
+                              "not tabs",
+    "did not find expected alphabetic": "quote text that begins with * or &, as in \"*\"",
+    "unexpected end of stream": "close the quotes that were opened before",
+    "expected ',' or": "close the brackets that were opened before, or put a comma between",
+    "did not find expected '-' indicator": "begin each item of the list with - in one column",
+    "did not find expected key": "keys of one mapping stand in one column: look at the "
+                              "indentation",
+    "did not find expected node content": "something is missing here, or brackets close too early",
+    "incompatible YAML document": "leave the %YAML line out, or write %YAML 1.2",
+}
 _ENV = re.compile(r"\$\{env:([^}]*)\}")
 _ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _INT = re.compile(r"[-+]?[0-9]+")
@@ -68,7 +85,8 @@ def read_document(text: bytes | str, file: str, env: Mapping[str, str]) -> Node:
     if isinstance(text, str):
         text = text.encode()
     if len(text) > BYTES_MAX:
-        raise ConfigError(f"larger than {BYTES_MAX >> 20} MiB", file=file, line=1, column=1)
+        raise ConfigError(f"larger than {BYTES_MAX >> 20} MiB", file=file, line=1, column=1,
+                          suggestion="access keys without end belong into `fastgw keys`, not here")
     try:
         decoded = text.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -98,12 +116,16 @@ class _Composer:
             mark = error.problem_mark or error.context_mark
             line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
             what = f"not valid YAML: {error.problem or error.context}"
-            hint = "look at quotes, indentation and brackets here or on the line before"
+            hint = next((remedy for said, remedy in REMEDIES.items() if said in what),
+                        "look at quotes, indentation and brackets here or on the line before")
             raise self.fail(line, column, what, hint) from None
         except yaml.YAMLError as error:  # e.g. a control character: the reader's own error
             position = getattr(error, "position", 0)
             line = text.count("\n", 0, position) + 1
-            raise self.fail(line, 1, "a character that YAML does not allow") from None
+            column = position - (text.rfind("\n", 0, position) + 1) + 1
+            what = f"a character that YAML does not allow: U+{ord(text[position]):04X}"
+            raise self.fail(line, column, what, "delete it, or write it as \"\\u…\" in quotes"
+                            ) from None
 
     def compose(self, text: str) -> Node:
         root: Node | None = None
@@ -122,7 +144,8 @@ class _Composer:
                 stack.pop()
             elif isinstance(event, (yaml.SequenceStartEvent, yaml.MappingStartEvent)):
                 if len(stack) >= DEPTH_MAX:
-                    raise self.fail(line, column, f"nested deeper than {DEPTH_MAX} levels")
+                    raise self.fail(line, column, f"nested deeper than {DEPTH_MAX} levels",
+                                    "no configuration is so deep: is a bracket never closed?")
                 self.check_tag(event, line, column)
                 stack.append(_Open(event, line, column))
                 continue
@@ -150,8 +173,14 @@ class _Composer:
     def alias(self, name: str, line: int, column: int) -> Node:
         node = self.anchors.get(name)
         if node is None:
-            raise self.fail(line, column, f"the alias *{name} has no anchor &{name} before it")
+            raise self.fail(line, column, f"the alias *{name} has no anchor &{name} before it",
+                            self.near(name))
         return node
+
+    def near(self, name: str) -> str:
+        close = difflib.get_close_matches(name, self.anchors, 1, 0.6)
+        return f"did you mean '*{close[0]}'?" if close else (
+            f"write &{name} before the value that is meant; text that begins with * is quoted")
 
     def scalar(self, event: yaml.ScalarEvent, line: int, column: int) -> Scalar:
         if event.tag and event.tag not in ("!", _TAG + "str"):
@@ -193,12 +222,14 @@ class _Open:
         self.size += node.size
         if self.size > NODES_MAX:
             message = f"more than {NODES_MAX} values once every alias is written out"
-            raise composer.fail(node.line, node.column, message)
+            hint = "write less by aliases: each is as long as what it stands for"
+            raise composer.fail(node.line, node.column, message, hint)
         if not self.mapping:
             self.items.append(node)
         elif self.key is None:
             if not isinstance(node, Scalar):
-                raise composer.fail(node.line, node.column, "a key must be text")
+                raise composer.fail(node.line, node.column, "a key must be text",
+                                    "write `key: value`; text with brackets is quoted")
             self.key = node
         else:
             self.put(self.key, node, composer)
@@ -225,7 +256,8 @@ class _Open:
         if self.mapping:
             for merged in self.merges:
                 if not isinstance(merged, Table):
-                    raise composer.fail(merged.line, merged.column, "'<<' takes a mapping")
+                    raise composer.fail(merged.line, merged.column, "'<<' takes a mapping",
+                                        "write <<: *name, of an anchor on a mapping")
                 for name, entry in merged.entries.items():
                     self.entries.setdefault(name, entry)
             node = Table(self.line, self.column, self.size, self.entries)

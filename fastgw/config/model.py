@@ -348,7 +348,7 @@ class Detect:
     kinds: tuple[str, ...]
     then: str
     enforce: bool = True
-    patterns: tuple[tuple[str, str], ...] = ()  # (name, RE2 pattern)
+    patterns: tuple[tuple[str, Expression], ...] = ()  # (name, RE2 pattern)
 
 
 Action = (Deny | CustomResponse | CapOutput | CapInput | RestrictModels | RestrictIps | RouteTo

@@ -17,6 +17,7 @@ from fastgw.config.model import (
     CustomResponse,
     Deny,
     Detect,
+    Expression,
     LogMetadata,
     Model,
     OnAbort,
@@ -155,7 +156,9 @@ class Rules:
             self.reading.fail(f"{path}.config.patterns.{name}", f"'{name}' is a kind of its own",
                               "give the pattern another name")
         return Detect(tuple(config.get("kinds", ())), config["then"], enforce,
-                      tuple(patterns.items()))
+                      tuple((name, Expression(
+                          text, self.reading.place(f"{path}.config.patterns.{name}")))
+                          for name, text in patterns.items()))
 
     def _set_vars(self, config: dict[str, Any], enforce: bool, path: str) -> Action:
         return SetVars(MappingProxyType(config["vars"]), enforce)

@@ -13,6 +13,7 @@ from fastgw.config import amounts
 from fastgw.config.actions import ACTIONS as MORE_ACTIONS
 from fastgw.config.actions import ELSEWHERE, EVENT, PHASES, RESPONSE, NotHere, TemplateText
 from fastgw.config.document import Table
+from fastgw.config.meanings import annotate
 from fastgw.config.model import Secret
 from fastgw.config.shape import (
     INVALID,
@@ -30,6 +31,7 @@ from fastgw.config.shape import (
     Text,
     TimeZone,
     Whole,
+    describe,
     join,
 )
 
@@ -61,11 +63,11 @@ ADDRESS = Text("an IP address or host name", r"[A-Za-z0-9.:_-]+", "127.0.0.1", 2
 PORT = Whole(0, 65535)
 WEIGHT = Whole(1, 1_000_000)
 
-DIALECTS = ("openai", "anthropic")
-DIALECTS_LATER = ("gemini", "bedrock", "azure", "mistral", "cohere", "ollama")
+DIALECTS = ("openai", "anthropic", "cohere", "ollama")
+DIALECTS_LATER = ("gemini", "bedrock", "azure", "mistral")
 OPERATIONS = ("chat", "responses", "completions", "embeddings", "models", "messages",
               "count_tokens", "moderations", "images", "audio", "files", "batches", "realtime",
-              "other")
+              "generate", "converse", "invoke", "rerank", "other")
 UNITS = ("requests", "tokens", "input_tokens", "output_tokens", "cost")
 ALGORITHMS = ("token_bucket", "sliding_window", "fixed_window")
 ACTIONS_LATER: tuple[str, ...] = ()
@@ -165,7 +167,9 @@ class ActionShape(Shape):
     def take(self, node, path, reading):
         kind_node = node.entries.get("type") if isinstance(node, Table) else None
         if not isinstance(node, Table):
-            return self.refuse(node, path, reading)
+            message = f"expected {self.wanted}, got {describe(node)}"
+            return reading.fail(path, message, "write {type: deny}, and config where it has one",
+                                node)
         if kind_node is None:
             hint = "type: " + " | ".join(self.actions)
             return reading.fail(path, "an action needs its 'type'", hint, node)
@@ -224,6 +228,7 @@ class ExportShape(Shape):
     """``type`` says what else there is. Reads to (type, values)."""
 
     wanted = "an export with type: kafka or webhook"
+    example = "{type: webhook, url: https://…}"
 
     def take(self, node, path, reading):
         kind_node = node.entries.get("type") if isinstance(node, Table) else None
@@ -337,8 +342,10 @@ ROOT = Object({
 
 def json_schema() -> dict[str, Any]:
     """What `fastgw schema` prints: JSON Schema 2020-12 of a configuration file."""
-    return {
+    schema = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "fastgw configuration",
         **ROOT.schema(),
     }
+    annotate(schema)
+    return schema

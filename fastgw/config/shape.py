@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import difflib
 import functools
+import math
 import re
 import zoneinfo
 from abc import ABC, abstractmethod
@@ -194,8 +195,19 @@ class Whole(Shape):
         if isinstance(value, str) and value in self.words:
             return self.words[value]
         if type(value) is not int or not self.low <= value <= self.high:
-            return self.refuse(node, path, reading)
+            hint = self._nearest(node.value) if isinstance(node, Scalar) else self._nearest(None)
+            message = f"expected {self.wanted}, got {describe(node)}"
+            return reading.fail(path, message, hint, node)
         return value
+
+    def _nearest(self, value):
+        if type(value) in (int, float) and value == value:
+            nearest = math.ceil(max(self.low, min(self.high, value)))
+            return f"the nearest that may stand here is {nearest}"
+        if isinstance(value, str) and amounts.number(value) is not None:
+            return "write it without quotes"
+        hint = did_you_mean(str(value), self.words)[0] if self.words else ""
+        return hint if "mean" in hint else f"digits alone, for example {max(self.low, 1)}"
 
     def schema(self):
         whole = {"type": "integer", "minimum": self.low, "maximum": self.high}
@@ -265,6 +277,7 @@ class Choice(Shape):
 
     def __init__(self, words: Iterable[Any], later: Iterable[str] = ()) -> None:
         self.words, self.later = list(words), list(later)
+        self.example = " | ".join(str(word) for word in self.words)
 
     def take(self, node, path, reading):
         value = node.value if isinstance(node, Scalar) else None
@@ -278,6 +291,9 @@ class Choice(Shape):
         wanted = names[0] if len(names) == 1 else f"one of {', '.join(names)}"
         return reading.fail(path, f"expected {wanted}, got {describe(node)}", hint, node)
 
+    def described(self):
+        return {"description": f"one of {self.example.replace(' | ', ', ')}"} | self.schema()
+
     def schema(self):
         return {"enum": self.words}
 
@@ -288,11 +304,18 @@ class ListOf(Shape):
 
     def take(self, node, path, reading):
         if not isinstance(node, Sequence):
-            return self.refuse(node, path, reading)
+            one = node.written if isinstance(node, Scalar) and not node.secret else "{…}"
+            message = f"expected {self.wanted}, got {describe(node)}"
+            return reading.fail(path, message, f"write a list: [{one[:40]}]", node)
         if not self.least <= len(node.items) <= self.most:
             few = len(node.items) < self.least
             bound = f"at least {self.least}" if few else f"at most {self.most}"
-            return reading.fail(path, f"expected {bound} here, got {len(node.items)}", "", node)
+            key = path.rpartition(".")[2]
+            example = getattr(self.item, "example", "") or "…"
+            hint = f"leave {key} out, or write {key}: [{example}]" if few else (
+                f"keep {self.most} of them")
+            message = f"expected {bound} here, got {len(node.items)}"
+            return reading.fail(path, message, hint, node)
         values = [self.item.read(item, f"{path}[{i}]", reading)
                   for i, item in enumerate(node.items)]
         return INVALID if INVALID in values else values
@@ -309,9 +332,13 @@ class MapOf(Shape):
 
     def take(self, node, path, reading):
         if not isinstance(node, Table):
-            return self.refuse(node, path, reading)
+            message = f"expected {self.wanted}, got {describe(node)}"
+            example = getattr(self.value, "example", "") or "…"
+            return reading.fail(path, message, f"write names and values: {{name: {example}}}",
+                                node)
         if len(node.entries) > self.most:
-            return reading.fail(path, f"at most {self.most} entries, got {len(node.entries)}")
+            return reading.fail(path, f"at most {self.most} entries, got {len(node.entries)}",
+                                f"keep {self.most} of them")
         values = {}
         for name, (key, value) in node.entries.items():
             if not self.key.fullmatch(name):
@@ -348,7 +375,9 @@ class Object(Shape):
 
     def take(self, node, path, reading):
         if not isinstance(node, Table):
-            return self.refuse(node, path, reading)
+            first = ", ".join(f"{name}: …" for name in (self.required or list(self.fields))[:3])
+            message = f"expected {self.wanted}, got {describe(node)}"
+            return reading.fail(path, message, f"write keys and values: {{{first}}}", node)
         values: dict[str, Any] = {}
         meant = set()
         for name, (key, value) in node.entries.items():

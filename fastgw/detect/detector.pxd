@@ -31,6 +31,7 @@ cdef struct Asked:
     uint32_t look       # for all of these,
     uint32_t redact     # put a label in the place of these,
     uint32_t deny       # and pass nothing that has these
+    uint32_t enforced   # those that some action looks for in earnest
 
 
 cdef class Detector:
@@ -52,8 +53,10 @@ cdef class Detector:
     cdef Asked asked(self, Exchange x, Phase phase) noexcept
     # A whole answer: what of it may go to the client, or None where it is denied.
     cdef object answer(self, Exchange x, bytes body)
-    # (rule's name, "redact: email x2 in choices[0].message.content", enforced) of each action that
-    # has found something.
+    # For later rules: what was found in one phase, once.
+    cdef int remember(self, Exchange x, Phase phase, const fgw_detect_report *report) except -1
+    # (rule's name, "redact: email x2 in choices[0].message.content", enforced, whether it would
+    # have acted but is not enforced, the rule's hash) of each action that has found something.
     cdef list findings(self, Exchange x, Phase phase, const fgw_detect_report *report)
     cdef bytes _scan(self, unsigned document, const uint8_t *text, size_t length, Asked asked)
     cdef int _trace(self, Exchange x) except -1

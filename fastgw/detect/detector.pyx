@@ -94,6 +94,8 @@ cdef class Detector:
         while left:
             if left & 1:
                 asked.look |= wish.kinds
+                if wish.enforced:
+                    asked.enforced |= wish.kinds
                 if wish.enforced and wish.then == THEN_REDACT:
                     asked.redact |= wish.kinds
                 if wish.enforced and wish.then == THEN_DENY:
@@ -114,6 +116,7 @@ cdef class Detector:
         self._trace(x)
         if not self.report.found & asked.deny:
             return 0
+        self.remember(x, ON_REQUEST, &self.report)
         x.screened = None
         x.effects.denied = 1
         x.effects.deny_action = FGW_ACTION_DETECT
@@ -191,6 +194,24 @@ cdef class Detector:
             wish += 1
         return 0
 
+    cdef int remember(self, Exchange x, Phase phase, const fgw_detect_report *report) except -1:
+        cdef Asked asked
+        cdef uint32_t kinds
+        cdef int i
+        if x.said is None:
+            return 0
+        asked = self.asked(x, phase)
+        kinds = report.found & asked.look
+        x.said.found |= kinds
+        if kinds & asked.redact and not kinds & asked.deny:
+            x.said.redacted = True
+        if kinds & asked.enforced:
+            x.said.acted = True
+        for i in range(len(self.names)):
+            if kinds >> i & 1:
+                x.said.finds += report.count[i]
+        return 0
+
     cdef list findings(self, Exchange x, Phase phase, const fgw_detect_report *report):
         cdef uint64_t left = x.effects.detects & self._of_phase[<int>phase]
         cdef int i = 0
@@ -202,6 +223,8 @@ cdef class Detector:
                     f"{THENS[self._wishes[i].then]}: "
                     + self._words(report, self._wishes[i].kinds),
                     bool(self._wishes[i].enforced),
+                    not self._wishes[i].enforced and self._wishes[i].then != THEN_LOG,
+                    self._wishes[i].rule,
                 ))
             i += 1
         return told

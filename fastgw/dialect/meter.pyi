@@ -4,12 +4,13 @@ from fastgw.dialect.names import DIALECTS as DIALECTS
 from fastgw.dialect.names import EVENT_FLAGS as EVENT_FLAGS
 from fastgw.dialect.names import OPERATIONS as OPERATIONS
 from fastgw.dialect.names import REPORT_FIELDS as REPORT_FIELDS
+from fastgw.dialect.names import STREAMS as STREAMS
 from fastgw.dialect.names import USAGE_FLAGS as USAGE_FLAGS
 
 @final
 class Meter:
     def __init__(
-        self, dialect: str, operation: str, *, streaming: bool, hide_usage: bool = False,
+        self, dialect: str, operation: str, *, streaming: bool | str, hide_usage: bool = False,
         tracked: bool = False,
     ) -> None: ...
     def feed(self, piece: bytes) -> list[tuple[int, frozenset[str], int]]: ...
@@ -23,6 +24,11 @@ class Meter:
     def report(self) -> dict[str, int | None]: ...
     @property
     def iterations(self) -> dict[str, int | None]: ...
+    @property
+    def beside(self) -> dict[str, int | None]: ...
+    def take_counts(self, input: int, output: int, cached: int, written: int) -> None: ...
+    @property
+    def billed(self) -> tuple[int, int] | None: ...
     @property
     def ever(self) -> frozenset[str]: ...
     @property

@@ -5,13 +5,15 @@ The relay runs the C itself; this serves tests and whatever reads a recorded ans
 
 import cython
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
-from libc.stdint cimport UINT64_MAX, uint8_t, uint32_t, uint64_t
+from libc.stdint cimport UINT64_MAX, int64_t, uint8_t, uint32_t, uint64_t
 
 from fastgw.dialect.cut cimport cut_of
 
+from fastgw.native.dialect_bedrock cimport fgw_bedrock_take_counts
 from fastgw.native.dialect_meter cimport (
     FGW_METER_EVENT,
     FGW_REPORT_FIELDS,
+    FGW_USAGE_BILLED,
     fgw_meter,
     fgw_meter_end,
     fgw_meter_init,
@@ -28,6 +30,7 @@ from fastgw.dialect.names import (
     EVENT_FLAGS,
     OPERATIONS,
     REPORT_FIELDS,
+    STREAMS,
     USAGE_FLAGS,
     flag_names,
 )
@@ -42,16 +45,17 @@ cdef dict report_of(const fgw_usage_report *report):
 
 @cython.final
 cdef class Meter:
-    """Reads one answer of ``dialect`` and ``operation``; ``streaming``: it is SSE; ``tracked``:
-    it may have to be ended here."""
+    """Reads one answer of ``dialect`` and ``operation``; ``streaming``: it is SSE, or one of
+    `STREAMS`; ``tracked``: it may have to be ended here."""
 
     cdef fgw_meter _meter
     cdef uint64_t _seen
 
-    def __init__(self, str dialect, str operation, *, bint streaming, bint hide_usage=False,
+    def __init__(self, str dialect, str operation, *, object streaming, bint hide_usage=False,
                  bint tracked=False):
+        kind = STREAMS.index(streaming) if isinstance(streaming, str) else int(streaming)
         fgw_meter_init(
-            &self._meter, DIALECTS.index(dialect), OPERATIONS.index(operation), streaming
+            &self._meter, DIALECTS.index(dialect), OPERATIONS.index(operation), kind
         )
         self._meter.hide_usage = hide_usage
         if tracked:
@@ -112,6 +116,24 @@ cdef class Meter:
     def iterations(self):
         """Sum of what the provider reported beside its top level (Anthropic)."""
         return report_of(&self._meter.iterations)
+
+    @property
+    def beside(self):
+        """Other numbers, which are not in the classes: Bedrock's own count beside the model's, a
+        session's transcriptions."""
+        return report_of(&self._meter.beside)
+
+    def take_counts(self, int64_t input, int64_t output, int64_t cached, int64_t written):
+        """What fields of the head say (Bedrock), before the body; -1: nothing."""
+        fgw_bedrock_take_counts(&self._meter, input, output, cached, written)
+
+    @property
+    def billed(self):
+        """Input and output tokens that are to be paid in place of the classes', or None."""
+        cdef fgw_usage usage
+        if fgw_meter_usage(&self._meter, &usage) & FGW_USAGE_BILLED:
+            return usage.billed_input, usage.billed_output
+        return None
 
     @property
     def ever(self):

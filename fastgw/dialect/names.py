@@ -37,8 +37,12 @@ ASK_ERRORS = (
     ("the limit of output tokens must be a whole number, 0 or more", "max_tokens"),
 )
 
+# enum fgw_stream_kind: how a body is cut into events.
+STREAMS = ("", "sse", "ndjson", "array", "frames")
+
 EVENT_FLAGS = ("dispatch", "text", "usage", "hide", "finish", "done", "error", "broken")
-USAGE_FLAGS = ("provider", "partial", "zero", "clamped", "iterations", "other_model")
+USAGE_FLAGS = ("provider", "partial", "zero", "clamped", "iterations", "other_model", "no_input",
+               "billed", "beside")
 
 REPORT_FIELDS = (
     "input",
@@ -52,6 +56,9 @@ REPORT_FIELDS = (
     "audio_output",
     "image_input",
     "image_output",
+    "billed_input",
+    "billed_output",
+    "tool_input",
 )
 
 USAGE_CLASSES = (

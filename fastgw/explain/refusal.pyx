@@ -31,6 +31,7 @@ from fastgw.native.http1 cimport FGW_M_HEAD
 from fastgw.native.policy cimport FGW_KEY_TEXT_MAX, fgw_demand
 from fastgw.native.record cimport (
     FGW_LIMITS_MAX,
+    FGW_NAME_REASON,
     FGW_UNIT_INPUT_TOKENS,
     FGW_UNIT_REQUESTS,
     FGW_UNIT_SLOTS,
@@ -148,7 +149,9 @@ cdef class Explainer:
         if self._rules == NULL:
             raise MemoryError()
         self._rules_mask = size - 1
-        for _, number, text in names:
+        for space, number, text in names:
+            if space == FGW_NAME_REASON:
+                continue
             hash = number
             at = <uint32_t>hash & self._rules_mask
             while self._rules[at].hash not in (0, hash):

@@ -122,6 +122,8 @@ def render(story: Story, names: Names) -> dict[str, Any]:
     late = [rule for note in story.notes for rule in note.get("rules", ())]
     decision["rules"] = [*_with_findings(rules, story.findings), *late]
     decision["rules_total"] = (request.rules_total if request else 0) + len(late)
+    decision["reason"] = decision["reason"] or next(
+        (note["reason"] for note in story.notes if "reason" in note), None)
     decision["logs"] = [note for note in story.notes if "metadata" in note]
     return decision
 

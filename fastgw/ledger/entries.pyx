@@ -8,6 +8,7 @@ from fastgw.native.dialect cimport FGW_ASK_TOOLS
 from fastgw.native.hold cimport fgw_hold_amount, fgw_hold_limit
 from fastgw.native.record cimport (
     FGW_CLOSE_ASKED,
+    FGW_LIMIT_TAKEN,
     FGW_REQUEST_FITTED,
     FGW_REQUEST_UNBOUNDED,
     FGW_UNIT_INPUT_TOKENS,
@@ -73,6 +74,8 @@ cdef int post_open(Exchange x, Journal journal, uint64_t key_hash, int room) noe
     record.output_high = x.output_bound
     record.attempt = <uint8_t>x.attempt
     for i in range(x.n_traces):
+        if x.traces[i].verdict != FGW_LIMIT_TAKEN:
+            continue  # a shadow that would have refused: nothing is held, and nothing will be used
         record.held[n].identity[0] = x.traces[i].identity[0]
         record.held[n].identity[1] = x.traces[i].identity[1]
         record.held[n].amount = x.traces[i].taken

@@ -17,7 +17,7 @@ import shutil
 import sys
 import threading
 import time
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ from typing import Any
 import orjson
 
 from fastgw.errors import LedgerError
+from fastgw.ledger.balance import Balance
 from fastgw.ledger.committer import Committer, Exporting, Log, Outbox, Paths
 from fastgw.ledger.span import Span
 from fastgw.ledger.spill import Spill
@@ -49,8 +50,10 @@ class Recorder:
         paths: Paths,
         log: Log = log_line,
         outbox: Outbox | None = None,
+        balance: Balance | None = None,
         exports: Exporting | None = None,
     ) -> None:
+        self._balance = balance
         self._paths = paths
         self._log = log
         self._failing = ""
@@ -81,11 +84,15 @@ class Recorder:
             self._committer.work()
         if time.monotonic() > self._status_at:
             self._write_status()
+        if self._balance is not None:
+            self._balance.look()
         spans = self._tails.take()
         if not spans:
             return 0
         if self._store_spans(spans) or self._spill_spans(spans):
             self._tails.safe(spans)
+            if self._balance is not None:
+                self._balance.passed(spans)
             if self._shipping is None and self._committer.remote:
                 self._committer.work()  # what was spilled a moment ago
             return len(spans)
@@ -164,8 +171,9 @@ class Recorder:
         """Nothing waits in a ring or in the spill."""
         return self._spill.empty and self._tails.lag() == 0
 
-    def run(self, stop_fd: int) -> None:
-        """Until ``stop_fd`` is readable or closed; then one last pass over everything."""
+    def run(self, stop_fd: int, between: Callable[[], None] = lambda: None) -> None:
+        """Until ``stop_fd`` is readable or closed; then one last pass over everything.
+        ``between``: called after every pass."""
         poll = select.poll()
         poll.register(stop_fd, select.POLLIN | select.POLLHUP)
         interval_s = self._paths.interval_ms / 1000
@@ -177,6 +185,7 @@ class Recorder:
         while not poll.poll(max(0, int(wait_s * 1000))):
             started = time.monotonic()
             self.step()
+            between()
             wait_s = interval_s - (time.monotonic() - started)
         self.finish()
 

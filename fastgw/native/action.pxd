@@ -38,7 +38,7 @@ cdef extern from "fgw_action.h" nogil:
         uint8_t enforced
         uint8_t results[6]          # FGW_RESULTS_MAX
         uint16_t status
-        uint16_t number
+        uint32_t number
         int64_t value
         const void *more
 

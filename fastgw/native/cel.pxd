@@ -63,8 +63,8 @@ cdef extern from "fgw_cel.h" nogil:
                       fgw_value *value) noexcept
         int (*find)(const void *owner, uint32_t map, const uint8_t *key, uint32_t length,
                     fgw_value *value) noexcept
-        const fgw_cel_zone *(*zone)(const void *owner, const uint8_t *name, uint32_t length,
-                                    uint32_t *count) noexcept
+        int (*zone)(const void *owner, const uint8_t *name, uint32_t length, int64_t seconds,
+                    int32_t *offset) noexcept
 
     struct fgw_cel_traced:
         uint32_t at

@@ -1,6 +1,7 @@
 # csrc/fgw_counters.h, name for name. No logic lives here.
 from libc.stdint cimport uint16_t, uint32_t, uint64_t
 
+from fastgw.native.books cimport fgw_books, fgw_cut
 from fastgw.native.policy cimport fgw_drain
 
 
@@ -53,6 +54,7 @@ cdef extern from "fgw_counters.h" nogil:
         FGW_COUNT_LIMITS_FITTED
         FGW_COUNT_UNBOUNDED
         FGW_COUNT_SHADOWS
+        FGW_COUNT_SHADOW_LIMITS
         FGW_GAUGES
         FGW_COUNT_DRAINS
         FGW_COUNT_DRAINED
@@ -88,6 +90,7 @@ cdef extern from "fgw_counters.h" nogil:
     const int FGW_HISTOGRAM_BUCKETS
     const int FGW_RATIO_BUCKETS
     const int FGW_CODES
+    const int FGW_SHADOW_RULES
 
     struct fgw_code_count:
         uint64_t code
@@ -101,18 +104,27 @@ cdef extern from "fgw_counters.h" nogil:
         uint64_t bucket[15]  # FGW_RATIO_BUCKETS
         uint64_t sum
 
+    struct fgw_shadow_count:
+        uint64_t rule
+        uint64_t actions
+        uint64_t limits
+
     struct fgw_counters:
         uint64_t value[128]           # FGW_COUNTERS
         fgw_code_count codes[64]      # FGW_CODES
         fgw_counted_times histograms[6]  # FGW_HISTOGRAMS
         fgw_counted_ratios ratios[2]     # FGW_RATIOS
+        fgw_shadow_count shadows[128]    # FGW_SHADOW_RULES
+        fgw_cut cut
 
     void fgw_count(fgw_counters *counters, unsigned int which, uint64_t n) noexcept
     void fgw_count_code(fgw_counters *counters, uint16_t code) noexcept
+    void fgw_count_shadow(fgw_counters *counters, uint64_t rule, int limit) noexcept
     void fgw_count_time(fgw_counters *counters, unsigned int histogram, uint64_t ns) noexcept
     void fgw_count_ratio(
         fgw_counters *counters, unsigned int ratio, uint64_t reported, uint64_t estimated
     ) noexcept
+    void fgw_counters_books(const fgw_counters *counters, fgw_books *books) noexcept
     int fgw_drain_begin(fgw_counters *all, uint32_t workers, uint32_t own,
                         const fgw_drain *drain) noexcept
     void fgw_drain_end(fgw_counters *own, const fgw_drain *drain) noexcept

@@ -16,6 +16,9 @@ cdef extern from "fgw_dialect_meter.h" nogil:
         FGW_REPORT_AUDIO_OUTPUT
         FGW_REPORT_IMAGE_INPUT
         FGW_REPORT_IMAGE_OUTPUT
+        FGW_REPORT_BILLED_INPUT
+        FGW_REPORT_BILLED_OUTPUT
+        FGW_REPORT_TOOL_INPUT
         FGW_REPORT_FIELDS
 
     struct fgw_usage_report:
@@ -34,6 +37,9 @@ cdef extern from "fgw_dialect_meter.h" nogil:
         FGW_USAGE_CLAMPED
         FGW_USAGE_ITERATIONS
         FGW_USAGE_OTHER_MODEL
+        FGW_USAGE_NO_INPUT
+        FGW_USAGE_BILLED
+        FGW_USAGE_BESIDE
 
     struct fgw_usage:
         uint64_t input
@@ -46,6 +52,8 @@ cdef extern from "fgw_dialect_meter.h" nogil:
         uint64_t reasoning
         uint64_t audio_output
         uint64_t image_output
+        uint64_t billed_input
+        uint64_t billed_output
         uint32_t flags
 
     # The sums (over `struct fgw_usage`): cached and written in input, reasoning in output.
@@ -83,6 +91,9 @@ cdef extern from "fgw_dialect_meter.h" nogil:
     enum fgw_stream_kind:
         FGW_STREAM_NONE
         FGW_STREAM_SSE
+        FGW_STREAM_NDJSON
+        FGW_STREAM_ARRAY
+        FGW_STREAM_FRAMES
 
     struct fgw_meter:
         uint8_t dialect
@@ -99,6 +110,7 @@ cdef extern from "fgw_dialect_meter.h" nogil:
         uint64_t output_bytes
         fgw_usage_report report
         fgw_usage_report iterations
+        fgw_usage_report beside
         char *id
         char *model
         uint8_t tracked

@@ -12,6 +12,7 @@ cdef extern from "fgw_policy.h" nogil:
         FGW_SAID_FIELDS_MAX
         FGW_SAID_BODY_MAX
         FGW_DETECTS_MAX
+        FGW_SHADOWS_MAX
         FGW_DRAINS_MAX
 
     enum fgw_value_type:
@@ -120,10 +121,10 @@ cdef extern from "fgw_policy.h" nogil:
         uint16_t rules_total
         uint16_t status
         uint16_t code
-        uint16_t message
         uint16_t key_text_used
+        uint32_t message
+        uint32_t route
         uint16_t shadows
-        uint16_t route
         uint8_t spoken
         uint8_t n_logs
         uint8_t n_removed
@@ -136,6 +137,7 @@ cdef extern from "fgw_policy.h" nogil:
         int64_t output_max
         uint64_t output_rule
         uint64_t detects
+        uint64_t shadow_rules[16]  # FGW_SHADOWS_MAX
         const fgw_drain *drain
         fgw_rule_trace rules[16]    # FGW_RULES_MAX
         fgw_demand demands[8]       # FGW_LIMITS_MAX

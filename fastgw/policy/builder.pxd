@@ -32,6 +32,7 @@ cdef class Builder:
         readonly list routes    # config.model.RouteTo
         readonly list removals  # tuples of names in lower case (bytes)
         readonly list logs      # (rule, ((name, Words), …))
+        dict _known             # (id of a row above, what stands in it) -> its place
         uint32_t _drains        # on-abort actions that drain, so far
         readonly bint speaks    # some action makes a text
         readonly bint shadows   # some action is not enforced

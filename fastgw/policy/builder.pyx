@@ -10,6 +10,7 @@ from fastgw.config.model import (
 )
 from fastgw.errors import ConfigError
 from fastgw.policy.addresses import ranges
+from fastgw.policy.compiler import refuse_dyn
 from fastgw.policy.limits import spec_of
 from fastgw.policy.results import LIMITS, RESULTS, word
 from fastgw.policy.pieces import type_of
@@ -47,6 +48,24 @@ TYPES = {
 KEYS = ("string", "int", "bool")
 cdef enum:
     SAID_MAX = 4096         # bytes of one text of a log
+    LISTED_LAST = 65535     # of log actions, and of lists of removed fields
+
+
+cdef uint32_t numbered(list row, dict known, object one) except? 0xFFFFFFFF:
+    """The place of ``one`` in ``row``, where it is kept once. ``known`` is of all rows."""
+    found = known.get((id(row), one))
+    if found is None:
+        found = known[id(row), one] = len(row)
+        row.append(one)
+    return found
+
+
+cdef uint32_t listed(uint32_t number, str action) except? 0xFFFFFFFF:
+    """A number that fgw_effects lists with 16 bits."""
+    if number > LISTED_LAST:
+        raise ConfigError(f"more than {LISTED_LAST + 1} different {action} actions", key="policy",
+                          suggestion="let rules share them")
+    return number
 
 
 @cython.final
@@ -74,6 +93,7 @@ cdef class Builder:
         self._set_var = set_var
         self._reads = []
         self.messages, self.routes, self.removals, self.logs = [], [], [], []
+        self._known = {}
 
     cdef int action(self, fgw_action *action, object source, bint enforce, str rule) except -1:
         cdef int i
@@ -157,10 +177,7 @@ cdef class Builder:
             return NULL
         pieces = self._pieces(source.message)
         if all(isinstance(piece, bytes) for piece in pieces):
-            if len(self.messages) >= 65535:
-                raise ConfigError("more than 65535 messages", key="policy")
-            self.messages.append(b"".join(pieces))
-            action.number = <uint16_t>len(self.messages)
+            action.number = numbered(self.messages, self._known, b"".join(pieces)) + 1
             return NULL
         self.speaks = True
         template = <fgw_template *>self._plan.take(1, sizeof(fgw_template))
@@ -226,8 +243,7 @@ cdef class Builder:
         cdef bytes name
         cdef tuple removed = tuple(text.encode() for text in source.headers)
         self.speaks = True
-        action.number = <uint16_t>len(self.removals)
-        self.removals.append(removed)
+        action.number = listed(numbered(self.removals, self._known, removed), "remove-headers")
         names.names = <const uint8_t **>self._plan.take(len(source.headers), sizeof(uint8_t *))
         names.lengths = <uint32_t *>self._plan.take(len(source.headers), sizeof(uint32_t))
         for name in removed:
@@ -256,8 +272,7 @@ cdef class Builder:
         cdef fgw_words *words = <fgw_words *>self._plan.take(1, sizeof(fgw_words))
         cdef bytes provider = (source.provider or "").encode()
         cdef bytes model = (source.model or "").encode()
-        self.routes.append(source)
-        action.number = <uint16_t>len(self.routes)
+        action.number = numbered(self.routes, self._known, source) + 1
         words.first = self._plan.text(provider)
         words.first_length = <uint32_t>len(provider)
         words.second = self._plan.text(model)
@@ -273,7 +288,7 @@ cdef class Builder:
             words._template = <fgw_template *>self._plan.take(1, sizeof(fgw_template))
             self._template(words._template, self._pieces(text))
             said.append((name, words))
-        action.number = <uint16_t>len(self.logs)
+        action.number = listed(<uint32_t>len(self.logs), "log")
         self.logs.append((rule, tuple(said)))
         return 0
 
@@ -292,6 +307,7 @@ cdef class Builder:
         keys.n_keys = <uint32_t>len(compiled)
         for i in range(len(compiled)):
             tree = compiled[i][1]
+            refuse_dyn(source.bucket_key[i], tree)
             if tree.op == "fact" and tree.value == FGW_FACT_CONN_CLIENT_IP:
                 keys.addresses |= <uint32_t>1 << i
         return keys

@@ -132,7 +132,8 @@ def _has_header(checker: Checker, tree: Tree, name: Tree) -> Typed:
         return Typed("has", BOOL, tree, at)
     needle = checker.infer(name)
     if needle.type.name not in ("string", "dyn"):
-        checker.refuse(name, f"hasReqHeader() takes string here, this is {a(needle.type)}")
+        checker.refuse(name, f"hasReqHeader() takes string here, this is {a(needle.type)}",
+                       "a header's name in quotes: hasReqHeader('x-a')")
     whole = Typed("source", Type("map", (STRING, members.type)), tree, members.source)
     lower = Typed("call", STRING, tree, "lowerAscii", [needle])
     return Typed("in_of", BOOL, tree, None, [lower, whole])

@@ -59,14 +59,14 @@ def expressions(config: Config) -> Iterator[tuple[str, Expression, tuple[str, ..
     it may have (none for text with `${…}`), and which variable it is the value of."""
     for label in config.labels:
         yield "request", label.expression, SCALARS, ""
-    for phase, rules in (("request", config.rules), ("request", config.event_rules),
+    for phase, rules in (("request", config.rules), ("look", config.event_rules),
                          ("response", config.response_rules)):
         for rule in rules:
             # What looks at an answer is decided with the request.
             looks = any(isinstance(action, Detect) for action in rule.actions)
             for expression in rule.expressions:
-                yield "request" if looks or phase == "request" else "end", expression, (
-                    "bool",), ""
+                at = phase if phase != "response" else "look" if looks else "end"
+                yield at, expression, ("bool",), ""
             for action in rule.actions:
                 if isinstance(action, Limit):
                     for part in action.bucket_key:

@@ -9,6 +9,7 @@ an error value where it is met.
 from __future__ import annotations
 
 from fastgw.policy import calls, operators
+from fastgw.policy.declarations import functions
 from fastgw.policy.lexer import ExpressionError
 from fastgw.policy.macros import Fold, expand
 from fastgw.policy.parser import Tree
@@ -97,7 +98,7 @@ class Checker:
                 # True is 1 in Python, but no number here; 1 and 1u are one key.
                 distinct = (key.type.name in ("bool", "string"), key.value)
                 if distinct in known:
-                    self.refuse(key.tree, "this key is there twice")
+                    self.refuse(key.tree, "this key is there twice", "keep one of them")
                 known.add(distinct)
             value, kind = self.entry(tree.parts[i + 1], i // 2 in tree.marks)
             parts += [key, value]
@@ -156,11 +157,16 @@ class Checker:
         taken = rest[skipped : skipped + members.levels]
         if len(taken) == members.levels:
             name = ".".join(word for word, _ in taken)
-            at, kind = self.scope.member(path, name, taken[-1][1].offset)
+            try:
+                at, kind = self.scope.member(path, name, tree.whole)
+            except ExpressionError as error:
+                error.end = max(error.end, taken[-1][1].end)
+                raise
             return Typed("fact", kind, taken[-1][1], at), rest[skipped + members.levels :]
         if members.source < 0 or rest:
-            raise ExpressionError(f"'{path}' is a map", tree.offset,
-                                  f"{path}{'.name' * members.levels}", tree.end)
+            shown = f"{path}.<action>.<result>" if members.levels > 1 else f"{path}.name"
+            raise ExpressionError(f"'{path}' is a map", tree.offset, f"name one of it: {shown}",
+                                  tree.end)
         return Typed("source", map_of(STRING, members.type), tree, members.source), rest
 
     def infer_name(self, tree: Tree) -> Typed:
@@ -197,7 +203,11 @@ class Checker:
             what = a(kind)
             if names:
                 what = f"'{'.'.join(name for name, _ in names)}' is {what} and"
-            self.refuse(tree, f"{what} has no member '{tree.value}'")
+            hint = f"leave .{tree.value} out"
+            if tree.value in functions():
+                own = ".".join(name for name, _ in names) if names else "…"
+                hint = f"write {own}.{tree.value}()"
+            self.refuse(tree, f"{what} has no member '{tree.value}'", hint)
         return DYN
 
     def perhaps(self, tree: Tree, path: str, name: str) -> Typed:
@@ -236,7 +246,8 @@ class Checker:
         wanted = INT if kind.name == "list" else kind.of[0]
         if not fits(key.type, wanted, {}):
             self.refuse(key.tree, f"a {kind.name} takes {a(wanted)} in [ ], "
-                        f"this is {a(key.type)}", operators.conversion([key], wanted))
+                        f"this is {a(key.type)}", operators.conversion([key], wanted)
+                        or f"give it {a(wanted)}")
         return kind.of[-1]
 
     def infer_test(self, tree: Tree) -> Typed:

@@ -11,7 +11,7 @@ from fastgw.policy.checker import check
 from fastgw.policy.cost import STEPS_MAX, most_steps
 from fastgw.policy.emit import Emitter
 from fastgw.policy.folding import fold
-from fastgw.policy.lexer import ExpressionError
+from fastgw.policy.lexer import ExpressionError, PartError
 from fastgw.policy.parser import parse
 from fastgw.policy.program import Program
 from fastgw.policy.scope import Scope
@@ -51,12 +51,16 @@ def compile_whole(text: str, scope: Scope, *, strict: bool = True,
         tree = check_template(text, scope, strict)
     else:
         tree = check(parse(text), scope, strict)
-    tree = fold(tree, strict)
-    steps = most_steps(tree)
-    if strict and steps > STEPS_MAX:
-        raise ExpressionError(f"it could take {steps:,} steps, more than {STEPS_MAX:,}", 0,
-                              "leave out a loop in a loop", len(text))
-    return compile_tree(tree, scope.n_facts)
+    try:
+        tree = fold(tree, strict)
+        steps = most_steps(tree)
+        if strict and steps > STEPS_MAX:
+            raise ExpressionError(f"it could take {steps:,} steps, more than {STEPS_MAX:,}", 0,
+                                  "leave out a loop in a loop", len(text))
+        return compile_tree(tree, scope.n_facts)
+    except PartError as error:
+        error.point(text)
+        raise
 
 
 def compile_text(text: str, scope: Scope) -> tuple[Program, Typed]:
@@ -76,12 +80,22 @@ def compile_expression(expression: Expression, scope: Scope,
     try:
         program, tree = compile_text(text, scope)
         if tree.type.name not in (*wanted, "dyn"):
-            hint = "compare it with something" if wanted == ("bool",) else ""
+            hint = "compare it with something" if wanted == ("bool",) else (
+                "make a text of it: string(…), or name one of its values")
             message = f"{a(tree.type)} where a {' or '.join(wanted)} is wanted"
             raise ExpressionError(message, 0, hint, len(text))
     except ExpressionError as error:
         raise located(expression, error) from None
     return program, tree
+
+
+def refuse_dyn(expression: Expression, tree: Typed) -> None:
+    """Of a bucket_key: what is no string, int or bool when it runs would share the bucket of all
+    that have none. Raises ConfigError."""
+    if tree.type.name == "dyn":
+        raise located(expression, ExpressionError(
+            "a bucket_key whose type is known only when it is evaluated", 0,
+            f"string({expression.text}) is a text", len(expression.text)))
 
 
 def compile_template(expression: Expression, scope: Scope) -> tuple[Program, Typed]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fastgw.policy.assemble import FUNCTIONS, Assembly
 from fastgw.policy.declarations import functions
-from fastgw.policy.lexer import ExpressionError
+from fastgw.policy.lexer import ExpressionError, PartError
 from fastgw.policy.macros import Fold
 from fastgw.policy.program import PatternError
 from fastgw.policy.typed import Local, Typed
@@ -63,9 +63,10 @@ class Emitter:
             message, hint = str(error), ""
             if isinstance(error, PatternError):
                 part = str(node.value)[error.start : error.end]
-                message = f"no pattern: {message}: '{part}'"
                 hint = f"as plain text: [{part}]" if part in PLAIN else "the syntax is RE2's"
-            elif kind == "zone":
+                raise PartError(f"no pattern: {message}: '{part}'", node.tree.offset, hint,
+                                node.tree.end, error.start, error.end) from None
+            if kind == "zone":
                 message, hint = "unknown time zone", ZONES
             raise ExpressionError(message, node.tree.offset, hint, node.tree.end) from None
 

@@ -12,6 +12,8 @@ from fastgw.policy.program import EvaluationError, Program
 from fastgw.policy.typed import Typed
 from fastgw.policy.types import TYPE_NAMES, Type
 
+FORMS = {"timestamp": "for example timestamp('2026-01-01T00:00:00Z')",
+         "duration": "for example duration('1h30m'), of h, m, s, ms, us and ns"}
 SIMPLE = ("null", "bool", "int", "uint", "double", "string", "type", "ip", "cidr")
 PARSED = ("ip", "cidr")  # constants of the machine that are written as their text
 TEXT_MAX = 4096  # bytes of a text that is made at load
@@ -32,7 +34,8 @@ def fold(node: Typed, strict: bool = True) -> Typed:
     except EvaluationError as error:
         if strict and node.op == "call":
             tree = node.tree
-            raise ExpressionError(f"{node.value}() never works here: {error}", tree.offset, "",
+            hint = FORMS.get(str(node.value), "give it what it can work on")
+            raise ExpressionError(f"{node.value}() never works here: {error}", tree.offset, hint,
                                   tree.end) from None
         return node
 

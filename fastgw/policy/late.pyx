@@ -8,11 +8,11 @@ from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
 from libc.stdint cimport int64_t, uint8_t, uint32_t
 from libc.string cimport memcpy
 
-from fastgw.policy.results import OF_LIMITS
+from fastgw.policy.results import LATE, OF_DETECT, OF_LIMITS
 
 from fastgw.native.policy cimport (
     FGW_VALUE_ABSENT, FGW_VALUE_BOOL, FGW_VALUE_DOUBLE, FGW_VALUE_DURATION, FGW_VALUE_INT,
-    FGW_VALUE_STRING, FGW_VALUE_TIMESTAMP, FGW_VALUE_UINT,
+    FGW_VALUE_LIST, FGW_VALUE_STRING, FGW_VALUE_TIMESTAMP, FGW_VALUE_UINT,
 )
 from fastgw.native.record cimport FGW_LIMIT_TAKEN, FGW_LIMIT_UNDONE
 from fastgw.policy.program cimport set_value
@@ -34,12 +34,15 @@ cdef class Late:
             if kind == "actions" and name in OF_LIMITS:
                 action, _, result = name.partition(".")
                 self._results.setdefault(action, {})[result] = place
-            elif kind in KEPT:
+            elif kind in KEPT and not (kind == "actions" and name in LATE):
                 self._kept.append(place)
             if kind == "res_header":
                 self.headers.append((place, name.encode()))
             elif kind in ("res", "upstream", "usage"):
                 self._answer[f"{kind}.{name}"] = place
+            elif kind == "actions" and name in OF_DETECT:
+                self._answer[name] = place
+                self._looks = True
 
     cdef bytes remember(self, const fgw_value *facts):
         cdef size_t count = <size_t>len(self._kept), size = count * sizeof(fgw_value)
@@ -119,6 +122,29 @@ cdef class Late:
                 if type(value) is int:
                     value = min(value, 2**63 - 1)
                 self.put(place, value, facts)
+        return 0
+
+    cdef int detected(self, Said said, list names, fgw_value *facts) except -1:
+        cdef fgw_value *kinds
+        cdef int i
+        if not self._looks:
+            return 0
+        self.fill("detect.found", said.found != 0, facts)
+        self.fill("detect.count", said.finds, facts)
+        self.fill("detect.redacted", bool(said.redacted), facts)
+        self.fill("detect.enforced", bool(said.acted), facts)
+        place = self._answer.get("detect.kinds")
+        if place is None:
+            return 0
+        kinds = &facts[<int>place]
+        kinds.type = FGW_VALUE_LIST
+        kinds.items = self._kinds
+        kinds.length = 0
+        kinds.as_.number = 0
+        for i in range(len(names)):
+            if said.found >> i & 1:
+                set_value(&self._kinds[kinds.length], names[i], self._texts)
+                kinds.length += 1
         return 0
 
     cdef int fill(self, str name, object value, fgw_value *facts) except -1:

@@ -26,7 +26,10 @@ _NUMERIC_ESCAPE = re.compile(r"[xX]([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|U([0-9a-fA
                              r"|([0-3][0-7]{2})")
 _HINTS = {"=": "equality is ==", "&": "and is &&", "|": "or is ||", ";": "one expression only",
           "“": "quotes are ' or \"", "”": "quotes are ' or \"", "’": "quotes are ' or \"",
-          "`": "a quoted name stands behind a dot: x.`content-type`"}
+          "`": "a quoted name stands behind a dot: x.`content-type`",
+          "$": "an expression is CEL as a whole: without ${ }", "#": "a comment begins with //",
+          "~": "a pattern is ai.model.matches('…')", "\\": "a backslash stands in quotes only"}
+BEYOND = "write it as a double: 1e20"
 
 
 class ExpressionError(Exception):
@@ -36,6 +39,23 @@ class ExpressionError(Exception):
         super().__init__(message)
         self.message, self.offset, self.suggestion = message, offset, suggestion
         self.end = max(end, offset + 1)
+
+
+class PartError(ExpressionError):
+    """Of a literal, whose value is wrong from its character ``first`` to ``last``."""
+
+    def __init__(self, message: str, offset: int, suggestion: str, end: int, first: int,
+                 last: int) -> None:
+        super().__init__(message, offset, suggestion, end)
+        self.first, self.last = first, last
+
+    def point(self, text: str) -> None:
+        """Makes it point into the literal, which stands in ``text`` as it was written."""
+        places = literal_places(text, self.offset)
+        # Else it is text that was put together at load: 'a' + '('.
+        if self.first < len(places) and self.end - places[-1] in (1, 3):
+            self.offset = places[self.first]
+            self.end = max(places[min(self.last, len(places) - 1)], self.offset + 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +97,8 @@ def _symbol(text: str, at: int) -> Token:
     match = _SYMBOL.match(text, at)
     if match:
         return Token("symbol", match[0], at, match.end())
-    raise ExpressionError(f"unexpected character {text[at]!r}", at, _HINTS.get(text[at], ""))
+    raise ExpressionError(f"unexpected character {text[at]!r}", at,
+                          _HINTS.get(text[at], "text is quoted: '…'"))
 
 
 def _name(text: str, at: int) -> Token | None:
@@ -99,11 +120,12 @@ def _number(text: str, at: int) -> Token | None:
     unsigned = whole and text[end : end + 1] in ("u", "U")
     end += unsigned
     if _NAME.match(text, end):
-        raise ExpressionError(f"a number cannot be followed by '{text[end]}'", end)
+        raise ExpressionError(f"a number cannot be followed by '{text[end]}'", end,
+                              "text is quoted; durations are duration('5s')")
     if not whole:
         return Token("double", float(word), at, end)
     if len(word) > 40:  # far beyond 64 bits, and int() of thousands of digits is slow
-        raise ExpressionError("a number beyond 64 bits", at, "", end)
+        raise ExpressionError("a number beyond 64 bits", at, BEYOND, end)
     number = int(word, 16 if word.startswith("0x") else 10)
     return Token("uint" if unsigned else "int", number, at, end)
 
@@ -146,6 +168,22 @@ def _content(text: str, here: int, start: int, quote: str, raw: bool, octets: bo
     return parts, here + len(quote)
 
 
+def literal_places(text: str, at: int) -> list[int]:
+    """Where each character of a string's value stands in ``text``, and where the last one ends;
+    nothing if no string begins at ``at``."""
+    match = _STRING.match(text, at)
+    if not match or "b" in match[1].lower():
+        return []
+    here, places = match.end(), []
+    while not text.startswith(match[2], here):
+        places.append(here)
+        if text[here] == "\\" and not match[1]:
+            here = _escape(text, here, False)[1]
+        else:
+            here += 2 if text.startswith("\r\n", here) else 1
+    return [*places, here]
+
+
 def _escape(text: str, at: int, octets: bool) -> tuple[str | bytes, int]:
     following = text[at + 1 : at + 2]
     if following in _ESCAPES and following:
@@ -159,5 +197,6 @@ def _escape(text: str, at: int, octets: bool) -> tuple[str | bytes, int]:
     if octets and match.lastindex in (1, 4):
         return bytes([code]), match.end()
     if code > 0x10FFFF or 0xD800 <= code <= 0xDFFF:
-        raise ExpressionError("an escape that is no character", at, "", match.end())
+        raise ExpressionError("an escape that is no character", at,
+                              "a character is up to \\U0010FFFF, without surrogates", match.end())
     return chr(code), match.end()

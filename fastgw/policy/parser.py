@@ -5,13 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from fastgw.policy.lexer import RESERVED, ExpressionError, Token, tokenize
+from fastgw.policy.lexer import BEYOND, RESERVED, ExpressionError, Token, tokenize
 
 DEPTH_MAX = 40
 OPERATORS_MAX = 200  # a chain is as deep a tree as it is long
 RELATIONS = ("==", "!=", "<", "<=", ">", ">=", "in")
 INT_MAX = 2**63 - 1
 UINT_MAX = 2**64 - 1
+# Words of other languages where an operator is expected, and what closes what.
+MEANT = {"and": "and is &&", "AND": "and is &&", "or": "or is ||", "OR": "or is ||",
+         "is": "equality is ==", "eq": "equality is ==", "contains": "ai.model.contains('…')",
+         "matches": "ai.model.matches('…')", "not": "not is !", "like": "ai.model.glob('…*')",
+         ">": "unequal is !=, at least is >="}
+CLOSED = {")": "close it with )", "]": "close it with ]", "}": "close it with }",
+          ",": "close the list or the call: ] or )"}
 LITERALS = ("int", "uint", "double", "string", "bytes")
 
 
@@ -84,7 +91,23 @@ class _Parser:
             return self.next()
         found = "the end" if token.kind == "end" else f"{token.value!r}"
         wanted = "nothing more" if what == "end" else f"'{what}'"
-        raise ExpressionError(f"expected {wanted}, found {found}", token.offset, "", token.end)
+        raise ExpressionError(f"expected {wanted}, found {found}", token.offset,
+                              self.remedy(what), token.end)
+
+    def remedy(self, wanted: str) -> str:
+        """What was probably meant where ``wanted`` was expected and another token found."""
+        token = self.token
+        before = self.tokens[self.at - 1] if self.at else None
+        if before is not None and before.kind == "name" and before.value == "not":
+            return "not is !"
+        if token.kind in ("name", "symbol") and token.value in MEANT:
+            return MEANT[str(token.value)]
+        if token.kind == "end" or wanted == ")":
+            return "" if wanted == "end" else CLOSED.get(wanted, "it stops too early: complete it")
+        if wanted == "end" and token.value in (")", "]", "}"):
+            return "nothing was opened that it closes: remove it"
+        return "an operator is missing before it, or a quote" if wanted == "end" else (
+            "look at quotes, brackets and operators here")
 
     def nested(self) -> Tree:
         self.depth += 1
@@ -149,7 +172,8 @@ class _Parser:
             times -= 1
         tree = self.member()
         if times > DEPTH_MAX:
-            raise ExpressionError(f"more than {DEPTH_MAX} of {operator}", token.offset)
+            raise ExpressionError(f"more than {DEPTH_MAX} of {operator}", token.offset,
+                                  "two of them are none: leave them out")
         for _ in range(times):
             self.count()
             tree = Tree("unary", operator, token.offset, tree.end, [tree])
@@ -172,7 +196,8 @@ class _Parser:
         optional = self.takes("?")
         token = self.next()
         if token.kind not in ("name", "quoted"):
-            raise ExpressionError("expected a name after '.'", token.offset, "", token.end)
+            raise ExpressionError("expected a name after '.'", token.offset,
+                                  "write the name, or remove the dot", token.end)
         if token.kind == "name" and token.value in ("in", "true", "false", "null"):
             raise ExpressionError(f"'{token.value}' is a reserved word", token.offset,
                                   f"write ['{token.value}']", token.end)
@@ -209,7 +234,10 @@ class _Parser:
             token = self.next()
         if token.kind != "name" or token.value == "in":
             found = token.value if token.kind == "end" else repr(token.value)
-            raise ExpressionError(f"expected a value, found {found}", token.offset, "", token.end)
+            self.at -= token.kind != "end"
+            hint = self.remedy("a value")
+            raise ExpressionError(f"expected a value, found {found}", token.offset, hint,
+                                  token.end)
         return self.name(token, rooted)
 
     def name(self, token: Token, rooted: bool) -> Tree:
@@ -218,8 +246,9 @@ class _Parser:
         if token.value == "null" and not rooted:
             return Tree("null", None, token.offset, token.end)
         if token.value in RESERVED:
-            raise ExpressionError(f"'{token.value}' is a reserved word", token.offset, "",
-                                  token.end)
+            raise ExpressionError(f"'{token.value}' is a reserved word", token.offset,
+                                  "a choice is `condition ? this : that`; loops are exists, all, "
+                                  "filter, map; other names are free", token.end)
         if self.sees("("):
             arguments, end = self.arguments()
             return Tree("call", token.value, token.offset, end, arguments)
@@ -232,7 +261,7 @@ class _Parser:
         number = token.value
         if (token.kind == "int" and not -INT_MAX - 1 <= number <= INT_MAX  # type: ignore
                 or token.kind == "uint" and number > UINT_MAX):  # type: ignore
-            raise ExpressionError("a number beyond 64 bits", token.offset, "", token.end)
+            raise ExpressionError("a number beyond 64 bits", token.offset, BEYOND, token.end)
         return Tree(token.kind, number, token.offset, token.end)
 
     def list(self, token: Token) -> Tree:

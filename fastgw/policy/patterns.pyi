@@ -1,6 +1,6 @@
 from collections.abc import Iterable, Iterator
 
-from fastgw.config.model import Place
+from fastgw.config.model import Expression
 
 WHOLE: bytes
 
@@ -19,5 +19,5 @@ class Patterns:
 
     rows: list[tuple[str, bytes, int]]
     def __init__(self) -> None: ...
-    def take(self, place: Place, patterns: Iterable[tuple[str, str]]) -> list[str]:
-        """The names of an action's (name, text) pairs. Raises ConfigError at ``place``."""
+    def take(self, patterns: Iterable[tuple[str, Expression]]) -> list[str]:
+        """The names of an action's (name, pattern) pairs. Raises ConfigError at its place."""

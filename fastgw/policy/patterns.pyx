@@ -85,7 +85,9 @@ def compile_pattern(text):
             <const uint8_t *>pattern, <size_t>len(pattern), room, FGW_REGEX_ROOM, &error
         )
         if size < 0:
-            raise PatternError(fgw_regex_fault_text(error.fault).decode(), "RE2's syntax")
+            raise PatternError(fgw_regex_fault_text(error.fault).decode(),
+                               "the syntax is RE2's: groups, classes, repetitions; no lookaround, "
+                               "no backreference")
         if not fgw_detect_pattern_fits(room):
             raise PatternError("too large to be looked for as text comes",
                                "fewer alternatives, shorter repetitions")
@@ -101,11 +103,12 @@ class Patterns:
         self.rows = []
         self._texts = {}
 
-    def take(self, place, patterns):
-        """The names of an action's (name, text) pairs. Raises ConfigError at ``place``."""
-        for name, text in patterns:
+    def take(self, patterns):
+        """The names of an action's (name, Expression) pairs. Raises ConfigError at its place."""
+        for name, pattern in patterns:
+            place = pattern.place
             try:
-                self._take(name, text)
+                self._take(name, pattern.text)
             except PatternError as error:
                 raise ConfigError(
                     f"pattern '{name}': {error}", file=place.file, line=place.line,
@@ -115,7 +118,8 @@ class Patterns:
     def _take(self, name, text):
         if name not in self._texts:
             if len(self.rows) == FGW_DETECT_PATTERNS_MAX:
-                raise PatternError(f"more than {FGW_DETECT_PATTERNS_MAX} patterns")
+                raise PatternError(f"more than {FGW_DETECT_PATTERNS_MAX} patterns",
+                                   "join some by |")
             self.rows.append((name, *compile_pattern(text)))
         if self._texts.setdefault(name, text) != text:
             raise PatternError("two patterns have this name", "give each its own name")

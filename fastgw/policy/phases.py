@@ -1,6 +1,7 @@
 """What an expression may read by where it stands: variables, results of actions, the answer.
 
     request    what the client asked, variables, results of actions before
+    look       which `detect` looks at the answer: decided with the request, behind its rules
     response   and the answer's head, who gave it, results of limits
     log        written at a request's end: all of these, and usage
     end        rules of the response phase that read usage: they run when it is known
@@ -11,11 +12,14 @@ from __future__ import annotations
 import difflib
 
 from fastgw.policy.lexer import ExpressionError
-from fastgw.policy.results import OF_LIMITS, TYPES
+from fastgw.policy.results import OF_DETECT, OF_LIMITS, TYPES
 from fastgw.policy.scope import Scope
 from fastgw.policy.types import DYN, Type, read
 
-PHASES = ("request", "response", "log", "end")
+PHASES = ("request", "look", "response", "log", "end")
+BEFORE = ("request", "look")  # the answer
+LOOK_HINT = ("what `detect` looks at in an answer is decided with the request: ask about that, or "
+             "make two rules")
 VOLATILE = ("vars", "actions")  # kinds of facts that rules themselves write
 
 
@@ -67,12 +71,17 @@ class PolicyScope(Scope):
             action = name.partition(".")[0]
             here = [other for other in TYPES if other.startswith(action + ".")]
             hint = f"did you mean 'actions.{near[0]}'?" if near else (
-                "it leaves " + ", ".join(here) if here else "")
+                "it leaves " + ", ".join(here) if here else
+                "what it found is in the decision record; rules cannot read it"
+                if action == "detect" else "actions are named with _: actions.deny.denied")
             raise ExpressionError(f"no action leaves '{name}'", offset, hint)
-        if name in OF_LIMITS and self.phase == "request":
-            raise ExpressionError(
-                f"'actions.{name}' is known only once limits are taken, behind all rules", offset,
-                "read it in on_http_response, or in the metadata of a log action")
+        if self.phase not in BEFORE or name not in OF_LIMITS | OF_DETECT:
+            return
+        when = "limits are taken" if name in OF_LIMITS else "the body has been looked at"
+        raise ExpressionError(
+            f"'actions.{name}' is known only once {when}, behind all rules", offset,
+            LOOK_HINT if self.phase == "look" else
+            "read it in on_http_response, or in the metadata of a log action")
 
     def _known(self, path: str, offset: int) -> None:
         usage = path.startswith("usage.")
@@ -80,5 +89,6 @@ class PolicyScope(Scope):
             return
         what, where = ("the answer", "in on_http_response") if not usage else (
             "usage", "in the metadata of a log action, or in expressions of on_http_response")
-        raise ExpressionError(f"'{path}' is not known yet: {what} comes later", offset,
-                              f"read it {where}", offset + len(path))
+        hint = LOOK_HINT if self.phase == "look" and not usage else f"read it {where}"
+        raise ExpressionError(f"'{path}' is not known yet: {what} comes later", offset, hint,
+                              offset + len(path))

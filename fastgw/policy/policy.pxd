@@ -77,6 +77,7 @@ cdef class Policy:
         fgw_said *_said                 # NULL: no action makes a text
         const fgw_cel_program **_labels
         uint32_t _n_labels
+        uint64_t *_reasons              # name hashes of `messages`
         fgw_cel_run _run                # of this process: a decision runs to completion
 
     # Phase POLICY. Reads facts[0 .. n_facts) (those in facts_used) and `source` (NULL: every map
@@ -98,6 +99,9 @@ cdef class Policy:
     # Label i as text into out[0 .. capacity): its length (cut at a character), 0 where absent.
     cdef uint32_t label(self, uint32_t i, const fgw_value *facts, const fgw_cel_source *source,
                         uint8_t *out, uint32_t capacity) noexcept nogil
+
+    # Name hash of a denial's words (effects.message, not 0).
+    cdef uint64_t reason(self, uint32_t message) noexcept nogil
 
     # What random() goes on from: each process has its own.
     cpdef void reseed(self, uint64_t seed) noexcept

@@ -27,7 +27,7 @@ from fastgw.native.policy cimport (
     FGW_FACT_REQ_METHOD, FGW_FACTS_MAX, FGW_VALUE_ABSENT, fgw_demand, fgw_effects, fgw_said,
     fgw_value,
 )
-from fastgw.native.record cimport FGW_LIMITS_MAX, FGW_NAME_LIMIT, FGW_NAME_RULE
+from fastgw.native.record cimport FGW_LIMITS_MAX, FGW_NAME_LIMIT, FGW_NAME_REASON, FGW_NAME_RULE
 from fastgw.policy.actions cimport apply_part, apply_rule, evaluate
 from fastgw.policy.builder cimport Builder, Words
 from fastgw.policy.late cimport Late
@@ -153,6 +153,9 @@ cdef class Policy:
         self._run.source = source
         return words.say(&self._run)
 
+    cdef uint64_t reason(self, uint32_t message) noexcept nogil:
+        return self._reasons[message - 1]
+
     cpdef void reseed(self, uint64_t seed) noexcept:
         self._run.random = seed
 
@@ -244,6 +247,7 @@ cdef class Policy:
         self._sources["detect"] = rules
         self._answer_rules = self._take_rules(len(rules))
         self._n_answer_rules = <uint32_t>len(rules)
+        self._scope.phase = "look"
         for i in range(len(rules)):
             phase, rule = rules[i]
             compiled = [self._compile(expression, ("bool",)) for expression in rule.expressions]
@@ -251,6 +255,7 @@ cdef class Policy:
             self._build_rule(&self._answer_rules[i], rule, looks,
                              [program for program, _ in compiled], phase)
             self._warn_of_absence(rule, [tree for _, tree in compiled])
+        self._scope.phase = "request"
         return 0
 
     cdef int _build_response(self, object sources) except -1:
@@ -318,7 +323,7 @@ cdef class Policy:
                               suggestion="one action can look for several kinds")
         self.detects.append({
             "rule": rule.name, "hash": self._name(FGW_NAME_RULE, rule.name), "phase": phase,
-            "kinds": (*action.kinds, *self.patterns.take(rule.place, action.patterns)),
+            "kinds": (*action.kinds, *self.patterns.take(action.patterns)),
             "then": action.then,
             "enforced": rule.enforce and action.enforce,
         })
@@ -367,6 +372,9 @@ cdef class Policy:
             self._volatile[i] = <uint16_t>volatile[i]
         if builder.speaks:
             self._said = <fgw_said *>self._plan.take(1, sizeof(fgw_said))
+        self._reasons = <uint64_t *>self._plan.take(len(self.messages), sizeof(uint64_t))
+        for i in range(<uint32_t>len(self.messages)):
+            self._reasons[i] = self._name(FGW_NAME_REASON, self.messages[i].decode())
         self.late = Late(self.dynamic_facts, self._scope.fixed, self.limits)
         self.answers = self._n_response_rules != 0
         self.ends = self._n_end_rules != 0

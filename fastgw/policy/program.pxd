@@ -1,8 +1,8 @@
 """A compiled expression: it owns the memory that its fgw_cel_program lies in."""
 cimport cython
-from libc.stdint cimport uint8_t, uint32_t, uint64_t
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
 
-from fastgw.native.cel cimport fgw_cel_program, fgw_cel_run, fgw_cel_zone
+from fastgw.native.cel cimport fgw_cel_program, fgw_cel_run
 from fastgw.native.policy cimport fgw_value
 
 
@@ -29,6 +29,6 @@ cdef object get_value(const fgw_value *value)
 # A result as typed JSON; raises EvaluationError for an error.
 cdef dict typed_value(const fgw_value *value)
 
-# fgw_cel_source.zone: tables that stay until the process ends, so only zones that exist have one.
-cdef const fgw_cel_zone *find_zone(
-    const void *owner, const uint8_t *name, uint32_t length, uint32_t *count) noexcept nogil
+# fgw_cel_source.zone: of the zones that this machine knows.
+cdef int find_zone(const void *owner, const uint8_t *name, uint32_t length, int64_t seconds,
+                   int32_t *offset) noexcept nogil

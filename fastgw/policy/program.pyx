@@ -6,7 +6,7 @@ import time
 cimport cython
 from cpython.bytearray cimport PyByteArray_AS_STRING
 from cpython.bytes cimport PyBytes_AS_STRING
-from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free
 from libc.string cimport memcmp, memcpy
 
@@ -18,7 +18,6 @@ from fastgw.native.cel cimport (
     fgw_cel_trace,
     fgw_cel_traced,
     fgw_cel_verify,
-    fgw_cel_zone,
 )
 from fastgw.native.glob cimport fgw_glob_match
 from fastgw.native.policy cimport (
@@ -49,7 +48,7 @@ from fastgw.native.regex cimport (
     fgw_regex_fault_text,
 )
 
-from fastgw.policy.zones import zone_table
+from fastgw.policy.zones import zone_offset
 
 # By enum fgw_cel_error.
 _ERRORS = {
@@ -82,7 +81,7 @@ _RESULTS = {
 }
 _DEPTH_MAX = 100
 _SECOND = 1_000_000_000
-cdef dict _zones = {}
+cdef uint32_t ZONE_NAME_MAX = 64  # bytes
 
 
 class EvaluationError(Exception):
@@ -150,23 +149,20 @@ cdef int _find(const void *owner, uint32_t map, const uint8_t *key, uint32_t len
     return 0
 
 
-cdef const fgw_cel_zone *find_zone(
-        const void *owner, const uint8_t *name, uint32_t length, uint32_t *count) noexcept nogil:
-    if length > 64:
-        return NULL
+cdef int find_zone(const void *owner, const uint8_t *name, uint32_t length, int64_t seconds,
+                   int32_t *offset) noexcept nogil:
+    if length > ZONE_NAME_MAX:
+        return -1
     with gil:
-        return _find_zone((<const char *>name)[:length], count)
+        return _find_zone((<const char *>name)[:length], seconds, offset)
 
 
-cdef const fgw_cel_zone *_find_zone(bytes name, uint32_t *count) noexcept:
+cdef int _find_zone(bytes name, int64_t seconds, int32_t *offset) noexcept:
     try:
-        if name not in _zones:
-            _zones[name] = zone_table(name.decode())
+        offset[0] = zone_offset(name.decode(), seconds)
     except ValueError:
-        return NULL
-    table = <bytes>_zones[name]
-    count[0] = <uint32_t>(len(table) // sizeof(fgw_cel_zone))
-    return <const fgw_cel_zone *>PyBytes_AS_STRING(table)
+        return -1
+    return 0
 
 
 cdef int set_value(fgw_value *value, object content, list texts) except -1:

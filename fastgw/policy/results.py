@@ -28,6 +28,8 @@ RESULTS: dict[str, tuple[tuple[str, str], ...]] = {
     "usage-cap": _LIMIT,
     "concurrency-limit": _LIMIT,
 }
+_DETECT = (("found", "bool"), ("kinds", "list(string)"), ("count", "int"), ("redacted", "bool"),
+           ("enforced", "bool"))
 LIMITS = ("rate-limit", "usage-cap", "concurrency-limit")
 
 
@@ -36,6 +38,9 @@ def word(type: str) -> str:
     return type.replace("-", "_")
 
 
-TYPES = {f"{word(type)}.{name}": kind for type, results in RESULTS.items()
-         for name, kind in results}
+# Those of `detect` are of all its actions together.
+OF_DETECT = frozenset(f"detect.{name}" for name, _ in _DETECT)
+TYPES = {f"{word(type)}.{name}": kind
+         for type, results in (RESULTS | {"detect": _DETECT}).items() for name, kind in results}
 OF_LIMITS = frozenset(f"{word(type)}.{name}" for type in LIMITS for name, _ in RESULTS[type])
+LATE = OF_LIMITS | OF_DETECT  # no rule of the request phase can know them

@@ -28,6 +28,18 @@ FIXED = (
     ("time.now", TIMESTAMP), ("time.hour", INT), ("time.weekday", INT),
 )
 FACTS_MAX = 64  # FGW_FACTS_MAX
+# Names of ngrok's Traffic Policy and of other gateways: how the same is said here.
+ELSEWHERE = {
+    "req.url.path": "req.path", "req.url.query": "req.query", "req.url.host": "req.host",
+    "req.url": "req.path, req.host and req.query", "request": "req.*: req.method, req.path, …",
+    "req.body": "ai.* (model, stream, tools, …); a `detect` looks at texts",
+    "req.ip": "conn.client_ip", "conn.ip": "conn.client_ip", "client_ip": "conn.client_ip",
+    "conn.remote_ip": "conn.client_ip", "conn.geo": "nowhere: no database of places comes with it",
+    "key.name": "key.id", "model": "ai.model", "user": "ai.user",
+    "response": "res.*: res.status, res.headers", "res.status_code": "res.status",
+    "rate_limit": "actions.rate_limit.*, in on_http_response", "limit": "actions.rate_limit.*",
+    "ai.tokens": "ai.input_tokens; what was used is usage.*",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,14 +125,16 @@ class Scope:
         """The position of a dynamic fact: an old one, or the next."""
         if kind in ("header", "res_header"):
             if not _HEADER.fullmatch(name):
-                raise ExpressionError(f"{name!r} is no name of a header", offset)
+                raise ExpressionError(f"{name!r} is no name of a header", offset,
+                                      "letters, digits and -: req.headers['x-a']")
             name = name.lower()
         key = (kind, name)
         if key not in self.dynamic:
             if self.n_facts >= self.facts_max:
                 most = self.facts_max - self.fixed
                 raise ExpressionError(
-                    f"more than {most} different headers, tags and owners in one policy", offset)
+                    f"more than {most} different headers, tags and owners in one policy", offset,
+                    "ask for fewer: rules may share one that says what they need")
             self.dynamic.append(key)
         return self.fixed + self.dynamic.index(key)
 
@@ -128,7 +142,8 @@ class Scope:
         """Why ``path`` names nothing."""
         root = path.partition(".")[0]
         if root in self.later:
-            return ExpressionError(self.later[root], offset, "", end)
+            return ExpressionError(self.later[root], offset,
+                                   "see `fastgw schema` for what this version takes", end)
         known = self.names
         below = [name for name in known if name.startswith(path + ".")]
         if below:
@@ -136,6 +151,8 @@ class Scope:
                                    "it has " + ", ".join(below), end)
         near = difflib.get_close_matches(path, known, 1, 0.6)
         hint = f"did you mean '{near[0]}'?" if near else ""
+        hint = next((f"here that is {here}" for name, here in ELSEWHERE.items()
+                     if f"{path}.".startswith(name + ".")), hint)
         if not hint and known:
             roots = sorted({name.partition(".")[0] for name in known})
             hint = "there are " + ", ".join(f"{root}.*" for root in roots)

@@ -73,7 +73,8 @@ class Embedded:
         paths = paths_of(plan, self._dir.path, shared.folder)
         recover_all(shared, paths, self._log)
         await asyncio.to_thread(recover, paths, self._log)
-        self._recorder = RecorderThread(paths, self._config, self._log)
+        self._recorder = RecorderThread(
+            paths, self._config, shared.segment, self._log)
         self._cluster: cluster.ClusterThread | None = None
         try:
             continuity.restore(shared.segment, shared.folder, self._dir.path, self._log)

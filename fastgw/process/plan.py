@@ -82,14 +82,21 @@ class Plan:
 
 
     def describe(self) -> dict[str, object]:
-        """policy.json: what readers of the data directory need to name limits and labels."""
+        """policy.json: what readers of the data directory need to name what is counted."""
         parts = ("name", "unit", "algorithm", "capacity", "period_ns", "window", "time_zone",
                  "enforced")
         return {
             "version": self.policy.version,
             "labels": list(self.policy.labels),
+            "shadows": _with_shadows(self.config),
             "limits": [{part: spec[part] for part in parts} for spec in self.limit_specs],
         }
+
+
+def _with_shadows(config: Config) -> list[str]:
+    """Names of the rules of which something is not enforced."""
+    return [rule.name for rule in (*config.rules, *config.response_rules, *config.event_rules)
+            if not rule.enforce or any(not action.enforce for action in rule.actions)]
 
 
 def _by_model(config: Config) -> bool:

@@ -22,10 +22,12 @@ from fastgw.ledger.stores import remember
 from fastgw.ledger.vocabulary import UNITS
 from fastgw.log import Log
 from fastgw.process.alerts import webhook_of
+from fastgw.process.balance import Books
 from fastgw.process.exports import exports_of
 from fastgw.process.lines import Lines
 from fastgw.process.refusal import StartError
 from fastgw.process.shared import Shared, previous_folder
+from fastgw.shm.segment import Segment
 
 if TYPE_CHECKING:
     from fastgw.config import Config
@@ -58,26 +60,34 @@ def paths_of(plan: Plan, data_dir: Path, folder: Path) -> Paths:
     )
 
 
-def main(paths: Paths, config: Config, lines: Lines, log: Log, *, first: bool) -> None:
+def main(
+    paths: Paths, config: Config, segment: Segment, lines: Lines, log: Log, *, first: bool
+) -> None:
     """Store what the rings hold until the crew is gone. ``first``: close what was left open."""
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     try:
         if first:
             recover(paths, log)
-        recorder = _recorder(paths, config, log)
+        books = Books(paths.data_dir, segment, log)
+        recorder = _recorder(paths, config, log, books)
     except LedgerError as error:
         lines.report(kind="failed", error=str(error))
         raise SystemExit(1) from None
     lines.report(kind="ready")
-    recorder.run(lines["crew_end"].fileno())
+    recorder.run(lines["crew_end"].fileno(), books.between)
     recorder.close()
 
 
-def _recorder(paths: Paths, config: Config, log: Log) -> Recorder:
+def _recorder(paths: Paths, config: Config, log: Log, books: Books) -> Recorder:
     ledger_log = as_ledger_log(log)
-    exports = exports_of(config, paths.data_dir, ledger_log)
-    return Recorder(paths, ledger_log, webhook_of(config, ledger_log), exports)
+    return Recorder(
+        paths,
+        ledger_log,
+        webhook_of(config, ledger_log),
+        books.balance,
+        exports_of(config, paths.data_dir, ledger_log),
+    )
 
 
 def recover(paths: Paths, log: Log) -> None:
@@ -108,14 +118,15 @@ def recover_all(shared: Shared, paths: Paths, log: Log) -> None:
 class RecorderThread:
     """The recorder of an embedded gateway. SQLite releases the GIL while it syncs."""
 
-    def __init__(self, paths: Paths, config: Config, log: Log) -> None:
+    def __init__(self, paths: Paths, config: Config, segment: Segment, log: Log) -> None:
         self._stop_end, self._stop = os.pipe()
-        self._recorder = _recorder(paths, config, log)
+        self._books = Books(paths.data_dir, segment, log)
+        self._recorder = _recorder(paths, config, log, self._books)
         self._thread = threading.Thread(target=self._run, name="fastgw-recorder", daemon=True)
         self._thread.start()
 
     def _run(self) -> None:
-        self._recorder.run(self._stop_end)
+        self._recorder.run(self._stop_end, self._books.between)
         self._recorder.close()
 
     def stop(self) -> None:

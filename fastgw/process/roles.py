@@ -83,7 +83,9 @@ class Roles:
 
     def _be_recorder(self, first: bool) -> None:
         log = self._begin("recorder")
-        recorder.main(self.paths, self.config, self.lines, log, first=first)
+        recorder.main(
+            self.paths, self.config, self.shared.segment, self.lines, log, first=first
+        )
 
     def _be_cluster(self) -> None:
         log = self._begin("cluster")

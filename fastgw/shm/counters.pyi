@@ -27,6 +27,7 @@ class Totals(NamedTuple):
     codes: dict[int, int]
     times: dict[str, Times]
     ratios: dict[str, Ratios]
+    shadows: dict[int, tuple[int, int]]
 
 def total(segment: Segment) -> Totals: ...
 def of_worker(segment: Segment, worker: int) -> Totals: ...

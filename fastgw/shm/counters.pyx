@@ -19,6 +19,7 @@ from fastgw.native.counters cimport (
     FGW_COUNT_INTERVAL_WIDTH, FGW_COUNT_LIMITS_REFUSED, FGW_COUNT_LIMITS_RETRIED,
     FGW_COUNT_LIMITS_TAKEN, FGW_COUNT_LIMITS_FITTED, FGW_COUNT_OVERRUN_NANO_USD,
     FGW_COUNT_OVERRUN_TOKENS, FGW_COUNT_UNBOUNDED, FGW_COUNT_SHADOWS,
+    FGW_COUNT_SHADOW_LIMITS, FGW_SHADOW_RULES,
     FGW_COUNT_PAUSES_CLIENT,
     FGW_COUNT_PAUSES_UPSTREAM, FGW_COUNT_POSTED, FGW_COUNT_REFUSALS_SAMPLED_OUT,
     FGW_COUNT_REQUESTS, FGW_COUNT_RETRIES, FGW_COUNT_STATUS_1XX, FGW_COUNT_STATUS_2XX,
@@ -76,6 +77,7 @@ COUNTERS = {
     "limits_fitted": FGW_COUNT_LIMITS_FITTED,
     "unbounded": FGW_COUNT_UNBOUNDED,
     "shadows": FGW_COUNT_SHADOWS,
+    "shadow_limits": FGW_COUNT_SHADOW_LIMITS,
     "table_full": FGW_COUNT_TABLE_FULL,
     "table_inserts": FGW_COUNT_TABLE_INSERTS,
     "holds_full": FGW_COUNT_HOLDS_FULL,
@@ -140,6 +142,7 @@ class Totals(NamedTuple):
     codes: dict[int, int]   # refusals by FGW code
     times: dict[str, Times]
     ratios: dict[str, Ratios]  # tokens reported / estimated
+    shadows: dict[int, tuple[int, int]]  # by a rule's name hash: actions, limits
 
 
 def total(Segment segment):
@@ -201,4 +204,6 @@ cdef _totals(const fgw_counters *summed):
                for at in range(FGW_CODES) if summed.codes[at].code},
         times=times,
         ratios=ratios,
+        shadows={summed.shadows[at].rule: (summed.shadows[at].actions, summed.shadows[at].limits)
+                 for at in range(FGW_SHADOW_RULES) if summed.shadows[at].rule},
     )

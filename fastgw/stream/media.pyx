@@ -2,6 +2,20 @@
 
 from libc.string cimport strlen
 
+from fastgw.native.dialect cimport (
+    FGW_DIALECT_BEDROCK,
+    FGW_DIALECT_COHERE,
+    FGW_DIALECT_GEMINI,
+    FGW_DIALECT_OLLAMA,
+    FGW_ROUTE_STREAM,
+)
+from fastgw.native.dialect_meter cimport (
+    FGW_STREAM_ARRAY,
+    FGW_STREAM_FRAMES,
+    FGW_STREAM_NDJSON,
+    FGW_STREAM_NONE,
+    FGW_STREAM_SSE,
+)
 from fastgw.native.http1 cimport FGW_H_CONTENT_ENCODING, FGW_H_CONTENT_TYPE, fgw_http1_find
 
 
@@ -21,11 +35,32 @@ cdef bint begins(const uint8_t *bytes, size_t length, const char *word) noexcept
     return True
 
 
-cdef bint is_event_stream(const fgw_head *head, const uint8_t *bytes) noexcept:
+cdef int stream_kind(const fgw_route *route, const fgw_head *head, const uint8_t *bytes) noexcept:
     cdef int at = fgw_http1_find(head, FGW_H_CONTENT_TYPE)
-    return at >= 0 and begins(
-        bytes + head.headers[at].value_off, head.headers[at].value_len, b"text/event-stream"
-    )
+    cdef const uint8_t *value
+    cdef size_t length
+    if at < 0:
+        return FGW_STREAM_NONE
+    value = bytes + head.headers[at].value_off
+    length = head.headers[at].value_len
+    if begins(value, length, b"text/event-stream"):
+        return FGW_STREAM_SSE
+    if not begins(value, length, b"application/"):
+        return FGW_STREAM_NONE
+    value += 12
+    length -= 12
+    if begins(value, length, b"json"):
+        # Google streams one array where nobody has asked for events.
+        if route.dialect == FGW_DIALECT_GEMINI and route.flags & FGW_ROUTE_STREAM:
+            return FGW_STREAM_ARRAY
+        return FGW_STREAM_NONE
+    if route.dialect in (FGW_DIALECT_OLLAMA, FGW_DIALECT_COHERE) and (
+        begins(value, length, b"x-ndjson") or begins(value, length, b"stream+json")
+    ):
+        return FGW_STREAM_NDJSON
+    if route.dialect == FGW_DIALECT_BEDROCK and begins(value, length, b"vnd.amazon.eventstream"):
+        return FGW_STREAM_FRAMES
+    return FGW_STREAM_NONE
 
 
 cdef int coding_of(const fgw_head *head, const uint8_t *bytes) noexcept:

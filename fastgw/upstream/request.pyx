@@ -63,6 +63,13 @@ cdef size_t write_id(Exchange x, uint8_t *out) noexcept:
     return <size_t>(put_hex(at + 1, x.id.sequence, 10) - out)
 
 
+cdef bint passes_version(Exchange x) noexcept:
+    """Whether the client's own goes on: not where a rule takes it away. Without any the API
+    refuses."""
+    cdef int i = fgw_http1_find(&x.head, FGW_H_ANTHROPIC_VERSION)
+    return i >= 0 and not x.head.headers[i].nominated
+
+
 cdef void rename(Exchange x, Candidate candidate, Renamed *renamed) noexcept:
     """The model in the path gives way to the candidate's own name for it."""
     renamed.at = x.route.name_at
@@ -121,9 +128,8 @@ cdef Py_ssize_t write_head(Exchange x, uint8_t *out, size_t room, uint64_t body_
     at[1] = c"\r"
     at[2] = c"\n"
     at += 3
-    if x.route.dialect == FGW_DIALECT_ANTHROPIC and fgw_http1_find(
-        &x.head, FGW_H_ANTHROPIC_VERSION
-    ) < 0 and not says_version(x.said):
+    if x.route.dialect == FGW_DIALECT_ANTHROPIC and not passes_version(x) \
+            and not says_version(x.said):
         at = put(at, ANTHROPIC_VERSION)
     if body_length or x.head.framing != FGW_FRAMING_NONE or x.head.method in (
         FGW_M_POST, FGW_M_PUT, FGW_M_PATCH

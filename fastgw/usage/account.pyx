@@ -20,6 +20,8 @@ from libc.string cimport memset
 from fastgw.codes cimport CODE_CUT_BY_CAP, CODE_CUT_BY_DETECT
 from fastgw.native.dialect cimport FGW_ASK_BACKGROUND
 from fastgw.native.dialect_meter cimport (
+    FGW_USAGE_BILLED,
+    FGW_USAGE_NO_INPUT,
     FGW_USAGE_OTHER_MODEL,
     FGW_USAGE_PARTIAL,
     FGW_USAGE_PROVIDER,
@@ -91,8 +93,20 @@ cdef void account(Exchange x, fgw_record_close *close, bint asked, bint whole) n
         return
     if x.price != NULL and not flags & FGW_USAGE_OTHER_MODEL:
         close.price_version = x.price.version
-        close.cost_nano_usd = fgw_price_cost(x.price, &close.tokens)
+        close.cost_nano_usd = cost_of(x, close, flags)
     add_overrun(x, close)
+
+
+cdef int64_t cost_of(Exchange x, const fgw_record_close *close, unsigned int flags) noexcept:
+    cdef fgw_usage usage
+    cdef fgw_tokens billed
+    if not flags & FGW_USAGE_BILLED or close.provenance != FGW_PROVENANCE_PROVIDER:
+        return fgw_price_cost(x.price, &close.tokens)
+    fgw_meter_usage(&x.meter, &usage)
+    memset(&billed, 0, sizeof(billed))
+    billed.input = usage.billed_input
+    billed.output = usage.billed_output
+    return fgw_price_cost(x.price, &billed)
 
 
 cdef void add_overrun(Exchange x, fgw_record_close *close) noexcept:
@@ -149,13 +163,18 @@ cdef unsigned int count_tokens(
         tokens.audio_input = usage.audio_input
         close.input_provenance = FGW_PROVENANCE_PROVIDER
         close.input_low = close.input_high = input_of(tokens)
+    if flags & FGW_USAGE_NO_INPUT:
+        tokens.input = x.input_estimate
+        close.input_provenance = FGW_PROVENANCE_ESTIMATED
+        close.input_low = 0
+        close.input_high = x.input_bound
     if flags & FGW_USAGE_PROVIDER:
         tokens.output = usage.output + usage.image_output
         tokens.reasoning = usage.reasoning
         tokens.audio_output = usage.audio_output
         close.output_provenance = FGW_PROVENANCE_PROVIDER
         close.output_low = close.output_high = output_of(tokens)
-        close.provenance = FGW_PROVENANCE_PROVIDER
+        close.provenance = close.input_provenance
         return flags
     close.provenance = FGW_PROVENANCE_ESTIMATED
     if flags & FGW_USAGE_PARTIAL:

@@ -12,7 +12,16 @@ import yaml
 from jsonschema import Draft202012Validator
 
 from fastgw.config import examine_text, json_schema, schema
-from fastgw.config.schema import ACTIONS, ACTIONS_LATER, OPERATIONS, ROOT, UNITS
+from fastgw.config.meanings import MEANINGS, meaning_of
+from fastgw.config.schema import (
+    ACTIONS,
+    ACTIONS_LATER,
+    ALGORITHMS,
+    DETECT_KINDS,
+    OPERATIONS,
+    ROOT,
+    UNITS,
+)
 from fastgw.config.shape import Later
 from fastgw.config.starter import STARTER
 
@@ -29,8 +38,69 @@ def test_it_is_a_schema_itself():
 
 def test_editors_are_told_what_is_wanted():
     listen = json_schema()["properties"]["listen"]["properties"]
-    assert listen["port"]["description"] == "a whole number from 0 to 65535"
-    assert listen["address"]["description"] == "an IP address or host name, for example 127.0.0.1"
+    assert listen["port"]["description"] == (
+        "TCP port; 0 takes a free one: a whole number from 0 to 65535")
+    assert listen["address"]["description"] == (
+        "Where to bind: an IP address or host name, for example 127.0.0.1")
+
+
+def properties(schema, path=""):
+    """(path, schema) of every key that a file may have."""
+    for name, below in schema.get("properties", {}).items():
+        if "not" in below:
+            continue  # of ngrok's grammar, refused here
+        yield f"{path}.{name}", below
+        yield from properties(below, f"{path}.{name}")
+    items = [schema["items"]] if "items" in schema else []
+    for one in (*schema.get("oneOf", ()), *schema.get("anyOf", ()), *items):
+        kind = one.get("properties", {}).get("type", {}).get("const", "")
+        yield from properties(one, path + (f"<{kind}>" if kind else ""))
+
+
+def test_every_key_says_what_it_is_for():
+    found = list(properties(json_schema()))
+    assert len(found) > 250
+    assert [path for path, one in found if not meaning_of(path_of(path))] == []
+    assert [path for path, one in found if not one.get("description")] == []
+
+
+def path_of(text):
+    return tuple(re.findall(r"[\w-]+", text))
+
+
+def test_no_meaning_is_of_a_key_that_there_is_not():
+    keys = {path_of(path)[-1] for path, _ in properties(json_schema())}
+    assert [name for name in MEANINGS if name.rpartition(".")[2] not in keys] == []
+
+
+def test_words_of_choice_are_offered():
+    rules = json_schema()["properties"]["policy"]["properties"]["on_http_request"]["items"]
+    actions = {one["properties"]["type"]["const"]: one["properties"]["config"]["properties"]
+               for one in rules["properties"]["actions"]["items"]["oneOf"]}
+    assert set(actions) == set(ACTIONS)
+    assert actions["rate-limit"]["unit"]["enum"] == list(UNITS)
+    assert actions["rate-limit"]["algorithm"]["enum"] == list(ALGORITHMS)
+    assert actions["usage-cap"]["window"]["enum"] == ["hour", "day", "week", "month", "total"]
+    assert actions["detect"]["kinds"]["items"]["enum"] == list(DETECT_KINDS)
+
+
+def examples():
+    """Every configuration that is shipped: files, and those in the README that name providers."""
+    for name in ("benchmarks/fastgw.yaml", "benchmarks/refusing.yaml"):
+        yield name, re.sub("@[A-Z_]+@", "8080", (ROOT_FOLDER / name).read_text())
+    readme = (ROOT_FOLDER / "README.md").read_text()
+    for i, text in enumerate(re.findall(r"```yaml\n(.*?)```", readme, re.DOTALL)):
+        if not re.search("^(tests|version|services):", text, re.MULTILINE):
+            yield f"README.md {i}", text
+
+
+@pytest.mark.parametrize("name, text", examples())
+def test_what_is_shipped_is_valid(name, text):
+    written = yaml.safe_load(text)
+    if "providers" not in written:  # a part of one
+        written["providers"] = [{"id": "a", "dialect": "openai", "base_url": "http://h"}]
+    assert [error.message for error in Draft202012Validator(json_schema()).iter_errors(written)
+            ] == []
 
 
 def test_the_starter_is_valid():

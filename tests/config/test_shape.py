@@ -64,18 +64,28 @@ def test_values(shape, text, value):
         (Text(), "[b]", "f:1:4: a: expected text, got a list"),
         (Text(), "x" * 2000, "f:1:4: a: expected text, got '" + "x" * 37 + "…'"),
         (Flag(), "yes", "f:1:4: a: expected true or false, got 'yes' (for example true)"),
-        (Whole(0, 9), "true", "f:1:4: a: expected a whole number from 0 to 9, got 'true'"),
-        (Whole(0, 9), "1.0", "f:1:4: a: expected a whole number from 0 to 9, got '1.0'"),
+        (Whole(0, 9), "true",
+         "f:1:4: a: expected a whole number from 0 to 9, got 'true'"
+         " (digits alone, for example 1)"),
+        (Whole(0, 9), "1.0",
+         "f:1:4: a: expected a whole number from 0 to 9, got '1.0'"
+         " (the nearest that may stand here is 1)"),
         (Choice(["x"]), "true", "f:1:4: a: expected x, got 'true' (supported: x)"),
         (Choice(["x"], ["z"]), "z", "f:1:4: a: z is not supported yet (supported: x)"),
-        (ListOf(Flag(), 2), "[true]", "f:1:4: a: expected at least 2 here, got 1"),
-        (ListOf(Flag(), 0, 1), "[true, true]", "f:1:4: a: expected at most 1 here, got 2"),
+        (ListOf(Flag(), 2), "[true]",
+         "f:1:4: a: expected at least 2 here, got 1"
+         " (leave a out, or write a: [true])"),
+        (ListOf(Flag(), 0, 1), "[true, true]",
+         "f:1:4: a: expected at most 1 here, got 2"
+         " (keep 1 of them)"),
         (
             MapOf(Flag(), "[a-z]+", 3),
             "{X: true}",
             "f:1:5: a.X: 'X' is no name here (names match [a-z]+)",
         ),
-        (MapOf(Flag(), "[a-z]+", 0), "{x: true}", "f:1:4: a: at most 0 entries, got 1"),
+        (MapOf(Flag(), "[a-z]+", 0), "{x: true}",
+         "f:1:4: a: at most 0 entries, got 1"
+         " (keep 0 of them)"),
         (
             Later(),
             "1",

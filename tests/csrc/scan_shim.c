@@ -7,6 +7,8 @@
 #include "fgw_crc32.h"
 #include "fgw_dialect_anthropic.h"
 #include "fgw_dialect_anthropic_answer.h"
+#include "fgw_dialect_gemini.h"
+#include "fgw_dialect_gemini_answer.h"
 #include "fgw_dialect_openai.h"
 #include "fgw_dialect_openai_answer.h"
 #include "fgw_event_stream.h"
@@ -221,7 +223,8 @@ uint64_t shim_sse_count(const uint8_t *bytes, size_t length, size_t read)
 static const struct fgw_json_spec *spec_of(unsigned which)
 {
     const struct fgw_json_spec *const all[] = {&fgw_openai_ask, &fgw_openai_answer,
-                                               &fgw_anthropic_ask, &fgw_anthropic_answer};
+                                               &fgw_anthropic_ask, &fgw_anthropic_answer,
+                                               &fgw_gemini_ask, &fgw_gemini_answer};
     return all[which];
 }
 

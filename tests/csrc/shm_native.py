@@ -9,7 +9,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 VECTORS = ROOT.parent / "shared/vectors"
 SOURCES = [ROOT / f"csrc/fgw_{name}.c" for name in
-           ("bucket", "window", "word", "table", "hold", "counters", "segment", "limit",
+           ("books", "bucket", "window", "word", "table", "hold", "counters", "segment", "limit",
             "limit_settle", "limit_lease", "cluster", "wheel")]
 STRICT = ["-std=c11", "-O2", "-g1", "-mcx16", "-Wall", "-Wextra", "-Wconversion", "-Wshadow",
           "-Werror", f"-I{ROOT / 'csrc'}"]

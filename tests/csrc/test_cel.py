@@ -8,6 +8,7 @@ ends by itself: the usual budget must end each in about 1 ms (measured 0.1-1.0 m
 machine; asserted is 50 times that, as machines are busy).
 """
 
+import random
 import subprocess
 from pathlib import Path
 
@@ -139,6 +140,41 @@ def test_every_instruction_costs_a_step():
         assembly.emit("ADD")
 
     assert Program(assembly.block()).spent([]) == (39, 0)
+
+
+def test_a_budget_that_is_spent_exactly_ends_a_pattern():
+    """A client that knows the rules can make a match begin with no step left."""
+    assembly = Assembly(1)
+    assembly.emit("FACT", at=0)
+    assembly.emit("CONSTANT", at=assembly.constant("regex", "[ab]*a[ab]{400}[cd]"))
+    assembly.emit("CALL", at=FUNCTIONS["MATCHES"], arg=2)
+    program = Program(assembly.block())
+    chance = random.Random(7)
+    facts = [string("".join(chance.choices("ab", k=20_000)))]  # ever new sets of 200 instructions
+
+    whole = program.timed(facts, 2**32 - 1, 1 << 20)
+    for steps in (7, 8):  # 3 of the instructions, 4 of the call
+        assert program.timed(facts, steps, 1 << 20) < whole / 10
+        with pytest.raises(EvaluationError) as error:
+            program.run(facts, steps=steps)
+        assert error.value.code == "STEPS"
+
+
+def test_a_zone_that_only_the_request_names_costs_what_it_costs():
+    """An unknown one is a search of files: a loop over such names ends the run soon."""
+    assembly = Assembly(1)
+    assembly.emit("CONSTANT", at=assembly.constant("timestamp", (0, 0)))
+    assembly.emit("FACT", at=0)
+    assembly.emit("CALL", at=FUNCTIONS["GET_HOURS"], arg=2)
+    program = Program(assembly.block())
+
+    assert program.spent([string("Europe/Berlin")])[0] == 507
+    assert program.spent([string("Mars/Olympus")])[0] == 25_507
+    assert program.spent([string("+02:00")])[0] == 7
+    for steps, code in ((25_507, "ZONE"), (25_506, "STEPS"), (506, "STEPS")):
+        with pytest.raises(EvaluationError) as error:
+            program.run([string("Mars/Olympus")], steps=steps)
+        assert error.value.code == code
 
 
 def test_running_out_is_absorbed_by_nothing():

@@ -11,6 +11,7 @@ import pytest
 from tests.csrc.shm_native import library, u64
 
 SIZE, CODES_AT, CODES, TIMES_AT, LOST = 8192, 1024, 64, 2048, 56
+SHADOWS_AT, SHADOW_RULES, SHADOWS = 4096, 128, 67
 
 
 class Block:
@@ -28,6 +29,11 @@ class Block:
         at = CODES_AT // 8
         return {self.words[at + 2 * i]: self.words[at + 2 * i + 1]
                 for i in range(CODES) if self.words[at + 2 * i]}
+
+    def shadows(self):
+        at = SHADOWS_AT // 8
+        return {self.words[at + 3 * i]: tuple(self.words[at + 3 * i + 1:at + 3 * i + 3])
+                for i in range(SHADOW_RULES) if self.words[at + 3 * i]}
 
     def times(self, histogram):
         at = TIMES_AT // 8 + 32 * histogram
@@ -88,6 +94,20 @@ def test_gauges_are_reset_and_counters_stay():
     block.lib.fgw_counters_reset_gauges(block.at)
 
     assert list(block.words[:128]) == [9] * 112 + [0] * 16
+
+
+def test_shadows_are_counted_by_rule_and_summed():
+    one, other, total = Block(), Block(), Block()
+    for rule in range(1, SHADOW_RULES + 2):  # the last has no place of its own
+        one.lib.fgw_count_shadow(one.at, u64(rule), 0)
+    other.lib.fgw_count_shadow(other.at, u64(7), 1)
+    other.lib.fgw_count_shadow(other.at, u64(0), 0)  # nobody's
+    for block in (one, other):
+        block.lib.fgw_counters_sum(total.at, block.at)
+
+    assert total.shadows() == {
+        rule: (1, int(rule == 7)) for rule in range(1, SHADOW_RULES + 1)}
+    assert (total.words[SHADOWS], total.words[SHADOWS + 1]) == (SHADOW_RULES + 2, 1)
 
 
 class Drain(ctypes.Structure):

@@ -6,10 +6,12 @@ csrc/fgw_detect_number.c are the rules of single kinds.
 """
 
 import random
+import subprocess
+from pathlib import Path
 
 import pytest
 
-from tests.csrc.detect_native import ALL, find
+from tests.csrc.detect_native import ALL, ROOT, find
 
 SEED = 20261121
 BODY = "MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEAAoIBAQC7VJTUt9Us8cKj\n" * 12
@@ -122,3 +124,34 @@ def test_each_kind_alone_finds_what_all_find_of_it():
     for kind in {kind for _, kind in CASES}:
         assert [one for one in find(text, kind) if one in whole] \
             == [one for one in whole if one[2] == kind]
+
+
+@pytest.mark.parametrize("text", [
+    b"mail -john.doe@example.com please",
+    b"(+a.b@example.org)", b"see ...john@example.com.",
+    b"ssn 078051120 12 Main Street", b"ssn: 078051120 1",
+    b"call +1 415 555 2671 (mobile)", b"9+1 415 555 2671 (x", b"415 555 2671 (2nd floor)",
+])
+def test_what_stands_before_or_behind_is_the_same_in_any_two_cuts(text):
+    """Found by the fuzzer: each was missed where the stream was cut at the wrong place."""
+    whole = find(text)
+    for first in range(1, len(text)):
+        assert find(text, cuts=[first]) == whole, first
+        for second in range(first + 1, len(text)):
+            assert find(text, cuts=[first, second]) == whole, (first, second)
+
+
+def test_random_documents_and_streams_under_sanitizers_before_a_guard_page(tmp_path):
+    """A stream is found to say the same in any cut; see detect_fuzz.c."""
+    target = tmp_path / "fuzz"
+    built = subprocess.run(
+        ["gcc", "-std=c11", "-D_DEFAULT_SOURCE", "-g", "-O1", "-fsanitize=address,undefined",
+         "-fno-sanitize-recover=all", "-I", ROOT / "csrc", "-o", target,
+         Path(__file__).with_name("detect_fuzz.c"), *ROOT.glob("csrc/fgw_detect*.c"),
+         *ROOT.glob("csrc/fgw_regex*.c")], capture_output=True, text=True)
+    if built.returncode and "cannot find" in built.stderr:
+        pytest.skip(f"gcc with sanitizers is not at hand: {built.stderr[-200:]}")
+    assert built.returncode == 0, built.stderr
+    print("seed", SEED)
+    done = subprocess.run([target, str(SEED), "100"], capture_output=True)
+    assert done.returncode == 0, (done.stdout[-3000:], done.stderr[-3000:])

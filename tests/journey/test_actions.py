@@ -6,6 +6,7 @@ and books, decisions from `fastgw explain`.
 """
 
 import json
+import urllib.request
 
 import anthropic
 import openai
@@ -101,7 +102,7 @@ def decision(gateway, raw):
     return wait_until(look)
 
 
-def test_deny_is_the_sdk_s_own_error_with_the_rule_s_words(client, claude):
+def test_deny_is_the_sdk_s_own_error_with_the_rule_s_words(gateway, client, claude):
     with pytest.raises(openai.APIStatusError) as raised:
         ask(client, "m-deny")
 
@@ -111,6 +112,7 @@ def test_deny_is_the_sdk_s_own_error_with_the_rule_s_words(client, claude):
         claude.messages.create(model="m-deny", max_tokens=5,
                                messages=[{"role": "user", "content": "hello"}])
     assert other.value.status_code == 451 and "not for free" in other.value.message
+    assert decision(gateway, raised.value.response)["reason"] == "not for free"
 
 
 def test_a_custom_response_is_an_answer_to_the_sdk(gateway, client):
@@ -224,7 +226,7 @@ def test_limits_of_rules_refuse_the_second(client):
 def test_on_abort_cancel_is_accepted_and_recorded(gateway, client):
     raw = ask(client, "m-abort")
 
-    assert "on-abort" in [one["effect"] for one in decision(gateway, raw)["rules"]]
+    assert "on-abort: cancel" in [one["effect"] for one in decision(gateway, raw)["rules"]]
 
 
 def test_shadows_do_nothing_and_say_what_they_would_have_done(gateway, client):
@@ -236,6 +238,10 @@ def test_shadows_do_nothing_and_say_what_they_would_have_done(gateway, client):
     effects = [one["effect"] for one in found["rules"] if one["name"] == "m-shadow"]
     assert effects[0] == "would have denied: FGW-601 (shadow: not enforced)"
     assert [(one["verdict"], one["enforced"]) for one in found["limits"]] == [("refused", False)]
+    with urllib.request.urlopen(f"http://127.0.0.1:{gateway.admin}/metrics", timeout=10) as told:
+        lines = told.read().decode().splitlines()
+    assert 'fastgw_rule_shadows_total{rule="m-shadow"} 2.0' in lines
+    assert 'fastgw_rule_shadow_limits_total{rule="m-shadow"} 1.0' in lines
 
 
 # Policies as ngrok's documentation shows them, as far as they are no business of its network.

@@ -29,7 +29,11 @@ POLICY = {
         detect("redact", "email", "payment_card") | {"name": "no people out"},
         detect("log", "phone") | {"name": "phones"},
     ],
-    "on_http_response": [detect("redact", "email", "payment_card") | {"name": "clean answers"}],
+    "on_http_response": [
+        detect("redact", "email", "payment_card") | {"name": "clean answers"},
+        {"actions": [{"type": "add-headers", "config": {"headers": {
+            "x-seen": "${actions.detect.count} ${actions.detect.kinds.join('+')}"}}},
+            {"type": "log", "config": {"metadata": {"finds": "${actions.detect.count}"}}}]}],
     "on_event_stream_message": [
         detect("redact", "email", "payment_card", when="req.headers['x-then'] != 'deny'")
         | {"name": "clean streams"},
@@ -108,6 +112,7 @@ def test_a_prompt_is_redacted_and_its_finds_are_explained(gateway, mock):
 
     assert asked(mock)["messages"][0]["content"] == f"{CLEAN} or call (415) 555-2671"
     told = wait_until(lambda: decision(gateway, raw.headers["x-fastgw-request-id"]))
+    assert raw.headers["x-seen"] == "3 payment_card+email+phone"
     effects = {rule["name"]: rule["effect"] for rule in told["rules"]}
     assert effects["no people out"] == (
         "detect: redact: payment_card in messages[0].content, email in messages[0].content")
@@ -119,6 +124,7 @@ def test_a_whole_answer_is_redacted(gateway):
     answer = openai_to(gateway, TEXT).chat.completions.create(
         model="gpt-4o", messages=say("hi"), n=2)
     assert [choice.message.content for choice in answer.choices] == [CLEAN, CLEAN]
+    assert '"finds":"4"' in gateway.log()
     answer = anthropic_to(gateway, TEXT).messages.create(
         model="claude-sonnet-5", max_tokens=500, messages=say("hi"))
     assert answer.content[0].text == CLEAN

@@ -84,3 +84,18 @@ def test_attempts_are_numbered_and_only_the_last_is_final(worker):
     assert (first.fate, first.code, first.final) == (FATE_RETRIED_AWAY, 901, 0)
     assert (last.fate, last.code, last.status, last.final) == (
         FATE_FAILED_BEFORE_FIRST_BYTE, 901, 502, 1)
+
+
+def test_a_shadow_that_would_have_refused_holds_nothing(worker):
+    """The ledger's caps are made of what attempts say that they hold: it counted these as well."""
+    def cap(name, **more):
+        return {"type": "usage-cap", "config": {
+            "name": name, "unit": "requests", "limit": 1, "window": "total", **more}}
+
+    one = worker(policy=policy({"actions": [
+        cap("shadow", enforce=False), cap("wide", limit=9)]}))
+    held = []
+    for _ in range(2):
+        one.ask(request(chat()), response())
+        held.append(len(next(r for r in one.records() if isinstance(r, Open)).held))
+    assert held == [2, 1]

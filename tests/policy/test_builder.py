@@ -5,10 +5,13 @@ in tests/csrc/test_action.py, and late.pyx (remember, recall, results of limits)
 requests in tests/test_sayings.py.
 """
 
+from dataclasses import replace
+
 import pytest
 
 from fastgw.errors import ConfigError
-from tests.policy.configured import CHAT, policy
+from fastgw.policy.policy import Policy
+from tests.policy.configured import CHAT, config, policy
 
 FACTS = CHAT | {"ai.user": "u"}
 
@@ -92,3 +95,45 @@ def test_shadow_and_enforced_limits_of_one_name_stay_two():
                    "  actions: [{type: rate-limit, config: {name: p, capacity: 9, per: 1s}}]")
 
     assert [(limit.capacity, limit.enforced) for limit in built.limits] == [(1, True), (9, False)]
+
+
+def test_equal_messages_routes_and_removals_are_kept_once():
+    built = policy("".join(
+        f"- expressions: [\"ai.model == 'm{i}'\"]\n"
+        f"  actions: [{{type: deny, config: {{message: no {i % 2}}}}}]\n"
+        f"- actions: [{{type: route, config: {{provider: {('openai', 'other')[i % 2]}}}}}]\n"
+        f"- actions: [{{type: remove-headers, config: {{headers: [x-{i % 3}]}}}}]\n"
+        for i in range(6)))
+
+    assert built.messages == (b"no 0", b"no 1") and len(built.routes) == 2
+    assert built.removals == ((b"x-0",), (b"x-1",), (b"x-2",))
+    for i in range(6):
+        decided = built.decide(FACTS | {"ai.model": f"m{i}"})
+        assert decided["message"] == f"no {i % 2}"
+
+
+def test_more_messages_than_sixteen_bits_count_are_told_apart():
+    base = config("- {expressions: [ai.n == 99], actions: [{type: deny, config: {message: a}}]}\n"
+                  "- {actions: [{type: deny, config: {message: the last}}]}")
+    many, last = base.rules
+    denial = many.actions[0]
+    built = Policy(replace(base, rules=[replace(many, actions=tuple(
+        replace(denial, message=replace(denial.message, text=f"no {i}"))
+        for i in range(65_536))), last]))
+
+    assert built.decide(FACTS | {"ai.n": 1})["message"] == "the last"
+    assert built.decide(FACTS | {"ai.n": 99})["message"] == "no 0"
+
+
+@pytest.mark.parametrize("key", ["dyn(ai.n)", "[ai.user, ai.n][0]", "vars.x"])
+def test_a_bucket_key_of_no_known_type_is_refused_with_the_remedy(key):
+    """A double, list or map would stand in the bucket of all that have no value."""
+    with pytest.raises(ConfigError, match="known only when it is evaluated") as error:
+        policy("- actions: [{type: set-vars, config: {vars: {x: 'a'}}}]\n"
+               "- actions: [{type: set-vars, config: {vars: {x: 1.5}}}]\n"
+               f"- actions: [{{type: rate-limit, config: {{name: p, capacity: 1, per: 1s, "
+               f"bucket_key: ['{key}']}}}}]")
+    assert error.value.suggestion == f"string({key}) is a text"
+
+    policy("- actions: [{type: rate-limit, config: {name: p, capacity: 1, per: 1s, "
+           "bucket_key: ['string(dyn(ai.n))']}}]")

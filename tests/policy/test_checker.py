@@ -74,7 +74,7 @@ CASES = [
     ("conn.client_ip.inCidrRange('10.0.0.0/8')", "unknown function", "inCidrRange", "in cidr("),
     ("getReqHeader(ai.n)", "takes string here", "ai.n", ""),
     ("res.status == 200", "only in the response phase", "res.status", ""),
-    ("[1].exists(h, h == 'x')", "int == string", "h == 'x'", "without quotes: x"),
+    ("[1].exists(h, h == 'x')", "int == string", "h == 'x'", "string(…) converts it"),
     ("[1].exists(h)", "does not take 1 argument", "exists(h)", "write list.exists(x, condition)"),
     ("[1].exists(1, true)", "needs the name of a variable", "1", "list.exists"),
     ("[1].all(a, a, true)", "two variables of one name", "a", ""),

@@ -21,6 +21,26 @@ from tests.policy.expressions import spoilt
 PLACE = Place("f.yaml", 7, 21, "policy.on_http_request[0].expressions[0]")
 
 
+@pytest.mark.parametrize(("literal", "part"), [
+    ("'ab(c'", "("), ("r'a\\d+(?=b)'", "(?="), ("'a\\\\d+**b'", "+**"), ("'é\\t[z-a]x'", "[z-a]"),
+    ("\"'(\"", "("), ("'''a\nb('''", "("), ("'\\x28'", "\\x28"), ("'*'", "*")])
+@pytest.mark.parametrize("around", ["ai.model.matches({})", "'x'.matches({})"])
+def test_a_pattern_that_is_none_is_pointed_into(literal, part, around):
+    text = around.format(literal)
+    with pytest.raises(ExpressionError, match="no pattern") as error:
+        compile_whole(text, Scope())
+    inside = text[error.value.offset:error.value.end]
+    assert inside in part and inside, (inside, part)
+    assert text.index(inside, text.index(literal) + 1) == error.value.offset
+
+
+def test_a_pattern_put_together_at_load_is_underlined_whole():
+    text = "ai.model.matches('a' + '(')"
+    with pytest.raises(ExpressionError, match="no pattern") as error:
+        compile_whole(text, Scope())
+    assert text[error.value.offset:error.value.end] == "'a' + '('"
+
+
 def test_errors_stand_at_the_expression_and_point_into_it():
     text = "true && " * 20 + "ai.modle == 'x'"
 

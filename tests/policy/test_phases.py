@@ -19,6 +19,8 @@ PLACES = {
     "request": "policy:\n  on_http_request:" + SET + "  - expressions: ['%s']\n",
     "response": "policy:\n  on_http_request:" + SET
                 + "  on_http_response:\n  - expressions: ['%s']\n",
+    "look": "policy:\n  on_http_request:" + SET + "  on_http_response:\n  - expressions: ['%s']\n"
+            "    actions: [{type: detect, config: {kinds: [email], then: log}}]\n",
     "log": "policy:\n  on_http_request:" + SET
            + "  - actions: [{type: log, config: {metadata: {x: '${%s}'}}}]\n",
     "fields": "policy:\n  on_http_request:" + SET + "  on_http_response:\n"
@@ -30,13 +32,15 @@ READS = {
     'upstream.provider == "a"': {"response", "log", "fields"},
     'usage.input_tokens > 1': {"response", "log"},
     'usage.cost > 0.5': {"response", "log"},
-    'vars.tier == "free"': {"request", "response", "log", "fields"},
-    'vars.n == 7': {"request", "response", "log", "fields"},
+    'vars.tier == "free"': {"request", "look", "response", "log", "fields"},
+    'vars.n == 7': {"request", "look", "response", "log", "fields"},
     'actions.rate_limit.limited': {"response", "log", "fields"},
+    'actions.detect.found': {"response", "log", "fields"},
+    '"email" in actions.detect.kinds': {"response", "log", "fields"},
     'actions.usage_cap.used > 1': {"response", "log", "fields"},
     'actions.ngrok.rate_limit.limited': {"response", "log", "fields"},
-    'actions.restrict_ips.action == "deny"': {"request", "response", "log", "fields"},
-    'ai.model == "a"': {"request", "response", "log", "fields"},
+    'actions.restrict_ips.action == "deny"': {"request", "look", "response", "log", "fields"},
+    'ai.model == "a"': {"request", "look", "response", "log", "fields"},
     'vars.nobody == 1': set(),
     'actions.rate_limit.nothing == 1': set(),
 }
@@ -91,3 +95,13 @@ def test_a_list_is_no_variable(tmp_path):
     (error,) = errors_of(text, tmp_path)
 
     assert "a variable cannot be" in error.message
+
+
+@pytest.mark.parametrize("read", ["res.status >= 500", "actions.detect.found",
+                                  "actions.rate_limit.limited", 'upstream.provider == "a"'])
+def test_what_detect_looks_at_cannot_depend_on_the_answer(read, tmp_path):
+    (error,) = errors_of(PLACES["look"] % read, tmp_path)
+
+    assert "known" in error.message
+    assert "decided with the request" in error.suggestion
+    assert "on_http_response" not in error.suggestion

@@ -34,6 +34,7 @@ def test_describes_limits_and_labels_by_name():
     assert made.describe() == {
         "version": made.config.version,
         "labels": ["feature"],
+        "shadows": [],
         "limits": [{
             "name": "pace", "unit": "requests", "algorithm": "token_bucket", "capacity": 60,
             "period_ns": 60 * 10**9, "window": "", "time_zone": "", "enforced": True,

@@ -60,7 +60,8 @@ def attempts(paths: Paths) -> int:
 def test_a_process_ends_with_its_crew_and_stores_all_that_was_posted(shared, paths):
     lines = Lines()
     pid = lines.fork(
-        lambda: recorder.main(paths, CONFIG, lines, LOG, first=True), ("crew_end", "reports_end")
+        lambda: recorder.main(
+            paths, CONFIG, shared.segment, lines, LOG, first=True), ("crew_end", "reports_end")
     )
     deadline = time.monotonic() + 10
     while not (report := lines.read_report()) and time.monotonic() < deadline:
@@ -89,7 +90,7 @@ def test_a_first_recorder_closes_what_nobody_will_close(shared, paths):
 
 
 def test_a_thread_stores_all_that_was_posted_before_it_stops(shared, paths):
-    thread = recorder.RecorderThread(paths, CONFIG, LOG)
+    thread = recorder.RecorderThread(paths, CONFIG, shared.segment, LOG)
     for sequence in range(50):
         post_attempt(shared, sequence)
 
@@ -102,7 +103,8 @@ def test_a_ledger_that_cannot_be_used_is_reported(shared, paths):
     (paths.data_dir / "ledger.db").write_bytes(b"no database" * 1000)
     lines = Lines()
     pid = lines.fork(
-        lambda: recorder.main(paths, CONFIG, lines, LOG, first=True), ("crew_end", "reports_end")
+        lambda: recorder.main(
+            paths, CONFIG, shared.segment, lines, LOG, first=True), ("crew_end", "reports_end")
     )
 
     assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 1

@@ -6,7 +6,7 @@ Method: heads through a worker; what the provider reads is taken apart here.
 import orjson
 import pytest
 
-from tests.worker import KEY, chat, provider, request, response
+from tests.worker import KEY, chat, policy, provider, request, response
 
 OURS = ["host", "authorization", "accept-encoding", "x-fastgw-request-id", "x-fastgw-attempt",
         "content-length"]
@@ -55,9 +55,15 @@ def test_the_clients_key_reaches_no_provider(worker):
 
 
 @pytest.mark.parametrize("fields, version", [
-    ([], "2023-06-01"), (["Anthropic-Version: 2024-10-22"], "2024-10-22")])
-def test_anthropic_gets_a_version_always_and_only_one(worker, fields, version):
-    got, _ = worker().ask(request(chat(max_tokens=1), *fields, path="/v1/messages"), response())
+    ([], "2023-06-01"), (["Anthropic-Version: 2024-10-22"], "2024-10-22"),
+    (["Anthropic-Version: 2024-10-22", "Connection: anthropic-version"], "2024-10-22")])
+@pytest.mark.parametrize("removed", [False, True])
+def test_anthropic_gets_a_version_always_and_only_one(worker, fields, version, removed):
+    rule = {"actions": [{"type": "remove-headers", "config": {"headers": ["anthropic-version"]}}]}
+    if removed:
+        version = "2023-06-01"
+    got, _ = worker(policy=policy(*[rule] * removed)).ask(
+        request(chat(max_tokens=1), *fields, path="/v1/messages"), response())
 
     found = [line.partition(": ")[2] for line in lines_of(got)
              if line.lower().startswith("anthropic-version:")]

@@ -1,11 +1,6 @@
-"""Broken rules, actions and expressions: what tests/config/test_broken.py does for the sections.
+"""Broken rules and expressions; the form is that of tests/config/broken.py."""
 
-Method: § stands just before the place that the one error must name.
-"""
-
-import pytest
-
-from tests.config.broken import A0, R0, RULES, action, judge, pace, rule
+from tests.config.broken import A0, R0, RULES, action, pace, rule
 
 # name: (file, key, words of the message, words of the suggestion)
 CASES = {
@@ -205,8 +200,3 @@ CASES = {
         "['name']",
     ),
 }
-
-
-@pytest.mark.parametrize("name", CASES)
-def test_check_names_place_key_and_remedy_when_broken(name, tmp_path):
-    judge(CASES[name], tmp_path)

@@ -1,11 +1,6 @@
-"""Broken limits: what tests/config/test_broken.py does for the sections.
+"""Broken limits; the form is that of tests/config/broken.py."""
 
-Method: § stands just before the place that the one error must name.
-"""
-
-import pytest
-
-from tests.config.broken import A0, CANARY, PROVIDERS, R0, action, judge, key, model, pace
+from tests.config.broken import A0, CANARY, PROVIDERS, R0, action, key, model, pace
 
 C0 = f"{A0}.config"
 
@@ -24,7 +19,6 @@ def slots(text):
 
 def two(first, second):
     return action(first) + f"        - {second}\n"
-
 
 
 PACE = "{type: rate-limit, config: {name: x, capacity: 9, per: 1m}}"
@@ -411,8 +405,3 @@ CASES = {
         "input and output together",
     ),
 }
-
-
-@pytest.mark.parametrize("name", CASES)
-def test_check_names_place_key_and_remedy_when_broken(name, tmp_path):
-    judge(CASES[name], tmp_path)

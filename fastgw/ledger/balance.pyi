@@ -1,0 +1,13 @@
+from typing import final
+
+from fastgw.ledger.span import Span
+from fastgw.shm.segment import Segment
+
+@final
+class Balance:
+    compared: int
+    def __init__(self, segment: Segment) -> None: ...
+    @property
+    def difference(self) -> int: ...
+    def look(self) -> None: ...
+    def passed(self, spans: list[Span]) -> None: ...

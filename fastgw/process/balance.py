@@ -1,0 +1,104 @@
+"""Whether attempts, accounts and counters agree, all the time (DESIGN section 6).
+
+::
+
+    attempts   what workers counted against the CLOSEs that they posted, cut by cut
+               (fastgw.ledger.balance)
+    rollups    the records that the store has against its sums by minute
+    accounts   words of caps in shared memory against what the ledger says that they are: used by
+               settled attempts, and held by open ones
+
+The first has nothing in flight and is compared with every pass of the recorder. The other two are
+read every 2 s, or more rarely, so that they take a twentieth of the recorder's time at most. A
+word changes before the records of its change are stored, so a cap is said to differ only when word
+and ledger were found apart by the very same numbers three times in a row: what moves is in flight.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from fastgw.clock import wall_ns
+from fastgw.errors import FastgwError
+from fastgw.ledger.balance import Balance
+from fastgw.ledger.query import Ledger
+from fastgw.limit import peek
+from fastgw.log import Log
+from fastgw.shm.segment import Segment
+
+FILE = "balance.json"
+SEEN_APART = 3    # times in a row
+_EVERY_S = 2.0
+_SHARE = 20       # of the time, at most one part goes into looking
+_CAP = "cap"
+_SIDES = ("requests", "denied", "attempts")
+
+
+class Books:
+    """Looks when `between` is called often; `data_dir/balance.json` has what it found last."""
+
+    def __init__(
+        self, data_dir: Path, segment: Segment, log: Log,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.balance = Balance(segment)
+        self._data_dir, self._segment, self._log, self._clock = data_dir, segment, log, clock
+        self._due_s = 0.0
+        self._apart: dict[tuple[int, int], tuple[int, int, int]] = {}
+        self._rollups = self._accounts = self._looks = 0
+        self._said: tuple[int, int, int] = (0, 0, 0)
+
+    def between(self) -> None:
+        """After a pass of the recorder."""
+        began = self._clock()
+        if began < self._due_s:
+            return
+        try:
+            self._look()
+        except FastgwError:
+            pass  # nothing stored yet, or not readable: the recorder says so
+        self._tell()
+        self._due_s = began + max(_EVERY_S, _SHARE * (self._clock() - began))
+
+    def found(self) -> dict[str, Any]:
+        return {
+            "attempts": self.balance.difference, "rollups": self._rollups,
+            "accounts": self._accounts, "cuts": self.balance.compared, "looks": self._looks,
+            "wall_ns": wall_ns(),
+        }
+
+    def _look(self) -> None:
+        with Ledger(self._data_dir) as ledger:
+            rows, totals = ledger.caps(wall_ns()), ledger.totals()
+        self._rollups = sum(abs(totals[side] - totals[f"rollup_{side}"]) for side in _SIDES)
+        apart: dict[tuple[int, int], tuple[int, int, int]] = {}
+        for row in rows:
+            word = peek.find(self._segment, row.identity)
+            if word is None or word.kind != _CAP or word.raw == row.used:
+                continue
+            before = self._apart.get(row.identity)
+            same = before is not None and before[:2] == (word.raw, row.used)
+            apart[row.identity] = (word.raw, row.used, before[2] + 1 if same and before else 1)
+        self._apart = apart
+        self._accounts = sum(times >= SEEN_APART for _, _, times in apart.values())
+        self._looks += 1
+
+    def _tell(self) -> None:
+        found = self.found()
+        said = (found["attempts"], found["rollups"], found["accounts"])
+        if said != self._said:
+            self._said = said
+            self._log.error(
+                "the books differ", attempts=said[0], rollups=said[1], accounts=said[2])
+        path = self._data_dir / FILE
+        try:
+            temporary = path.with_suffix(".new")
+            temporary.write_bytes(orjson.dumps(found))
+            temporary.replace(path)
+        except OSError:
+            pass  # it may be the disk that fails; the next look tries again

@@ -1,0 +1,84 @@
+"""Goal: a gateway says of itself that attempts, accounts and counters agree, and says so when they
+do not.
+
+Method: a whole gateway behind which the test changes a word of shared memory, as a defect would:
+an attempt that was counted and never posted, a cap that was charged and never recorded.
+"""
+
+import urllib.request
+
+import pytest
+
+from fastgw.clock import wall_ns
+from fastgw.ledger.query import Ledger
+from fastgw.limit.adjust import Adjust
+from fastgw.process.directory import read_document, read_instance
+from fastgw.shm import counters
+from fastgw.shm.segment import Segment
+from tests.journey.harness import Gateway, Mock, chat, configuration, post, read_answer, wait_until
+
+RULES = {"on_http_request": [{"actions": [
+    {"type": "usage-cap", "config": {
+        "name": "month", "unit": "tokens", "limit": 10**9, "window": "month"}},
+    {"type": "usage-cap", "config": {
+        "name": "shadow", "unit": "requests", "limit": 1, "window": "day", "enforce": False}},
+    {"type": "usage-cap", "config": {
+        "name": "dollars", "unit": "cost", "limit": 1000, "window": "total"}}]}]}
+
+
+@pytest.fixture
+def gateway():
+    mock = Mock()
+    instance = Gateway(configuration(mock.port, policy=RULES), workers=2)
+    yield instance
+    instance.remove()
+    mock.stop()
+
+
+def ask(gateway, calls=1):
+    for _ in range(calls):
+        with gateway.connect() as sock:
+            sock.sendall(post("/v1/chat/completions", chat(max_tokens=9), "x-mock: events=3"))
+            assert read_answer(sock)[0] == 200
+
+
+def found(gateway):
+    return read_document(gateway.data_dir / "balance.json") or {"looks": 0, "cuts": 0}
+
+
+def looked(gateway, times=4, cuts=2):
+    """What is found so many looks and cuts from now."""
+    before = found(gateway)
+    return wait_until(lambda: (now := found(gateway))["looks"] >= before["looks"] + times
+                      and now["cuts"] >= before["cuts"] + cuts and now, 30)
+
+
+def metrics(gateway):
+    with urllib.request.urlopen(f"http://127.0.0.1:{gateway.admin}/metrics", timeout=5) as page:
+        lines = page.read().decode().splitlines()
+    start = 'fastgw_books_difference{of="'
+    return {line[len(start):].split('"')[0]: float(line.split()[-1])
+            for line in lines if line.startswith(start)}
+
+
+def test_the_books_agree_and_a_defect_shows(gateway):
+    ask(gateway, 20)
+    now = looked(gateway)
+    assert (now["attempts"], now["rollups"], now["accounts"]) == (0, 0, 0)
+    assert metrics(gateway) == {"attempts": 0, "rollups": 0, "accounts": 0}
+    assert "books: agree" in gateway.run("status")
+
+    segment = Segment.attach(read_instance(gateway.data_dir)["segment"])
+    with Ledger(gateway.data_dir) as ledger:
+        caps = {row.unit: row for row in ledger.caps(wall_ns())}
+    assert len(caps) >= 2
+    for slot in range(2):
+        counters.count_fate(segment, slot, "delivered")  # counted, and its CLOSE is lost
+    Adjust(segment).add(caps[1].identity, 7)             # charged, and no record tells of it
+    ask(gateway, 5)
+    now = looked(gateway)
+    assert now["attempts"] >= 1 and now["accounts"] == 1
+    shown = metrics(gateway)
+    assert shown["attempts"] >= 1 and shown["accounts"] == 1 and shown["rollups"] == 0
+    assert "books: DIFFER, attempts by" in gateway.run("status")
+    assert '"event":"the books differ"' in gateway.log()
