@@ -28,6 +28,7 @@ check: build
 	$(PY) tools/check.py
 chaos: build
 	$(PY) -m tools.killing
+	$(PY) -m tools.storm
 build: $(BUILT)
 
 # Dependencies and the `fastgw` command, without compiling: setup.py below does that once, in place.

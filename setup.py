@@ -14,7 +14,7 @@ DEBUG = os.environ.get("FASTGW_DEBUG") == "1"
 # `make` installs metadata and dependencies first, and builds in place itself, so as to build once.
 METADATA_ONLY = os.environ.get("FASTGW_METADATA_ONLY") == "1"
 BUILD = "build/debug" if DEBUG else "build"  # apart, or a debug build would reuse release code
-OPTIMISE = ["-O0", "-g"] if DEBUG else ["-O3", "-g1", "-flto"]
+OPTIMISE = ["-O0", "-g"] if DEBUG else ["-O3", "-g1", "-flto", "-fno-plt"]
 STRICT = ["-Wall", "-Wextra", "-Wconversion", "-Wshadow", "-Werror"]
 CPU = ["-mcx16"] if platform.machine() == "x86_64" else []
 CSRC = {Path(path).stem: sorted(glob(path[:-1] + "[ch]")) for path in glob("csrc/*.[ch]")}

@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "fgw_detect_names.h"
+
 enum { IN_TOOL = 1, IN_DELTA = 2 };
 enum { AHEAD_TIMES = 1 << 16 }; /* bytes of an event that may be looked ahead 16 times */
 
@@ -76,70 +78,11 @@ static int is_scalar(uint8_t byte)
 
 /* ------------------------------------------------------------------ what is looked at */
 
-#define IS(frame, name) fgw_walk_named(frame, name, sizeof(name) - 1)
-
-/* Names by their length, those of one length in a row. */
-enum { NAME_MAX = 20 };
-typedef const char *const name_list[NAME_MAX + 1];
-
-static int is_listed(name_list list, const uint8_t *name, size_t length)
+static int is_name(const struct fgw_walk_frame *frame, const char *name, size_t length)
 {
-    if (!length || length > NAME_MAX || !list[length])
-        return 0;
-    for (const char *at = list[length]; *at; at += length)
-        if (!memcmp(at, name, length))
-            return 1;
-    return 0;
+    return frame->name && frame->name_length == length && !memcmp(frame->name, name, length);
 }
-
-/* No person's words, wherever they stand outside the arguments of tools. */
-static name_list PASSED = {
-    [2] = "id",
-    [4] = "typerole",
-    [5] = "usagemodel",
-    [6] = "formatdetailobjectstatusimages",
-    [7] = "call_iditem_idfile_idheaderscreated",
-    [8] = "logprobsb64_json",
-    [9] = "signaturemime_typeembedding",
-    [10] = "media_typecreated_at",
-    [11] = "tool_use_idresponse_idobfuscationstop_reasondone_reason",
-    [12] = "tool_call_idcontainer_idservice_tier",
-    [13] = "cache_controlauthorizationfinish_reason",
-    [15] = "encrypted_index",
-    [17] = "encrypted_contentpartial_image_b64",
-    [18] = "system_fingerprint",
-    [19] = "authorization_token",
-};
-/* Of the whole document: settings. */
-static name_list SETTINGS = {
-    [4] = "user",
-    [5] = "audiobetasvoicestore",
-    [6] = "stream",
-    [7] = "includeoptions",
-    [8] = "metadatathinking",
-    [9] = "reasoningcontainer",
-    [10] = "modalitiestruncation",
-    [11] = "tool_choicemcp_servers",
-    [12] = "conversation",
-    [14] = "stream_options",
-    [15] = "response_formatencoding_format",
-    [16] = "prompt_cache_keyreasoning_effort",
-    [17] = "safety_identifier",
-    [18] = "context_management",
-    [20] = "previous_response_id",
-};
-/* Of an answer of `responses`: what the client itself had said. */
-static name_list ECHOES = {
-    [4] = "usertext",
-    [5] = "toolsinput",
-    [6] = "prompt",
-    [8] = "metadata",
-    [9] = "reasoning",
-    [11] = "tool_choice",
-    [12] = "instructionsconversation",
-    [16] = "prompt_cache_key",
-    [17] = "safety_identifier",
-};
+#define IS(frame, name) is_name(frame, name, sizeof(name) - 1)
 
 static int is_passed(const struct fgw_walk *walk, unsigned inside)
 {
@@ -147,16 +90,16 @@ static int is_passed(const struct fgw_walk *walk, unsigned inside)
 
     if (inside & IN_TOOL || !frame->object)
         return 0;
-    if (is_listed(PASSED, frame->name, frame->name_length))
+    if (fgw_detect_is_passed(frame->name, frame->name_length))
         return 1;
     if (walk->document == FGW_WALK_REQUEST)
         return walk->depth == 1 &&
-               is_listed(SETTINGS, frame->name, frame->name_length);
+               fgw_detect_is_setting(frame->name, frame->name_length);
     int echo = walk->document == FGW_WALK_ANSWER ? walk->depth == 1
                                                  : walk->depth == 2 &&
                                                        IS(&walk->frames[0], "response");
     /* (Of a transcription `text` is what was heard.) */
-    return echo && is_listed(ECHOES, frame->name, frame->name_length) &&
+    return echo && fgw_detect_is_echo(frame->name, frame->name_length) &&
            !(IS(frame, "text") && *walk->at == '"');
 }
 
@@ -364,14 +307,22 @@ static void hand_out(struct fgw_walk *walk, const uint8_t *bytes, size_t length,
 
 static int walk_value(struct fgw_walk *walk, unsigned inside);
 
+/* Arguments and results of tools, as objects. */
+static int is_of_tool(const struct fgw_walk_frame *frame)
+{
+    return IS(frame, "input") || IS(frame, "arguments") || IS(frame, "args") ||
+           IS(frame, "response");
+}
+
 /* Whether the member just named has the next piece of a text, and no name says so. */
 static int is_piece(const struct fgw_walk *walk)
 {
     const struct fgw_walk_frame *frame = &walk->frames[walk->depth - 1];
 
     if (walk->depth == 3)
-        return (IS(frame, "text") && IS(&walk->frames[0], "choices")) ||
-               (IS(frame, "content") && IS(&walk->frames[0], "candidates"));
+        return IS(frame, "text") && IS(&walk->frames[0], "choices");
+    if (walk->depth == 4)
+        return IS(frame, "parts") && IS(&walk->frames[0], "candidates");
     return walk->bare && walk->depth == 1 && /* Ollama */
            (IS(frame, "message") || IS(frame, "response") || IS(frame, "thinking"));
 }
@@ -381,7 +332,7 @@ static unsigned inside_of(const struct fgw_walk *walk, unsigned inside)
 {
     const struct fgw_walk_frame *frame = &walk->frames[walk->depth - 1];
 
-    if (walk->depth > 1 && *walk->at == '{' && (IS(frame, "input") || IS(frame, "arguments")))
+    if (walk->depth > 1 && *walk->at == '{' && is_of_tool(frame))
         inside |= IN_TOOL;
     if (walk->document != FGW_WALK_EVENT || inside & IN_DELTA)
         return inside;
@@ -402,11 +353,9 @@ static void notice_end(struct fgw_walk *walk)
         walk->ended(walk->listener, INT64_MIN);
     if (!text)
         return;
-    if (IS(frame, "finish_reason") && walk->depth == 3 && IS(&walk->frames[0], "choices")) {
-        int64_t index = walk->frames[1].element;
-        walk->ended(walk->listener, NUMBER(walk, frame->open, "index", index));
-    } else if (IS(frame, "finishReason") && walk->depth == 3 &&
-               IS(&walk->frames[0], "candidates")) {
+    if (walk->depth == 3 &&
+        ((IS(frame, "finish_reason") && IS(&walk->frames[0], "choices")) ||
+         (IS(frame, "finishReason") && IS(&walk->frames[0], "candidates")))) {
         int64_t index = walk->frames[1].element;
         walk->ended(walk->listener, NUMBER(walk, frame->open, "index", index));
     } else if (IS(frame, "type") && walk->depth == 1) {
@@ -416,10 +365,10 @@ static void notice_end(struct fgw_walk *walk)
             walk->ended(walk->listener, NUMBER(walk, root, "index", INT64_MIN));
         else if (TYPED(walk, ".done"))
             walk->ended(walk->listener, NUMBER(walk, root, "output_index", INT64_MIN));
-        else if (TYPED(walk, "message_stop") || TYPED(walk, "message-end") ||
-                 TYPED(walk, "message_delta") || TYPED(walk, "response.completed") ||
-                 TYPED(walk, "response.incomplete") || TYPED(walk, "response.failed") ||
-                 TYPED(walk, "error"))
+        else if (TYPED(walk, "message_stop") || TYPED(walk, "message_delta") ||
+                 TYPED(walk, "message-end") ||
+                 TYPED(walk, "response.completed") || TYPED(walk, "response.incomplete") ||
+                 TYPED(walk, "response.failed") || TYPED(walk, "error"))
             walk->ended(walk->listener, INT64_MIN);
     }
 }
@@ -559,4 +508,58 @@ int fgw_walk_is_done(const struct fgw_walk *walk)
 int fgw_walk_is_text(const struct fgw_walk *walk)
 {
     return (walk->at < walk->end || walk->depth) && !fgw_walk_is_done(walk);
+}
+
+/* ------------------------------------------------------------------ where */
+
+static size_t put_name(const struct fgw_walk_frame *frame, uint8_t *out, int dot)
+{
+    size_t used = 0;
+
+    for (size_t i = 0; i < frame->name_length; i++) {
+        uint8_t byte = frame->name[i], letter = (uint8_t)(byte | 0x20);
+        if (i >= 32 || !((letter >= 'a' && letter <= 'z') || (byte >= '0' && byte <= '9') ||
+                         byte == '_' || byte == '-'))
+            return 0; /* no name that an API has: it may be anything */
+    }
+    if (dot)
+        out[used++] = '.';
+    memcpy(out + used, frame->name, frame->name_length);
+    return used + frame->name_length;
+}
+
+static size_t put_index(uint32_t index, uint8_t *out)
+{
+    uint8_t digits[12];
+    size_t at = sizeof digits, used = 0;
+
+    do {
+        digits[--at] = (uint8_t)('0' + index % 10);
+        index /= 10;
+    } while (index);
+    out[used++] = '[';
+    memcpy(out + used, digits + at, sizeof digits - at);
+    used += sizeof digits - at;
+    out[used++] = ']';
+    return used;
+}
+
+size_t fgw_walk_path(const struct fgw_walk *walk, uint8_t *out)
+{
+    size_t used = 0;
+
+    for (uint32_t i = 0; i < walk->depth && used + 48 <= FGW_WALK_PATH_MAX; i++) {
+        const struct fgw_walk_frame *frame = &walk->frames[i];
+        if (!frame->object) {
+            used += put_index(frame->element, out + used);
+            continue;
+        }
+        if (!frame->name)
+            break;
+        size_t name = put_name(frame, out + used, used != 0);
+        used += name;
+        if (!name || (i > 0 && is_of_tool(frame)))
+            break;
+    }
+    return used;
 }

@@ -14,7 +14,6 @@
 
 #include <stddef.h>
 #include <stdint.h>
-#include <string.h>
 
 #define FGW_WALK_DEPTH_MAX 128
 #define FGW_WALK_PATH_MAX 96
@@ -79,12 +78,6 @@ int fgw_walk_run(struct fgw_walk *walk, const uint8_t *bytes, size_t length);
 /* Of a walk that failed: the data were [DONE]; or anything else but nothing. */
 int fgw_walk_is_done(const struct fgw_walk *walk);
 int fgw_walk_is_text(const struct fgw_walk *walk);
-
-static inline int fgw_walk_named(const struct fgw_walk_frame *frame, const char *name,
-                                 size_t length)
-{
-    return frame->name && frame->name_length == length && !memcmp(frame->name, name, length);
-}
 
 /* Where the walk stands, as messages[2].content[0].text: at most FGW_WALK_PATH_MAX bytes. Below
  * the arguments of tools, where names are the client's own, it ends. Returns the length. */

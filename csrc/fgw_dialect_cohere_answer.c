@@ -257,6 +257,7 @@ static void take_usage(struct fgw_meter *meter)
 {
     const struct fgw_json *json = &meter->json;
     struct fgw_usage_report report = {0};
+    int64_t pictures = fgw_json_number(json, ANSWER_BILLED_IMAGE, 0);
 
     fgw_report_take(&report, json, FGW_REPORT_BILLED_INPUT, ANSWER_BILLED_INPUT);
     fgw_report_take(&report, json, FGW_REPORT_BILLED_OUTPUT, ANSWER_BILLED_OUTPUT);
@@ -269,6 +270,8 @@ static void take_usage(struct fgw_meter *meter)
     fgw_report_take(&report, json, FGW_REPORT_CACHED, ANSWER_CACHED);
     fgw_report_take(&report, json, FGW_REPORT_REASONING, ANSWER_REASONING);
     fgw_report_take(&report, json, FGW_REPORT_IMAGE_INPUT, ANSWER_IMAGE_INPUT);
+    if (pictures > 0) /* of embeddings, billed beside their texts */
+        report.value[FGW_REPORT_BILLED_INPUT] += (uint64_t)pictures;
     if (report.present)
         meter->report = report;
 }

@@ -33,11 +33,13 @@ static void write_number(struct pen *pen, int64_t number)
     pen->used += sizeof digits - at;
 }
 
-static void write_string(struct pen *pen, const char *bytes, size_t length)
+/* `prefix` has nothing that JSON would escape. */
+static void write_string(struct pen *pen, const char *prefix, const char *bytes, size_t length)
 {
     static const char HEX[] = "0123456789abcdef";
 
     pen->text[pen->used++] = '"';
+    write_text(pen, prefix);
     for (size_t i = 0; i < length; i++) {
         unsigned char byte = (unsigned char)bytes[i];
         if (byte == '"' || byte == '\\') {
@@ -161,11 +163,14 @@ static void plan_model(struct fgw_edits *edits, const struct fgw_ask *ask,
         if (ask->flags & FGW_ASK_IN_PATH)
             return;
         write_text(members, "\"model\":");
-        write_string(members, want->model, want->model_bytes);
+        write_string(members, "", want->model, want->model_bytes);
         write_text(members, ",");
         return;
     }
-    write_string(pen, want->model, want->model_bytes);
+    const char *prefix = fgw_dialect_face(ask->dialect)->model_prefix;
+    if (!(ask->flags & FGW_ASK_IN_PATH) || !prefix)
+        prefix = "";
+    write_string(pen, prefix, want->model, want->model_bytes);
     add_edit(edits, pen, source, ask->model_at.at, ask->model_at.bytes);
 }
 

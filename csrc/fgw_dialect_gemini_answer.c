@@ -4,6 +4,19 @@
 
 #include "fgw_dialect_slots.h"
 
+/* In slots that this dialect has no other use for. */
+enum {
+    ANSWER_BLOCKED = ANSWER_USAGE_TWIN,   /* promptFeedback.blockReason */
+    ANSWER_TOOL_INPUT = ANSWER_CACHED_OTHER,
+    ANSWER_CANDIDATE_INDEX = ANSWER_VENDOR, /* of one element of candidates */
+    ANSWER_CANDIDATE_FINISH = ANSWER_AUDIO_SECONDS,
+    ANSWER_MODALITY = ANSWER_PASS_TYPE, /* of one element of a ...TokensDetails, and its count: */
+    ANSWER_INPUT_PART = ANSWER_PASS_INPUT,
+    ANSWER_OUTPUT_PART = ANSWER_PASS_OUTPUT,
+    ANSWER_CACHED_PART = ANSWER_PASS_CACHED,
+    ANSWER_STATISTIC = ANSWER_PASS_CACHE_WRITE, /* Vertex: token_count of one prediction */
+};
+
 enum {
     NOTHING = 0,
     ROOT,

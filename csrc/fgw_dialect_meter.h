@@ -48,9 +48,9 @@ enum fgw_report_field {
     FGW_REPORT_AUDIO_OUTPUT,
     FGW_REPORT_IMAGE_INPUT,
     FGW_REPORT_IMAGE_OUTPUT,
+    FGW_REPORT_TOOL_INPUT, /* gemini: what its tools found, beside the prompt */
     FGW_REPORT_BILLED_INPUT, /* Cohere: what is to be paid, where it is not what was read */
     FGW_REPORT_BILLED_OUTPUT,
-    FGW_REPORT_TOOL_INPUT, /* gemini: what its tools found, beside the prompt */
     FGW_REPORT_FIELDS
 };
 

@@ -77,19 +77,6 @@ enum {
     ANSWER_BLOCK_INDEX = ANSWER_CHOICES, /* anthropic */
 };
 
-/* Of gemini, in slots that it has no other use for. */
-enum {
-    ANSWER_BLOCKED = ANSWER_USAGE_TWIN,   /* promptFeedback.blockReason */
-    ANSWER_TOOL_INPUT = ANSWER_CACHED_OTHER,
-    ANSWER_CANDIDATE_INDEX = ANSWER_VENDOR, /* of one element of candidates */
-    ANSWER_CANDIDATE_FINISH = ANSWER_AUDIO_SECONDS,
-    ANSWER_MODALITY = ANSWER_PASS_TYPE, /* of one element of a ...TokensDetails, and its count: */
-    ANSWER_INPUT_PART = ANSWER_PASS_INPUT,
-    ANSWER_OUTPUT_PART = ANSWER_PASS_OUTPUT,
-    ANSWER_CACHED_PART = ANSWER_PASS_CACHED,
-    ANSWER_STATISTIC = ANSWER_PASS_CACHE_WRITE, /* Vertex: token_count of one prediction */
-};
-
 /* One field of a report, from its slot: what an object leaves out, or null, stays as it was. */
 static inline void fgw_report_take(struct fgw_usage_report *report, const struct fgw_json *json,
                                    enum fgw_report_field field, unsigned slot)

@@ -437,6 +437,12 @@ static void put_body(struct out *out, const struct fgw_refusal *refusal,
     put_text(out, code->open);
     put_message(out, refusal, change);
     put_text(out, code->rest);
+    if (code->wait.length && change->wait_ns && !change->never) {
+        put_text(out, code->wait);
+        put_number(out, ceil_of(change->wait_ns, SECOND));
+        PUT(out, "s\"},");
+    }
+    put_text(out, code->behind);
     if (refusal->rule) {
         PUT(out, "\"");
         put_text(out, refusal->rule->name);

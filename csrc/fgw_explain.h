@@ -10,7 +10,8 @@
  *     enforced limit; retry-after, retry-after-ms, x-should-retry; allow; connection
  *     content-length: ...
  *
- *     code.open  message  code.rest  rule, limit, retry_after_ms, limits, change  code.end
+ *     code.open  message  code.rest  (code.wait)  code.behind
+ *     rule, limit, retry_after_ms, limits, change  code.end
  *
  * Every piece that goes into the body is JSON text already, without quotes around it unless said:
  * so the bytes of a client (in bucket keys, which fgw_demand_key has escaped) are copied as they
@@ -40,6 +41,9 @@ struct fgw_explain_code {
     struct fgw_text fields; /* whole lines of the head */
     struct fgw_text open;   /* the body up to its message */
     struct fgw_text rest;   /* from behind the message to the value of `rule` */
+    struct fgw_text wait;   /* not empty: behind `rest`, where waiting helps, with the seconds and
+                               `s"},` */
+    struct fgw_text behind; /* behind both */
     struct fgw_text end;    /* from behind `request_id`'s value in `fastgw`, or ... */
     uint16_t status;
     uint8_t retry; /* waiting can help */

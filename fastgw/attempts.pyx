@@ -69,7 +69,7 @@ from fastgw.native.record cimport (
 from fastgw.stream.answer cimport write_answer_head
 from fastgw.stream.batch cimport BATCH_HEAD_BYTES
 from fastgw.stream.withheld cimport Withheld, is_text, withhold
-from fastgw.stream.media cimport coding_of, stream_kind
+from fastgw.stream.media cimport by_event, coding_of, stream_kind
 from fastgw.stream.relay cimport (
     FRAMING_CHUNKED,
     FRAMING_CLOSE,
@@ -79,7 +79,12 @@ from fastgw.stream.relay cimport (
     Relay,
 )
 from fastgw.upstream.provider cimport Provider, ProviderKey
-from fastgw.upstream.request cimport PIECES_MAX, plan_edits, write_request
+from fastgw.upstream.request cimport (
+    PIECES_MAX,
+    plan_edits,
+    rename_requests,
+    write_request,
+)
 from fastgw.wire.link cimport Link, SENT_CLOSED, SENT_QUEUED, iovec
 from fastgw.native.http1 cimport fgw_head
 from fastgw.upstream.bounds cimport price_of
@@ -129,6 +134,7 @@ cdef class Attempts(Leaving):
         x.provider_line = provider.answer_line
         x.model_line = candidate.answer_line
         self._name_model(x, candidate)
+        rename_requests(x)
         plan_edits(x)
         x.attempt_wall_ns = self.now_ns + self.wall_offset_ns
         x.hold.dims = x.dims
@@ -304,14 +310,13 @@ cdef class Attempts(Leaving):
         if x.effects.detects and not x.drains and head.framing != FGW_FRAMING_NONE and (
             events or is_text(head, bytes)
         ):
-            asked = self.detector.asked(x, ON_EVENT if events else ON_RESPONSE)
+            asked = self.detector.asked(x, ON_EVENT if by_event(kind) else ON_RESPONSE)
         if (capped or asked.look) and coding == CODING_UNKNOWN and not x.drains:
             # What cannot be read cannot be kept below a cap, nor looked at.
             self._drop_connection(x)
             return self._give_up(x, CODE_UPSTREAM_MALFORMED)
-        framing = framing_of(x, head, hide or capped or (events and asked.look != 0))
-        if framing == FRAMING_CLOSE:
-            x.client.close_after = True
+        framing = framing_of(x, head, hide or capped or (by_event(kind) and asked.look != 0))
+        x.client.close_after = x.client.close_after or framing == FRAMING_CLOSE
         if x.metered:
             fgw_meter_init(&x.meter, x.route.dialect, x.route.operation, kind)
             x.meter.hide_usage = hide
@@ -360,7 +365,7 @@ cdef class Attempts(Leaving):
                    const uint8_t *bytes, int coding, int kind) except -1:
         """The answer is looked at: event by event, and then it may have to be ended; or as a
         whole, kept back until then (1)."""
-        if kind == FGW_STREAM_NONE:
+        if not by_event(kind):
             relay.withheld = withhold(head, bytes, coding)
             return 1
         if not x.metered:  # the meter also knows where events end

@@ -112,7 +112,8 @@ cdef class Endings(Receiver):
         x.code = <uint16_t>code
         if x.metered and relay.at_boundary(x):
             event = self.refusals.stream_error(
-                x.route.dialect, x.route.operation, code, x.id_text[:x.id_length].decode()
+                x.route.dialect, x.route.operation, code, x.id_text[:x.id_length].decode(),
+                x.meter.streaming, x.meter.events > 0,
             )
             self.batch.keep.append(event)
             relay.append(x, event, <size_t>len(event))

@@ -13,6 +13,7 @@ from fastgw.identity.keys cimport Principal
 from fastgw.native.dialect cimport (
     FGW_ASK_MORE_MODELS,
     FGW_OPERATION_CHAT,
+    FGW_OPERATION_GENERATE,
     FGW_OPERATION_MESSAGES,
     FGW_OPERATION_RESPONSES,
 )
@@ -99,7 +100,7 @@ cdef inline bint speaks(Exchange x) noexcept:
         return False
     return (
         operation == FGW_OPERATION_CHAT or operation == FGW_OPERATION_RESPONSES
-        or operation == FGW_OPERATION_MESSAGES
+        or operation == FGW_OPERATION_MESSAGES or operation == FGW_OPERATION_GENERATE
     )
 
 

@@ -2,10 +2,11 @@
 from libc.stdint cimport uint32_t, uint64_t
 
 from fastgw.exchange cimport Exchange
-from fastgw.waiting cimport PARKED, WAITS, Waiting
+from fastgw.own cimport Own
+from fastgw.waiting cimport PARKED, WAITS
 
 
-cdef class Journey(Waiting):
+cdef class Journey(Own):
     cdef uint64_t wall_shift_ns      # rehearsals: how much later than now it is
 
     cdef int _policy(self, Exchange x) except -1
@@ -17,7 +18,6 @@ cdef class Journey(Waiting):
     cdef int _decided(self, Exchange x, int code) except -1
     cdef int _park(self, Exchange x, uint64_t now) except -1
     cdef int _admit(self, Exchange x) except -1
-    cdef int _own(self, Exchange x) except -1
     cdef int _dims(self, Exchange x) except -1
     cdef int _take(self, Exchange x, uint64_t now) except -1
     cdef int _fit(self, Exchange x, uint64_t now) except -1

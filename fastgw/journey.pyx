@@ -125,10 +125,11 @@ cdef uint64_t closed_to(PrincipalPart part, list candidates, list fallback):
 
 
 @cython.final
-cdef class Journey(Waiting):
+cdef class Journey(Own):
     """All phases of one worker's requests. ``fastgw.listener.build`` puts it together."""
 
-    def __init__(self, plan, *, Segment segment, int slot, Journal journal, loop, log, wakers=()):
+    def __init__(self, plan, *, Segment segment, int slot, Journal journal, loop, log, wakers=(),
+                 asker=None):
         """``plan``: process.plan.Plan. The segment's counters and holds of ``slot`` are ours.
         ``wakers``: an eventfd for each worker, where there are several."""
         self.policy = plan.policy
@@ -160,6 +161,7 @@ cdef class Journey(Waiting):
         self.batch = Batch()
         self.scratch = Scratch(reads=direct_reads(loop))
         self._belong(segment, slot)
+        self.asker = asker
         self.overrides = plan.overrides
         self.sayings = Sayings(self.policy, self.facts, journal, log)
         self.sayings.counters = self.counters
@@ -283,21 +285,6 @@ cdef class Journey(Waiting):
         self._begin(x)
         x.status = x.head.status
         return self.refuse(x, self.refusals.head_code(x.head.error, x.head.status))
-
-    cdef int _own(self, Exchange x) except -1:
-        """The gateway's own paths: no provider, no record."""
-        cdef bytes answer
-        x.client.will_refuse(x)
-        answer = self.refusals.own(
-            x.bytes[x.head.path.off:x.head.path.off + x.head.path.len],
-            x.bytes[x.head.method_text.off:x.head.method_text.off + x.head.method_text.len],
-            x.id_text[:x.id_length], x.client.close_after,
-        )
-        x.client.send_bytes(answer, <size_t>len(answer))
-        x.refused = True
-        self._leave(x)
-        x.client.refused(x)
-        return 1
 
     # ------------------------------------------------------------------ IDENTIFY to LIMIT
     cdef int decide(self, Exchange x) except -1:

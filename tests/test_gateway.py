@@ -54,6 +54,24 @@ def test_serves_inside_a_program_and_records_all_of_it(tmp_path):
         assert ledger.verify() == []
 
 
+def test_tells_the_holder_of_a_key_about_it(tmp_path):
+    def get(url: str, key: str) -> list[dict]:
+        asked = urllib.request.Request(url, headers={"authorization": f"Bearer {key}"})
+        with urllib.request.urlopen(asked, timeout=20) as answer:
+            return json.load(answer)
+
+    async def run(file) -> list[int]:
+        async with fastgw.Gateway.from_file(file) as gateway:
+            url = gateway.url
+            return [len(await asyncio.to_thread(get, f"{url}/fastgw/{what}", "fgw-a"))
+                    for what in ("usage", "limits")]
+
+    file = tmp_path / "fastgw.yaml"
+    file.write_text(CONFIGURATION.format(folder=tmp_path, mock="http://127.0.0.1:9")
+                    + "keys: [{id: a, value: fgw-a}]\n")
+    assert uvloop.run(run(file)) == [1, 0]
+
+
 def test_has_no_address_before_it_runs(tmp_path):
     file = tmp_path / "fastgw.yaml"
     file.write_text(CONFIGURATION.format(folder=tmp_path, mock="http://127.0.0.1:9"))

@@ -390,3 +390,17 @@ def test_anthropic_tells_its_input_at_the_start_and_its_output_at_the_end(worker
     one.upstream.feed(chunked(piece, end, stop, b""))
 
     assert_provider_told(one, one.one(Close))
+
+
+def test_what_rules_say_at_the_end_still_knows_the_request(worker, monkeypatch):
+    """The body is given back, the head is not: notes are made of it when all is over."""
+    rules = policy(drain(), {"actions": [{"type": "log", "config": {
+        "metadata": {"who": "${req.headers['x-who']}", "out": "${usage.output_tokens}"}}}]})
+    one = worker(policy=rules)
+    body = chat(stream=True, max_tokens=9, metadata={"pad": "x" * 300_000})
+    begun(one, request(body, "X-Who: me-and-nobody-else")).lose()
+    for _ in range(20):
+        one.connect().feed(request(chat()))  # other buffers come and go
+    one.loop.opened[0].feed(REST)
+    one.records()
+    assert any("me-and-nobody-else" in text and "19" in text for text in one.names.values())

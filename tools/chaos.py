@@ -29,6 +29,8 @@ from urllib.parse import urlsplit
 
 import uvloop
 
+from tools.calls import ANTHROPIC, OPENAI_CHAT, Kind, output_of, words
+
 CLIENTS_MAX = 2000
 SECONDS_MAX = 300.0
 _CALL_S = 30.0
@@ -45,13 +47,22 @@ BEHAVIOURS = (
 )
 
 
+# What the provider is asked for, by x-mock.
+FAULTS = ("status=500", "status=503", "status=529", "cut_after=0", "cut_after=2", "cut_after=9",
+          "stall_after=2", "malformed=1", "error_after=3", "usage=none", "gzip=1", "reset=1",
+          "close=1", "bytes=1", "bad=short", "bad=chunk", "crlf=1", "interim=1")
+
+
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What one run is; `paths`: of which dialects the calls are."""
+    """What one run is; `kinds`: whose calls. `faults`: the part of calls, of which the provider
+    is asked for one of FAULTS; `drained`: the part of them that bear `x-drain: 1`."""
 
     gateway: str
     key: str = "mock"
-    models: tuple[str, str] = ("gpt-4o", "claude-sonnet-5")
+    kinds: tuple[Kind, ...] = (OPENAI_CHAT, ANTHROPIC)
+    faults: float = 0.0
+    drained: float = 0.0
     clients: int = 20
     seconds: float = 5.0
     calls_max: int = 100_000
@@ -86,26 +97,22 @@ class Seen:
     bytes: int = 0
     request_id: str = ""
     output_tokens: int | None = None
+    fault: str = ""
 
 
-def _request(plan: Plan, draw: random.Random, seen: Seen) -> bytes:
-    openai = seen.dialect == "openai"
-    body: dict[str, Any] = {
-        "model": plan.models[0 if openai else 1], "stream": seen.stream,
-        "messages": [{"role": "user", "content": "w " * draw.randrange(1, 40)}]}
-    if openai:
-        path, credential = "/v1/chat/completions", f"authorization: Bearer {plan.key}"
-        if seen.stream and draw.random() < 0.5:
-            body["stream_options"] = {"include_usage": True}
-    else:
-        path, credential = "/v1/messages", f"x-api-key: {plan.key}"
-        body["max_tokens"] = 100_000
-    text = json.dumps(body).encode()
+def _request(plan: Plan, draw: random.Random, seen: Seen, kind: Kind) -> bytes:
+    text = json.dumps(kind.body(words(draw), kind.model, seen.stream)).encode()
     asked = f"events={draw.randrange(1, plan.events + 1)},pace={plan.pace_ms}ms"
     if not seen.stream:
         asked += f",delay={draw.randrange(0, 30)}ms"
+    if draw.random() < plan.faults:
+        seen.fault = draw.choice(FAULTS)
+        asked += "," + seen.fault
     more = "".join(f"{name}: {value}\r\n" for name, value in plan.headers.items())
-    return (f"POST {path} HTTP/1.1\r\nhost: chaos\r\n{credential}\r\nx-mock: {asked}\r\n"
+    if draw.random() < plan.drained:
+        more += "x-drain: 1\r\n"
+    return (f"POST {kind.paths[seen.stream]} HTTP/1.1\r\nhost: chaos\r\n"
+            f"{kind.credential}{plan.key}\r\nx-mock: {asked}\r\n"
             f"x-mock-tag: {seen.tag}\r\n{more}content-type: application/json\r\n"
             f"connection: close\r\ncontent-length: {len(text)}\r\n\r\n").encode() + text
 
@@ -120,7 +127,7 @@ def _read_head(text: bytes, seen: Seen) -> None:
                 seen.request_id = value.strip()
 
 
-def _judge(text: bytes, seen: Seen) -> None:
+def _judge(text: bytes, seen: Seen, kind: Kind) -> None:
     """The outcome of an answer that was read to the end of its connection."""
     head, _, body = text.partition(b"\r\n\r\n")
     if not seen.status:
@@ -128,20 +135,22 @@ def _judge(text: bytes, seen: Seen) -> None:
     if seen.status >= 400:
         seen.outcome = "refused"
     elif seen.stream:
-        # A whole stream has its last chunk and its last event.
-        whole = text.endswith(b"0\r\n\r\n") and (b"[DONE]" in text or b"message_stop" in text)
-        seen.outcome = "whole" if whole else "cut"
+        # A whole stream has its last chunk and, where its API has one, its last event.
+        marked = not kind.ends or any(mark in text for mark in kind.ends)
+        seen.outcome = "whole" if text.endswith(b"0\r\n\r\n") and marked else "cut"
     else:
         announced = head.lower().partition(b"\r\ncontent-length:")[2].partition(b"\r\n")[0]
         size = int(announced) if announced else -1
         seen.outcome = "whole" if len(body) == size else "cut"
-        if seen.outcome == "whole":
-            usage = json.loads(body)["usage"]
-            seen.output_tokens = usage.get("completion_tokens", usage.get("output_tokens"))
+        try:
+            if seen.outcome == "whole" and not seen.fault:
+                seen.output_tokens = output_of(kind, body)
+        except ValueError:
+            seen.outcome = "cut"
 
 
 async def _behave(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, seen: Seen,
-                  draw: random.Random) -> None:
+                  draw: random.Random, kind: Kind) -> None:
     text = b""
     limit = draw.randrange(1, 9000) if seen.behaviour in ("leave", "reset") else 1 << 62
     if seen.behaviour == "half":
@@ -160,23 +169,24 @@ async def _behave(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, se
     elif seen.behaviour == "half" and not text:
         seen.outcome = "left"
     else:
-        _judge(text, seen)
+        _judge(text, seen, kind)
     if seen.behaviour == "reset":
         writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RST)
 
 
 async def _call(plan: Plan, draw: random.Random, tag: str) -> Seen:
     names, weights = zip(*plan.behaviours, strict=True)
-    seen = Seen(tag, draw.choices(names, weights)[0], draw.random() < 0.7,
-                draw.choice(("openai", "anthropic")))
+    kind = draw.choice(plan.kinds)
+    stream = draw.random() < 0.7 and kind.streams
+    seen = Seen(tag, draw.choices(names, weights)[0], stream, kind.name)
     host, port = plan.address()
     writer = None
     try:
         async with asyncio.timeout(_CALL_S):
             reader, writer = await asyncio.open_connection(host, port)
-            writer.write(_request(plan, draw, seen))
+            writer.write(_request(plan, draw, seen, kind))
             await writer.drain()
-            await _behave(reader, writer, seen, draw)
+            await _behave(reader, writer, seen, draw, kind)
     except OSError:
         seen.outcome = "cut" if seen.status else "unanswered"
     except TimeoutError:
@@ -211,7 +221,8 @@ class Run:
             seen = await _call(self._plan, draw, tag)
             self.calls.append(seen)
             if seen.outcome == "unanswered":
-                await asyncio.sleep(0.01)       # nobody listens at the moment
+                self._begun -= 1                # nobody listens at the moment: it was no call
+                await asyncio.sleep(0.03)
 
     async def _disturbances(self, over: asyncio.Event) -> None:
         loop = asyncio.get_running_loop()
@@ -240,6 +251,7 @@ def run(plan: Plan, disturb: Callable[[], object] | None = None,
     summary = {
         "seed": plan.seed, "calls": len(chaos.calls), "disturbed": chaos.disturbed,
         "outcomes": dict(Counter(seen.outcome for seen in chaos.calls)),
+        "kinds": dict(Counter(seen.dialect for seen in chaos.calls)),
         "statuses": dict(Counter(seen.status for seen in chaos.calls)),
         "by_behaviour": {
             name: dict(Counter(seen.outcome for seen in chaos.calls if seen.behaviour == name))

@@ -9,6 +9,7 @@ only then.
 """
 
 import argparse
+import contextlib
 import json
 import os
 import random
@@ -57,19 +58,23 @@ policy:
 class Gateway:
     """`fastgw serve` as a child, whose workers can be killed."""
 
-    def __init__(self, mock: Mock, folder: Path, workers: int, seed: int) -> None:
+    def __init__(self, mock: Mock, folder: Path, workers: int, seed: int,
+                 configuration: str = "") -> None:
+        """``configuration``: instead of CONFIGURATION, beside what is given as options."""
         self.port = free_port()
         self.folder = folder
         self.killed = 0
         self._draw = random.Random(seed)
         file = folder / "gateway.yaml"
-        file.write_text(CONFIGURATION.format(
+        file.write_text((configuration or CONFIGURATION).format(
             port=self.port, admin=free_port(), workers=workers, folder=folder, mock=mock.url,
             key=KEY))
         self._log = (folder / "gateway.log").open("wb")
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "fastgw", "serve", "-c", str(file)], stderr=self._log,
-            start_new_session=True)
+        self._command = [sys.executable, "-m", "fastgw", "serve", "-c", str(file)]
+        self._process = self._begin()
+
+    def _begin(self) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(self._command, stderr=self._log, start_new_session=True)
 
     @property
     def directory(self) -> Path:
@@ -98,6 +103,26 @@ class Gateway:
 
     def log(self) -> str:
         return (self.folder / "gateway.log").read_text()
+
+    def kill_recorder(self) -> None:
+        """-9; the supervisor makes another one."""
+        pid = (self.instance().get("recorder") or {}).get("pid")
+        if pid:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+
+    def kill_supervisor(self) -> None:
+        """-9, and another instance on the same directory and port, which waits for what is left of
+        the first; returns when it serves."""
+        self._process.kill()
+        self._process.wait(_STOP_S)
+        self._process = self._begin()
+        deadline = time.monotonic() + _START_S
+        while (found := self.instance()).get("state") != "ready" or (
+                found.get("pid") != self._process.pid):
+            if self._process.poll() is not None or time.monotonic() > deadline:
+                raise RuntimeError(f"no second instance:\n{self.log()[-3000:]}")
+            time.sleep(0.05)
 
     def kill_one(self) -> None:
         """-9 to a random worker that is ready; none, if none is."""

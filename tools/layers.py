@@ -2,7 +2,8 @@
 
     6 __main__ cli gateway admin mock rehearsal, and the package itself, off the request path
     5 process                                         Python: lifecycle
-    4 listener -> journey -> waiting -> attempts -> leaving -> ending -> instead, ceilings, sayings
+    4 listener -> journey -> own -> waiting -> attempts -> leaving -> ending
+                                                        -> instead, ceilings, sayings
     3 identity policy limit upstream stream usage ledger explain cluster   (never each other)
     2 dialect
     1 exchange codes errors clock log config shm wire
@@ -21,8 +22,8 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("dialect",),
     ("identity", "policy", "limit", "upstream", "stream", "usage", "ledger", "explain",
      "cluster", "detect"),
-    ("ceilings", "instead", "sayings", "ending", "leaving", "attempts", "waiting", "journey",
-     "listener"),
+    ("ceilings", "instead", "sayings", "ending", "leaving", "attempts", "waiting", "own",
+     "journey", "listener"),
     ("process",),
     ("__main__", "cli", "gateway", "admin", "mock", "rehearsal", ""),
 )
@@ -35,7 +36,9 @@ BESIDE: dict[str, frozenset[str]] = {
     "shm": frozenset({"errors", "clock"}),
     "wire": frozenset({"errors", "clock"}),
     "listener": frozenset({"journey", "waiting", "attempts", "ending"}),
-    "journey": frozenset({"waiting", "attempts", "ending", "ceilings", "instead", "sayings"}),
+    "own": frozenset({"waiting", "attempts", "ending"}),
+    "journey": frozenset({"own", "waiting", "attempts", "ending", "ceilings", "instead",
+                          "sayings"}),
     "waiting": frozenset({"attempts", "ending", "ceilings", "instead"}),
     "attempts": frozenset({"leaving"}),
     "leaving": frozenset({"ending"}),

@@ -20,9 +20,7 @@ from starlette.routing import Route
 
 from fastgw.admin import openapi
 from fastgw.admin.giving import BucketUnknown, give
-from fastgw.admin.levels import live_limits
 from fastgw.admin.metrics import Metrics
-from fastgw.admin.moments import since_ns
 from fastgw.admin.refusal import answer, refuse
 from fastgw.admin.token import TokenGate
 from fastgw.config import canonical_content
@@ -30,6 +28,8 @@ from fastgw.errors import FastgwError, LedgerError, ShmError
 from fastgw.explain.text import complete
 from fastgw.ledger import query
 from fastgw.process.directory import read_document, read_instance
+from fastgw.process.levels import live_limits
+from fastgw.process.moments import since_ns
 from fastgw.process.orders import OrderError, OrderRefused
 
 if TYPE_CHECKING:

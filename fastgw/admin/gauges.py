@@ -23,7 +23,7 @@ _PARTS = {
 
 
 def limit_gauges(rows: list[dict[str, Any]]) -> Iterator[Metric]:
-    """``rows``: as fastgw.admin.levels.live_limits has them."""
+    """``rows``: as fastgw.process.levels.live_limits has them."""
     limits: dict[tuple[str, str, str], list[dict[str, Any]]] = defaultdict(list)
     for row in rows:
         if row["limit"]:  # else the name of the word is lost

@@ -9,8 +9,8 @@ from typing import Any
 
 import orjson
 
-from fastgw.admin.levels import live_limits
 from fastgw.errors import FastgwError
+from fastgw.process.levels import live_limits
 from fastgw.process.orders import ask
 
 AMOUNT_MAX = 1 << 62

@@ -20,7 +20,6 @@ from prometheus_client.core import (
 
 from fastgw import __version__
 from fastgw.admin.gauges import limit_gauges
-from fastgw.admin.levels import live_limits
 from fastgw.clock import now_ns
 from fastgw.cluster.wallets import HELD, Wallets
 from fastgw.errors import Code, FastgwError
@@ -32,6 +31,7 @@ from fastgw.ledger.tails import PREFIX
 from fastgw.limit import peek
 from fastgw.process.balance import FILE as BALANCE
 from fastgw.process.directory import read_document, read_instance
+from fastgw.process.levels import live_limits
 from fastgw.shm import counters
 from fastgw.shm.segment import Segment
 

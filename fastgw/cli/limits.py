@@ -6,13 +6,13 @@ from typing import Any
 
 import click
 
-from fastgw.admin.levels import live_limits
 from fastgw.cli.failure import ABSENT, Failure
 from fastgw.cli.finding import about_instance, find_directory
 from fastgw.cli.giving import grant, reset
 from fastgw.cli.table import print_table
 from fastgw.errors import FastgwError
 from fastgw.explain.refusal import duration
+from fastgw.process.levels import live_limits
 
 
 @click.group(invoke_without_command=True)

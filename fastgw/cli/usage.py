@@ -10,7 +10,6 @@ from typing import Any
 import click
 import orjson
 
-from fastgw.admin.moments import since_ns
 from fastgw.cli.failure import Failure
 from fastgw.cli.finding import about_instance, find_directory, read_labels
 from fastgw.cli.table import print_table
@@ -19,6 +18,7 @@ from fastgw.ledger import query
 from fastgw.ledger.events import COLUMNS, Events
 from fastgw.ledger.schema import SUMS
 from fastgw.ledger.usage import shape
+from fastgw.process.moments import since_ns
 
 TOKENS = ("input_tokens", "cached_input_tokens", "output_tokens", "reasoning_tokens")
 _FORMULAS = ("=", "+", "-", "@", "\t", "\r")

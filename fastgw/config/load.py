@@ -19,6 +19,7 @@ from fastgw.errors import ConfigError
 ENVIRONMENT_PROVIDERS = (
     ("OPENAI_API_KEY", "openai", True, "api.openai.com", "/v1"),
     ("ANTHROPIC_API_KEY", "anthropic", True, "api.anthropic.com", ""),
+    ("GEMINI_API_KEY", "gemini", True, "generativelanguage.googleapis.com", ""),
 )
 
 
@@ -78,10 +79,9 @@ def from_environment(env: Mapping[str, str] | None = None) -> Config:
         providers.append(Provider(dialect, dialect, f"https://{host}{prefix}", tls, host, 443,
                                   prefix, (key,)))
     if not providers:
-        gemini = env.get("GEMINI_API_KEY")
-        what = "GEMINI_API_KEY alone: gemini is not supported yet" if gemini else (
-            "no configuration, and no provider's key in the environment")
-        raise ConfigError(what, suggestion="export OPENAI_API_KEY or ANTHROPIC_API_KEY, or write "
+        names = [variable for variable, *_ in ENVIRONMENT_PROVIDERS]
+        raise ConfigError("no configuration, and no provider's key in the environment",
+                          suggestion=f"export {', '.join(names[:-1])} or {names[-1]}, or write "
                           "a file with `fastgw init` and start with -c")
     return with_version(Config(file="", providers=tuple(providers), open=True))
 

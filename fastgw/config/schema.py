@@ -63,11 +63,11 @@ ADDRESS = Text("an IP address or host name", r"[A-Za-z0-9.:_-]+", "127.0.0.1", 2
 PORT = Whole(0, 65535)
 WEIGHT = Whole(1, 1_000_000)
 
-DIALECTS = ("openai", "anthropic", "cohere", "ollama")
-DIALECTS_LATER = ("gemini", "bedrock", "azure", "mistral")
+DIALECTS = ("openai", "anthropic", "gemini", "cohere", "ollama")
+DIALECTS_LATER = ("bedrock", "azure", "mistral")
 OPERATIONS = ("chat", "responses", "completions", "embeddings", "models", "messages",
               "count_tokens", "moderations", "images", "audio", "files", "batches", "realtime",
-              "generate", "converse", "invoke", "rerank", "other")
+              "generate", "rerank", "other")
 UNITS = ("requests", "tokens", "input_tokens", "output_tokens", "cost")
 ALGORITHMS = ("token_bucket", "sliding_window", "fixed_window")
 ACTIONS_LATER: tuple[str, ...] = ()

@@ -78,4 +78,5 @@ def stream_end(operation: str, cut: Cut) -> bytes:
 
 
 FACE = Face(name="anthropic", strip=b"", credential="x-api-key: ", kinds=KINDS, shape=shape,
-            error=error, stream_error=stream_error, stream_end=stream_end)
+            error=error, stream_error=stream_error, stream_end=stream_end,
+            tokens=("sk-ant-oat", "ya29."))  # Anthropic's own, and Google's for Vertex AI

@@ -3,6 +3,9 @@
 from fastgw.native.dialect_meter cimport FGW_CHOICES_TRACKED, fgw_meter
 
 
+from fastgw.dialect.names import STREAMS
+
+
 cdef dict cut_of(const fgw_meter *meter):
     cdef int i
     return {
@@ -11,6 +14,7 @@ cdef dict cut_of(const fgw_meter *meter):
         "created": meter.before.created or meter.state.created,
         "sequence": meter.before.sequence,
         "begun": bool(meter.before.begun),
+        "stream": STREAMS[meter.streaming],
         "finished": frozenset([
             i for i in range(FGW_CHOICES_TRACKED)
             if meter.before.finished[i // 64] >> (i % 64) & 1

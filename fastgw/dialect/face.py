@@ -33,6 +33,7 @@ class Cut:
     output_tokens: int = 0
     usage: bool = False
     filtered: bool = False  # ended for what it says, not for its length
+    stream: str = "sse"  # one of names.STREAMS: how its events are framed
     reason: str = ""
     fastgw: Mapping[str, Any] = field(default_factory=dict)
 
@@ -52,29 +53,36 @@ class Fault:
     code: str | None = None
     param: str | None = None
     fastgw: Mapping[str, Any] | None = None
+    stream: str = "sse"  # for stream_error: how the events before it are framed,
+    begun: bool = True  # and whether there was one
 
 
 @dataclass(frozen=True, slots=True)
 class Shape:
     """A refusal around its message, as JSON text: ``opening`` message ``rest`` rule, limits and
-    request id ``end``. ``repeats_id``: the id follows `end` once more, and `"}`."""
+    request id ``end``. ``repeats_id``: the id follows `end` once more, and `"}`. ``behind`` comes
+    behind ``rest``; between the two, where waiting helps, ``wait``, the seconds and `s"},`."""
 
     opening: bytes
     rest: bytes
     end: bytes
     repeats_id: bool = False
+    wait: bytes = b""
+    behind: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
 class Face:
     """``strip``: what clients put behind a host, and this API's base URL ends in already.
 
-    ``credential``: the field of the provider's key, up to its value. ``kinds``: for each kind of
-    the error catalogue, what this API calls it. ``shape(kind, status, param, own)``: a refusal's
-    frame; ``own`` is the beginning of our member, up to the value of `rule`. ``error``: the whole
-    body of an error. ``stream_error(operation, fault)``: the bytes that tell of a failure in a
-    stream that has begun, nothing follows them; ``stream_end(operation, cut)``: those that end one
-    at a cap. Both must begin where an event may begin.
+    ``credential``: the field of the provider's key, up to its value; keys that begin with one of
+    ``tokens`` go as `Authorization: Bearer`. ``kinds``: for each kind of the error catalogue, what
+    this API calls it. ``shape(kind, status, param, own)``: a refusal's frame; ``own`` is the
+    beginning of our member, up to the value of `rule`; ``wrapped``: the same to who has asked for
+    one JSON array. ``error``: the whole body of an error. ``stream_error(operation, fault)``: the
+    bytes that tell of a failure in a stream that has begun, nothing follows them;
+    ``stream_end(operation, cut)``: those that end one at a cap. Both must begin where an event may
+    begin.
     """
 
     name: str
@@ -85,6 +93,8 @@ class Face:
     error: Callable[[Fault], dict[str, Any]]
     stream_error: Callable[[str, Fault], bytes]
     stream_end: Callable[[str, Cut], bytes]
+    tokens: tuple[str, ...] = ()
+    wrapped: Callable[[str, int, str | None, bytes], Shape] | None = None
 
 
 def sse(document: dict[str, Any], event: str | None = None) -> bytes:

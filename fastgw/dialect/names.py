@@ -56,9 +56,9 @@ REPORT_FIELDS = (
     "audio_output",
     "image_input",
     "image_output",
+    "tool_input",
     "billed_input",
     "billed_output",
-    "tool_input",
 )
 
 USAGE_CLASSES = (

@@ -29,7 +29,7 @@ cdef class Explainer:
         uint32_t _n_reasons
         fgw_text _policy
         fgw_text _allow[8]            # by bits of fgw_route.methods
-        fgw_text _parameter[2]
+        fgw_text _parameter[3]
         uint32_t _head_max
         uint32_t _cap
         uint8_t *bytes                # the last answer; overwritten by the next

@@ -1,6 +1,7 @@
 from typing import Any, Self, final
 
 from fastgw.dialect.faces import BY_NUMBER as BY_NUMBER
+from fastgw.dialect.faces import FACES as FACES
 
 MODEL_CODES: set[int]
 METHODS: dict[int, str]

@@ -9,7 +9,7 @@ import orjson
 cimport cython
 from libc.stdint cimport int32_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free, malloc
-from libc.string cimport memset
+from libc.string cimport memcmp, memset
 
 from fastgw.codes cimport (
     CODE_MODEL_INVALID,
@@ -18,7 +18,11 @@ from fastgw.codes cimport (
     CODE_MODEL_UNKNOWN,
 )
 from fastgw.exchange cimport HEAD
-from fastgw.native.dialect cimport FGW_OPERATION_RESPONSES
+from fastgw.native.dialect cimport (
+    FGW_DIALECT_GEMINI,
+    FGW_OPERATION_RESPONSES,
+    FGW_ROUTE_STREAM,
+)
 from fastgw.native.explain cimport (
     FGW_DURATION_MAX,
     FGW_EXPLAIN_FOREVER,
@@ -38,12 +42,13 @@ from fastgw.native.record cimport (
     fgw_limit_trace,
 )
 
-from fastgw.dialect.faces import BY_NUMBER
+from fastgw.dialect.faces import BY_NUMBER, FACES
 from fastgw.explain.catalogue import entries, entry, url
 from fastgw.wire.ratelimit import field_text
 
 cdef enum:
-    DIALECTS = 8             # FGW_DIALECTS
+    WRAPPED = 8              # FGW_DIALECTS; behind them, Google's to who asked for an array
+    SHAPES = 9
     NUMBERS = 512            # of a limit: its numbers and the words around them
     MODEL_MAX = 6 * 256      # a model's name as JSON text
     REASON_MAX = 8192        # a message that a rule made, as JSON text
@@ -74,6 +79,7 @@ cdef class Explainer:
         self._keep(&self._policy, f"x-fastgw-policy: {policy.version}\r\n".encode())
         self._keep(&self._parameter[0], b"max_tokens")
         self._keep(&self._parameter[1], b"max_output_tokens")
+        self._keep(&self._parameter[2], b"maxOutputTokens")
         for bits in range(8):
             allowed = ", ".join(name for bit, name in METHODS.items() if bits & bit)
             self._keep(&self._allow[<int>bits], allowed.encode())
@@ -100,13 +106,13 @@ cdef class Explainer:
         cdef fgw_explain_code *code
         cdef int at, dialect
         known = list(entries().values())
-        self._codes = <fgw_explain_code *>calloc((len(known) + 1) * DIALECTS, sizeof(code[0]))
+        self._codes = <fgw_explain_code *>calloc((len(known) + 1) * SHAPES, sizeof(code[0]))
         if self._codes == NULL:
             raise MemoryError()
         for at, one in enumerate(known, 1):
             self._code_at[<int>one.code] = <uint16_t>at
-            for dialect in range(DIALECTS):
-                code = &self._codes[at * DIALECTS + dialect]
+            for dialect in range(SHAPES):
+                code = &self._codes[at * SHAPES + dialect]
                 shape = _shape(one, dialect)
                 self._keep(&code.text, one.text.encode())
                 self._keep(&code.title, escaped(one.title))
@@ -117,6 +123,8 @@ cdef class Explainer:
                 )
                 self._keep(&code.open, shape.opening)
                 self._keep(&code.rest, shape.rest)
+                self._keep(&code.wait, shape.wait)
+                self._keep(&code.behind, shape.behind)
                 self._keep(&code.end, shape.end)
                 code.status = one.status
                 code.retry = one.retry
@@ -230,7 +238,7 @@ cdef class Explainer:
         if self.other_model is not None:
             refusal.model.bytes = <const uint8_t *>self.other_model
             refusal.model.length = <uint32_t>len(self.other_model)
-        refusal.parameter = self._parameter[x.route.operation == FGW_OPERATION_RESPONSES]
+        refusal.parameter = self._parameter[parameter_of(x.route.operation, x.route.dialect)]
         refusal.allow = self._allow[x.route.methods & 7]
         refusal.input_expected = x.expected.by_unit[<int>FGW_UNIT_INPUT_TOKENS]
         refusal.input_ceiling = x.ceiling.by_unit[<int>FGW_UNIT_INPUT_TOKENS]
@@ -239,7 +247,7 @@ cdef class Explainer:
         refusal.status = x.status if x.phase == HEAD else x.effects.status
         refusal.close = x.client.close_after
         refusal.head_only = x.head.method == FGW_M_HEAD
-        at = self.write(&refusal, code, x.route.dialect)
+        at = self.write(&refusal, code, WRAPPED if wants_array(x) else x.route.dialect)
         self.other_model = None
         return at
 
@@ -248,7 +256,7 @@ cdef class Explainer:
         cdef int at = self._code_at[code] if 0 <= code < 1000 else 0
         if at == 0:
             raise ValueError(f"FGW-{code} has no entry in the catalogue")
-        refusal.code = &self._codes[at * DIALECTS + (dialect if dialect < DIALECTS else 0)]
+        refusal.code = &self._codes[at * SHAPES + (dialect if dialect < SHAPES else 0)]
         refusal.policy = self._policy
         self.status = refusal.status or refusal.code.status
         if self.status != 405:
@@ -257,6 +265,24 @@ cdef class Explainer:
         if length < 0:
             raise ValueError("a refusal larger than its buffer")
         return length
+
+
+cdef int parameter_of(int operation, int dialect) noexcept:
+    if dialect == FGW_DIALECT_GEMINI:
+        return 2
+    return operation == FGW_OPERATION_RESPONSES
+
+
+cdef bint wants_array(Exchange x) noexcept:
+    """A stream of Google's that was not asked for as events."""
+    cdef const uint8_t *query = x.bytes + x.head.query.off
+    cdef size_t i, length = x.head.query.len
+    if x.route.dialect != FGW_DIALECT_GEMINI or not x.route.flags & FGW_ROUTE_STREAM:
+        return False
+    for i in range(length):
+        if length - i >= 7 and memcmp(query + i, b"alt=sse", 7) == 0:
+            return False
+    return True
 
 
 cdef void _fill(
@@ -286,6 +312,8 @@ def _shape(one, int dialect):
         orjson.dumps(one.text), orjson.dumps(url(one.code))
     )
     param = "model" if one.code in MODEL_CODES else None
+    if dialect == WRAPPED:
+        return FACES["gemini"].wrapped(one.kind, one.status, param, own)
     return BY_NUMBER[dialect].shape(one.kind, one.status, param, own)
 
 

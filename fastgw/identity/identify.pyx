@@ -146,7 +146,8 @@ cdef int authenticate(Exchange x, KeyTable keys):
     Explains  401
     """
     cdef const uint8_t *value = NULL
-    cdef size_t length = 0
+    cdef const uint8_t *queried = NULL
+    cdef size_t length = 0, in_query = 0
     cdef Principal principal
     cdef uint64_t fields = (
         (<uint64_t>1 << FGW_H_AUTHORIZATION) | (<uint64_t>1 << FGW_H_X_API_KEY)
@@ -158,8 +159,10 @@ cdef int authenticate(Exchange x, KeyTable keys):
         length = field(x, FGW_H_X_API_KEY, &value)
     elif x.route.dialect == FGW_DIALECT_GEMINI:
         length = field(x, FGW_H_X_GOOG_API_KEY, &value)
+        in_query = key_in_query(x, &queried)
         if length == 0:
-            length = key_in_query(x, &value)
+            value = queried
+            length = in_query
     elif x.route.dialect == FGW_DIALECT_AZURE:
         length = field(x, FGW_H_API_KEY, &value)
     if length == 0:
@@ -170,6 +173,9 @@ cdef int authenticate(Exchange x, KeyTable keys):
         x.principal = keys.anonymous
         return 0
     principal = recall(x.client, keys, value, length)
+    if in_query:
+        # Rules, logs and the ledger may show the query: the key is not in it any more.
+        memset(<void *>queried, c"x", in_query)
     if principal is None:
         if keys.anonymous is None:
             return CODE_KEY_UNKNOWN

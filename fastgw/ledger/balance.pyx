@@ -13,7 +13,7 @@ from cpython.bytes cimport PyBytes_AS_STRING
 from libc.stdint cimport UINT64_MAX, uint8_t, uint64_t
 from libc.string cimport memset
 
-from fastgw.ledger.ring import MAIN as _MAIN
+from fastgw.ledger import ring as rings
 from fastgw.native.books cimport (
     fgw_books,
     fgw_books_add,
@@ -103,7 +103,7 @@ cdef class Balance:
 
     def passed(self, list spans):
         for span in spans:
-            if span.lane == _MAIN and span.slot in self._sides:
+            if span.lane == rings.MAIN and span.slot in self._sides:
                 self._pass(<_Side>self._sides[span.slot], span)
 
     cdef int _pass(self, _Side side, object span) except -1:

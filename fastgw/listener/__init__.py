@@ -16,6 +16,6 @@ def serve(worker: Any) -> Listener:
     plan = worker.plan
     journey = Journey(
         plan, segment=worker.segment, slot=worker.slot, journal=worker.journal,
-        loop=worker.loop, log=worker.log, wakers=worker.wakers,
+        loop=worker.loop, log=worker.log, wakers=worker.wakers, asker=worker.asker,
     )
     return Listener(journey, connections_max=plan.connections_per_worker)

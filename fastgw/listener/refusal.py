@@ -15,7 +15,7 @@ import orjson
 from fastgw.clock import wall_ns
 from fastgw.dialect.face import Cut, Fault
 from fastgw.dialect.faces import BY_NUMBER
-from fastgw.dialect.names import OPERATIONS
+from fastgw.dialect.names import OPERATIONS, STREAMS
 from fastgw.errors import Code
 from fastgw.explain.catalogue import entry, url
 from fastgw.limit.windows import bounds
@@ -71,18 +71,34 @@ class Refusals:
         document: dict[str, object] = {"error": {"message": "the gateway has no such path"}}
         if path == b"/fastgw/health":
             status, document = 200, {"status": "ok"}
-            if method not in (b"GET", b"HEAD"):
-                status, document = 405, {"error": {"message": "GET or HEAD"}}
+        elif path in (b"/fastgw/usage", b"/fastgw/limits"):
+            status, document = 503, {"error": {"message": "nobody here can tell"}}
+        if status != 404 and method not in (b"GET", b"HEAD"):
+            status, document = 405, {"error": {"message": "GET or HEAD"}}
         fields = [
             ("content-type", "application/json"), ("x-fastgw-request-id", request_id.decode()),
         ]
         return _answer(status, fields, orjson.dumps(document), close, method == b"HEAD")
 
-    def stream_error(self, dialect: int, operation: int, code: int, request_id: str) -> bytes:
-        """The event that ends a stream which the provider left unfinished."""
+    def told(self, status: int, text: bytes, request_id: bytes, close: bool,
+             method: bytes) -> bytes:
+        """What a key's holder asked for: a JSON text (fastgw.process.holders)."""
+        fields = [
+            ("content-type", "application/json"), ("cache-control", "no-store"),
+            ("x-fastgw-request-id", request_id.decode()),
+        ]
+        if status == 503:
+            fields.append(("retry-after", "1"))
+        return _answer(status, fields, text, close, method == b"HEAD")
+
+    def stream_error(self, dialect: int, operation: int, code: int, request_id: str,
+                     stream: int = 1, begun: bool = True) -> bytes:
+        """The event that ends a stream which the provider left unfinished; ``stream``: enum
+        fgw_stream_kind, ``begun``: an event was passed on."""
         known = entry(code)
         own = {"code": known.text, "request_id": request_id, "url": url(code)}
-        fault = Fault(known.status, f"{known.text}: {known.title}. {known.remedy}", fastgw=own)
+        fault = Fault(known.status, f"{known.text}: {known.title}. {known.remedy}", fastgw=own,
+                      stream=STREAMS[stream], begun=begun)
         return BY_NUMBER[dialect].stream_error(OPERATIONS[operation], fault)
 
     def stream_end(self, where: dict[str, Any]) -> bytes:

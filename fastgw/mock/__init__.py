@@ -8,7 +8,9 @@ Serving
     test, a demo or a tool `with fastgw.mock.runner.Mock(…) as mock:`, a child process on a free
     port. Paths are found by their ending, so any `base_url` prefix does:
     chat/completions, responses, completions, embeddings, moderations, models[/ID] (openai);
-    messages, messages/count_tokens, models[/ID] with `anthropic-version` or `x-api-key`.
+    messages, messages/count_tokens, models[/ID] with `anthropic-version` or `x-api-key`;
+    models/ID:METHOD and v1beta/models[/ID] (gemini, streams as events or as one array);
+    api/chat, api/generate, api/embed, api/tags (ollama); v2/chat, v2/embed, v2/rerank (cohere).
     GET /healthz, GET /books, GET /books/lines, DELETE /books need no credential.
 
 Tokens, unless x-mock says otherwise

@@ -73,12 +73,13 @@ cdef class House:
         if credential is None:
             credential = piece(text, head.api_key)
         key = (target, body, credential, x_mock, method, bool(head.anthropic), bool(head.old),
-               encoding)
+               encoding, bool(head.google))
         cdef Plan plan = <Plan>self.plans.get(key)
         if plan is not None:
             return plan
         plan = self.planner(method, target, credential, bool(head.anthropic), bool(head.old),
-                            x_mock, piece(text, head.tag), encoding, body)
+                            x_mock, piece(text, head.tag), encoding, body,
+                            bool(head.google))
         if plan.cacheable:
             self.plans_size += 512 + (0 if body is None else PyBytes_GET_SIZE(body))
             if self.plans_size > PLANS_MAX:

@@ -21,6 +21,7 @@ cdef struct Head:
     Span content_encoding
     int64_t content_length      # -1: none given
     bint anthropic              # anthropic-version or x-api-key was there
+    bint google                 # x-goog-api-key was there
     bint chunked
     bint expects
     bint closes                 # connection: close, or HTTP/1.0

@@ -69,6 +69,9 @@ cdef bint keep_field(const char *base, const char *name, Py_ssize_t name_size,
         head.tag = span
     elif name_size == 13 and is_name(name, 13, b"authorization"):
         head.authorization = span
+    elif name_size == 14 and is_name(name, 14, b"x-goog-api-key"):
+        head.api_key = span
+        head.google = True
     elif name_size == 14 and is_name(name, 14, b"content-length"):
         return read_length(value, size, head)
     elif name_size == 16 and is_name(name, 16, b"content-encoding"):

@@ -3,14 +3,25 @@
 import zlib
 from collections import Counter
 from dataclasses import replace
+from typing import Any, NamedTuple
+from urllib.parse import parse_qs
 
 import orjson
 
-from fastgw.mock import anthropic, framing, openai_chat, openai_other, openai_responses
+from fastgw.mock import (
+    anthropic,
+    cohere,
+    framing,
+    gemini,
+    ollama,
+    openai_chat,
+    openai_other,
+    openai_responses,
+)
 from fastgw.mock.asked import Asked, parse
 from fastgw.mock.books import Books
-from fastgw.mock.call import Call, read_call
-from fastgw.mock.framing import Answer
+from fastgw.mock.call import Call, read_call, read_gemini
+from fastgw.mock.framing import Answer, Frame
 from fastgw.mock.plan import MARK, Plan
 from fastgw.mock.refusal import Json, Refusal, anthropic_error, openai_error
 from fastgw.mock.shape import Shape, shape_of
@@ -18,12 +29,22 @@ from fastgw.mock.words import Words
 
 # By the end of the path, the longest first; the prefix is whatever base_url says.
 _ROUTES = (
+    *ollama.ROUTES, *cohere.ROUTES,
     ("/messages/count_tokens", "count_tokens"), ("/chat/completions", "chat"),
     ("/responses", "responses"), ("/completions", "completions"),
     ("/embeddings", "embeddings"), ("/moderations", "moderations"), ("/messages", "messages"),
 )
 _ANTHROPIC = ("messages", "count_tokens")
-_FREE = ("count_tokens", "moderations", "models")
+_GEMINI = ("generate", "embed", "count")
+_FREE = ("count_tokens", "moderations", "models", "count", "cohere_rerank")
+_EMBEDS: dict[str, Any] = {
+    "embeddings": openai_other, "embed": gemini, "ollama_embed": ollama, "cohere_embed": cohere,
+}  # fmt: skip
+_OTHERS: dict[str, Any] = {"ollama": ollama, "cohere": cohere}
+_MODELS: dict[str, Any] = {
+    "openai": openai_other, "anthropic": anthropic, "gemini": gemini, "ollama": ollama,
+}  # fmt: skip
+_NO_FAULT = Frame("", b"", 0, False)
 _DESK = (b"/healthz", b"/books", b"/books/lines")
 _JSON = ("content-type", "application/json")
 _BODY_MAX = 64 * 1024 * 1024
@@ -35,10 +56,17 @@ def route(path: str) -> tuple[str, str]:
     for ending, operation in _ROUTES:
         if path.endswith(ending):
             return operation, ""
+    if path.endswith("/api/tags"):
+        return "models", ""
     before, found, name = path.rpartition("/models")
     if found and (not name or (name.startswith("/") and len(name) > 1)):
         return "models", name[1:]
     return "", ""
+
+
+def _key_in(target: bytes) -> str:
+    """The query's `key`, as Google's API takes it."""
+    return parse_qs(target.partition(b"?")[2].decode("latin-1")).get("key", [""])[0]
 
 
 def credential_text(credential: bytes | None) -> str:
@@ -48,10 +76,44 @@ def credential_text(credential: bytes | None) -> str:
     return rest.strip() if scheme.lower() == "bearer" else text
 
 
-def _headers(anthropic_api: bool, stream: bool) -> tuple[tuple[str, str], ...]:
+class Api(NamedTuple):
+    """Whose API a request is for; `events`: a stream is to come as events, not as an array."""
+
+    name: str
+    events: bool = True
+
+    @property
+    def form(self) -> str:
+        if self.name == "ollama":
+            return "lines"
+        if self.name != "gemini":
+            return "sse"
+        return "crlf" if self.events else "array"
+
+
+def _api(operation: str, target: bytes, by_anthropic: bool, by_google: bool) -> Api:
+    for name, module in _OTHERS.items():
+        if operation in module.OPERATIONS:
+            return Api(name)
+    shared = operation in ("models", "")
+    if shared and b"/api/" in target:
+        return Api("ollama")
+    if operation in _GEMINI or (shared and (by_google or b"/v1beta" in target)):
+        return Api("gemini", b"alt=sse" in target)
+    if operation in _ANTHROPIC or (shared and by_anthropic):
+        return Api("anthropic")
+    return Api("openai")
+
+
+def _headers(api: Api, stream: bool) -> tuple[tuple[str, str], ...]:
+    if api.name == "gemini":
+        return gemini.headers(stream, api.events)
+    if api.name in _OTHERS:
+        headers: tuple[tuple[str, str], ...] = _OTHERS[api.name].headers(stream)
+        return headers
     kind = "text/event-stream; charset=utf-8" if stream else "application/json"
     request_id = "req_" + MARK.decode()
-    if anthropic_api:
+    if api.name == "anthropic":
         return (("content-type", kind), ("request-id", request_id),
                 ("anthropic-organization-id", "mock"))
     return (("content-type", kind), ("x-request-id", request_id), ("openai-version", "2020-10-01"),
@@ -67,6 +129,30 @@ def _inflated(body: bytes, encoding: bytes | None) -> bytes:
         return zlib.decompressobj(wbits=47).decompress(body, _BODY_MAX)
     except zlib.error as error:
         raise Refusal(400, f"the body is not what content-encoding says: {error}") from None
+
+
+# What renders an operation's answers; those that are not here, openai_chat does.
+_MODULES: dict[str, Any] = {
+    "responses": openai_responses, "messages": anthropic, "generate": gemini,
+    **dict.fromkeys(ollama.OPERATIONS, ollama), **dict.fromkeys(cohere.OPERATIONS, cohere),
+}  # fmt: skip
+
+
+def _fault(call: Call, asked: Asked, api: Api) -> Frame:
+    """What tells of an error within a stream."""
+    message, code = "The mock was asked to fail here.", asked.error or "server_error"
+    if api.name == "gemini":
+        return gemini.fault(asked.error, api.events)
+    if api.name == "ollama":
+        return Frame("", orjson.dumps(ollama.error(message)), 0, False)
+    if api.name == "cohere":
+        return cohere.fault(message)
+    if call.operation == "messages":
+        told = anthropic_error(529, message, asked.error or "overloaded_error")
+        return Frame("error", orjson.dumps(told), 0, False)
+    if call.operation == "responses":
+        return Frame("error", openai_responses.fault(message, code), 0, False)
+    return Frame("", orjson.dumps(openai_error(500, message, code)), 0, False)
 
 
 class Planner:
@@ -85,19 +171,25 @@ class Planner:
 
     def __call__(self, method: bytes, target: bytes, credential: bytes | None, by_anthropic: bool,
                  old: bool, x_mock: bytes | None, tag: bytes | None, encoding: bytes | None,
-                 body: bytes | None) -> Plan:
+                 body: bytes | None, by_google: bool = False) -> Plan:
         path = target.partition(b"?")[0].decode("latin-1")
         if path.encode("latin-1") in _DESK:
             return self._desk(method, path, old)
-        operation, name = route(path)
-        api = operation in _ANTHROPIC or (operation in ("models", "") and by_anthropic)
-        key = credential_text(credential)
+        operation, name, stream = gemini.route(path)
+        if not operation:
+            operation, name = route(path)
+        api = _api(operation, target, by_anthropic, by_google)
+        key = credential_text(credential) or _key_in(target)
         asked = self._defaults
-        call = Call(operation, name)
+        call = Call(operation, name, stream)
         try:
             asked = self._asked(x_mock)
             self._admit(method, path, operation, key, asked)
-            if operation != "models" and body is not None and not asked.reset:
+            if api.name == "gemini" and operation in _GEMINI and body is not None:
+                call = read_gemini(operation, name, stream, _inflated(body, encoding), asked.tool)
+            elif api.name in _OTHERS and operation in _MODULES and body is not None:
+                call = _OTHERS[api.name].read(operation, _inflated(body, encoding), asked.tool)
+            elif operation != "models" and body is not None and not asked.reset:
                 call = read_call(operation, _inflated(body, encoding), asked.tool)
             asked = self._for_whom(asked, key, call.model, tag)
             # Prompts differ more than their answers do: most plans are known by this.
@@ -127,9 +219,9 @@ class Planner:
             raise Refusal(400, str(error), "invalid_x_mock") from None
 
     def _admit(self, method: bytes, path: str, operation: str, key: str, asked: Asked) -> None:
-        if not key:
+        if not key and "/api/" not in path:  # Ollama's server asks for none
             raise Refusal(401, "You didn't provide an API key.", "")
-        if self._keys is not None and key not in self._keys:
+        if self._keys is not None and key and key not in self._keys:
             raise Refusal(401, f"Incorrect API key provided: {key[-4:]!r}.", "")
         if not operation:
             raise Refusal(404, f"Unknown request URL: {path}", "unknown_url")
@@ -160,7 +252,7 @@ class Planner:
             self._plans[made] = plan
         return plan
 
-    def _plan(self, call: Call, asked: Asked, api: bool, old: bool, key: str, path: str) -> Plan:
+    def _plan(self, call: Call, asked: Asked, api: Api, old: bool, key: str, path: str) -> Plan:
         if asked.reset:
             options = self._options(call, asked, key, path, 0, None)
             return Plan(b"", [], {**options, "finish": "reset"})
@@ -181,45 +273,50 @@ class Planner:
         frame = framing.streamed if answer.frames is not None else framing.whole
         return frame(answer, asked, old, options)
 
-    def _free(self, call: Call, api: bool) -> Answer:
-        if call.operation == "count_tokens":
+    def _free(self, call: Call, api: Api) -> Answer:
+        if call.operation == "count":
+            body = gemini.count(call)
+        elif call.operation == "count_tokens":
             body = orjson.dumps({"input_tokens": call.input_tokens})
+        elif call.operation == "cohere_rerank":
+            body = cohere.rerank(call)
         elif call.operation == "moderations":
             body = openai_other.moderations(call)
         elif call.model:
-            body = orjson.dumps((anthropic if api else openai_other).model(call.model))
+            body = orjson.dumps(_MODELS[api.name].model(call.model))
         else:
-            body = (anthropic if api else openai_other).models()
-        return Answer(200, _headers(api, False), body, None, b"", "", 0, 0)
+            body = _MODELS[api.name].models()
+        return Answer(200, _headers(api, False), body, None, _NO_FAULT, 0, 0)
 
-    def _render(self, call: Call, shape: Shape, asked: Asked, api: bool) -> Answer:
-        frames, body, event = None, b"", ""
-        message, code = "The mock was asked to fail here.", asked.error or "server_error"
-        if call.operation == "embeddings":
+    def _render(self, call: Call, shape: Shape, asked: Asked, api: Api) -> Answer:
+        frames, body = None, b""
+        if call.operation in _EMBEDS:
             shape.output_tokens = shape.reasoning = 0
-            body = openai_other.embeddings(call, shape, self._words)
+            body = _EMBEDS[call.operation].embeddings(call, shape, self._words)
         else:
-            module = {"responses": openai_responses, "messages": anthropic}.get(
-                call.operation, openai_chat)
+            module = _MODULES.get(call.operation, openai_chat)
             if call.stream:
                 frames = module.frames(call, shape)
             else:
                 body = module.body(call, shape)
-        if call.operation == "messages":
-            event = "error"
-            fault = orjson.dumps(anthropic_error(529, message, asked.error or "overloaded_error"))
-        elif call.operation == "responses":
-            event, fault = "error", openai_responses.fault(message, code)
-        else:
-            fault = orjson.dumps(openai_error(500, message, code))
-        return Answer(200, _headers(api, call.stream), body, frames, fault, event,
-                      shape.output_tokens, shape.reasoning)
+        return Answer(200, _headers(api, call.stream), body, frames, _fault(call, asked, api),
+                      shape.output_tokens, shape.reasoning, api.form)
 
-    def _refused(self, refusal: Refusal, asked: Asked, api: bool, old: bool,
+    def _refused(self, refusal: Refusal, asked: Asked, api: Api, old: bool,
                  options: Json) -> Plan:
         empty = refusal.status < 400
-        body = b"" if empty else refusal.body(api)
-        answer = Answer(refusal.status, _headers(api, False), body, None, b"", "", 0, 0)
+        stream = b'"stream":true' in options["line"]
+        if empty:
+            body = b""
+        elif api.name == "gemini":
+            body = gemini.refusal_body(refusal, stream and not api.events, asked.retry_after)
+        elif api.name in _OTHERS:
+            body = orjson.dumps(_OTHERS[api.name].error(str(refusal)))
+        else:
+            body = refusal.body(api.name == "anthropic")
+        # Google calls an error to a stream of events one, too.
+        headers = _headers(api, stream and api.name == "gemini")
+        answer = Answer(refusal.status, headers, body, None, _NO_FAULT, 0, 0)
         asked = replace(asked, malformed=False) if empty else asked
         return framing.whole(answer, asked, old, options)
 
@@ -228,8 +325,8 @@ class Planner:
         """What the plan says beside its bytes: timing, tokens, and how the books name it."""
         line = orjson.dumps({"model": call.model, "credential": key, "path": path,
                              "stream": call.stream, "status": status, "billed": shape is not None})
-        prefix = {"responses": openai_responses.PREFIX, "messages": anthropic.PREFIX}.get(
-            call.operation, openai_chat.PREFIX.get(call.operation, ""))
+        module = _MODULES.get(call.operation)
+        prefix = module.PREFIX if module else openai_chat.PREFIX.get(call.operation, "")
         options = {
             "status": status, "billed": shape is not None, "booked": True,
             "cacheable": not (asked.times or asked.record), "delay": asked.delay,
@@ -238,7 +335,7 @@ class Planner:
             "book_key": f"{call.model}|{key}".encode("utf-8", "replace"),
         }
         if shape is not None:
-            embeds = call.operation == "embeddings"
+            embeds = call.operation in _EMBEDS
             options |= {
                 "input_tokens": shape.input_tokens, "cached_tokens": shape.cached,
                 "cache_write_tokens": shape.cache_write,
@@ -260,5 +357,5 @@ class Planner:
             body = orjson.dumps(self._books.sums())
         elif path == "/books/lines":
             kind, body = ("content-type", "application/jsonl"), self._books.lines()
-        answer = Answer(status, (kind,), body, None, b"", "", 0, 0)
+        answer = Answer(status, (kind,), body, None, _NO_FAULT, 0, 0)
         return framing.whole(answer, Asked(), old, {"status": status, "cacheable": False})

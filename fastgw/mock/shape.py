@@ -34,6 +34,7 @@ def argument(schema: object, words: Words, depth: int = 0) -> object:
         return schema["enum"][0]
     kind = schema.get("type", "object" if depth == 0 or "properties" in schema else "string")
     kind = kind[0] if isinstance(kind, list) and kind else kind
+    kind = str(kind).lower()  # (Google writes OBJECT)
     if kind == "object":
         inner = schema.get("properties")
         inner = inner if isinstance(inner, dict) and depth < 8 else {}

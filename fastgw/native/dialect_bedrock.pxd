@@ -1,4 +1,4 @@
-# csrc/fgw_dialect_bedrock_answer.h, name for name. No logic lives here.
+# native/dialect_bedrock.pxd: csrc/fgw_dialect_bedrock_answer.h. No logic lives here.
 from libc.stdint cimport int64_t
 
 from fastgw.native.dialect_meter cimport fgw_meter

@@ -16,9 +16,9 @@ cdef extern from "fgw_dialect_meter.h" nogil:
         FGW_REPORT_AUDIO_OUTPUT
         FGW_REPORT_IMAGE_INPUT
         FGW_REPORT_IMAGE_OUTPUT
+        FGW_REPORT_TOOL_INPUT
         FGW_REPORT_BILLED_INPUT
         FGW_REPORT_BILLED_OUTPUT
-        FGW_REPORT_TOOL_INPUT
         FGW_REPORT_FIELDS
 
     struct fgw_usage_report:

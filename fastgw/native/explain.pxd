@@ -21,6 +21,8 @@ cdef extern from "fgw_explain.h" nogil:
         fgw_text fields
         fgw_text open
         fgw_text rest
+        fgw_text wait
+        fgw_text behind
         fgw_text end
         uint16_t status
         uint8_t retry

@@ -31,6 +31,9 @@ from fastgw.policy.program import glob_match
 GENERATING = {
     "openai": ("chat", "responses", "completions", "embeddings"),
     "anthropic": ("messages",),
+    "gemini": ("generate", "embeddings"),
+    "ollama": ("chat", "generate", "embeddings"),
+    "cohere": ("chat", "embeddings", "rerank"),
 }
 BOOLEANS = frozenset([True, False])
 

@@ -43,12 +43,14 @@ class Books:
     """Looks when `between` is called often; `data_dir/balance.json` has what it found last."""
 
     def __init__(
-        self, data_dir: Path, segment: Segment, log: Log,
+        self, data_dir: Path, segment: Segment, log: Log, *, drops: bool = False,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        """``drops``: `on_ledger_full: drop`. A ledger that may lack records has no accounts to
+        speak of."""
         self.balance = Balance(segment)
         self._data_dir, self._segment, self._log, self._clock = data_dir, segment, log, clock
-        self._due_s = 0.0
+        self._drops, self._due_s = drops, 0.0
         self._apart: dict[tuple[int, int], tuple[int, int, int]] = {}
         self._rollups = self._accounts = self._looks = 0
         self._said: tuple[int, int, int] = (0, 0, 0)
@@ -77,10 +79,12 @@ class Books:
             rows, totals = ledger.caps(wall_ns()), ledger.totals()
         self._rollups = sum(abs(totals[side] - totals[f"rollup_{side}"]) for side in _SIDES)
         apart: dict[tuple[int, int], tuple[int, int, int]] = {}
-        for row in rows:
+        for row in () if self._drops else rows:
             word = peek.find(self._segment, row.identity)
             if word is None or word.kind != _CAP or word.raw == row.used:
                 continue
+            if peek.find(self._segment, peek.granted(row.identity)) is not None:
+                continue  # of a fleet's limit: its store has the account
             before = self._apart.get(row.identity)
             same = before is not None and before[:2] == (word.raw, row.used)
             apart[row.identity] = (word.raw, row.used, before[2] + 1 if same and before else 1)

@@ -19,6 +19,7 @@ from fastgw.log import Log
 from fastgw.process import cluster, continuity, worker
 from fastgw.process.directory import Directory
 from fastgw.process.grants import Grants
+from fastgw.process.holders import Asker
 from fastgw.process.orders import Orders
 from fastgw.process.plan import Plan
 from fastgw.process.recorder import RecorderThread, paths_of, recover, recover_all
@@ -85,6 +86,7 @@ class Embedded:
             here = worker.Worker(
                 plan, SLOT, generation,
                 segment=shared.segment, journal=journal, log=self._log, loop=self._loop,
+                asker=Asker(shared.folder, self._loop),
             )
             self._life = worker.Life(here, self._serve(here), shared, drain_s=0.0)
             self.listen = format_endpoint(sock)

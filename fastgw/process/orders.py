@@ -46,7 +46,7 @@ class Orders:
         self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self.sock.setblocking(False)
         self._path.unlink(missing_ok=True)  # of an instance that was killed: the lock is ours
-        with _reachable(self._path) as address:
+        with reachable(self._path) as address:
             self.sock.bind(address)
         os.chmod(self._path, 0o600)
         self.sock.listen(8)
@@ -90,7 +90,7 @@ def ask(data_dir: Path, order: dict[str, Any], patience_s: float = PATIENCE_S) -
     with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as connection:
         connection.settimeout(patience_s)
         try:
-            with _reachable(data_dir / NAME) as address:
+            with reachable(data_dir / NAME) as address:
                 connection.connect(address)
             connection.send(orjson.dumps(order))
             raw = connection.recv(ORDER_MAX)
@@ -107,7 +107,7 @@ def ask(data_dir: Path, order: dict[str, Any], patience_s: float = PATIENCE_S) -
 
 
 @contextmanager
-def _reachable(path: Path) -> Any:
+def reachable(path: Path) -> Any:
     """An address for ``path`` however long it is: a socket's has room for 107 bytes."""
     folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:

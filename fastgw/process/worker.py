@@ -19,6 +19,7 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Protocol
 
 from fastgw.log import Log
+from fastgw.process.holders import Asker
 from fastgw.process.zygote import STOPPING
 
 if TYPE_CHECKING:
@@ -75,6 +76,7 @@ class Worker:
         log: Log,
         loop: asyncio.AbstractEventLoop,
         wakers: tuple[int, ...] = (),
+        asker: Asker | None = None,
     ) -> None:
         self.plan = plan
         self.slot = slot
@@ -84,6 +86,7 @@ class Worker:
         self.log = log
         self.loop = loop
         self.wakers = wakers  # process.wakers; none where this is the only worker
+        self.asker = asker  # what holders of keys ask
 
 
 Serve = Callable[[Worker], Listener]
@@ -119,7 +122,7 @@ def main(
     journal = shared.claim(slot, generation)
     worker = Worker(
         plan, slot, generation, segment=shared.segment, journal=journal, log=log, loop=loop,
-        wakers=lines["wakers"].fds,
+        wakers=lines["wakers"].fds, asker=Asker(shared.folder, loop),
     )
     listener = serve(worker)
     life = Life(worker, listener, shared, drain_s=drain_s)

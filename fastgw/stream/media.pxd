@@ -10,3 +10,6 @@ cdef bint begins(const uint8_t *bytes, size_t length, const char *word) noexcept
 cdef int stream_kind(const fgw_route *route, const fgw_head *head, const uint8_t *bytes) noexcept
 # 0 identity, 1 gzip or deflate, 2 anything else.
 cdef int coding_of(const fgw_head *head, const uint8_t *bytes) noexcept
+
+# Whether a stream of this kind can be looked at, and ended, event by event.
+cdef bint by_event(int kind) noexcept

@@ -63,6 +63,10 @@ cdef int stream_kind(const fgw_route *route, const fgw_head *head, const uint8_t
     return FGW_STREAM_NONE
 
 
+cdef bint by_event(int kind) noexcept:
+    return kind == FGW_STREAM_SSE or kind == FGW_STREAM_NDJSON
+
+
 cdef int coding_of(const fgw_head *head, const uint8_t *bytes) noexcept:
     cdef int at = fgw_http1_find(head, FGW_H_CONTENT_ENCODING)
     cdef const uint8_t *value

@@ -68,7 +68,8 @@ cdef class ProviderKey:
         self.id = id
         self.weight = <uint32_t>weight
         self.name_hash = name_hash
-        field = BY_NUMBER[dialect].credential
+        face = BY_NUMBER[dialect]
+        field = "authorization: Bearer " if value.startswith(face.tokens) else face.credential
         self.credential_line = f"{field}{value}\r\n".encode() if value else b""
 
     def __repr__(self):

@@ -7,6 +7,9 @@ from fastgw.wire.link cimport iovec
 cdef enum:
     PIECES_MAX = 10    # the head, and FGW_SLICES_MAX slices of an edited body
 
+# Writes a batch of embeddings anew where x.candidate has another name for their model.
+cdef int rename_requests(Exchange x) except -1
+
 # Plans what is changed in the body for x.candidate: model, output limit, usage chunk.
 cdef void plan_edits(Exchange x) noexcept
 

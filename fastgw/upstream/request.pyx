@@ -4,11 +4,13 @@ Nothing of the client's head goes on by itself: fields are copied one by one, wi
 fields, those that the client's Connection names, its credentials, and ours.
 """
 
+import orjson
 from libc.stdint cimport int64_t, uint16_t
 from libc.string cimport memcpy, memset
 
 from fastgw.native.dialect cimport (
     FGW_DIALECT_ANTHROPIC,
+    FGW_OPERATION_EMBEDDINGS,
     FGW_ROUTE_IN_PATH,
     fgw_edits_plan,
     fgw_edits_slices,
@@ -122,8 +124,8 @@ cdef Py_ssize_t write_head(Exchange x, uint8_t *out, size_t room, uint64_t body_
     if key is not None:
         at = put(at, key.credential_line)
     at = put(at, IDENTITY)
-    at += write_id(x, at)
-    at = put(at, ATTEMPT)
+    memcpy(at, x.id_text, x.id_length)
+    at = put(at + x.id_length, ATTEMPT)
     at[0] = <uint8_t>(48 + x.attempt % 10)
     at[1] = c"\r"
     at[2] = c"\n"
@@ -148,6 +150,31 @@ cdef Py_ssize_t write_head(Exchange x, uint8_t *out, size_t room, uint64_t body_
     at[0] = c"\r"
     at[1] = c"\n"
     return at + 2 - out
+
+
+cdef int rename_requests(Exchange x) except -1:
+    """Google wants the model of the path in each request of a batch, too. So many places are no
+    splices: the body is written anew (as json.loads and dumps have it)."""
+    cdef Candidate candidate = <Candidate>x.candidate
+    cdef bytes name = candidate.model
+    if (
+        not x.route.flags & FGW_ROUTE_IN_PATH or x.route.operation != FGW_OPERATION_EMBEDDINGS
+        or x.ask.messages == 0 or (not name and not x.split_model)
+    ):
+        return 0
+    if not name:
+        name = x.ask.model[x.split_model:x.ask.model_bytes]
+    document = orjson.loads(body_of(x)[:x.body_length])
+    requests = document.get("requests")
+    for one in requests if isinstance(requests, list) else ():
+        if isinstance(one, dict) and "model" in one:
+            one["model"] = "models/" + name.decode()
+    if "model" in document:
+        document["model"] = "models/" + name.decode()
+        x.ask.model_at.bytes = 0  # so no splice is due
+    x.screened = orjson.dumps(document)
+    x.body_length = <size_t>len(x.screened)
+    return 0
 
 
 cdef void plan_edits(Exchange x) noexcept:

@@ -19,6 +19,7 @@ from math import isfinite
 from typing import Any
 
 from fastgw.config.document import read_document
+from fastgw.config.schema import DIALECTS
 from fastgw.config.shape import INVALID, Choice, ListOf, Object, Parsed, Reading, Text, Whole
 from fastgw.errors import ConfigError
 
@@ -186,7 +187,7 @@ class _OneOrMore(ListOf):
 
 _ENTRY = Object(
     {
-        "dialect": Choice(("openai", "anthropic")), "models": _NAMES, "hosts": _NAMES,
+        "dialect": Choice(DIALECTS), "models": _NAMES, "hosts": _NAMES,
         "providers": _NAMES, **_PRICES, "above": _OneOrMore(_ABOVE, 1, TIERS_MAX - 1),
         "max_output": _TOKENS, "context": _TOKENS,
         "limit_name": Choice(("max_tokens", "max_completion_tokens")),

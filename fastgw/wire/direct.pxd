@@ -1,4 +1,4 @@
-# Reads of plain TCP connections by libuv itself, without uvloop's transport between.
+# Reads of plain TCP connections on their own descriptors, without uvloop's transport between.
 from libc.stdint cimport uint8_t
 
 

@@ -71,7 +71,7 @@ cdef class Scratch:
 
 
 cdef void take_read(void *owner, uint8_t *bytes, ssize_t length) noexcept:
-    """What libuv has read for a link (fastgw.wire.direct), or why it will read no more."""
+    """What was read for a link (fastgw.wire.direct), or why there will be no more."""
     cdef Link link = <Link>owner
     try:
         if length > 0:
@@ -79,7 +79,7 @@ cdef void take_read(void *owner, uint8_t *bytes, ssize_t length) noexcept:
         elif length < 0:
             link.transport._force_close(OSError(-length, strerror(<int>-length).decode()))
         else:
-            # Not read before this call returns, but then by uvloop: it finds the FIN once more.
+            # From here on uvloop reads again: it finds the FIN once more.
             link.transport.pause_reading()
             link.transport.resume_reading()
     except Exception as exception:

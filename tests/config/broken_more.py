@@ -136,13 +136,13 @@ CASES = {
         'redact}}]}]}\n',
         'policy.on_event_stream_message[0].expressions[0]',
         "'res.status' is not known yet: the answer comes later",
-        'read it in on_http_response'),
+        'is decided with the request'),
     'detect res': (
         PROVIDERS + 'policy: {on_http_response: [{expressions: [§"res.status == 200"], '
         'actions: [{type: detect, config: {kinds: [email], then: redact}}]}]}\n',
         'policy.on_http_response[0].expressions[0]',
         "'res.status' is not known yet: the answer comes later",
-        'read it in on_http_response'),
+        'is decided with the request'),
     'detect nothing': (
         action('{type: detect, config: §{then: redact}}'),
         C0, 'neither kinds nor patterns',

@@ -185,11 +185,13 @@ def test_no_secret_shows_in_repr_content_or_errors():
 
 
 def test_the_environment_is_a_configuration():
-    config = from_environment({"OPENAI_API_KEY": CANARY, "ANTHROPIC_API_KEY": CANARY, "A": "b"})
+    config = from_environment({"OPENAI_API_KEY": CANARY, "ANTHROPIC_API_KEY": CANARY,
+                               "GEMINI_API_KEY": CANARY, "A": "b"})  # fmt: skip
 
     assert [(p.id, p.dialect, p.host, p.prefix) for p in config.providers] == [
         ("openai", "openai", "api.openai.com", "/v1"),
         ("anthropic", "anthropic", "api.anthropic.com", ""),
+        ("gemini", "gemini", "generativelanguage.googleapis.com", ""),
     ]
     assert config.open and config.version and CANARY not in repr(config)
 
@@ -199,7 +201,6 @@ def test_the_environment_is_a_configuration():
     [
         ({}, "no configuration"),
         ({"OPENAI_API_KEY": " "}, "no configuration"),
-        ({"GEMINI_API_KEY": "x"}, "gemini is not supported yet"),
         ({"OPENAI_API_KEY": "a\nb"}, "characters that no key has"),
     ],
 )

@@ -7,10 +7,17 @@
 #include "fgw_crc32.h"
 #include "fgw_dialect_anthropic.h"
 #include "fgw_dialect_anthropic_answer.h"
+#include "fgw_dialect_bedrock.h"
+#include "fgw_dialect_bedrock_answer.h"
+#include "fgw_dialect_cohere.h"
+#include "fgw_dialect_cohere_answer.h"
 #include "fgw_dialect_gemini.h"
 #include "fgw_dialect_gemini_answer.h"
+#include "fgw_dialect_ollama.h"
+#include "fgw_dialect_ollama_answer.h"
 #include "fgw_dialect_openai.h"
 #include "fgw_dialect_openai_answer.h"
+#include "fgw_dialect_realtime.h"
 #include "fgw_event_stream.h"
 #include "fgw_hash.h"
 #include "fgw_json.h"
@@ -224,7 +231,11 @@ static const struct fgw_json_spec *spec_of(unsigned which)
 {
     const struct fgw_json_spec *const all[] = {&fgw_openai_ask, &fgw_openai_answer,
                                                &fgw_anthropic_ask, &fgw_anthropic_answer,
-                                               &fgw_gemini_ask, &fgw_gemini_answer};
+                                               &fgw_gemini_ask, &fgw_gemini_answer,
+                                               &fgw_ollama_ask, &fgw_ollama_answer,
+                                               &fgw_cohere_ask, &fgw_cohere_answer,
+                                               &fgw_bedrock_ask, &fgw_bedrock_answer,
+                                               &fgw_realtime_answer};
     return all[which];
 }
 

@@ -104,6 +104,29 @@ def test_an_event_is_undecided_from_its_last_word_on():
     assert job.decided(100, len(block + more)) == len(block + more)
 
 
+@pytest.mark.parametrize("first, second, last", [
+    (b'{"message":{"content":"write to joh"},"done":false}\n',
+     b'{"message":{"content":"n@example.com soon"},"done":false}\n', b'{"done":true}\n'),
+    (b'{"response":"write to joh"}\n', b'{"response":"n@example.com soon"}\n', b'{"done":true}\n'),
+    (b'[{"candidates":[{"content":{"parts":[{"text":"write to joh"}]}}]}',
+     b',\r\n{"candidates":[\n{"content":\n{"parts":\n[{"text":"n@example.com soon"}]}}]}',
+     b',\r\n{"candidates":[{"finishReason":"STOP"}]}'),
+    (b'data: {"type":"content-delta","index":0,"delta":{"message":{"content":{"text":"to joh"'
+     b'}}}}\n\n',
+     b'data: {"type":"content-delta","index":0,"delta":{"message":{"content":{"text":'
+     b'"n@example.com so"}}}}\n\n', b'data: {"type":"content-end","index":0}\n\n'),
+])
+def test_a_text_runs_on_over_the_events_of_every_framing(first, second, last):
+    job = Job()
+    assert job.event(first, 0) == 0
+    assert job.decided(0, len(first)) == first.index(b"joh")
+    assert job.event(second, len(first)) == 0
+    assert job.count("email") == 1
+    job.event(last, len(first + second))
+    whole = len(first + second + last)
+    assert job.decided(0, whole) == whole
+
+
 DELTA = b'data: {"choices":[{"index":0,"delta":{"content":"%s"}}]}\n\n'
 
 
@@ -150,3 +173,47 @@ def test_data_urls_are_passed_over_in_either_spelling():
         url = b"data:image" + slash + b"png;base64," + b"4111111111111111" * 8 + slash
         text = b'{"messages":[{"content":"' + url + b'"}]}'
         assert Job().document(text) == text
+
+
+# ---- Gemini: what Google's API has where
+
+
+def test_a_request_of_gemini_is_looked_at_where_people_write():
+    body = orjson.dumps({
+        "systemInstruction": {"parts": {"text": MAIL}},
+        "contents": [
+            {"role": "user", "parts": [{"text": MAIL}, {"inlineData": {"mimeType": MAIL}}]},
+            {"parts": [{"functionCall": {"name": "f", "args": {MAIL: CARD}}}]},
+            {"parts": [{"functionResponse": {"response": {"type": MAIL}}}]},
+            {"parts": [{"text": "x", "thoughtSignature": MAIL, "fileData": {"fileUri": MAIL}}]},
+        ],
+        "generationConfig": {"stopSequences": [MAIL]}, "labels": {"a": MAIL},
+        "cachedContent": MAIL,
+    })
+    out = orjson.loads(Job().document(body))
+    said = "[REDACTED:email]"
+    assert out["systemInstruction"]["parts"]["text"] == said
+    assert out["contents"][0]["parts"] == [{"text": said}, {"inlineData": {"mimeType": MAIL}}]
+    assert out["contents"][1]["parts"][0]["functionCall"]["args"] == {
+        said: "[REDACTED:payment_card]"}
+    assert out["contents"][2]["parts"][0]["functionResponse"]["response"] == {"type": said}
+    assert out["contents"][3]["parts"][0] == {
+        "text": "x", "thoughtSignature": MAIL, "fileData": {"fileUri": MAIL}}
+    assert out["generationConfig"] == {"stopSequences": [MAIL]} and out["labels"] == {"a": MAIL}
+
+
+def gemini_event(text: str, index: int = 0, **more) -> bytes:
+    candidate = {"content": {"parts": [{"text": text}], "role": "model"}, "index": index, **more}
+    return b"data: " + orjson.dumps({"candidates": [candidate]}) + b"\r\n\r\n"
+
+
+def test_texts_of_a_candidate_go_on_over_chunks_until_it_ends():
+    first, other = gemini_event("write to joh"), gemini_event("n@example.com", index=1)
+    job = Job()
+    assert job.event(first, 0) == 0
+    assert job.decided(0, len(first)) == first.index(b"joh")
+    assert job.event(other, len(first)) == 0  # another's word is another text
+    assert job.decided(0, len(first)) == first.index(b"joh")
+    last = gemini_event(" ok", finishReason="STOP")
+    assert job.event(last, len(first + other)) == 0
+    assert job.decided(0, len(first)) == len(first)

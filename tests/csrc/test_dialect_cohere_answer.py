@@ -1,8 +1,7 @@
 """Cohere: what was read and written is counted, what is billed is kept beside it.
 
 Method: the recorded answers of v1 and v2 (skipped where absent), at any cut, against the raw usage
-of the manifest by the rules of WIRE.md section 2; then events of our own for what they do not
-show.
+of the manifest by WIRE.md section 2; then events of our own for what they do not show.
 """
 
 import sys

@@ -138,6 +138,13 @@ def test_embeddings_are_asked_one_by_one_or_many():
     assert many.messages == 3 and many.output_limit is None
 
 
+def test_a_model_in_the_body_is_renamed_with_that_of_the_path():
+    route = Route("POST", "/v1beta/models/e:embedContent")
+    for model in ("e", "models/e"):
+        text, _ = ask({"content": {}, "model": model}, route).edited(model="another")
+        assert orjson.loads(text) == {"content": {}, "model": "models/another"}
+
+
 def test_tokens_are_counted_of_a_request_within_the_request():
     one = ask({"generateContentRequest": {**HELLO, "model": "models/g"}},
               Route("POST", "/v1beta/models/g:countTokens"))

@@ -77,6 +77,7 @@ def test_a_real_loop_serves_and_stops(worker):
     async def life():
         loop = asyncio.get_running_loop()
         made = SimpleNamespace(plan=one.plan, segment=one.segment, slot=0, loop=loop, wakers=(),
+                               asker=None,
                                journal=one.journal, log=Log(level="error"))
         listener = serve(made)
         await listener.start(loop, sock)

@@ -18,7 +18,7 @@ FRAMES = (
     Frame("", b'{"id":"%b","n":2}' % MARK, 7, True),
     Frame("", b"[DONE]", 7, False),
 )
-STREAM = Answer(200, HEADERS, b"", FRAMES, b'{"error":{}}', "error", 7, 3)
+STREAM = Answer(200, HEADERS, b"", FRAMES, Frame("error", b'{"error":{}}', 0, False), 7, 3)
 
 
 def test_marks_and_date_are_put_in_at_every_cut() -> None:
@@ -63,7 +63,7 @@ def test_faults_end_the_stream_where_they_are_asked(
 
 
 def test_answer_that_is_not_streamed_is_one_step() -> None:
-    answer = Answer(200, HEADERS[1:], b"0123456789", None, b"", "", 9, 0)
+    answer = Answer(200, HEADERS[1:], b"0123456789", None, Frame("", b"", 0, False), 9, 0)
     plan = whole(answer, Asked(), False, {})
     assert plan.steps_made() == [(len(plan.wire), 9)]
     assert b"\r\ncontent-length: 10\r\n" in plan.wire and plan.wire.endswith(b"\r\n\r\n0123456789")

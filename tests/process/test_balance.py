@@ -50,7 +50,7 @@ def looked(gateway, times=4, cuts=2):
     """What is found so many looks and cuts from now."""
     before = found(gateway)
     return wait_until(lambda: (now := found(gateway))["looks"] >= before["looks"] + times
-                      and now["cuts"] >= before["cuts"] + cuts and now, 30)
+                      and now["cuts"] >= before["cuts"] + cuts and now, 90)
 
 
 def metrics(gateway):
@@ -63,7 +63,7 @@ def metrics(gateway):
 
 def test_the_books_agree_and_a_defect_shows(gateway):
     ask(gateway, 20)
-    now = looked(gateway)
+    now = looked(gateway, times=3)
     assert (now["attempts"], now["rollups"], now["accounts"]) == (0, 0, 0)
     assert metrics(gateway) == {"attempts": 0, "rollups": 0, "accounts": 0}
     assert "books: agree" in gateway.run("status")

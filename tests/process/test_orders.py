@@ -86,7 +86,7 @@ def test_the_socket_is_this_user_s_alone(serve, folder):
 def test_peers_that_hang_up_or_send_rubbish_stop_nobody(serve, folder):
     for sent in (b"", b"{", b"[]", b"\xff"):
         with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as connection:
-            with module._reachable(folder / module.NAME) as address:
+            with module.reachable(folder / module.NAME) as address:
                 connection.connect(address)
             if sent:
                 connection.send(sent)

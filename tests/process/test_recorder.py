@@ -6,6 +6,8 @@ back through its own queries.
 
 import os
 import signal
+import subprocess
+import sys
 import time
 
 import orjson
@@ -146,3 +148,29 @@ def test_gives_up_where_rings_cannot_be_drained(shared, paths, monkeypatch):
 
     with pytest.raises(StartError, match="cannot take"):
         recorder.recover_all(shared, paths, LOG)
+
+
+def test_memory_of_one_pass_serves_the_next():
+    program = """
+import resource
+from fastgw.process.recorder import keep_memory
+
+def faults():
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    for _ in range(40):
+        _blocks = [bytes(3 << 20) for _ in range(5)]
+        del _blocks
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+
+given_back = faults()
+if keep_memory():
+    faults()
+    print(given_back, faults())
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60
+    )
+    if not done.stdout:
+        pytest.skip("no glibc")
+    given_back, kept = map(int, done.stdout.split())
+    assert kept * 4 < given_back

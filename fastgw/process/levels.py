@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -22,11 +23,13 @@ _UNIT_NAMES = {number: name for name, number in UNITS.items()}
 
 
 def live_limits(
-    data_dir: Path, *, name: str | None = None, key: str | None = None
+    data_dir: Path, *, name: str | None = None, key: str | None = None,
+    of: Callable[[dict[str, Any]], bool] = lambda named: True,
 ) -> list[dict[str, Any]]:
     """One row a bucket in use, by name and key. Raises ShmError where no instance ran this boot.
 
-    ``key`` matches a bucket whose key is it, or has it among its parts.
+    ``key`` matches a bucket whose key is it, or has it among its parts. ``of``: whether a bucket
+    with this name (LimitSpec.bucket_text) is wanted.
     """
     instance = read_instance(data_dir)
     if instance is None:
@@ -39,7 +42,7 @@ def live_limits(
     found = []
     for entry in peek.entries(segment):
         named = names.get(entry.identity, {})
-        if entry.kind == "grant":
+        if entry.kind == "grant" or not of(named):
             continue  # what the cluster granted of another row's limit
         row = _row(segment, entry, named, capacities, held.get(entry.identity, 0), now, wall)
         if row is not None:

@@ -9,7 +9,6 @@ import time
 import orjson
 import pytest
 
-from fastgw.admin.levels import live_limits
 from fastgw.clock import now_ns
 from fastgw.config.model import Config
 from fastgw.errors import ShmError
@@ -22,6 +21,7 @@ from fastgw.limit.trial import Trial
 from fastgw.limit.windows import bounds
 from fastgw.policy.limits import LimitSpec
 from fastgw.process.directory import Directory
+from fastgw.process.levels import live_limits
 from fastgw.process.shared import Shared
 
 DAY_NS = 86_400 * 10**9

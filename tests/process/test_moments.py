@@ -5,7 +5,7 @@ Method: now is an integer that the test owns.
 
 import pytest
 
-from fastgw.admin.moments import since_ns
+from fastgw.process.moments import since_ns
 
 NOW = 1_700_000_000 * 10**9
 
