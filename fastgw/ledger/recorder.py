@@ -173,19 +173,21 @@ class Recorder:
 
     def run(self, stop_fd: int, between: Callable[[], None] = lambda: None) -> None:
         """Until ``stop_fd`` is readable or closed; then one last pass over everything.
-        ``between``: called after every pass."""
+        ``between``: called after every pass; it may ask the store, so where that is remote its
+        thread calls, when all that was spilled is stored."""
         poll = select.poll()
         poll.register(stop_fd, select.POLLIN | select.POLLHUP)
         interval_s = self._paths.interval_ms / 1000
         wait_s = interval_s
         if self._committer.remote:
-            self._shipping = _Shipping(self._committer, interval_s)
+            self._shipping = _Shipping(self._committer, interval_s, between)
         if self._exports is not None:
             self._exports.start()
         while not poll.poll(max(0, int(wait_s * 1000))):
             started = time.monotonic()
             self.step()
-            between()
+            if self._shipping is None:
+                between()
             wait_s = interval_s - (time.monotonic() - started)
         self.finish()
 
@@ -218,7 +220,10 @@ class Recorder:
 class _Shipping:
     """The committer's own thread, where its store is remote."""
 
-    def __init__(self, committer: Committer, interval_s: float) -> None:
+    def __init__(
+        self, committer: Committer, interval_s: float, between: Callable[[], None]
+    ) -> None:
+        self._between = between
         self.wake = threading.Event()
         self._committer = committer
         self._interval_s = interval_s
@@ -231,6 +236,8 @@ class _Shipping:
             self.wake.wait(self._interval_s)
             self.wake.clear()
             self._committer.work()
+            if self._committer.store is not None and self._committer.spill.empty:
+                self._between()
 
     def stop(self) -> bool:
         """False: a commit does not end."""

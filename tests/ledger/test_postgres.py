@@ -218,7 +218,15 @@ def test_a_slow_server_is_felt_by_the_spill_alone(folders, url):
     post_all(ring, names())
     one.step()
     stop_end, stop = os.pipe()
-    thread = threading.Thread(target=one.run, args=(stop_end,))
+
+    def ask() -> None:
+        """As what looks after the invariant does between two passes."""
+        asked.append(threading.current_thread())
+        with Ledger(open_reader(folders[0], Secret(url))) as ledger:
+            ledger.totals()
+
+    asked: list[threading.Thread] = []
+    thread = threading.Thread(target=one.run, args=(stop_end, ask))
     with psycopg.connect(url) as blocker:
         blocker.execute("LOCK TABLE batch IN ACCESS EXCLUSIVE MODE")
         thread.start()
@@ -227,9 +235,10 @@ def test_a_slow_server_is_felt_by_the_spill_alone(folders, url):
                 eventually(lambda raw=raw: ring.post_bytes(raw), "the ring is emptied meanwhile")
         assert one.status()["spill_bytes"] > 0
         blocker.rollback()
+    eventually(lambda: asked, "what asks the store has its turn")
     os.close(stop)
     thread.join(30)
-    assert not thread.is_alive()
+    assert not thread.is_alive() and thread not in asked
     one.close()
     got = books(folders[0], url)
     assert got == {name: traffic.books[name] for name in got}
