@@ -15,6 +15,7 @@ import contextlib
 import json
 import os
 import random
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -262,6 +263,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--only", default="", metavar="SORT", help="of weather")
     parser.add_argument("--keep", metavar="DIR", help="leave the gateway's log there")
     given = parser.parse_args(argv)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # what was started ends with it
     with tempfile.TemporaryDirectory(prefix="fastgw-storm-") as folder:
         told = trial(Path(folder), calls=given.calls, seconds=given.seconds,
                      clients=given.clients, seed=given.seed, every_s=given.every,
