@@ -110,7 +110,8 @@ static void make(struct fgw_refusal *refusal, struct fgw_explain_code *code,
 {
     static const uint16_t statuses[] = {400, 401, 403, 404, 405, 408, 429, 431, 500, 503, 504};
     *code = (struct fgw_explain_code){text(9), text(60), text(90), text(90), text(90), text(90),
-                                      text(40), statuses[draw(11)], draw(2) != 0, draw(2) != 0};
+                                      text(draw(2) ? 40 : 1), text(60), text(40),
+                                      statuses[draw(11)], draw(2) != 0, draw(2) != 0};
     *rule = (struct fgw_explain_rule){text(60), text(40), text(50)};
     *refusal = (struct fgw_refusal){.code = code, .rule = draw(2) ? rule : NULL};
     refusal->n_limits = (uint32_t)draw(FGW_LIMITS_MAX + 1);
