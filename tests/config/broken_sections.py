@@ -131,9 +131,9 @@ CASES = {
         "another id",
     ),
     "dialect later": (
-        PROVIDERS.replace("dialect: openai", "dialect: §gemini"),
+        PROVIDERS.replace("dialect: openai", "dialect: §bedrock"),
         "providers[0].dialect",
-        "gemini is not supported yet",
+        "bedrock is not supported yet",
         "openai, anthropic",
     ),
     "dialect unknown": (
