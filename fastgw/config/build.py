@@ -196,6 +196,9 @@ def _build_providers(items: list[dict[str, Any]], reading: Reading) -> tuple[Pro
             timeouts=Timeouts(**timeouts),
             retries=_build_retries(item.get("retries", {})),
         ))
+        if item["dialect"] == "azure" and prefix and not prefix.endswith("/v1"):
+            reading.fail(f"{path}.base_url", "of Azure's APIs only v1 is supported yet",
+                         "https://NAME.openai.azure.com/openai/v1, with deployments as models")
         if not keys and not is_loopback(host):
             reading.warn(f"{path}.keys", "no key: this provider is asked without a credential",
                          f'keys: [{{value: "${{env:{item["id"].upper()}_API_KEY}}"}}]')
@@ -267,7 +270,7 @@ def _build_models(items: list[dict[str, Any]], providers: tuple[Provider, ...],
         if not item["candidates"]:
             hint = "candidates: [{provider: …, model: …}]"
             reading.fail(f"{path}.candidates", f"no candidate serves '{item['id']}'", hint)
-        dialects = {provider.id: provider.dialect for provider in providers}
+        dialects = {provider.id: provider.wire for provider in providers}
         served: dict[str, str] = {}
         for list_name in ("candidates", "fallback"):
             for k, candidate in enumerate(item.get(list_name, [])):
@@ -346,9 +349,9 @@ def _warn_of_unused(config: Config, reading: Reading) -> None:
             for candidate in (*model.candidates, *model.fallback)}
     first: dict[str, str] = {}
     for provider in config.providers:
-        first.setdefault(provider.dialect, provider.id)
+        first.setdefault(provider.wire, provider.id)
     for i, provider in enumerate(config.providers):
-        default = first[provider.dialect]
+        default = first[provider.wire]
         if provider.id in used or default == provider.id and not config.models_strict:
             continue
         why = ("models_strict is on" if config.models_strict

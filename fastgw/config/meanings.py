@@ -50,7 +50,7 @@ MEANINGS = {
     "models_strict": "Refuse models that `models` does not name",
     "providers": "Where requests go to",
     "providers.id": "Its name here: `id/model` and /providers/id/… pin it",
-    "dialect": "The API that it speaks",
+    "dialect": "The API that it speaks, or the vendor of an OpenAI-like one",
     "base_url": "What its own SDK takes as base_url",
     "providers.keys": "Credentials of this provider; by weight",
     "providers.keys.value": "The credential, best from the environment",

@@ -14,6 +14,10 @@ from types import MappingProxyType
 Block = IPv4Network | IPv6Network
 NOTHING: Mapping[str, str] = MappingProxyType({})
 
+# Vendors of the openai wire dialect: the rows of fastgw.dialect.vendors.
+VENDORS = ("azure", "mistral", "deepseek", "groq", "xai", "openrouter", "together", "perplexity",
+           "vllm")
+
 
 @dataclass(frozen=True, slots=True)
 class Place:
@@ -123,7 +127,7 @@ class Provider:
     """``base_url`` as that provider's SDK takes it, also taken apart."""
 
     id: str
-    dialect: str  # openai | anthropic
+    dialect: str  # openai | anthropic | mistral | …
     base_url: str
     tls: bool
     host: str  # name or address, without brackets
@@ -132,6 +136,11 @@ class Provider:
     keys: tuple[ProviderKey, ...]
     timeouts: Timeouts = Timeouts()
     retries: Retries = Retries()
+
+    @property
+    def wire(self) -> str:
+        """The wire dialect: what clients of this provider speak."""
+        return "openai" if self.dialect in VENDORS else self.dialect
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,7 +40,7 @@ class Rules:
 
     def __init__(self, providers: tuple[Provider, ...], models: tuple[Model, ...],
                  clustered: bool, reading: Reading) -> None:
-        self.providers = {provider.id: provider.dialect for provider in providers}
+        self.providers = {provider.id: provider.wire for provider in providers}
         self.models = [model.id for model in models]
         self.clustered = clustered
         self.reading = reading

@@ -14,7 +14,7 @@ from fastgw.config.actions import ACTIONS as MORE_ACTIONS
 from fastgw.config.actions import ELSEWHERE, EVENT, PHASES, RESPONSE, NotHere, TemplateText
 from fastgw.config.document import Table
 from fastgw.config.meanings import annotate
-from fastgw.config.model import Secret
+from fastgw.config.model import VENDORS, Secret
 from fastgw.config.shape import (
     INVALID,
     Amount,
@@ -64,7 +64,7 @@ PORT = Whole(0, 65535)
 WEIGHT = Whole(1, 1_000_000)
 
 DIALECTS = ("openai", "anthropic", "gemini", "cohere", "ollama")
-DIALECTS_LATER = ("bedrock", "azure", "mistral")
+DIALECTS_LATER = ("bedrock",)
 OPERATIONS = ("chat", "responses", "completions", "embeddings", "models", "messages",
               "count_tokens", "moderations", "images", "audio", "files", "batches", "realtime",
               "generate", "converse", "invoke", "rerank", "other")
@@ -266,7 +266,7 @@ USAGE = Object({"labels": MapOf(ExpressionText(), TAG, 4)})
 
 PROVIDER = Object({
     "id": ID,
-    "dialect": Choice(DIALECTS, DIALECTS_LATER),
+    "dialect": Choice(DIALECTS + VENDORS, DIALECTS_LATER),
     "base_url": Text("a URL", None, "https://api.openai.com/v1", 1024, shown=False),
     "keys": ListOf(Object({"id": ID, "value": SecretText("the provider's key"), "weight": WEIGHT},
                           ["value"])),

@@ -69,6 +69,8 @@ cdef bint keep_field(const char *base, const char *name, Py_ssize_t name_size,
         head.tag = span
     elif name_size == 13 and is_name(name, 13, b"authorization"):
         head.authorization = span
+    elif name_size == 7 and is_name(name, 7, b"api-key"):
+        head.api_key = span
     elif name_size == 14 and is_name(name, 14, b"x-goog-api-key"):
         head.api_key = span
         head.google = True

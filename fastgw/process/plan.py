@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from fastgw.config.model import Candidate as Target
 from fastgw.config.model import RestrictModels
+from fastgw.dialect.vendors import VENDORS
 from fastgw.explain.refusal import Explainer
 from fastgw.identity.keys import KeyTable, Principal
 from fastgw.ledger.journal import name_hash
@@ -109,23 +110,25 @@ def _by_model(config: Config) -> bool:
 
 
 def _provider(provider, prices: PriceTable) -> Provider:
-    dialect = DIALECTS[provider.dialect]
+    dialect, vendor = DIALECTS[provider.wire], VENDORS.get(provider.dialect)
+    path, home = (vendor.path, vendor.host) if vendor else ("", "")
     keys = [
         ProviderKey(key.id, key.value.reveal(), dialect, weight=key.weight,
-                    name_hash=name_hash(key.id))
+                    name_hash=name_hash(key.id), vendor=vendor)
         for key in provider.keys
     ]
     return Provider(
         provider.id, dialect, scheme="https" if provider.tls else "http", host=provider.host,
-        port=provider.port, path=provider.prefix, keys=keys,
+        port=provider.port, path=provider.prefix or path, keys=keys,
         connect_ns=provider.timeouts.connect_ns, first_byte_ns=provider.timeouts.first_byte_ns,
         idle_ns=provider.timeouts.idle_ns, total_ns=provider.timeouts.total_ns,
         retries_max=provider.retries.max, retry_statuses=frozenset(provider.retries.on_statuses),
         retry_connect=provider.retries.on_connect, name_hash=name_hash(provider.id),
         prices=PriceList([
             (pattern, price.pack())
-            for pattern, price in prices.rows(provider.dialect, provider.host, provider.id)
+            for pattern, price in prices.rows(provider.wire, provider.host, provider.id, home)
         ]),
+        vendor=vendor,
     )
 
 

@@ -238,7 +238,7 @@ def _unknown(case: Case, at: str, message: str, name: str, known: Iterable[str])
 
 
 def _mocked(provider: Provider, port: int) -> Provider:
-    prefix = PREFIX.get(provider.dialect, "")
+    prefix = PREFIX.get(provider.wire, "")
     return dataclasses.replace(
         provider, base_url=f"http://127.0.0.1:{port}{prefix}", tls=False, host="127.0.0.1",
         port=port, prefix=prefix,

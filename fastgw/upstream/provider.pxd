@@ -44,6 +44,8 @@ cdef class Provider:
         readonly int retries_max
         readonly frozenset retry_statuses
         readonly bint retry_connect
+        readonly bint usage_option   # streams bear usage only where asked for it
+        readonly bint old_limit_name  # chat's limit is max_tokens alone
         list idle                    # connections to reuse, the youngest last
 
     cdef ProviderKey choose_key(self)

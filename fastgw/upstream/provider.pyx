@@ -62,13 +62,13 @@ cdef class ProviderKey:
     """One key of the operator at a provider."""
 
     def __init__(self, str id, str value, uint8_t dialect, *, int weight=1,
-                 uint64_t name_hash=0):
+                 uint64_t name_hash=0, object vendor=None):
         if any(ord(c) < 0x21 or ord(c) > 0x7e for c in value):
             raise ValueError(f"provider key {id!r} has characters that no header can carry")
         self.id = id
         self.weight = <uint32_t>weight
         self.name_hash = name_hash
-        face = BY_NUMBER[dialect]
+        face = BY_NUMBER[dialect] if vendor is None else vendor
         field = "authorization: Bearer " if value.startswith(face.tokens) else face.credential
         self.credential_line = f"{field}{value}\r\n".encode() if value else b""
 
@@ -80,14 +80,15 @@ cdef class ProviderKey:
 cdef class Provider:
     """Where requests of one ``providers`` entry go.
 
-    Times are in nanoseconds. ``base_url`` is what that provider's own SDK takes.
+    Times are in nanoseconds. ``base_url`` is what that provider's own SDK takes. ``vendor``: its
+    row of `fastgw.dialect.vendors`; None: it does as the API's inventor does.
     """
 
     def __init__(self, str id, uint8_t dialect, *, str scheme, str host, int port, str path,
                  list keys, uint64_t connect_ns, uint64_t first_byte_ns, uint64_t idle_ns,
                  uint64_t total_ns, int retries_max=2, retry_statuses=frozenset(),
                  bint retry_connect=True, object tls=None,
-                 uint64_t name_hash=0, PriceList prices=None):
+                 uint64_t name_hash=0, PriceList prices=None, object vendor=None):
         self.id = id
         self.id_text = id.encode()
         self.name_hash = name_hash
@@ -113,6 +114,8 @@ cdef class Provider:
         self.retries_max = retries_max
         self.retry_statuses = frozenset(retry_statuses)
         self.retry_connect = retry_connect
+        self.usage_option = vendor is None or vendor.usage_option
+        self.old_limit_name = vendor is not None and vendor.old_limit_name
         self.idle = []
 
     def open_tls(self):

@@ -183,8 +183,9 @@ cdef void plan_edits(Exchange x) noexcept:
     if x.body_length == 0 or x.ask.body_bytes == 0:
         return
     memset(&want, 0, sizeof(want))
-    want.include_usage = 1
-    want.old_limit_name = x.price != NULL and x.price.flags & FGW_PRICE_OLD_LIMIT_NAME
+    want.include_usage = candidate.provider.usage_option
+    want.old_limit_name = candidate.provider.old_limit_name or (
+        x.price != NULL and x.price.flags & FGW_PRICE_OLD_LIMIT_NAME)
     if x.limit_written or want.old_limit_name:
         want.output_limit = <int64_t>x.output_max
     if candidate.model:

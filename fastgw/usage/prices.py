@@ -86,10 +86,11 @@ class Entry:
     providers: tuple[str, ...]
     price: Price
 
-    def is_about(self, dialect: str, host: str, provider: str) -> bool:
+    def is_about(self, dialect: str, hosts: tuple[str, ...], provider: str) -> bool:
         return (
             self.dialect in ("", dialect)
-            and (not self.hosts or any(fnmatchcase(host, one) for one in self.hosts))
+            and (not self.hosts or any(
+                fnmatchcase(host, one) for host in hosts for one in self.hosts))
             and (not self.providers or provider in self.providers)
         )
 
@@ -100,12 +101,14 @@ class PriceTable:
     def __init__(self, entries: Iterable[Entry]) -> None:
         self.entries = tuple(entries)
 
-    def rows(self, dialect: str, host: str, provider: str) -> list[tuple[str, Price]]:
+    def rows(self, dialect: str, host: str, provider: str,
+             home: str = "") -> list[tuple[str, Price]]:
         """(glob pattern of a model's name, its price) at one provider; the first that fits
-        holds."""
+        holds. ``home``: the public host of its vendor, wherever it is asked."""
+        hosts = (host, home) if home else (host,)
         return [
             (pattern, entry.price)
-            for entry in self.entries if entry.is_about(dialect, host, provider)
+            for entry in self.entries if entry.is_about(dialect, hosts, provider)
             for pattern in entry.models
         ]  # fmt: skip
 

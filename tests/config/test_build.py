@@ -91,3 +91,30 @@ def test_a_base_url_that_no_request_could_use_is_refused(url):
 )
 def test_loopback(address, answer):
     assert is_loopback(address) is answer
+
+
+@pytest.mark.parametrize("url, fine", [
+    ("https://n.openai.azure.com", True), ("https://n.openai.azure.com/openai/v1/", True),
+    ("https://n.openai.azure.com/openai", False),
+    ("https://n.openai.azure.com/openai/deployments/gpt", False)])
+def test_of_azure_only_the_api_that_is_spoken_is_taken(url, fine):
+    text = f"providers: [{{id: a, dialect: azure, base_url: '{url}'}}]"
+    config, errors, _ = examine_text(text, "f", {})
+
+    assert [error.key for error in errors] == ([] if fine else ["providers[0].base_url"])
+    assert not fine or config.providers[0].wire == "openai"
+    assert fine or "only v1 is supported yet" in str(errors[0])
+
+
+@pytest.mark.parametrize("other, fine", [("mistral", True), ("vllm", True), ("cohere", False)])
+def test_vendors_of_one_wire_dialect_serve_one_model(other, fine):
+    text = f"""
+providers:
+  - {{id: a, dialect: openai, base_url: 'http://[::1]'}}
+  - {{id: b, dialect: {other}, base_url: 'http://[::1]'}}
+models: [{{id: m, candidates: [{{provider: a, model: x}}, {{provider: b, model: y}}]}}]
+"""
+    _, errors, _ = examine_text(text, "f", {})
+
+    assert [error.key for error in errors] == (
+        [] if fine else ["models[0].candidates[1].provider"])
