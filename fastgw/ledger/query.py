@@ -285,9 +285,23 @@ class Ledger:
             "open": opened,
         }
 
-    def records(self) -> Iterator[bytes]:
-        """Every stored record, in the order stored: for export, verification and tests."""
-        for crc, packed in self._rows("SELECT crc, packed FROM batch ORDER BY id"):
+    def texts(self) -> Names:
+        """Hashes to texts, as this ledger has them."""
+        return Names(self._connection)
+
+    def begins_ns(self) -> int | None:
+        """The first instant of which requests are still stored one by one; None: of none."""
+        ((begin,),) = self._rows("SELECT min(wall_first) FROM batch WHERE wall_first > 0")
+        return begin
+
+    def records(self, since_ns: int = 0, until_ns: int = 2**63 - 1) -> Iterator[bytes]:
+        """The stored records in the order stored, of batches that touch [since, until)."""
+        rows = self._rows(
+            "SELECT crc, packed FROM batch WHERE wall_last >= ? AND wall_first < ? ORDER BY id",
+            since_ns,
+            until_ns,
+        )
+        for crc, packed in rows:
             yield from split(_unpack(crc, packed))
 
     def verify(self) -> list[str]:
