@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +49,8 @@ def reconcile(
         export = read_export(report.read_bytes(), str(report), *window)
         path = find_directory(data_dir or above.get("data_dir"), file or above.get("file"))
         told = books.reconcile(path, export, providers=providers, keys=_keys(pairs))
+        if export.end_ns > time.time_ns():
+            told["notes"].append("the report reaches into a day that is not over: both sides grow")
     except OSError as error:
         raise Failure(f"{report}: {error.strerror}; name a usage report") from None
     except (FastgwError, ValueError) as error:

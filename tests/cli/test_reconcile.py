@@ -5,7 +5,8 @@ must not be explained; what is no report must be refused in one line.
 """
 
 import json
-from datetime import datetime
+import time
+from datetime import UTC, datetime
 
 import pytest
 
@@ -56,6 +57,15 @@ def test_a_token_too_many_ends_with_one(live, reconcile):
     assert done.returncode == 1
     assert "+1 UNEXPLAINED: billed, of no attempt here" in done.stdout
     assert "unexplained" in done.stderr
+
+
+def test_a_day_that_is_not_over_is_said(reconcile):
+    tomorrow = datetime.fromtimestamp((time.time() // 86400 + 1) * 86400, UTC).isoformat()
+    names = ("input_tokens", "output_tokens", "cached_input_tokens", "attempts")
+    done = reconcile(report([{"day": tomorrow, **dict.fromkeys(names, 0)}]))
+
+    assert done.returncode == 0, done.stderr
+    assert "note: the report reaches into a day that is not over" in done.stderr
 
 
 def test_the_instance_may_be_named_before_the_command(live, tmp_path):
