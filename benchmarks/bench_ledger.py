@@ -2,7 +2,8 @@
 
 import pytest
 
-from fastgw.ledger.recorder import Paths, Recorder
+from fastgw.ledger.committer import Paths
+from fastgw.ledger.recorder import Recorder
 from tests.ledger.fabricate import Traffic, names, post_all, rings
 
 

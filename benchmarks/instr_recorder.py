@@ -7,7 +7,8 @@ is, falls out of the difference.
 import tempfile
 from pathlib import Path
 
-from fastgw.ledger.recorder import Paths, Recorder
+from fastgw.ledger.committer import Paths
+from fastgw.ledger.recorder import Recorder
 from tests.ledger.fabricate import Traffic, names, post_all, rings
 
 N = 400  # requests of one batch

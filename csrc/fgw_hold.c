@@ -39,6 +39,16 @@ void fgw_hold_opening(struct fgw_hold *hold, uint8_t attempt, uint64_t wall_ns,
     atomic_store_explicit(&hold->open_attempt, 1, memory_order_release);
 }
 
+void fgw_hold_look(struct fgw_hold *hold, uint64_t ring_head)
+{
+    const int posted = hold->open_sequence == 0 || hold->open_sequence < ring_head;
+    const int ended = hold->close_sequence != 0 && hold->close_sequence < ring_head;
+    /* (Sent all the same: the ledger was full, and told to drop.) */
+    const int dropped = hold->sent && hold->attempt == 1;
+    if (fgw_hold_is_open(hold) && (ended || (!posted && !dropped)))
+        fgw_hold_closed(hold);
+}
+
 void fgw_hold_closing(struct fgw_hold *hold, uint64_t close_sequence)
 {
     hold->close_sequence = close_sequence;

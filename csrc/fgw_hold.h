@@ -122,6 +122,10 @@ void fgw_hold_opening(struct fgw_hold *hold, uint8_t attempt, uint64_t wall_ns,
 /* The same for an OPEN that was posted already; a death in between leaves it without a CLOSE. */
 void fgw_hold_open(struct fgw_hold *hold, uint8_t attempt, uint64_t wall_ns);
 
+/* The sweeper's: no attempt is open whose OPEN the worker's ring, which got as far as ring_head,
+ * does not have (nothing was asked of a provider by it), or whose CLOSE it has. */
+void fgw_hold_look(struct fgw_hold *hold, uint64_t ring_head);
+
 /* To be called just before (with the ring's head) and just after the attempt's CLOSE is posted. */
 void fgw_hold_closing(struct fgw_hold *hold, uint64_t close_sequence);
 void fgw_hold_closed(struct fgw_hold *hold);

@@ -364,11 +364,15 @@ void fgw_limits_resolve(const struct fgw_limits *limits, struct fgw_hold *hold)
 /* What a dead worker's limit is settled to. Nobody here knows prices: an amount of money that the
  * hold does not state stays as held. */
 static uint64_t swept_target(const struct fgw_hold_limit *limit, uint64_t state,
-                             const struct fgw_amounts *used)
+                             const struct fgw_amounts *used, int open)
 {
     uint64_t held = limit->amount[fgw_which_of(state)];
     if (fgw_phase_of(state) == FGW_HOLD_WANTED)
         return limit->amount[1 - fgw_which_of(state)];
+    /* Before its first OPEN, or between the CLOSE of an attempt that was retried away before it
+     * delivered anything and the next OPEN: no record will ever tell of what it holds. */
+    if (limit->cell == FGW_CELL_CAP && !open)
+        return 0;
     if (limit->cell == FGW_CELL_CAP && !(limit->flags & FGW_HOLD_PROGRESS))
         return held;
     if (limit->unit == FGW_UNIT_COST && used->by_unit[FGW_UNIT_COST] == 0)
@@ -382,7 +386,8 @@ void fgw_limits_sweep(const struct fgw_limits *limits, struct fgw_hold *hold, ui
     fgw_limits_used(hold, &used);
     for (uint32_t i = 0; i < n_limits_of(hold); i++) {
         struct fgw_hold_limit *limit = &hold->limits[i];
-        uint64_t target = swept_target(limit, fgw_state_read(limit), &used);
+        uint64_t target = swept_target(limit, fgw_state_read(limit), &used,
+                                       fgw_hold_is_open(hold));
         fgw_limit_settle_one(limits, limit, target, now_ns);
     }
 }

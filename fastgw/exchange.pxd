@@ -53,7 +53,7 @@ cdef class Client(Link):
 cdef class Receiver:
     # Who has the exchanges in hand: the journey. Connections on both sides tell it what happens.
     cdef:
-        readonly Scratch scratch     # where idle connections receive
+        Scratch scratch              # where idle connections receive
         fgw_http1_limits head_limits
         uint64_t body_max            # bytes
         bint half_close              # a client's FIN behind a request is no farewell

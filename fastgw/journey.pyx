@@ -96,7 +96,6 @@ from fastgw.usage.tokenizers cimport Tokenizers
 from fastgw.wire.link cimport Link, Scratch
 
 from fastgw.limit.queue import queues
-from fastgw.wire.direct import direct_reads
 
 
 cdef enum:
@@ -159,7 +158,7 @@ cdef class Journey(Own):
         self.loop = loop
         self.log = log
         self.batch = Batch()
-        self.scratch = Scratch(reads=direct_reads(loop))
+        self.scratch = Scratch()
         self._belong(segment, slot)
         self.asker = asker
         self.overrides = plan.overrides
@@ -236,7 +235,6 @@ cdef class Journey(Own):
             self._queue_tick(now)
         if self.holding:
             self._let_out(now)
-        self.scratch.adopt()
         self.journal.flush(now)
         self._publish_cut()
 

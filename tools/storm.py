@@ -15,6 +15,7 @@ import contextlib
 import json
 import os
 import random
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -30,6 +31,7 @@ from fastgw.ledger.query import Ledger
 from fastgw.ledger.records import CLOSE, PROVENANCE_PROVIDER, Close
 from fastgw.ledger.vocabulary import FATES, word
 from fastgw.mock.runner import Mock
+from fastgw.process.balance import SEEN_APART
 from fastgw.process.directory import read_document
 from tools.calls import Kind, provider, spoken
 from tools.chaos import FAULTS, Plan, mock_lines, run
@@ -87,7 +89,8 @@ def small_disk(place: Path) -> Iterator[bool]:
 class Weather:
     """What happens beside the calls, one thing at a time, drawn by the seed."""
 
-    def __init__(self, gateway: Gateway, seed: int, fills: bool, gentle: bool) -> None:
+    def __init__(self, gateway: Gateway, seed: int, fills: bool, gentle: bool,
+                 only: str = "") -> None:
         self._gateway, self._draw = gateway, random.Random(seed)
         self.happened: Counter[str] = Counter()
         sorts: list[tuple[str, int, Callable[[], None]]] = [
@@ -98,7 +101,7 @@ class Weather:
         ]
         if fills:
             sorts.append(("disk full", 5, self._fill_disk))
-        self._sorts = sorts
+        self._sorts = sorts = [sort for sort in sorts if only in sort[0]]
         # Each at least once, however short it is.
         self._first = [name for name, _, _ in sorts]
 
@@ -190,13 +193,13 @@ def verdict_of(line: dict[str, Any], close: Close | None) -> tuple[str, int]:
 
 
 def trial(folder: Path, *, calls: int, seconds: float, clients: int = 48, seed: int = 1,
-          every_s: float = 0.4, gentle: bool = False) -> dict[str, Any]:
+          every_s: float = 0.4, gentle: bool = False, only: str = "") -> dict[str, Any]:
     """One storm to its end; `well` says whether nothing contradicts."""
     with small_disk(folder / "data") as fills, Mock("--events", "20") as mock:
         kinds = spoken(mock.url)
         _forget(mock.url)
         with Gateway(mock, folder, 2, seed, configuration(kinds)) as gateway:
-            weather = Weather(gateway, seed, fills, gentle)
+            weather = Weather(gateway, seed, fills, gentle, only)
             plan = Plan(
                 f"http://127.0.0.1:{gateway.port}", KEY, kinds=kinds, clients=clients,
                 seconds=seconds, calls_max=calls, seed=seed, events=20, pace_ms=1, faults=0.25,
@@ -225,6 +228,7 @@ def _settled(gateway: Gateway, mock: Mock) -> dict[str, Any]:
     while gateway.held() and time.monotonic() < deadline:
         time.sleep(0.1)
     lines = mock_lines(mock.url)
+    _looked_again(gateway)
     while True:
         told = judge(lines, gateway.directory)
         found = read_document(gateway.directory / "balance.json") or {}
@@ -232,10 +236,21 @@ def _settled(gateway: Gateway, mock: Mock) -> dict[str, Any]:
         told["difference"] = sum(found.get(side, 0)
                                  for side in ("attempts", "rollups", "accounts"))
         told["cuts"] = found.get("cuts", 0)
+        told["apart"] = {side: found.get(side) for side in ("attempts", "rollups", "accounts")}
         bad = told["wrong"] or told["open"] or told["held"] or told["verify"]
         if not bad or time.monotonic() > deadline:
             return told
         time.sleep(0.5)
+
+
+def _looked_again(gateway: Gateway) -> None:
+    """The gateway's own accounts were looked at often enough since all is quiet to be judged."""
+    def looks() -> int:
+        return (read_document(gateway.directory / "balance.json") or {}).get("looks", 0)
+
+    enough, deadline = looks() + SEEN_APART + 1, time.monotonic() + 2 * _SETTLE_S
+    while looks() < enough and time.monotonic() < deadline:
+        time.sleep(0.2)
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -245,11 +260,14 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--clients", type=int, default=64)
     parser.add_argument("--every", type=float, default=0.5, metavar="SECONDS")
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(1 << 30))
+    parser.add_argument("--only", default="", metavar="SORT", help="of weather")
     parser.add_argument("--keep", metavar="DIR", help="leave the gateway's log there")
     given = parser.parse_args(argv)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # what was started ends with it
     with tempfile.TemporaryDirectory(prefix="fastgw-storm-") as folder:
         told = trial(Path(folder), calls=given.calls, seconds=given.seconds,
-                     clients=given.clients, seed=given.seed, every_s=given.every)
+                     clients=given.clients, seed=given.seed, every_s=given.every,
+                     only=given.only)
         if given.keep:
             os.makedirs(given.keep, exist_ok=True)
             log = Path(folder, "gateway.log").read_bytes()

@@ -242,11 +242,26 @@ def _rings(folder: Path) -> Iterator[Metric]:
     yield _counters("ring_events", "What rings had to turn away or merge.", "event", counted)
 
 
+_EXPORTS = {
+    "delivered": "Attempts that an export has delivered since the start.",
+    "skipped": "Batches that retention took before an export had them.",
+    "failures": "Tries of an export that failed.",
+    "failing": "1: the export cannot deliver.",
+}
+
+
 def _recorder(data_dir: Path) -> Iterator[Metric]:
     status = read_document(data_dir / "recorder.json") or {}
     spilled = status.get("spill_bytes", 0)
     yield _gauge("spill_bytes", "Records that wait outside the store.", spilled)
     yield _gauge("ledger_failing", "1: the store or the spill fails.", bool(status.get("failing")))
+    exports = status.get("exports") or {}
+    for name, text in _EXPORTS.items():
+        family = _counters if name != "failing" else _gauges
+        values = {export: int(bool(said[name]) if name == "failing" else said[name])
+                  for export, said in exports.items()}
+        if values:
+            yield family(f"export_{name}", text, "export", values)
 
 
 def _ledger(sums: LedgerSums | None) -> Iterator[Metric]:
@@ -325,6 +340,13 @@ def _counter(name: str, help: str, value: float) -> Metric:
 
 def _counters(name: str, help: str, label: str, values: dict[str, int]) -> Metric:
     family = CounterMetricFamily(f"fastgw_{name}", help, labels=[label])
+    for part, value in values.items():
+        family.add_metric([part], value)
+    return family
+
+
+def _gauges(name: str, help: str, label: str, values: dict[str, int]) -> Metric:
+    family = GaugeMetricFamily(f"fastgw_{name}", help, labels=[label])
     for part, value in values.items():
         family.add_metric([part], value)
     return family

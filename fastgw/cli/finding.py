@@ -10,6 +10,7 @@ from fastgw.cli.failure import ABSENT, Failure
 from fastgw.cli.serve import find_config
 from fastgw.config import Config
 from fastgw.errors import FastgwError
+from fastgw.ledger.stores import remember
 from fastgw.process.directory import read_document, read_instance, running_pid
 
 
@@ -24,7 +25,9 @@ def find_directory(data_dir: str | None, file: str | None) -> Path:
     """The data directory meant. Raises Failure if no instance ever ran on it."""
     if data_dir is None and file is not None:
         try:
-            data_dir = find_config(file).data_dir
+            config = find_config(file)
+            data_dir = config.data_dir
+            remember(Path(data_dir), config.store)
         except FastgwError as error:
             raise Failure(str(error)) from None
     path = Path(data_dir if data_dir is not None else Config(file="", providers=()).data_dir)

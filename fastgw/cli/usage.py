@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import sys
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import click
@@ -15,9 +16,13 @@ from fastgw.cli.finding import about_instance, find_directory, read_labels
 from fastgw.cli.table import print_table
 from fastgw.errors import FastgwError
 from fastgw.ledger import query
+from fastgw.ledger.events import COLUMNS, Events
+from fastgw.ledger.schema import SUMS
+from fastgw.ledger.usage import shape
 from fastgw.process.moments import since_ns
 
 TOKENS = ("input_tokens", "cached_input_tokens", "output_tokens", "reasoning_tokens")
+_FORMULAS = ("=", "+", "-", "@", "\t", "\r")
 
 
 @click.command(
@@ -26,35 +31,73 @@ TOKENS = ("input_tokens", "cached_input_tokens", "output_tokens", "reasoning_tok
     invoke_without_command=True,
 )
 @click.option("--since", default="24h", show_default=True, help="A span (90s, 24h, 7d) or a time.")
+@click.option("--until", help="The same; left out: now.")
 @click.option("--by", default="", help="key, model, provider, user, day, owner.NAME, a label, …")
+@click.option("--attempts", is_flag=True, help="Each attempt by itself, as exports have it.")
 @click.option(
     "--format", "form", type=click.Choice(["table", "json", "csv"]), default="table",
     show_default=True,
 )
 @about_instance
-def usage(since: str, by: str, form: str, data_dir: str | None, file: str | None) -> None:
+def usage(
+    since: str, until: str | None, by: str, attempts: bool, form: str, data_dir: str | None,
+    file: str | None,
+) -> None:
     """Requests, tokens and cost, summed from the ledger."""
     if click.get_current_context().invoked_subcommand is not None:
         return
     path = find_directory(data_dir, file)
     groups = [name.strip() for name in by.split(",") if name.strip()]
+    if attempts and (groups or form == "table"):
+        raise click.UsageError("--attempts goes with --format json or csv, and without --by")
     try:
-        rows = query.usage(path, since_ns(since), by=groups, labels=read_labels(path))
+        begin, end = since_ns(since), since_ns(until) if until is not None else None
+        if attempts:
+            with query.Ledger(path) as ledger:
+                _write_attempts(Events(ledger).between(begin, end), form)
+            return
+        rows = query.usage(path, begin, end, groups, read_labels(path))
     except (FastgwError, ValueError) as error:
         raise Failure(str(error)) from None
     if form == "json":
         sys.stdout.buffer.write(orjson.dumps(rows, option=orjson.OPT_INDENT_2) + b"\n")
     elif form == "csv":
-        _write_csv(rows)
+        _write_csv(map(_flat, rows), [*groups, *_COLUMNS])
     else:
         _show(rows, groups)
 
 
-def _write_csv(rows: list[dict[str, Any]]) -> None:
-    flat = [_flat(row) for row in rows]
-    writer = csv.DictWriter(sys.stdout, flat[0] if flat else [], lineterminator="\n")
+def _write_attempts(events: Iterator[dict[str, Any]], form: str) -> None:
+    """As they are read: there may be millions."""
+    if form == "csv":
+        _write_csv((_texts(event) for event in events), COLUMNS)
+        return
+    out, before = sys.stdout.buffer, b"["
+    for event in events:
+        out.write(before + b"\n" + orjson.dumps(event))
+        before = b","
+    out.write(b"\n]\n" if before == b"," else b"[]\n")
+
+
+def _texts(event: dict[str, Any]) -> dict[str, Any]:
+    """Lists and maps as JSON."""
+    return {
+        name: orjson.dumps(value).decode() if isinstance(value, dict | list) else value
+        for name, value in event.items()
+    }
+
+
+def _write_csv(rows: Iterable[dict[str, Any]], columns: Sequence[str]) -> None:
+    writer = csv.DictWriter(sys.stdout, columns, lineterminator="\n")
     writer.writeheader()
-    writer.writerows(flat)
+    for row in rows:
+        writer.writerow({name: _cell(value) for name, value in row.items()})
+
+
+def _cell(value: Any) -> Any:
+    """A text that a spreadsheet would take for a formula is shown as the text it is: names of
+    models and users come from clients."""
+    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULAS) else value
 
 
 def _flat(row: dict[str, Any]) -> dict[str, Any]:
@@ -63,6 +106,9 @@ def _flat(row: dict[str, Any]) -> dict[str, Any]:
     for name, (low, high) in row["interval"].items():
         flat |= {f"{name}_low": low, f"{name}_high": high}
     return flat
+
+
+_COLUMNS = tuple(_flat(shape([0] * len(SUMS))))
 
 
 def _show(rows: list[dict[str, Any]], groups: list[str]) -> None:

@@ -16,6 +16,9 @@ _DURATION = re.compile(r"(?:\d{1,12}(?:\.\d{1,9})?(?:ns|us|ms|s|m|h|d))+", re.AS
 _DURATION_PART = re.compile(r"(\d+(?:\.\d+)?)(ns|us|ms|s|m|h|d)", re.ASCII)
 _DURATION_NS_MAX = 400 * 86400 * 10**9
 
+_AGE = re.compile(r"(\d{1,6})(h|d|y)", re.ASCII)
+_AGE_NS = {"h": _UNIT_NS["h"], "d": _UNIT_NS["d"], "y": 365 * _UNIT_NS["d"]}
+
 _SIZE = re.compile(r"(\d{1,15})(B|KiB|MiB|GiB|kB|KB|MB|GB)?", re.ASCII)
 _SIZE_BYTES = {"B": 1, None: 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30,
                "kB": 1000, "KB": 1000, "MB": 10**6, "GB": 10**9}
@@ -41,6 +44,17 @@ def duration_ns(value: object) -> int | None:
     if total != int(total) or not 0 < total <= _DURATION_NS_MAX:
         return None
     return int(total)
+
+
+def age_ns(value: object) -> int | None:
+    """``30d``, ``3y`` (of 365 days): nanoseconds, an hour to 100 years; 0: ``forever``."""
+    if value == "forever":
+        return 0
+    match = _AGE.fullmatch(value) if isinstance(value, str) else None
+    if match is None:
+        return None
+    total = int(match[1]) * _AGE_NS[match[2]]
+    return total if _UNIT_NS["h"] <= total <= 100 * _AGE_NS["y"] else None
 
 
 def size_bytes(value: object) -> int | None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import ipaddress
+import itertools
 import os
 import time
 from types import MappingProxyType
@@ -25,16 +26,19 @@ from fastgw.config.model import (
     Candidate,
     Cluster,
     Config,
+    KafkaExport,
     Label,
     Listen,
     Model,
     Prices,
     Provider,
     ProviderKey,
+    Retention,
     Retries,
     Secret,
     Timeouts,
     UsageCap,
+    WebhookExport,
 )
 from fastgw.config.rules import Rules, check_provider
 from fastgw.config.shape import Reading, did_you_mean
@@ -65,6 +69,8 @@ def build_config(values: dict[str, Any], reading: Reading) -> Config:
         prices=_build_prices(values.get("prices"), reading),
         cluster=_build_cluster(values.get("cluster"), reading),
         alerts=_build_alerts(values.get("alerts"), reading),
+        retention=_build_retention(values.get("retention", {}), reading),
+        exports=_build_exports(values.get("export", []), reading),
         models=models,
         keys=keys,
         open="keys" not in values,
@@ -110,6 +116,40 @@ def _build_alerts(values: dict[str, Any] | None, reading: Reading) -> Alerts | N
     if parts and parts.scheme == "http" and not is_loopback(parts.hostname or ""):
         reading.warn("alerts.webhook", "alerts go out unencrypted", "https://…")
     return Alerts(**values)
+
+
+def _build_retention(values: dict[str, int], reading: Reading) -> Retention:
+    retention = Retention(**{name: age or None for name, age in values.items()})
+    kept = [(name, getattr(retention, name)) for name in ("minutely", "hourly", "daily")]
+    for (finer, age), (coarser, longer) in itertools.pairwise(kept):
+        if longer is not None and (age is None or age > longer):
+            named = coarser if coarser in values else finer
+            reading.fail(f"retention.{named}", f"{coarser} sums begin where {finer} ones end: "
+                         f"they are to be kept longer than those",
+                         "retention: {minutely: 7d, hourly: 90d, daily: 3y}")
+    return retention
+
+
+def _build_exports(
+    items: list[tuple[str, dict[str, Any]]], reading: Reading
+) -> tuple[KafkaExport | WebhookExport, ...]:
+    named = [{"name": kind} | values for kind, values in items]
+    _unique(named, "export", reading, "name")
+    made: list[KafkaExport | WebhookExport] = []
+    for i, ((kind, _), values) in enumerate(zip(items, named, strict=True)):
+        if kind == "kafka":
+            if ("username" in values) != ("password" in values):
+                reading.fail(f"export[{i}]", "username and password go together",
+                             "add the other, or remove both")
+            elif "password" in values and not values.get("tls"):
+                reading.warn(f"export[{i}]", "the password goes out unencrypted", "tls: true")
+            made.append(KafkaExport(**values | {"brokers": tuple(values["brokers"])}))
+            continue
+        parts = _check_url(values["url"], f"export[{i}].url", ("https", "http"), reading)
+        if parts and parts.scheme == "http" and not is_loopback(parts.hostname or ""):
+            reading.warn(f"export[{i}].url", "attempts go out unencrypted", "https://…")
+        made.append(WebhookExport(**values))
+    return tuple(made)
 
 
 def _check_url(url: Secret, path: str, schemes: tuple[str, ...],

@@ -389,6 +389,45 @@ class Alerts:
     secret: Secret | None = None  # signs what is sent
 
 
+DAY_NS = 86_400_000_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Retention:
+    """How long what is kept, in nanoseconds; None: for ever. Of usage the sums move on: by the
+    minute, then by the hour, then by the day, then they go."""
+
+    decisions: int | None = 30 * DAY_NS
+    minutely: int | None = 7 * DAY_NS
+    hourly: int | None = 90 * DAY_NS
+    daily: int | None = 3 * 365 * DAY_NS
+
+
+KEEP_ALL = Retention(None, None, None, None)
+
+
+@dataclass(frozen=True, slots=True)
+class KafkaExport:
+    """Attempts to a topic. ``name`` is that of its cursor: kept, it goes on where it was."""
+
+    name: str
+    brokers: tuple[str, ...]
+    topic: str
+    tls: bool = False
+    mechanism: str = "SCRAM-SHA-512"
+    username: str | None = None
+    password: Secret | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookExport:
+    """Attempts to a URL, which is often a credential itself."""
+
+    name: str
+    url: Secret
+    secret: Secret | None = None  # signs what is sent
+
+
 @dataclass(frozen=True, slots=True)
 class Config:
     """One whole, valid configuration."""
@@ -399,7 +438,9 @@ class Config:
     admin: Admin = Admin()
     data_dir: str = "./fastgw-data"
     shm_dir: str = "/dev/shm"
-    store: str = "sqlite"
+    store: Secret | None = None  # a database's URL; None: SQLite below data_dir
+    retention: Retention = Retention()
+    exports: tuple[KafkaExport | WebhookExport, ...] = ()
     on_ledger_full: str = "reject"  # or "drop"
     limits: Bounds = Bounds()
     labels: tuple[Label, ...] = ()

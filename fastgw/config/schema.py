@@ -6,6 +6,7 @@ their place, so that nobody believes in a limit that is not there.
 
 from __future__ import annotations
 
+import importlib.util
 from typing import Any
 
 from fastgw.config import amounts
@@ -13,6 +14,7 @@ from fastgw.config.actions import ACTIONS as MORE_ACTIONS
 from fastgw.config.actions import ELSEWHERE, EVENT, PHASES, RESPONSE, NotHere, TemplateText
 from fastgw.config.document import Table
 from fastgw.config.meanings import annotate
+from fastgw.config.model import Secret
 from fastgw.config.shape import (
     INVALID,
     Amount,
@@ -48,6 +50,9 @@ ALLOWANCE = Parsed(amounts.allowance, "an amount per time", "60/1m or 250/month"
 INSTANT = Parsed(amounts.instant_s, "a time with its offset", "2027-01-01T00:00:00Z",
                  {"type": "string", "format": "date-time"})
 
+AGE = Parsed(amounts.age_ns, "a time of 1h to 100y, or forever", "30d or 3y",
+             {"type": "string", "pattern": r"^(\d+[hdy]|forever)$"})
+
 ID = Text("an id of letters, digits and . _ -", r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", "team-a", 64)
 MODEL = Text("a model's name without spaces", r"[!-~]+", "gpt-4o", 256)
 PATTERN = Text("a model's name, * for any text", r"[!-~]+", '"claude-*"', 256)
@@ -62,7 +67,7 @@ DIALECTS = ("openai", "anthropic", "gemini", "cohere", "ollama")
 DIALECTS_LATER = ("bedrock", "azure", "mistral")
 OPERATIONS = ("chat", "responses", "completions", "embeddings", "models", "messages",
               "count_tokens", "moderations", "images", "audio", "files", "batches", "realtime",
-              "generate", "rerank", "other")
+              "generate", "converse", "invoke", "rerank", "other")
 UNITS = ("requests", "tokens", "input_tokens", "output_tokens", "cost")
 ALGORITHMS = ("token_bucket", "sliding_window", "fixed_window")
 ACTIONS_LATER: tuple[str, ...] = ()
@@ -70,15 +75,29 @@ DETECT_KINDS = ("api_key", "private_key", "payment_card", "us_ssn", "email", "ph
                 "jwt")
 
 
-class Store(Choice):
-    """`sqlite`; a Postgres URL is known, and may carry a password that no error shows."""
+class Store(Shape):
+    """`sqlite`, or a Postgres URL, which may carry a password that no error shows. Reads to None
+    or a Secret."""
+
+    wanted = "sqlite or a URL of Postgres"
+    example = "postgresql://fastgw@127.0.0.1/fastgw"
 
     def take(self, node, path, reading):
         value = getattr(node, "value", None)
+        if value == "sqlite":
+            return None
         if isinstance(value, str) and value.startswith(("postgresql:", "postgres:")):
-            return reading.fail(path, "a postgresql store is not supported yet",
-                                "supported: sqlite", node)
-        return super().take(node, path, reading)
+            if value.partition("://")[2].partition("/")[0].count("@") > 1:
+                return reading.fail(path, "expected a URL with one @",
+                                    "write an @ in a password as %40", node)
+            if importlib.util.find_spec("psycopg") is None:
+                return reading.fail(path, "needs psycopg", "pip install 'fastgw[postgres]'", node)
+            return Secret(value)
+        return Choice(("sqlite",)).take(node, path, reading)
+
+    def schema(self):
+        return {"anyOf": [{"const": "sqlite"},
+                          {"type": "string", "pattern": r"^postgres(ql)?://"}]}
 
 
 class RetryOn(Whole):
@@ -189,6 +208,53 @@ class Hash(Text):
                          "make one with `printf %s SECRET | sha256sum`", 71, shown=False)
 
 
+EXPORTS = {
+    "kafka": Object({
+        "name": ID,
+        "brokers": ListOf(Text("a broker's host:port", r"[A-Za-z0-9.:_\[\]-]+", "kafka-1:9092",
+                               255), 1, 64),
+        "topic": Text("a topic's name", r"[A-Za-z0-9._-]{1,249}", "fastgw.usage", 249),
+        "tls": Flag(),
+        "mechanism": Choice(("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")),
+        "username": Text("a user's name", None, "fastgw", 256),
+        "password": SecretText("a password"),
+    }, ["brokers", "topic"]),
+    "webhook": Object({"name": ID, "url": SecretText("a URL"), "secret": SecretText("a secret")},
+                      ["url"]),
+}
+
+
+class ExportShape(Shape):
+    """``type`` says what else there is. Reads to (type, values)."""
+
+    wanted = "an export with type: kafka or webhook"
+    example = "{type: webhook, url: https://…}"
+
+    def take(self, node, path, reading):
+        kind_node = node.entries.get("type") if isinstance(node, Table) else None
+        if kind_node is None:
+            return self.refuse(node, path, reading)
+        kind = Choice(EXPORTS, ("otlp",)).read(kind_node[1], join(path, "type"), reading)
+        if kind is INVALID:
+            return INVALID
+        shape = EXPORTS[kind]
+        outer = Object({"type": Choice(EXPORTS), **shape.fields}, ["type", *shape.required])
+        values = outer.take(node, path, reading)
+        if values is INVALID:
+            return INVALID
+        if kind == "kafka" and importlib.util.find_spec("confluent_kafka") is None:
+            return reading.fail(join(path, "type"), "kafka needs confluent-kafka",
+                                "pip install 'fastgw[kafka]'", kind_node[1])
+        return kind, {name: value for name, value in values.items() if name != "type"}
+
+    def schema(self):
+        return {"oneOf": [
+            {"type": "object", "additionalProperties": False,
+             "required": ["type", *shape.required],
+             "properties": {"type": {"const": kind}, **shape.schema()["properties"]}}
+            for kind, shape in EXPORTS.items()]}
+
+
 LISTEN = Object({
     "address": ADDRESS, "port": PORT, "workers": Whole(1, 256, {"auto": None}),
     "half_close": Choice(("allow", "close")), "tls": LATER,
@@ -250,12 +316,13 @@ ROOT = Object({
     "admin": ADMIN,
     "data_dir": Text("a directory", None, "./fastgw-data", 4096),
     "shm_dir": Text("a directory", None, "/dev/shm", 4096),
-    "store": Store(("sqlite",)),
+    "store": Store(),
+    "retention": Object({what: AGE for what in ("decisions", "minutely", "hourly", "daily")}),
     "on_ledger_full": Choice(("reject", "drop")),
     "limits": LIMITS,
     "usage": USAGE,
     "prices": Object({"file": Text("a file", None, "prices.yaml", 4096)}, ["file"]),
-    "export": LATER,
+    "export": ListOf(ExportShape(), 0, 16),
     "cluster": Object({"redis": SecretText("the store's URL"), "prefix": ID}, ["redis"]),
     "alerts": Object({"webhook": SecretText("a URL"), "secret": SecretText("a secret")},
                      ["webhook"]),

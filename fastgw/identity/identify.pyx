@@ -64,6 +64,7 @@ from fastgw.native.http1 cimport (
 cdef enum:
     PREFIX_LENGTH = 11             # "/providers/"
     CREDENTIAL_KEPT = 256          # bytes of a credential that a connection remembers
+    SEVERAL = 65536                # more than a query has
     TOKENS_MAX = 1099511627776     # a limit above this is none: sums stay within 64 bits
     OUTPUT_CEILING = 131072        # no model writes more in one answer (the largest: 128 Ki)
     INPUT_CEILING = 2097152        # no model reads more (the largest context window: 2 Mi)
@@ -160,6 +161,8 @@ cdef int authenticate(Exchange x, KeyTable keys):
     elif x.route.dialect == FGW_DIALECT_GEMINI:
         length = field(x, FGW_H_X_GOOG_API_KEY, &value)
         in_query = key_in_query(x, &queried)
+        if in_query == SEVERAL:
+            return CODE_KEY_AMBIGUOUS
         if length == 0:
             value = queried
             length = in_query
@@ -187,18 +190,18 @@ cdef int authenticate(Exchange x, KeyTable keys):
 
 
 cdef size_t key_in_query(Exchange x, const uint8_t **value) noexcept:
-    """The value of the query's `key`, as Google's APIs have it: its length, 0 if none."""
+    """The value of the query's `key`, as Google's APIs have it: its length, 0 if none, SEVERAL."""
     cdef const uint8_t *query = x.bytes + x.head.query.off
-    cdef size_t at = 0, end, length = x.head.query.len
+    cdef size_t at = 0, end, found = 0, length = x.head.query.len
     while at < length:
         end = at
         while end < length and query[end] != c"&":
             end += 1
         if end - at > 4 and memcmp(query + at, b"key=", 4) == 0:
             value[0] = query + at + 4
-            return end - at - 4
+            found = SEVERAL if found else end - at - 4
         at = end + 1
-    return 0
+    return found
 
 
 cdef size_t bearer(Exchange x, const uint8_t **value) noexcept:

@@ -8,9 +8,9 @@ A CLOSE that the worker posted itself before it died stands: a later one for it 
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterator
 
+from fastgw.ledger.database import Database
 from fastgw.ledger.fold import Fold
 from fastgw.ledger.records import (
     CLOSE,
@@ -54,8 +54,8 @@ def lost_close(opened: Open, wall_ns: int) -> Close:
 class Lost:
     """Settles the records of one supervisor span, inside the transaction that stores it."""
 
-    def __init__(self, connection: sqlite3.Connection, fold: Fold) -> None:
-        self._connection = connection
+    def __init__(self, database: Database, fold: Fold) -> None:
+        self._database = database
         self._fold = fold
         self._done: set[tuple[int, int, int, int]] = set()
         self.closed = 0
@@ -103,22 +103,22 @@ class Lost:
         known = self._fold.find(*key)
         if known is not None and (known[1] or known[0] is not None):
             return None if known[1] else known[0]
-        row = self._connection.execute(
+        row = self._database.row(
             "SELECT record FROM open WHERE (generation, worker, sequence, attempt) = (?, ?, ?, ?)",
-            key,
-        ).fetchone()
+            key[0] + self._database.first, *key[1:],
+        )
         return None if row is None else self._fold.as_held(key, row[0])
 
     def _still_open(self, generation: int, worker: int) -> list[Open]:
         here, closed = self._fold.attempts()
         found = {key[:4]: key[4] for key in here if key[:2] == (generation, worker)}
-        rows = self._connection.execute(
-            "SELECT generation, worker, sequence, attempt, record FROM open "
-            "WHERE generation = ? AND worker = ?",
-            (generation, worker),
+        rows = self._database.rows(
+            "SELECT sequence, attempt, record FROM open WHERE generation = ? AND worker = ?",
+            generation + self._database.first, worker,
         )
         gone = set(closed)
-        found.update(
-            {row[:4]: self._fold.as_held(row[:4], row[4]) for row in rows if row[:4] not in gone}
-        )
+        for sequence, attempt, record in rows:
+            key = (generation, worker, sequence, attempt)
+            if key not in gone:
+                found[key] = self._fold.as_held(key, record)
         return [Open.unpack(raw) for key, raw in sorted(found.items()) if key not in self._done]

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import sqlite3
 from typing import Any
 
 import orjson
 
+from fastgw.ledger.database import Database
 from fastgw.ledger.records import NAME_ACCOUNT, NAME_BUCKET
 from fastgw.ledger.schema import signed
 
@@ -23,8 +23,8 @@ BUCKET_PARTS: dict[str, Any] = {
 class Names:
     """Looks names up in a ledger, each once."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
-        self._connection = connection
+    def __init__(self, database: Database) -> None:
+        self._database = database
         self._known: dict[tuple[int, int, int], str] = {}
         self._accounts: dict[int, dict[str, Any]] = {}
         self._has_grants: bool | None = None  # an older version wrote none
@@ -39,11 +39,11 @@ class Names:
         key = (space, hash0, hash1)
         known = self._known.get(key)
         if known is None:
-            row = self._connection.execute(
+            row = self._database.row(
                 "SELECT text FROM name WHERE space IN (?, ?) AND (hash0, hash1) = (?, ?) "
                 "ORDER BY space <> ?",
-                (space, or_space, signed(hash0), signed(hash1), space),
-            ).fetchone()
+                space, or_space, signed(hash0), signed(hash1), space,
+            )
             known = row[0].decode(errors="replace") if row else f"?{hash0:016x}"
             self._known[key] = known
         return known
@@ -60,16 +60,15 @@ class Names:
     def granted(self, identity: tuple[int, int], until_ns: int) -> int:
         """How much of what a bucket had used was forgiven from outside, up to an instant."""
         if self._has_grants is None:
-            self._has_grants = bool(self._connection.execute(
-                "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'given'"
-            ).fetchone())
+            self._has_grants = self._database.has_table("given")
         if not self._has_grants:
             return 0
-        (granted,) = self._connection.execute(
+        row = self._database.row(
             "SELECT sum(before - after) FROM given WHERE identity = ? AND wall_ns <= ?",
-            (b"".join(word.to_bytes(8, "little") for word in identity), until_ns),
-        ).fetchone()
-        return granted or 0
+            self._database.own(b"".join(word.to_bytes(8, "little") for word in identity)),
+            until_ns,
+        )
+        return int(row[0] or 0) if row is not None else 0
 
     def bucket(self, identity: tuple[int, int]) -> dict[str, Any]:
         """{"name", "unit", "key", "limit", …BUCKET_PARTS} of a limit's word; empty where its name

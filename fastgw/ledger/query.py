@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import sqlite3
 import struct
 import time
 import zlib
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
 from fastgw.errors import LedgerError
+from fastgw.ledger.database import Database
 from fastgw.ledger.decision import Story, instant, render
 from fastgw.ledger.fold import unpack
 from fastgw.ledger.names import Names
@@ -28,14 +29,16 @@ from fastgw.ledger.records import (
     split,
     unpack_record,
 )
-from fastgw.ledger.schema import open_reader, unsigned
-from fastgw.ledger.usage import sum_usage
+from fastgw.ledger.schema import unsigned, version_of
+from fastgw.ledger.stores import open_reading
+from fastgw.ledger.usage import rollups_of, sum_usage
 from fastgw.ledger.vocabulary import UNITS, word
 
 _PAGE_BITS = 8  # csrc/fgw_rollup.h
 _ID_AT = 16
 _ID = struct.Struct("<IHHQ")
 _BATCHES_MAX = 10_000
+_BATCHES_AT_ONCE = 64
 
 
 class CapRow(NamedTuple):
@@ -49,10 +52,15 @@ class CapRow(NamedTuple):
 
 
 class Ledger:
-    """A read-only look at the ledger of one data directory. Raises LedgerError."""
+    """A read-only look at the ledger of one data directory. Raises LedgerError.
 
-    def __init__(self, data_dir: Path | str) -> None:
-        self._connection = open_reader(Path(data_dir))
+    ``place``: the directory, or its database.
+    """
+
+    def __init__(self, place: Path | str | Database) -> None:
+        self._database = place if isinstance(place, Database) else open_reading(Path(place))
+        # An older version's, until the recorder has brought it up, has fewer tables.
+        self._version = version_of(self._database) or 0
 
     def __enter__(self) -> Self:
         return self
@@ -61,13 +69,48 @@ class Ledger:
         self.close()
 
     def close(self) -> None:
-        self._connection.close()
+        self._database.close()
 
-    def _rows(self, sql: str, *values: Any) -> Iterator[tuple[Any, ...]]:
-        try:
-            yield from self._connection.execute(sql, values)
-        except sqlite3.Error as error:
-            raise LedgerError(f"the ledger cannot be read: {error}") from None
+    @property
+    def database(self) -> Database:
+        """For who looks up names."""
+        return self._database
+
+    def exported(self, export: str) -> int:
+        """Up to which batch an export has delivered all; what comes before all of them: none."""
+        database = self._database
+        row = None
+        if self._version >= 3:
+            row = database.row(
+                "SELECT batch FROM exported WHERE export = ?", database.own_text(export)
+            )
+        return database.first if row is None else int(row[0])
+
+    def batches(self, after: int = 0) -> Iterator[tuple[int, int, bytes]]:
+        """(number, wall clock of its last record, records) of each batch behind ``after``."""
+        return self._batches("", after=after)
+
+    def _batches(
+        self, where: str, *values: Any, newest_first: bool = False, after: int = 0
+    ) -> Iterator[tuple[int, int, bytes]]:
+        """(id, wall_last, records) of this instance's batches, some at a time: other questions
+        may be asked meanwhile, and the store is never held."""
+        database = self._database
+        first, last = max(database.first, after + 1), database.last
+        while True:
+            rows = database.rows(
+                f"SELECT id, wall_last, crc, packed FROM batch WHERE id BETWEEN ? AND ? {where} "
+                f"ORDER BY id {'DESC' if newest_first else ''} LIMIT {_BATCHES_AT_ONCE}",
+                first, last, *values,
+            )
+            for id, wall_last, crc, packed in rows:
+                yield id, wall_last, _unpack(crc, packed)
+            if len(rows) < _BATCHES_AT_ONCE:
+                return
+            if newest_first:
+                last = rows[-1][0] - 1
+            else:
+                first = rows[-1][0] + 1
 
     def usage(
         self,
@@ -78,13 +121,13 @@ class Ledger:
     ) -> list[dict[str, Any]]:
         """Rows in the shape of INTERFACE section 5, for whole minutes of [since, until).
 
+        What is old is known by the hour, what is older by the day: such a row counts where its
+        beginning does, so that sums of neighbouring times add up.
+
         ``by``: key, model, provider, upstream_model, user, dialect, operation, stream, minute,
         hour, day, owner.NAME, tags.NAME, or the bare name of a label, an owner's member or a tag.
         """
-        try:
-            return sum_usage(self._connection, since_ns, until_ns, by, labels)
-        except sqlite3.Error as error:
-            raise LedgerError(f"the ledger cannot be read: {error}") from None
+        return sum_usage(self._database, since_ns, until_ns, by, labels)
 
     def decision(self, request_id: str) -> dict[str, Any] | None:
         """One request as `/api/decisions/{id}` has it; None: not recorded (yet).
@@ -92,10 +135,10 @@ class Ledger:
         Raises ValueError where ``request_id`` is none.
         """
         id = RequestId.parse(request_id)
-        rows = self._rows(
+        rows = self._database.rows(
             "SELECT crc, packed FROM page JOIN batch ON batch.id = page.batch "
             "WHERE (generation, worker, page) = (?, ?, ?) ORDER BY batch.id",
-            id.generation,
+            self._database.first + id.generation,
             id.worker,
             id.sequence >> _PAGE_BITS,
         )
@@ -108,7 +151,7 @@ class Ledger:
             for raw in split(records):
                 if raw[_ID_AT : _ID_AT + _ID.size] == wanted and raw[4] != REFUSED:
                     story.add(unpack_record(raw))
-        return render(story, Names(self._connection)) if story.known else None
+        return render(story, Names(self._database)) if story.known else None
 
     def decisions(
         self, *, verdict: str | None = None, since_ns: int = 0, limit: int = 100
@@ -134,25 +177,19 @@ class Ledger:
         return _newest_first(found)
 
     def _newest(self, since_ns: int, *, only_denied: bool) -> Iterator[bytes]:
-        rows = self._rows(
-            "SELECT wall_last, crc, packed FROM batch WHERE requests > 0 "
-            f"{'AND denied > 0 ' if only_denied else ''}ORDER BY id DESC LIMIT ?",
-            _BATCHES_MAX,
-        )
-        for wall_last, crc, packed in rows:
+        where = "AND denied > 0" if only_denied else "AND requests > 0"
+        newest = self._batches(where, newest_first=True)
+        for _, wall_last, records in islice(newest, _BATCHES_MAX):
             if wall_last < since_ns:
                 return
-            yield _unpack(crc, packed)
+            yield records
 
     def refused_counts(self, since_ns: int = 0) -> list[dict[str, Any]]:
         """Refusals that were only counted, by (rule, code, key): the crowd behind the samples."""
-        names = Names(self._connection)
+        names = Names(self._database)
         totals: dict[tuple[int, int, int, int], int] = {}
-        rows = self._rows(
-            "SELECT crc, packed FROM batch WHERE counted > 0 AND wall_last >= ?", since_ns
-        )
-        for crc, packed in rows:
-            for raw in split(_unpack(crc, packed)):
+        for _, _, records in self._batches("AND counted > 0 AND wall_last >= ?", since_ns):
+            for raw in split(records):
                 if raw[4] == REFUSED:
                     one = Refused.unpack(raw)
                     key = (one.rule, one.account, one.code, one.status)
@@ -170,14 +207,13 @@ class Ledger:
 
     def names(self, space: int | None = None) -> list[tuple[int, int, int, str]]:
         """(space, hash, second half of a bucket's hash, text) of all names known."""
-        rows = self._rows(
-            "SELECT space, hash0, hash1, text FROM name WHERE ? IS NULL OR space = ?", space, space
-        )
+        which, values = ("", ()) if space is None else ("WHERE space = ?", (space,))
+        rows = self._database.rows(f"SELECT space, hash0, hash1, text FROM name {which}", *values)
         return [(row[0], row[1], row[2], row[3].decode(errors="replace")) for row in rows]
 
     def open_attempts(self) -> list[dict[str, Any]]:
         """Attempts without their close, with what they may still cost."""
-        opens = [Open.unpack(raw) for (raw,) in self._rows("SELECT record FROM open")]
+        opens = self._opens()
         return [
             {
                 "request_id": str(one.id),
@@ -190,37 +226,52 @@ class Ledger:
             for one in opens
         ]
 
+    def _opens(self) -> list[Open]:
+        database = self._database
+        rows = database.rows(
+            "SELECT record FROM open WHERE generation BETWEEN ? AND ? "
+            "ORDER BY generation, worker, sequence, attempt",
+            database.first, database.last,
+        )
+        return [Open.unpack(raw) for (raw,) in rows]
+
+    def _mine(self) -> tuple[bytes, bytes]:
+        """Between which this instance's identities of limits' words lie."""
+        return self._database.own(bytes(16)), self._database.own(b"\xff" * 16)
+
     def caps(self, now_ns: int) -> list[CapRow]:
         """Every cap's word in windows that are not over: what was used, and what open attempts
         hold. Empty where the ledger was last written by a version without caps."""
-        if not self._has("cap"):
+        if self._version < 2:
             return []
         held: dict[bytes, int] = {}
-        for (raw,) in self._rows("SELECT record FROM open"):
-            for low, high, amount in Open.unpack(raw).held:
+        for opened in self._opens():
+            for low, high, amount in opened.held:
                 identity = low.to_bytes(8, "little") + high.to_bytes(8, "little")
                 held[identity] = held.get(identity, 0) + amount
-        rows = self._rows(
+        rows = self._database.rows(
             "SELECT identity, unit, used, capacity, window_end FROM cap "
-            "WHERE window_end = 0 OR window_end > ?",
-            now_ns,
+            "WHERE (window_end = 0 OR window_end > ?) AND identity BETWEEN ? AND ?",
+            now_ns, *self._mine(),
         )
         return [
-            CapRow(_words(identity), unit, max(0, used) + held.get(identity, 0), limit, end)
+            CapRow(_words(identity), unit, max(0, used) + held.get(identity[-16:], 0), limit, end)
             for identity, unit, used, limit, end in rows
         ]
 
     def grants(self, identity: tuple[int, int] | None = None) -> list[dict[str, Any]]:
         """Changes of limits from outside, the oldest first; of one word, or of all."""
-        if not self._has("given"):
+        if self._version < 2:
             return []
-        names = Names(self._connection)
-        wanted = None if identity is None else b"".join(n.to_bytes(8, "little") for n in identity)
-        rows = self._rows(
+        names = Names(self._database)
+        wanted = self._mine()
+        if identity is not None:
+            own = self._database.own(b"".join(n.to_bytes(8, "little") for n in identity))
+            wanted = (own, own)
+        rows = self._database.rows(
             "SELECT wall_ns, identity, rule, admin, unit, amount, before, after FROM given "
-            "WHERE ? IS NULL OR identity = ? ORDER BY id",
-            wanted,
-            wanted,
+            "WHERE identity BETWEEN ? AND ? ORDER BY id",
+            *wanted,
         )
         return [
             {
@@ -238,71 +289,90 @@ class Ledger:
 
     def granted(self) -> dict[tuple[int, int], int]:
         """How much of what each word had used was forgiven from outside, ever."""
-        if not self._has("given"):
+        if self._version < 2:
             return {}
-        rows = self._rows("SELECT identity, sum(before - after) FROM given GROUP BY identity")
-        return {_words(identity): amount for identity, amount in rows}
+        rows = self._database.rows(
+            "SELECT identity, sum(before - after) FROM given "
+            "WHERE identity BETWEEN ? AND ? GROUP BY identity",
+            *self._mine(),
+        )
+        return {_words(identity): int(amount) for identity, amount in rows}
 
     def alerts(self) -> list[tuple[str, float, int, int]]:
         """(limit's name, fraction, state of fastgw.ledger.drawn, how many alerts)."""
-        if not self._has("alert"):
+        if self._version < 2:
             return []
-        names = Names(self._connection)
-        rows = self._rows(
-            "SELECT rule, fraction, state, count(*) FROM alert GROUP BY rule, fraction, state"
+        names = Names(self._database)
+        rows = self._database.rows(
+            "SELECT rule, fraction, state, count(*) FROM alert "
+            "WHERE identity BETWEEN ? AND ? GROUP BY rule, fraction, state",
+            *self._mine(),
         )
         return [
             (names.text(NAME_LIMIT, unsigned(rule), or_space=NAME_RULE), ppm / 1e6, state, number)
             for rule, ppm, state, number in rows
         ]
 
-    def _has(self, table: str) -> bool:
-        found = self._rows("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?", table)
-        return any(True for _ in found)
-
     def totals(self) -> dict[str, int]:
-        """Both sides of the invariant: what the batches hold, and what the roll-ups say.
+        """Both sides of the invariant: what the batches hold, and what the roll-ups say; what
+        retention took away is counted on its side.
 
         ``requests`` and ``denied`` include refusals that were only counted.
         """
-        (batch,) = self._rows(
-            "SELECT sum(requests + counted), sum(denied + counted), sum(closes) FROM batch"
-        )
-        (rollup,) = self._rows("SELECT sum(requests), sum(denied), sum(attempts) FROM rollup")
-        pruned = dict(self._rows("SELECT key, value FROM meta"))
-        counted = pruned.get("pruned_counted", 0)
-        more = (
-            pruned.get("pruned_requests", 0) + counted,
-            pruned.get("pruned_denied", 0) + counted,
-            pruned.get("pruned_closes", 0),
-        )
-        of_batches = [(number or 0) + extra for number, extra in zip(batch, more, strict=True)]
-        ((opened,),) = self._rows("SELECT count(*) FROM open")
-        fields = ("requests", "denied", "attempts")
-        return {
-            **dict(zip(fields, of_batches, strict=True)),
-            **{f"rollup_{name}": number or 0 for name, number in zip(fields, rollup, strict=True)},
-            "open": opened,
-        }
+        with self._database.snapshot():
+            return self._totals()
 
-    def texts(self) -> Names:
-        """Hashes to texts, as this ledger has them."""
-        return Names(self._connection)
+    def _totals(self) -> dict[str, int]:
+        database = self._database
+        mine = (database.first, database.last)
+        gone = dict(database.rows("SELECT key, value FROM meta"))
+        pruned, aged = (
+            [int(gone.get(database.own_text(f"{kind}_{name}"), 0)) for name in fields]
+            for kind, fields in (
+                ("pruned", ("requests", "denied", "closes", "counted")),
+                ("aged", _BOTH_SIDES),
+            )
+        )
+        batches = database.row(
+            "SELECT sum(requests + counted), sum(denied + counted), sum(closes) FROM batch "
+            "WHERE id BETWEEN ? AND ?",
+            *mine,
+        )
+        assert batches is not None  # a sum is always one row
+        pruned = [pruned[0] + pruned[3], pruned[1] + pruned[3], pruned[2]]
+        rolled = list(aged)
+        for table, _ in rollups_of(self._version):
+            sums = database.row(
+                f"SELECT sum(requests), sum(denied), sum(attempts) FROM {table} "
+                "WHERE dims BETWEEN ? AND ?",
+                *mine,
+            )
+            assert sums is not None
+            rolled = [total + int(more or 0) for total, more in zip(rolled, sums, strict=True)]
+        opened = database.row("SELECT count(*) FROM open WHERE generation BETWEEN ? AND ?", *mine)
+        assert opened is not None
+        return {
+            **{
+                name: int(number or 0) + extra
+                for name, number, extra in zip(_BOTH_SIDES, batches, pruned, strict=True)
+            },
+            **{f"rollup_{name}": n for name, n in zip(_BOTH_SIDES, rolled, strict=True)},
+            "open": opened[0],
+        }
 
     def begins_ns(self) -> int | None:
         """The first instant of which requests are still stored one by one; None: of none."""
-        ((begin,),) = self._rows("SELECT min(wall_first) FROM batch WHERE wall_first > 0")
-        return begin
+        found = self._database.row(
+            "SELECT min(wall_first) FROM batch WHERE wall_first > 0 AND id BETWEEN ? AND ?",
+            self._database.first, self._database.last,
+        )
+        return None if found is None or found[0] is None else int(found[0])
 
     def records(self, since_ns: int = 0, until_ns: int = 2**63 - 1) -> Iterator[bytes]:
         """The stored records in the order stored, of batches that touch [since, until)."""
-        rows = self._rows(
-            "SELECT crc, packed FROM batch WHERE wall_last >= ? AND wall_first < ? ORDER BY id",
-            since_ns,
-            until_ns,
-        )
-        for crc, packed in rows:
-            yield from split(_unpack(crc, packed))
+        where = "AND wall_last >= ? AND wall_first < ?"
+        for _, _, records in self._batches(where, since_ns, until_ns):
+            yield from split(records)
 
     def verify(self) -> list[str]:
         """Read everything again and compare: what is wrong, one line each; empty: all is well."""
@@ -323,7 +393,7 @@ class Ledger:
         except LedgerError as error:
             wrong.append(str(error))
         totals = self.totals()
-        for name in ("requests", "denied", "attempts"):
+        for name in _BOTH_SIDES:
             if totals[name] != totals[f"rollup_{name}"]:
                 wrong.append(
                     f"{name}: {totals[name]} in batches, {totals['rollup_' + name]} in roll-ups"
@@ -331,10 +401,12 @@ class Ledger:
         return wrong
 
 
+_BOTH_SIDES = ("requests", "denied", "attempts")
 _ATTEMPT_AT = 120 + 64 + 32 + 8 + 4 + 2 + 2 + 4  # of a CLOSE, csrc/fgw_record.h
 
 
 def _words(identity: bytes) -> tuple[int, int]:
+    identity = identity[-16:]
     return int.from_bytes(identity[:8], "little"), int.from_bytes(identity[8:], "little")
 
 

@@ -22,6 +22,7 @@ from fastgw.dialect.names import DIALECTS, OPERATIONS
 from fastgw.errors import LedgerError
 from fastgw.ledger.decision import instant
 from fastgw.ledger.exports import DAY_NS, FIELDS, Export, day_of
+from fastgw.ledger.names import Names
 from fastgw.ledger.query import Ledger
 from fastgw.ledger.records import (
     CLOSE,
@@ -132,7 +133,7 @@ class _Book:
         self._sums: dict[tuple[str, str, str, str, str], Part] = {}
         self._dialects: dict[str, set[str]] = {}
         self._known = {text for _, _, _, text in ledger.names(NAME_PROVIDER)}
-        self._names = ledger.texts()
+        self._names = Names(ledger.database)
         self.notes: list[str] = []
         for close, key in _attempts(ledger, export):
             self._add(close, key)

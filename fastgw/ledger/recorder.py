@@ -3,8 +3,7 @@
 ::
 
     rings --> span --> store (SQLite)          then the ring's room is given back
-                   \\-> spill log               while the store cannot; replayed in order when it
-                   can
+                   \\-> spill log --> store    where the store is remote, and while it cannot
 
 When the spill fails as well the rings fill, and admission refuses: nothing is lost.
 """
@@ -15,75 +14,25 @@ import fcntl
 import os
 import select
 import shutil
-import sqlite3
 import sys
+import threading
 import time
 from collections.abc import Callable, Collection
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import orjson
 
 from fastgw.errors import LedgerError
 from fastgw.ledger.balance import Balance
-from fastgw.ledger.drawn import Alert, CapRule
-from fastgw.ledger.lost import ended_mark
-from fastgw.ledger.ring import SUPERVISOR
+from fastgw.ledger.committer import Committer, Exporting, Log, Outbox, Paths
 from fastgw.ledger.span import Span
 from fastgw.ledger.spill import Spill
-from fastgw.ledger.store import Store
 from fastgw.ledger.tails import Tails
-from fastgw.ledger.vocabulary import UNITS
 
-Log = Callable[[str, dict[str, Any]], None]
-_PRUNE_EVERY_S = 10.0
-_PRUNE_CAPS_EVERY_S = 600.0  # no index tells which windows are over: all rows are read
-_RETRY_EVERY_S = 0.5
-_DAY_NS = 86_400_000_000_000
-UNSENT_MAX = 100  # looked at together
-
-
-@dataclass(slots=True)
-class Paths:
-    """Where a recorder works, and how."""
-
-    data_dir: Path
-    ring_dir: Path
-    interval_ms: int = 50
-    retention_days: float | None = None  # batches older than this are deleted; None: kept
-    rules: tuple[CapRule, ...] = ()  # caps with alerts, or with a rule for lost workers
-    alerts_wanted: bool = False  # somebody is to be told of alerts, by an Outbox
-
-
-class Outbox(Protocol):
-    """Who tells somebody of alerts; nothing of it blocks. Only the recorder's thread calls."""
-
-    def put(self, alert: Alert) -> bool:
-        """False: full. An alert that is on its way already is taken, and goes once."""
-
-    def done(self) -> list[tuple[Alert, int]]:
-        """What became of alerts since the last call: SENT or GIVEN_UP (fastgw.ledger.drawn)."""
-
-
-@dataclass(slots=True)
-class Counts:
-    """What a recorder did since it started; also in data_dir/recorder.json."""
-
-    records: int = 0
-    requests: int = 0
-    denied: int = 0
-    closes: int = 0
-    lost: int = 0
-    late: int = 0
-    commits: int = 0
-    spilled: int = 0  # spans
-    replayed: int = 0
-    store_failures: int = 0
-    spill_failures: int = 0
-    damaged: int = 0
-    pruned: int = 0
-    alerts: int = 0
+STATUS_EVERY_S = 5.0
+_JOIN_S = 10.0  # a commit that is under way ends, or the server is gone
 
 
 def log_line(event: str, fields: dict[str, Any]) -> None:
@@ -97,22 +46,28 @@ class Recorder:
     """One per data directory. Raises LedgerError when that is taken or cannot be used."""
 
     def __init__(
-        self, paths: Paths, log: Log = log_line, outbox: Outbox | None = None,
+        self,
+        paths: Paths,
+        log: Log = log_line,
+        outbox: Outbox | None = None,
         balance: Balance | None = None,
+        exports: Exporting | None = None,
     ) -> None:
         self._balance = balance
         self._paths = paths
         self._log = log
-        self._outbox = outbox
-        self._unsent = outbox is not None  # what the last instance could not tell
-        self.counts = Counts()
-        self._lock = _lock(paths.data_dir)
-        self._store: Store | None = None
-        self._retry_at = self._prune_at = self._prune_caps_at = 0.0
         self._failing = ""
+        self._exports = exports
+        self._shipping: _Shipping | None = None
+        self._status_at = 0.0
+        self._lock = _lock(paths.data_dir)
         try:
             self._spill = Spill(paths.data_dir)
-            self._open_store(first=True)
+            self._committer = Committer(
+                paths, self._spill, log, outbox, exports, changed=self._write_status
+            )
+            self.counts = self._committer.counts
+            self._committer.open(first=True)
             self._tails = Tails(paths.ring_dir, self._position_of, self._note_damage)
         except OSError as error:
             os.close(self._lock)
@@ -125,171 +80,45 @@ class Recorder:
 
     def step(self) -> int:
         """Take what the rings hold to safety. Returns how many spans were; 0: idle or stuck."""
-        if self._store is None:
-            self._open_store()
-        if not self._spill.empty:
-            self._replay()
-        if self._outbox is not None:
-            self._tell(self._outbox)
+        if self._shipping is None:
+            self._committer.work()
+        if time.monotonic() > self._status_at:
+            self._write_status()
         if self._balance is not None:
             self._balance.look()
         spans = self._tails.take()
         if not spans:
-            self._prune()
             return 0
         if self._store_spans(spans) or self._spill_spans(spans):
             self._tails.safe(spans)
             if self._balance is not None:
                 self._balance.passed(spans)
+            if self._shipping is None and self._committer.remote:
+                self._committer.work()  # what was spilled a moment ago
             return len(spans)
         return 0
 
     def _store_spans(self, spans: list[Span]) -> bool:
         """False: not stored. While older spans stand in the spill, newer ones queue behind
         them."""
-        if self._store is None or not self._spill.empty:
+        if self._committer.remote or not self._spill.empty:
             return False
-        return self._commit(spans)
-
-    def _commit(self, spans: list[Span]) -> bool:
-        if self._store is None:
-            return False
-        try:
-            stored = self._store.commit(spans)
-        except sqlite3.Error as error:
-            self._store_failed(error)
-            return False
-        except (ValueError, OverflowError) as error:
-            if len(spans) == 1:
-                return self._put_aside(spans[0], str(error))
-            return all([self._commit([span]) for span in spans])
-        counts = self.counts
-        counts.commits += 1
-        counts.records += stored.records
-        counts.requests += stored.requests
-        counts.denied += stored.denied
-        counts.closes += stored.closes
-        counts.lost += stored.lost
-        counts.late += stored.late
-        for alert in stored.alerts:
-            self._note_alert(alert)
-        return True
-
-    def _note_alert(self, alert: Alert) -> None:
-        self.counts.alerts += 1
-        self._unsent = self._outbox is not None
-        self._log(
-            "cap alert",
-            {
-                "limit": alert.name,
-                "key": alert.key,
-                "unit": UNITS[alert.unit],
-                "fraction": alert.fraction,
-                "used": alert.used,
-                "of": alert.limit,
-                "window_end_ns": alert.window_end_ns,
-            },
-        )
-
-    def _tell(self, outbox: Outbox) -> None:
-        """Alerts on their way to the outbox, and what became of them into the store."""
-        if self._store is None:
-            return
-        drawn = self._store.drawn
-        try:
-            for alert, state in outbox.done():
-                drawn.mark(alert, state)
-                self._unsent = True  # there is room again
-            if self._unsent:
-                waiting = drawn.unsent(UNSENT_MAX)
-                self._unsent = False
-                for alert in waiting:
-                    if not outbox.put(alert):
-                        break
-        except sqlite3.Error as error:
-            self._store_failed(error)
-
-    def _put_aside(self, span: Span, reason: str) -> bool:
-        """A span that cannot be read must not stop all that come after it: a file keeps it."""
-        name = f"damaged-{span.ring:016x}-{span.first}.bin"
-        try:
-            (self._paths.data_dir / name).write_bytes(span.records)
-        except OSError as error:
-            self._fail(f"{name}: {error.strerror}")
-            return False
-        self.counts.damaged += 1
-        self._log("span damaged", {"file": name, "reason": reason})
-        return self._commit([replace(span, records=b"")])
+        return self._committer.commit(spans)
 
     def _spill_spans(self, spans: list[Span]) -> bool:
         try:
             self._spill.append(spans)
         except OSError as error:
             self.counts.spill_failures += 1
+            if self._spill.empty:
+                self._spill.clear()  # it may be what fills the disk
             self._fail(f"spill: {error.strerror}")
             return False
+        self._failing = ""
         self.counts.spilled += len(spans)
+        if self._shipping is not None:
+            self._shipping.wake.set()
         return True
-
-    def _replay(self) -> None:
-        """Spilled spans into the store, for about one interval; then the rings have their turn."""
-        until = time.monotonic() + self._paths.interval_ms / 1000
-        while self._store is not None and not self._spill.empty:
-            try:
-                spans = self._spill.pending()
-                if not spans:
-                    self._spill.clear()
-                    self._log("spill replayed", {"spans": self.counts.replayed})
-                    self._write_status()
-                    return
-            except OSError as error:
-                self._fail(f"spill: {error.strerror}")
-                return
-            if not self._commit(spans):
-                return
-            self._spill.stored()
-            self.counts.replayed += len(spans)
-            if time.monotonic() > until:
-                return
-
-    # -------------------------------------------------------------------- failures
-
-    def _open_store(self, *, first: bool = False) -> None:
-        """At the start a store that is not ours is an error; later, and when it is only busy or
-        full, the spill log takes over until it is back."""
-        if time.monotonic() < self._retry_at:
-            return
-        try:
-            self._store = Store(
-                self._paths.data_dir,
-                self._paths.rules,
-                alerts_wanted=self._paths.alerts_wanted,
-            )
-        except LedgerError:
-            if first:
-                raise
-            self._retry_at = time.monotonic() + _RETRY_EVERY_S
-        except sqlite3.OperationalError as error:
-            self._store_failed(error)
-        except sqlite3.Error as error:
-            if first:
-                raise LedgerError(
-                    f"{self._paths.data_dir}: the ledger is damaged: {error}"
-                ) from None
-            self._store_failed(error)
-        else:
-            if self._failing:
-                self._log("store is back", {})
-            self._failing = ""
-            self._write_status()
-
-    def _store_failed(self, error: sqlite3.Error) -> None:
-        self.counts.store_failures += 1
-        self._retry_at = time.monotonic() + _RETRY_EVERY_S
-        if self._store is not None:
-            self._store.close()
-            self._store = None
-        self._fail(f"store: {error}")
 
     def _fail(self, reason: str) -> None:
         """Said once, not every 50 ms."""
@@ -307,73 +136,36 @@ class Recorder:
         self._log("ring damaged", {"path": path, "reason": reason})
 
     def _position_of(self, ring: int) -> int:
-        stored = self._store.acked(ring) if self._store is not None else 0
-        return max(stored, self._spill.ends.get(ring, 0))
-
-    def _prune(self) -> None:
-        """What is old goes while nothing else is to do, in small bites."""
-        now_s, days = time.monotonic(), self._paths.retention_days
-        if self._store is None or now_s < self._prune_at:
-            return
-        pruned = 0
-        try:
-            if now_s >= self._prune_caps_at:
-                self._prune_caps_at = now_s + _PRUNE_CAPS_EVERY_S
-                self._store.drawn.prune(time.time_ns())
-            if days is not None:
-                pruned = self._store.prune(time.time_ns() - int(days * _DAY_NS))
-        except sqlite3.Error as error:
-            self._store_failed(error)
-            return
-        self.counts.pruned += pruned
-        if not pruned:
-            self._prune_at = now_s + _PRUNE_EVERY_S
+        return max(self._committer.acked(ring), self._spill.ends.get(ring, 0))
 
     # ------------------------------------------------------------------- lifecycle
 
     def close_orphans(self, live_generations: Collection[int], wall_ns: int = 0) -> int:
-        """Close the open attempts of all workers whose generation is not live. Returns how many.
-
-        Only where no other recorder and no such worker runs: at the start, after draining. Raises
-        LedgerError when the store is down, since nobody then knows what is open.
-        """
-        if self._store is None:
-            raise LedgerError(f"{self._paths.data_dir}: store is down ({self._failing})")
-        before = self.counts.lost
-        ring = self._store.acked(0)
-        try:
-            workers = self._store.open_workers()
-        except sqlite3.Error as error:
-            raise LedgerError(f"{self._paths.data_dir}: {error}") from None
-        marks = [
-            ended_mark(generation, worker, wall_ns or time.time_ns())
-            for generation, worker in workers
-            if generation not in live_generations
-        ]
-        for raw in marks:
-            ring += 8
-            record = raw[:8] + (ring - 8).to_bytes(8, "little") + raw[16:]
-            # Ring 0 is the recorder's own: no file, its positions count marks.
-            if not self._commit([Span(0, SUPERVISOR, 0, ring - 8, ring, record)]):
-                raise LedgerError(f"{self._paths.data_dir}: {self._failing}")
-        return self.counts.lost - before
+        """As `Committer.close_orphans`."""
+        return self._committer.close_orphans(live_generations, wall_ns)
 
     def status(self) -> dict[str, Any]:
         return asdict(self.counts) | {
-            "failing": self._failing,
-            "store": self._store is not None,
+            "failing": self._failing or self._committer.failing,
+            "store": self._committer.store is not None,
             "spill_bytes": self._spill.size(),
+            "exports": self._exports.status() if self._exports is not None else {},
         }
 
     def _write_status(self) -> None:
         """For metrics and people; best effort, it may be the disk that fails."""
+        self._status_at = time.monotonic() + STATUS_EVERY_S
         path = self._paths.data_dir / "recorder.json"
         try:
-            temporary = path.with_suffix(".new")
+            temporary = path.with_suffix(f".new-{threading.get_ident()}")
             temporary.write_bytes(orjson.dumps(self.status()))
             temporary.replace(path)
         except OSError:
             pass
+
+    @property
+    def failing(self) -> bool:
+        return bool(self._failing or self._committer.failing)
 
     def drained(self) -> bool:
         """Nothing waits in a ring or in the spill."""
@@ -381,32 +173,78 @@ class Recorder:
 
     def run(self, stop_fd: int, between: Callable[[], None] = lambda: None) -> None:
         """Until ``stop_fd`` is readable or closed; then one last pass over everything.
-        ``between``: called after every pass."""
+        ``between``: called after every pass; it may ask the store, so where that is remote its
+        thread calls, when all that was spilled is stored."""
         poll = select.poll()
         poll.register(stop_fd, select.POLLIN | select.POLLHUP)
         interval_s = self._paths.interval_ms / 1000
         wait_s = interval_s
+        if self._committer.remote:
+            self._shipping = _Shipping(self._committer, interval_s, between)
+        if self._exports is not None:
+            self._exports.start()
         while not poll.poll(max(0, int(wait_s * 1000))):
             started = time.monotonic()
             self.step()
-            between()
+            if self._shipping is None:
+                between()
             wait_s = interval_s - (time.monotonic() - started)
         self.finish()
 
     def finish(self, patience_s: float = 10.0) -> None:
         """Take what is left; give up only when nothing moves any more."""
         until = time.monotonic() + patience_s
+        if self._shipping is not None and self._shipping.stop():
+            self._shipping = None
         while time.monotonic() < until:
-            if not self.step() and (self.drained() or self._failing):
+            if not self.step() and (self.drained() or self.failing):
                 break
+        if self._exports is not None:
+            self._exports.stop()
+            if self._shipping is None:
+                self._committer.work()  # how far they came
         self._write_status()
 
     def close(self) -> None:
         self._tails.close()
+        if self._shipping is not None:
+            os.close(self._lock)  # a server that does not answer has its thread: the process ends
+            return
+        if self._committer.store is not None:
+            self._spill.clear()
         self._spill.close()
-        if self._store is not None:
-            self._store.close()
+        self._committer.close()
         os.close(self._lock)
+
+
+class _Shipping:
+    """The committer's own thread, where its store is remote."""
+
+    def __init__(
+        self, committer: Committer, interval_s: float, between: Callable[[], None]
+    ) -> None:
+        self._between = between
+        self.wake = threading.Event()
+        self._committer = committer
+        self._interval_s = interval_s
+        self._ending = False
+        self._thread = threading.Thread(target=self._run, name="fastgw-committer", daemon=True)
+        self._thread.start()
+
+    def _run(self) -> None:
+        while not self._ending:
+            self.wake.wait(self._interval_s)
+            self.wake.clear()
+            self._committer.work()
+            if self._committer.store is not None and self._committer.spill.empty:
+                self._between()
+
+    def stop(self) -> bool:
+        """False: a commit does not end."""
+        self._ending = True
+        self.wake.set()
+        self._thread.join(_JOIN_S)
+        return not self._thread.is_alive()
 
 
 def _lock(data_dir: Path) -> int:
@@ -458,9 +296,11 @@ def drain(
             moved = recorder.step()
             if recorder.drained() or (not moved and time.monotonic() > until):
                 break
+            if paths.store is not None and recorder.failing and not moved:
+                break  # a server that is away: what is in the spill is safe
             if not moved:
                 time.sleep(0.01)
-        complete = recorder.drained() and not recorder._failing
+        complete = recorder.drained() and not recorder.failing
         lost = recorder.close_orphans(live_generations) if complete else 0
         return Drained(recorder.counts.records, lost, complete)
     finally:

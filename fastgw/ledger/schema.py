@@ -1,4 +1,4 @@
-"""The ledger's tables in SQLite, their version, and how a connection to them is opened.
+"""The ledger's tables, their version, and how an older ledger becomes one of this version.
 
 ::
 
@@ -6,24 +6,24 @@
     batch    records as they came, packed, one row a span of one ring
     page     which batches speak of which 256 requests of a worker: explain needs no scan
     dims     what usage is summed by, once each
-    rollup   usage by minute and dims: kept when batches are deleted
+    rollup   usage by minute and dims; what is old moves on to rollup_hour, then to rollup_day
     name     the text behind a hash
     open     attempts without their close: whoever is lost leaves its OPEN here
     cap      what settled requests have used of each cap, key and window (ledger/drawn.py)
     alert    fractions of caps that were reached, and whether somebody was told
     given    limits that were changed from outside
+    exported how far each export has come (ledger/events.py)
+    meta     the version, and sums of what retention took away
+
+The statements are SQLite's; `Database.ddl` of another store says how its own differ.
 """
 
 from __future__ import annotations
 
-import os
-import sqlite3
-from pathlib import Path
-
 from fastgw.errors import LedgerError
+from fastgw.ledger.database import Database
 
-FILE = "ledger.db"
-VERSION = 2
+VERSION = 3
 
 _TABLES = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value) WITHOUT ROWID;
@@ -44,7 +44,7 @@ CREATE TABLE page (
 CREATE TABLE dims (
     id INTEGER PRIMARY KEY, key BLOB NOT NULL UNIQUE, account INTEGER NOT NULL,
     model INTEGER NOT NULL, provider INTEGER NOT NULL, upstream_model INTEGER NOT NULL,
-    user INTEGER NOT NULL, label0 INTEGER NOT NULL, label1 INTEGER NOT NULL,
+    "user" INTEGER NOT NULL, label0 INTEGER NOT NULL, label1 INTEGER NOT NULL,
     label2 INTEGER NOT NULL, label3 INTEGER NOT NULL, dialect INTEGER NOT NULL,
     operation INTEGER NOT NULL, stream INTEGER NOT NULL
 );
@@ -83,6 +83,19 @@ CREATE TABLE given (
 CREATE INDEX given_of ON given (identity);
 """
 
+# Since version 3.
+_AGE_TABLES = """
+CREATE TABLE rollup_hour (
+    minute INTEGER NOT NULL, dims INTEGER NOT NULL, {sums}, PRIMARY KEY (minute, dims)
+) WITHOUT ROWID;
+CREATE TABLE rollup_day (
+    minute INTEGER NOT NULL, dims INTEGER NOT NULL, {sums}, PRIMARY KEY (minute, dims)
+) WITHOUT ROWID;
+CREATE TABLE exported (
+    export TEXT PRIMARY KEY, batch INTEGER NOT NULL
+) WITHOUT ROWID;
+"""
+
 # In the order of Fold.rollups().
 SUMS = (
     "requests",
@@ -106,94 +119,60 @@ SUMS = (
 )
 
 
-def open_writer(data_dir: Path, *, busy_ms: int = 100) -> sqlite3.Connection:
-    """The recorder's connection; makes the tables at first. Raises LedgerError, sqlite3.Error.
+# What is summed up, from the finest to the coarsest: (table, minutes in a row of it).
+ROLLUPS = (("rollup", 1), ("rollup_hour", 60), ("rollup_day", 1440))
 
-    ``busy_ms`` is short: who finds the store locked spills, and must not hold the rings up.
+
+def prepare(database: Database, place: str) -> None:
+    """Make the tables, or bring an older ledger to this version, in one transaction.
+
+    ``place`` stands in errors. Raises LedgerError where the ledger is of a newer version.
     """
-    # Made here, so that it is this user's alone; SQLite gives its -wal and -shm the same mode.
-    try:
-        os.close(os.open(data_dir / FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
-        os.chmod(data_dir / FILE, 0o600)  # an older fastgw left it open to the umask
-    except OSError as error:
-        raise sqlite3.OperationalError(error.strerror) from None
-    connection = sqlite3.connect(
-        data_dir / FILE, timeout=busy_ms / 1000, isolation_level=None, check_same_thread=False
-    )
-    try:
-        # Only a fresh file takes these two; they keep a deletion of old batches cheap.
-        connection.execute("PRAGMA page_size = 8192")
-        connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = FULL")
-        connection.execute("PRAGMA journal_size_limit = 67108864")
-        _prepare(connection, data_dir)
-        return connection
-    except BaseException:
-        connection.close()
-        raise
+    with database.transaction():
+        bring_up(database, place)
 
 
-def open_reader(data_dir: Path) -> sqlite3.Connection:
-    """A read-only connection, for use while the recorder runs. Raises LedgerError."""
-    path = data_dir / FILE
-    if not path.exists():
+def bring_up(database: Database, place: str) -> None:
+    """As `prepare`, in a transaction that there is."""
+    version = version_of(database) or 0
+    sums = ", ".join(f"{name} INTEGER NOT NULL" for name in SUMS)
+    for since, statements in enumerate((_TABLES, _CAP_TABLES, _AGE_TABLES), 1):
+        if version < since:
+            _create(database, statements.replace("{sums}", sums))
+    if version < VERSION:
+        database.run(
+            "INSERT INTO meta VALUES ('schema', ?) "
+            "ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+            VERSION,
+        )
+    check(database, place)
+
+
+def check(database: Database, place: str) -> int:
+    """The version of what is there. Raises LedgerError where this fastgw cannot read it."""
+    version = version_of(database)
+    if version is None:
+        raise LedgerError(f"{place} is no ledger of fastgw")
+    if version > VERSION:
         raise LedgerError(
-            f"{path} does not exist: nothing was recorded in this data directory yet"
+            f"{place} has schema {version}; this fastgw knows {VERSION}: "
+            "use the newer fastgw that wrote it, or another data_dir"
         )
-    try:
-        connection = sqlite3.connect(
-            f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=5, check_same_thread=False
-        )
-        _check(connection, data_dir)
-        return connection
-    except sqlite3.Error as error:
-        raise LedgerError(f"{path} cannot be read: {error}") from None
+    return version
 
 
-def _prepare(connection: sqlite3.Connection, data_dir: Path) -> None:
-    connection.execute("BEGIN IMMEDIATE")
-    try:
-        version = _version(connection)
-        if version is None:
-            sums = ", ".join(f"{name} INTEGER NOT NULL" for name in SUMS)
-            _create(connection, _TABLES.format(sums=sums))
-            connection.execute("INSERT INTO meta VALUES ('schema', 1)")
-            version = 1
-        if version == 1:
-            _create(connection, _CAP_TABLES)
-            connection.execute("UPDATE meta SET value = ? WHERE key = 'schema'", (VERSION,))
-        _check(connection, data_dir)
-        connection.execute("COMMIT")
-    except BaseException:
-        if connection.in_transaction:
-            connection.execute("ROLLBACK")
-        raise
-
-
-def _create(connection: sqlite3.Connection, statements: str) -> None:
-    for statement in statements.split(";"):
-        if statement.strip():
-            connection.execute(statement)
-
-
-def _version(connection: sqlite3.Connection) -> int | None:
-    there = connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'meta'").fetchone()
-    if there is None:
+def version_of(database: Database) -> int | None:
+    """None: nothing of fastgw is there."""
+    if not database.has_table("meta"):
         return None
-    row = connection.execute("SELECT value FROM meta WHERE key = 'schema'").fetchone()
+    row = database.row("SELECT value FROM meta WHERE key = 'schema'")
     return None if row is None else int(row[0])
 
 
-def _check(connection: sqlite3.Connection, data_dir: Path) -> None:
-    version = _version(connection)
-    if version is None:
-        raise LedgerError(f"{data_dir / FILE} is no ledger of fastgw")
-    if version > VERSION:
-        raise LedgerError(
-            f"{data_dir / FILE} has schema {version}; this fastgw knows {VERSION}: "
-            "use the newer fastgw that wrote it, or another data_dir"
-        )
+def _create(database: Database, statements: str) -> None:
+    for statement in statements.split(";"):
+        if statement.strip():
+            database.run(database.ddl(statement))
 
 
 def signed(number: int) -> int:

@@ -11,10 +11,13 @@ is cut after its last whole entry. Replaying twice is harmless, since the store 
 
 from __future__ import annotations
 
+import errno
 import os
 import struct
+import threading
 import zlib
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from fastgw.ledger.fold import pack, unpack
@@ -27,70 +30,98 @@ _GROUP_MAX = 4 << 20
 
 
 class Spill:
-    """The spill log of one data directory. Its methods raise OSError."""
+    """The spill log of one data directory. Its methods raise OSError.
+
+    One thread appends, another may replay.
+    """
 
     def __init__(self, data_dir: Path) -> None:
         self._dir = data_dir
         self._fd = -1
-        self._size = 0
-        self._files = sorted(data_dir.glob("spill-*.log"))
-        self._next_number = 1 + max((_number(path) for path in self._files), default=0)
-        self._replayed = self._replaying = (0, 0)  # file index, offset
+        self._lock = threading.Lock()
+        files = sorted(data_dir.glob("spill-*.log"))
+        self._next_number = 1 + max((_number(path) for path in files), default=0)
         self.ends: dict[int, int] = {}  # ring -> position up to which spans stand here
-        for path in self._files:
-            self._recover(path)
+        self._files = [_File(path, self._recover(path)) for path in files]
+        self._replayed = self._replaying = 0  # offset in the oldest file
 
     @property
     def empty(self) -> bool:
-        return not self._files
+        """All that stands here was stored."""
+        return self.size() == 0
 
     def size(self) -> int:
-        """Bytes on disk."""
-        return sum(path.stat().st_size for path in self._files)
+        """Bytes that were not stored yet."""
+        with self._lock:
+            return sum(file.size for file in self._files) - self._replayed
+
+    @property
+    def on_disk(self) -> int:
+        """Bytes that the files take."""
+        with self._lock:
+            return sum(file.size for file in self._files)
 
     def append(self, spans: list[Span]) -> None:
         """Write and sync. On failure nothing of it counts, and the file is not written again:
         after a failed sync nobody knows what the disk has."""
-        if self._fd < 0 or self._size > _FILE_MAX:
-            self._create()
         entries = b"".join(map(_encode, spans))
-        try:
-            _write_all(self._fd, entries)
-            os.fdatasync(self._fd)
-        except OSError:
-            self._abandon()
-            raise
-        self._size += len(entries)
-        for span in spans:
-            self.ends[span.ring] = max(span.next, self.ends.get(span.ring, 0))
+        with self._lock:
+            if self._fd < 0 or self._files[-1].size > _FILE_MAX:
+                self._create()
+            try:
+                _write_all(self._fd, entries)
+                os.fdatasync(self._fd)
+            except OSError:
+                self._abandon()
+                raise
+            self._files[-1].size += len(entries)
+            for span in spans:
+                self.ends[span.ring] = max(span.next, self.ends.get(span.ring, 0))
 
     def pending(self) -> list[Span]:
         """The next spans to be stored, oldest first; empty: all were."""
-        index, offset = self._replayed
-        while index < len(self._files):
-            spans, offset = _read_group(self._files[index], offset)
-            if spans:
-                self._replaying = (index, offset)
-                return spans
-            index, offset = index + 1, 0
-        return []
+        while True:
+            with self._lock:
+                if not self._files:
+                    return []
+                oldest, alone = self._files[0], len(self._files) == 1
+                size, offset = oldest.size, self._replayed
+            if offset < size:
+                spans, self._replaying = _read_group(oldest.path, offset, size)
+                if spans:
+                    return spans
+                raise OSError(errno.EIO, f"{oldest.path.name} cannot be read at {offset}")
+            if alone:
+                return []
+            self._drop_oldest()
 
     def stored(self) -> None:
         """What `pending` gave last is in the store."""
-        self._replayed = self._replaying
+        with self._lock:
+            self._replayed = self._replaying
 
     def clear(self) -> None:
-        """All is in the store: delete the files."""
-        self._close()
-        for path in self._files:
-            path.unlink(missing_ok=True)
-        self._files = []
-        self._replayed = (0, 0)
-        self.ends.clear()
+        """Delete the files, if all is in the store."""
+        with self._lock:
+            if sum(file.size for file in self._files) > self._replayed:
+                return
+            self._close()
+            for file in self._files:
+                file.path.unlink(missing_ok=True)
+            self._files = []
+            self._replayed = 0
+            self.ends.clear()
         _sync_dir(self._dir)
 
     def close(self) -> None:
-        self._close()
+        with self._lock:
+            self._close()
+
+    def _drop_oldest(self) -> None:
+        with self._lock:
+            oldest = self._files.pop(0)
+            self._replayed = 0
+        oldest.path.unlink(missing_ok=True)
 
     def _create(self) -> None:
         self._close()
@@ -98,16 +129,17 @@ class Spill:
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC
         self._fd = os.open(path, flags, 0o600)
         self._next_number += 1
-        self._size = 0
-        self._files.append(path)
+        self._files.append(_File(path, 0))
         _sync_dir(self._dir)
 
     def _abandon(self) -> None:
         """Cut off what was not synced, as far as the disk lets us; the CRC guards the rest."""
+        newest = self._files[-1]
         try:
-            os.ftruncate(self._fd, self._size)
-            if self._size == 0:
-                self._files.pop().unlink(missing_ok=True)
+            os.ftruncate(self._fd, newest.size)
+            if newest.size == 0:
+                newest.path.unlink(missing_ok=True)
+                self._files.pop()
         except OSError:
             pass
         self._close()
@@ -117,10 +149,11 @@ class Spill:
             os.close(self._fd)
             self._fd = -1
 
-    def _recover(self, path: Path) -> None:
+    def _recover(self, path: Path) -> int:
+        """Cut a file after its last whole entry; returns where that ends."""
         offset, size = 0, path.stat().st_size
         while True:
-            spans, after = _read_group(path, offset)
+            spans, after = _read_group(path, offset, size)
             if not spans:
                 break
             for span in spans:
@@ -128,6 +161,13 @@ class Spill:
             offset = after
         if offset < size:
             os.truncate(path, offset)
+        return offset
+
+
+@dataclass(slots=True)
+class _File:
+    path: Path
+    size: int  # of what is synced
 
 
 def _number(path: Path) -> int:
@@ -144,10 +184,10 @@ def _encode(span: Span) -> bytes:
     return struct.pack("<II", _MAGIC, zlib.crc32(rest)) + rest
 
 
-def _entries(path: Path, offset: int) -> Iterator[tuple[Span, int]]:
+def _entries(path: Path, offset: int, size: int) -> Iterator[tuple[Span, int]]:
     with open(path, "rb") as file:
         file.seek(offset)
-        while True:
+        while offset < size:
             first = file.read(_ENTRY.size)
             if len(first) < _ENTRY.size:
                 return
@@ -161,10 +201,10 @@ def _entries(path: Path, offset: int) -> Iterator[tuple[Span, int]]:
             yield Span(ring, slot, lane, start, end, unpack(records)), offset
 
 
-def _read_group(path: Path, offset: int) -> tuple[list[Span], int]:
+def _read_group(path: Path, offset: int, end: int) -> tuple[list[Span], int]:
     spans: list[Span] = []
     size = 0
-    for span, after in _entries(path, offset):
+    for span, after in _entries(path, offset, end):
         spans.append(span)
         offset = after
         size += len(span.records)

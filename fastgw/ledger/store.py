@@ -1,4 +1,4 @@
-"""The SQLite store: one transaction takes spans in, with their sums and acknowledgements.
+"""The store: one transaction takes spans in, with their sums and acknowledgements.
 
 Exactly once, whatever is killed: a ring's acknowledged position is committed with the records
 before it, and what lies before that position is skipped when it comes again.
@@ -9,24 +9,41 @@ from __future__ import annotations
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import takewhile
 from pathlib import Path
 
+from fastgw.ledger.database import Database, StoreFailed
 from fastgw.ledger.drawn import Alert, CapRule, Drawn
 from fastgw.ledger.fold import Fold, Tally, pack, tally_of, unpack
 from fastgw.ledger.lost import Lost
 from fastgw.ledger.records import DIMS, Held, Open
-from fastgw.ledger.schema import SUMS, open_writer, signed
+from fastgw.ledger.schema import ROLLUPS, SUMS, signed
 from fastgw.ledger.span import Span
+from fastgw.ledger.sqlite import open_writer
 
 _CACHE_MAX = 100_000
 
 _UPSERT = (
-    f"INSERT INTO rollup VALUES (?, ?, {', '.join('?' * len(SUMS))}) ON CONFLICT DO UPDATE SET "
-    + ", ".join(f"{name} = {name} + excluded.{name}" for name in SUMS)
+    f"INSERT INTO rollup VALUES (?, ?, {', '.join('?' * len(SUMS))}) "
+    "ON CONFLICT (minute, dims) DO UPDATE SET "
+    + ", ".join(f"{name} = rollup.{name} + excluded.{name}" for name in SUMS)
 )
 _RENAME = (
-    "INSERT INTO name VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET text = excluded.text "
-    "WHERE text <> excluded.text"
+    "INSERT INTO name VALUES (?, ?, ?, ?) ON CONFLICT (space, hash0, hash1) "
+    "DO UPDATE SET text = excluded.text WHERE name.text <> excluded.text"
+)
+_ACKNOWLEDGE = (
+    "INSERT INTO ring VALUES (?, ?, ?, ?) ON CONFLICT (ring) DO UPDATE SET acked = "
+    "CASE WHEN ring.acked > excluded.acked THEN ring.acked ELSE excluded.acked END"
+)
+_OPEN = (
+    "INSERT INTO open VALUES (?, ?, ?, ?, ?) ON CONFLICT (generation, worker, sequence, attempt) "
+    "DO UPDATE SET record = excluded.record"
+)
+_ATTEMPT = "WHERE (generation, worker, sequence, attempt) = (?, ?, ?, ?)"
+_ADD_META = (
+    "INSERT INTO meta VALUES (?, ?) "
+    "ON CONFLICT (key) DO UPDATE SET value = meta.value + excluded.value"
 )
 
 
@@ -44,192 +61,298 @@ class Stored:
 
 
 class Store:
-    """The writing side; one per data directory. Methods raise sqlite3.Error: spill then."""
+    """The writing side; one per data directory. Methods raise StoreFailed: spill then.
+
+    ``place``: a data directory, whose file of SQLite is meant, or a database.
+    """
 
     def __init__(
-        self, data_dir: Path, rules: Sequence[CapRule] = (), *, alerts_wanted: bool = False
+        self,
+        place: Path | Database,
+        rules: Sequence[CapRule] = (),
+        *,
+        alerts_wanted: bool = False,
     ) -> None:
-        self._connection = open_writer(data_dir)
+        self.database = database = place if isinstance(place, Database) else open_writer(place)
         self._fold = Fold()
-        self.drawn = Drawn(self._connection, rules, wanted=alerts_wanted)
         self._acked: dict[int, int] = {}
         self._dims: dict[bytes, int] = {}
         self._names: dict[tuple[int, int, int], bytes] = {}
-        self._load()
+        self._next_batch = 0
+        try:
+            self.drawn = Drawn(database, rules, wanted=alerts_wanted)
+            self._load()
+        except BaseException:
+            database.close()
+            raise
 
     def _load(self) -> None:
-        self._acked = dict(self._connection.execute("SELECT ring, acked FROM ring"))
+        database = self.database
+        self._acked = dict(
+            database.rows(
+                "SELECT ring, acked FROM ring WHERE slot BETWEEN ? AND ?",
+                database.first, database.last,
+            )
+        )
+        self._next_batch = self._after("batch")
         self._dims.clear()
         self._names.clear()
 
+    def _after(self, table: str) -> int:
+        """The next number that this instance may give."""
+        database = self.database
+        row = database.row(
+            f"SELECT max(id) FROM {table} WHERE id BETWEEN ? AND ?", database.first, database.last
+        )
+        newest = row[0] if row is not None else None
+        return 1 + (database.first if newest is None else int(newest))
+
     def close(self) -> None:
-        self._connection.close()
+        self.database.close()
 
     def acked(self, ring: int) -> int:
         """Position before which all records of a ring are stored."""
-        return self._acked.get(ring, 0)
+        return self._acked.get(ring or self.database.first, 0)
 
     def commit(self, spans: list[Span]) -> Stored:
         """Store what of the spans is not stored yet, in one synced transaction."""
         todo = [fresh for span in spans if (fresh := span.after(self.acked(span.ring)))]
         # Workers first: the supervisor's records speak of attempts that workers opened.
         todo.sort(key=lambda span: (span.from_supervisor, span.first))
-        connection = self._connection
         stored = Stored()
         self._fold.clear()
-        connection.execute("BEGIN IMMEDIATE")
         try:
-            for span in todo:
-                self._take(span, stored)
-            self._write_rollups()
-            self._write_attempts()
-            self.drawn.write()
-            connection.execute("COMMIT")
+            with self.database.transaction():
+                names: dict[tuple[int, int, int], bytes] = {}
+                for span in todo:
+                    self._take(span, stored, names)
+                self._write_names(names)
+                self._write_rollups()
+                self._write_attempts()
+                self.drawn.write()
         except BaseException:
-            if connection.in_transaction:
-                connection.execute("ROLLBACK")
-            self._load()
-            self.drawn.load()
+            self._forget()
             raise
         stored.alerts = self.drawn.kept()
         return stored
 
-    def _take(self, span: Span, stored: Stored) -> None:
-        records = span.records
+    def _forget(self) -> None:
+        """What was cached of a transaction that is not."""
+        try:
+            self._load()
+            self.drawn.load()
+        except StoreFailed:
+            pass  # who was told that the commit failed opens the store anew
+
+    def _take(
+        self, span: Span, stored: Stored, names: dict[tuple[int, int, int], bytes]
+    ) -> None:
+        database, records = self.database, span.records
         if span.from_supervisor and records:
-            lost = Lost(self._connection, self._fold)
+            lost = Lost(database, self._fold)
             records = lost.settle(records)
             stored.lost += lost.closed
             stored.late += lost.late
         if records:
             tally = self._fold.add(records)
             self._write_batch(span, records, tally)
-            self._write_names(tally.names)
+            names.update((name[:3], name[3]) for name in tally.names)
             self.drawn.add(records, from_supervisor=span.from_supervisor)
             stored.records += tally.records
             stored.requests += tally.requests + tally.counted
             stored.denied += tally.denied + tally.counted
             stored.closes += tally.closes
-        self._connection.execute(
-            "INSERT INTO ring VALUES (?, ?, ?, ?) "
-            "ON CONFLICT DO UPDATE SET acked = max(acked, excluded.acked)",
-            (span.ring, span.slot, span.lane, span.next),
-        )
-        self._acked[span.ring] = max(span.next, self.acked(span.ring))
+        ring = span.ring or database.first  # ring 0 is each instance's own
+        database.run(_ACKNOWLEDGE, ring, database.first + span.slot, span.lane, span.next)
+        self._acked[ring] = max(span.next, self.acked(ring))
 
     def _write_batch(self, span: Span, records: bytes, tally: Tally) -> None:
-        packed = pack(records)
-        cursor = self._connection.execute(
-            "INSERT INTO batch VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (
-                span.ring,
-                span.first,
-                span.next,
-                tally.wall_first,
-                tally.wall_last,
-                tally.records,
-                tally.requests,
-                tally.denied,
-                tally.counted,
-                tally.closes,
-                zlib.crc32(packed),
-                packed,
-            ),
+        database, packed, batch = self.database, pack(records), self._next_batch
+        self._next_batch += 1
+        database.run(
+            "INSERT INTO batch VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            batch,
+            span.ring,
+            span.first,
+            span.next,
+            tally.wall_first,
+            tally.wall_last,
+            tally.records,
+            tally.requests,
+            tally.denied,
+            tally.counted,
+            tally.closes,
+            zlib.crc32(packed),
+            packed,
         )
-        batch = cursor.lastrowid
-        self._connection.executemany(
-            "INSERT INTO page VALUES (?, ?, ?, ?)", [(*page, batch) for page in tally.pages]
+        database.run_many(
+            "INSERT INTO page VALUES (?, ?, ?, ?)",
+            [(database.first + page[0], *page[1:], batch) for page in tally.pages],
         )
+        database.put_attempts(batch, records)
 
-    def _write_names(self, names: list[tuple[int, int, int, bytes]]) -> None:
-        fresh = [name for name in names if self._names.get(name[:3]) != name[3]]
+    def _write_names(self, names: dict[tuple[int, int, int], bytes]) -> None:
+        """In one order everywhere: instances that share a database wait for no one who waits."""
+        fresh = {key: text for key, text in names.items() if self._names.get(key) != text}
         if not fresh:
             return
-        self._connection.executemany(_RENAME, fresh)
+        self.database.run_many(_RENAME, [(*key, fresh[key]) for key in sorted(fresh)])
         if len(self._names) > _CACHE_MAX:
             self._names.clear()
-        for name in fresh:
-            self._names[name[:3]] = name[3]
+        self._names.update(fresh)
 
     def _write_rollups(self) -> None:
         rows = self._fold.rollups()
         if len(self._dims) > _CACHE_MAX:
             self._dims.clear()
-        self._connection.executemany(
+        self.database.run_many(
             _UPSERT, [(row[1], self._dims_id(row[0]), *row[2:]) for row in rows]
         )
 
     def _dims_id(self, key: bytes) -> int:
         known = self._dims.get(key)
-        if known is not None:
-            return known
-        row = self._connection.execute("SELECT id FROM dims WHERE key = ?", (key,)).fetchone()
-        if row is None:
-            *hashes, dialect, operation, stream = DIMS.unpack(key)
-            row = self._connection.execute(
-                f"INSERT INTO dims VALUES (NULL, ?{', ?' * 12}) RETURNING id",
-                (key, *map(signed, hashes), dialect, operation, stream),
-            ).fetchone()
-        self._dims[key] = row[0]
-        return int(row[0])
+        if known is None:
+            own = self.database.own(key)
+            row = self.database.row("SELECT id FROM dims WHERE key = ?", own)
+            known = int(row[0]) if row is not None else self._new_dims(key, own)
+            self._dims[key] = known
+        return known
+
+    def _new_dims(self, key: bytes, own: bytes) -> int:
+        *hashes, dialect, operation, stream = DIMS.unpack(key)
+        id = self._after("dims")
+        self.database.run(
+            f"INSERT INTO dims VALUES (?, ?{', ?' * 12})",
+            id, own, *map(signed, hashes), dialect, operation, stream,
+        )
+        return id
 
     def _write_attempts(self) -> None:
         opened, closed = self._fold.attempts()
-        self._connection.executemany("INSERT OR REPLACE INTO open VALUES (?, ?, ?, ?, ?)", opened)
-        self._connection.executemany(
-            "DELETE FROM open WHERE (generation, worker, sequence, attempt) = (?, ?, ?, ?)", closed
-        )
+        database, first = self.database, self.database.first
+        if first:
+            opened = [(key[0] + first, *key[1:]) for key in opened]
+            closed = [(key[0] + first, *key[1:]) for key in closed]
+        database.run_many(_OPEN, opened)
+        database.run_many(f"DELETE FROM open {_ATTEMPT}", closed)
         for key, held in self._fold.held():
-            self._hold(key, held)
+            self._hold((key[0] + first, *key[1:]), held)
 
     def _hold(self, key: tuple[int, int, int, int], held: Held) -> None:
         """Who is lost leaves what it holds, not what it held at first."""
-        where = "WHERE (generation, worker, sequence, attempt) = (?, ?, ?, ?)"
-        row = self._connection.execute(f"SELECT record FROM open {where}", key).fetchone()
+        row = self.database.row(f"SELECT record FROM open {_ATTEMPT}", *key)
         if row is not None:
             record = held.upon(Open.unpack(row[0])).pack()
-            self._connection.execute(f"UPDATE open SET record = ? {where}", (record, *key))
+            self.database.run(f"UPDATE open SET record = ? {_ATTEMPT}", record, *key)
 
     def open_workers(self) -> list[tuple[int, int]]:
         """(generation, worker) of all that have attempts without a close."""
-        rows = self._connection.execute("SELECT DISTINCT generation, worker FROM open")
-        return [(generation, worker) for generation, worker in rows]
+        database = self.database
+        rows = database.rows(
+            "SELECT DISTINCT generation, worker FROM open WHERE generation BETWEEN ? AND ?",
+            database.first, database.last,
+        )
+        return [(generation - database.first, worker) for generation, worker in rows]
+
+    # ------------------------------------------------------------------ age
+
+    def exported(self, marks: dict[str, int]) -> None:
+        """``marks``: by export, up to which batch all is delivered."""
+        if not marks:
+            return
+        database = self.database
+        with database.transaction():
+            database.run_many(
+                "INSERT INTO exported VALUES (?, ?) "
+                "ON CONFLICT (export) DO UPDATE SET batch = excluded.batch",
+                [(database.own_text(name), batch) for name, batch in marks.items()],
+            )
 
     def prune(self, before_ns: int, batches_max: int = 200) -> int:
         """Delete old batches, a few at a time; roll-ups stay. Returns how many were deleted."""
-        connection = self._connection
-        rows = connection.execute(
-            "SELECT id, wall_last, packed FROM batch ORDER BY id LIMIT ?", (batches_max,)
-        ).fetchall()
-        old = [row for row in rows if row[1] < before_ns]
-        if not old:
+        database = self.database
+        oldest = "FROM batch WHERE id BETWEEN ? AND ? ORDER BY id LIMIT"
+        mine = (database.first, database.last)
+        first = database.row(f"SELECT wall_last {oldest} 1", *mine)
+        if first is None or first[0] >= before_ns:
             return 0
-        connection.execute("BEGIN IMMEDIATE")
-        try:
+        rows = database.rows(f"SELECT id, wall_last, packed {oldest} {batches_max}", *mine)
+        old = list(takewhile(lambda row: row[1] < before_ns, rows))
+        with database.transaction():
             for batch, _, packed in old:
                 self._delete_batch(batch, packed)
-            connection.execute("PRAGMA incremental_vacuum(1000)").fetchall()
-            connection.execute("COMMIT")
-        except BaseException:
-            if connection.in_transaction:
-                connection.execute("ROLLBACK")
-            raise
+        database.shrink()
         return len(old)
 
     def _delete_batch(self, batch: int, packed: bytes) -> None:
-        tally = tally_of(unpack(packed))
-        self._connection.executemany(
+        database, tally = self.database, tally_of(unpack(packed))
+        database.run_many(
             "DELETE FROM page WHERE (generation, worker, page, batch) = (?, ?, ?, ?)",
-            [(*page, batch) for page in tally.pages],
+            [(database.first + page[0], *page[1:], batch) for page in tally.pages],
         )
-        self._connection.execute("DELETE FROM batch WHERE id = ?", (batch,))
-        self._connection.executemany(
-            "INSERT INTO meta VALUES (?, ?) "
-            "ON CONFLICT DO UPDATE SET value = value + excluded.value",
-            [
-                ("pruned_closes", tally.closes),
-                ("pruned_requests", tally.requests),
-                ("pruned_denied", tally.denied),
-                ("pruned_counted", tally.counted),
-            ],
+        database.run("DELETE FROM batch WHERE id = ?", batch)
+        database.drop_attempts(batch)
+        self._add_meta(
+            pruned_closes=tally.closes,
+            pruned_requests=tally.requests,
+            pruned_denied=tally.denied,
+            pruned_counted=tally.counted,
         )
+
+    def _add_meta(self, **sums: int) -> None:
+        rows = [(self.database.own_text(name), number) for name, number in sums.items()]
+        self.database.run_many(_ADD_META, rows)
+
+    def age(self, before_minute: Sequence[int], rows_max: int = 1000) -> int:
+        """One bite of roll-ups moves on: of minutes into hours, of hours into days, of days away.
+
+        ``before_minute``: for each table of `ROLLUPS`, the minute before which its rows are old.
+        Returns how many rows moved. Sums stay what they were, but for days that go: what of
+        requests, refusals and attempts goes with those stands in `meta`.
+        """
+        for index, (table, _) in enumerate(ROLLUPS):
+            coarser = ROLLUPS[index + 1] if index + 1 < len(ROLLUPS) else None
+            step = coarser[1] if coarser is not None else 1
+            moved = self._move(table, coarser, before_minute[index] // step * step, rows_max)
+            if moved:
+                return moved
+        return 0
+
+    def _move(
+        self, table: str, coarser: tuple[str, int] | None, before: int, rows_max: int
+    ) -> int:
+        database = self.database
+        mine = "dims BETWEEN ? AND ?"
+        old = database.rows(
+            f"SELECT minute, dims FROM {table} WHERE minute < ? AND {mine} "
+            "ORDER BY minute, dims LIMIT ?",
+            before, database.first, database.last, rows_max,
+        )
+        if not old:
+            return 0
+        which = f"WHERE (minute, dims) <= (?, ?) AND {mine}"
+        values = (*old[-1], database.first, database.last)
+        sums = ", ".join(f"CAST(sum({name}) AS BIGINT)" for name in SUMS)
+        with database.transaction():
+            if coarser is not None:
+                into, step = coarser
+                database.run(
+                    f"INSERT INTO {into} SELECT minute / {step} * {step} AS start, dims, {sums} "
+                    f"FROM {table} {which} GROUP BY start, dims "
+                    "ON CONFLICT (minute, dims) DO UPDATE SET "
+                    + ", ".join(f"{name} = {into}.{name} + excluded.{name}" for name in SUMS),
+                    *values,
+                )
+            else:
+                gone = database.row(
+                    f"SELECT sum(requests), sum(denied), sum(attempts) FROM {table} {which}",
+                    *values,
+                ) or (0, 0, 0)
+                self._add_meta(
+                    aged_requests=int(gone[0] or 0),
+                    aged_denied=int(gone[1] or 0),
+                    aged_attempts=int(gone[2] or 0),
+                )
+            database.run(f"DELETE FROM {table} {which}", *values)
+        database.shrink()
+        return len(old)

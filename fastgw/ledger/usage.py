@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from fastgw.dialect.names import DIALECTS, OPERATIONS
 from fastgw.errors import LedgerError
+from fastgw.ledger.database import Database
 from fastgw.ledger.names import Names
 from fastgw.ledger.records import NAME_LABEL, NAME_MODEL, NAME_PROVIDER, NAME_USER
-from fastgw.ledger.schema import SUMS, unsigned
+from fastgw.ledger.schema import ROLLUPS, SUMS, unsigned, version_of
 from fastgw.ledger.vocabulary import word
 
 MINUTE_NS = 60_000_000_000
@@ -23,26 +24,18 @@ _HASHED = {
     "upstream_model": NAME_MODEL,
     "user": NAME_USER,
 }
-_DIMS = (
-    "account",
-    "model",
-    "provider",
-    "upstream_model",
-    "user",
-    "label0",
-    "label1",
-    "label2",
-    "label3",
-    "dialect",
-    "operation",
-    "stream",
-)
 
-Cell = Callable[[dict[str, int]], Any]
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column of the answer: the columns of `dims` it is made of, and how."""
+
+    needs: tuple[str, ...]
+    show: Callable[[dict[str, int]], Any]
 
 
 def sum_usage(
-    connection: sqlite3.Connection,
+    database: Database,
     since_ns: int | None,
     until_ns: int | None,
     by: Sequence[str],
@@ -53,15 +46,17 @@ def sum_usage(
 
     ``labels`` are the configured names, in their order: records hold only the values.
     """
-    names = Names(connection)
-    cells = {name: _cell(name, names, labels) for name in by}
+    names = Names(database)
+    columns = {name: _column(name, names, labels) for name in by}
     step = min((_TIMES[name] for name in by if name in _TIMES), default=0)
+    needs = sorted({need for column in columns.values() for need in column.needs})
     rows: dict[tuple[Any, ...], list[int]] = {}
-    for dims, sums in _read(connection, since_ns, until_ns, step):
-        key = tuple(cell(dims) for cell in cells.values())
-        total = rows.setdefault(key, [0] * len(SUMS))
-        for index, number in enumerate(sums):
-            total[index] += number
+    with database.snapshot():  # rows move on to coarser tables meanwhile
+        for dims, sums in _read(database, since_ns, until_ns, step, needs):
+            key = tuple(column.show(dims) for column in columns.values())
+            total = rows.setdefault(key, [0] * len(SUMS))
+            for index, number in enumerate(sums):
+                total[index] += number
     if not by and not rows:
         rows[()] = [0] * len(SUMS)
     made = [dict(zip(by, key, strict=True)) | shape(total) for key, total in rows.items()]
@@ -105,65 +100,76 @@ def normalise(tokens: dict[str, int]) -> dict[str, int]:
     }
 
 
+def rollups_of(version: int) -> tuple[tuple[str, int], ...]:
+    """The tables of roll-ups that a ledger of this version has."""
+    return ROLLUPS if version >= 3 else ROLLUPS[:1]
+
+
 def _read(
-    connection: sqlite3.Connection, since_ns: int | None, until_ns: int | None, step: int
+    database: Database,
+    since_ns: int | None,
+    until_ns: int | None,
+    step: int,
+    needs: Sequence[str],
 ) -> Iterator[tuple[dict[str, int], tuple[int, ...]]]:
-    """(dims with their time bucket, sums), summed over minutes before names are looked up."""
+    """({column of dims, and "bucket": its value}, sums): summed by the database to what the answer
+    needs to tell apart."""
     first = 0 if since_ns is None else since_ns // MINUTE_NS
-    last = 2**62 if until_ns is None else -(-until_ns // MINUTE_NS)
+    last = 2**40 if until_ns is None else -(-until_ns // MINUTE_NS)
     bucket = f"minute / {step} * {step}" if step else "0"
-    sums = ", ".join(f"sum({name}) AS {name}" for name in SUMS)
-    cursor = connection.execute(
-        f"SELECT bucket, {', '.join('dims.' + name for name in _DIMS)}, "
-        f"{', '.join('summed.' + name for name in SUMS)} FROM ("
-        f"SELECT {bucket} AS bucket, dims AS id, {sums} FROM rollup "
-        "WHERE minute >= ? AND minute < ? GROUP BY 1, 2) AS summed JOIN dims USING (id)",
-        (first, last),
-    )
-    for row in cursor:
-        dims = dict(zip(_DIMS, map(unsigned, row[1 : 1 + len(_DIMS)]), strict=True))
-        yield dims | {"bucket": row[0]}, row[1 + len(_DIMS) :]
+    sums = ", ".join(f"CAST(sum({name}) AS BIGINT) AS {name}" for name in SUMS)
+    quoted = "".join(f', dims."{name}"' for name in needs)
+    grouped = ", ".join(map(str, range(1, 2 + len(needs))))
+    for table, _ in rollups_of(version_of(database) or 0):
+        joined = f"{table} JOIN dims ON dims.id = {table}.dims" if needs else table
+        rows = database.rows(
+            f"SELECT {bucket} AS bucket{quoted}, {sums} FROM {joined} "
+            "WHERE minute >= ? AND minute < ? AND dims BETWEEN ? AND ? "
+            f"GROUP BY {grouped}",
+            first, last, database.first, database.last,
+        )
+        for row in rows:
+            found = dict(zip(needs, map(unsigned, row[1 : 1 + len(needs)]), strict=True))
+            yield found | {"bucket": row[0]}, row[1 + len(needs) :]
 
 
-def _cell(name: str, names: Names, labels: Sequence[str]) -> Cell:
-    """How one column of the answer is found in a dims row."""
+def _column(name: str, names: Names, labels: Sequence[str]) -> Column:
     if name in _TIMES:
         minutes = _TIMES[name]
-        return lambda dims: _time(dims["bucket"] // minutes * minutes)
+        return Column((), lambda dims: _time(dims["bucket"] // minutes * minutes))
     if name in _HASHED:
-        return lambda dims: names.text(_HASHED[name], dims[name])
+        return Column((name,), lambda dims: names.text(_HASHED[name], dims[name]))
     if name == "key":
-        return lambda dims: names.account(dims["account"]).get("id", "")
+        return Column(("account",), lambda dims: names.account(dims["account"]).get("id", ""))
     if name == "dialect":
-        return lambda dims: word(DIALECTS, dims["dialect"])
+        return Column((name,), lambda dims: word(DIALECTS, dims["dialect"]))
     if name == "operation":
-        return lambda dims: word(OPERATIONS, dims["operation"])
+        return Column((name,), lambda dims: word(OPERATIONS, dims["operation"]))
     if name == "stream":
-        return lambda dims: bool(dims["stream"])
+        return Column((name,), lambda dims: bool(dims["stream"]))
     part, _, field = name.partition(".")
     if part in ("owner", "tags") and field:
-        return lambda dims: _member(names.account(dims["account"]), part, field)
+        return Column(
+            ("account",), lambda dims: _member(names.account(dims["account"]), part, field)
+        )
     return _label_or_owner(name, names, labels)
 
 
-def _label_or_owner(name: str, names: Names, labels: Sequence[str]) -> Cell:
+def _label_or_owner(name: str, names: Names, labels: Sequence[str]) -> Column:
     if not name.replace("-", "_").isidentifier():
         raise LedgerError(
             f"usage cannot be grouped by {name!r}: use key, model, provider, upstream_model, "
             "user, dialect, operation, stream, minute, hour, day, team, owner.*, tags.* or a "
             "label's name"
         )
-
-    index = list(labels).index(name) if name in labels else -1
-
-    def cell(dims: dict[str, int]) -> str:
-        # A configured name is a label's and nothing else's: what clients send as a label's value
-        # must never pass for the owner of a key.
-        if index >= 0:
-            return names.text(NAME_LABEL, dims[f"label{index}"])
-        return _member(names.account(dims["account"]), "owner", name)
-
-    return cell
+    # A configured name is a label's and nothing else's: what clients send as a label's value
+    # must never pass for the owner of a key.
+    if name in labels:
+        label = f"label{list(labels).index(name)}"
+        return Column((label,), lambda dims: names.text(NAME_LABEL, dims[label]))
+    return Column(
+        ("account",), lambda dims: _member(names.account(dims["account"]), "owner", name)
+    )
 
 
 def _member(account: dict[str, Any], part: str, field: str) -> str:

@@ -14,7 +14,7 @@ from libc.string cimport memset
 from fastgw.native.clock cimport fgw_clock_wall_ns
 from fastgw.native.hold cimport (
     fgw_hold, fgw_hold_closed, fgw_hold_end, fgw_hold_is_live, fgw_hold_is_open, fgw_hold_limit,
-    fgw_hold_read_progress, fgw_hold_settled, fgw_progress_seen)
+    fgw_hold_look, fgw_hold_read_progress, fgw_hold_settled, fgw_progress_seen)
 from fastgw.native.bucket cimport fgw_bucket_restore
 from fastgw.native.limit cimport fgw_limits, fgw_limits_resolve, fgw_limits_sweep
 from fastgw.native.record cimport (
@@ -169,13 +169,16 @@ cdef void _fill(fgw_record_close *close, LostAttempt lost, const fgw_hold *hold,
     close.started_ns = hold.open_wall_ns
 
 
-def sweep(Segment segment not None, Py_ssize_t worker, uint64_t now_ns, callback, wall_ns=None):
+def sweep(Segment segment not None, Py_ssize_t worker, uint64_t now_ns, callback, wall_ns=None,
+          uint64_t ring_head=0):
     """Settles every hold of a worker that is surely gone, and frees its slot.
 
     ``callback(LostAttempt)`` is called per open attempt, after its limits are settled and before
     its hold is freed: if it raises, the rest stays, for the next sweep. A sweep that is cut short
     in between calls again for that one attempt (the ledger keeps one CLOSE per id and attempt).
-    Post its record only if `LostAttempt.needs_close`. Sweeping a swept slot does nothing.
+    Post its record only if `LostAttempt.needs_close`. ``ring_head``: how far the worker's ring got
+    (0: there is none any more): what is not in it was not asked. Sweeping a swept slot does
+    nothing.
     """
     cdef fgw_limits limits
     cdef fgw_hold *hold
@@ -200,6 +203,8 @@ def sweep(Segment segment not None, Py_ssize_t worker, uint64_t now_ns, callback
         if not fgw_hold_is_live(hold):
             continue
         holds += 1
+        if ring_head:
+            fgw_hold_look(hold, ring_head)
         fgw_limits_sweep(&limits, hold, now_ns)
         if fgw_hold_is_open(hold):
             attempts += 1

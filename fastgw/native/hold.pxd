@@ -64,6 +64,7 @@ cdef extern from "fgw_hold.h" nogil:
     void fgw_hold_opening(
         fgw_hold *hold, uint8_t attempt, uint64_t wall_ns, uint64_t open_sequence) noexcept
     void fgw_hold_open(fgw_hold *hold, uint8_t attempt, uint64_t wall_ns) noexcept
+    void fgw_hold_look(fgw_hold *hold, uint64_t ring_head) noexcept
     void fgw_hold_closing(fgw_hold *hold, uint64_t close_sequence) noexcept
     void fgw_hold_closed(fgw_hold *hold) noexcept
     void fgw_hold_progress(

@@ -7,31 +7,25 @@ lost with its process. An alert may therefore arrive twice; its ``id`` says so.
 from __future__ import annotations
 
 import hashlib
-import hmac
-import http.client
 import queue
-import ssl
 import threading
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 import orjson
 
-from fastgw import __version__
 from fastgw.ledger.decision import instant
 from fastgw.ledger.drawn import GIVEN_UP, SENT, Alert
 from fastgw.ledger.vocabulary import UNITS, word
+from fastgw.process.webhook import TIMEOUT_S, Hook
 
 if TYPE_CHECKING:
     from fastgw.config import Config
 
 QUEUE_MAX = 100
-TIMEOUT_S = 5.0
 # Before the 2nd, 3rd, … try: an hour in all, then the alert is given up.
 DELAYS_S = (1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0, 900.0, 1500.0)
-SIGNATURE = "x-fastgw-signature"
 
 Log = Callable[[str, dict[str, object]], None]
 _Key = tuple[bytes, int]
@@ -50,11 +44,9 @@ class Webhook:
         delays_s: tuple[float, ...] = DELAYS_S,
         timeout_s: float = TIMEOUT_S,
     ) -> None:
-        self._url = urlsplit(url)
-        self._secret = secret.encode() if secret is not None else None
+        self._hook = Hook(url, secret, timeout_s=timeout_s)
         self._log = log
         self._delays_s = delays_s
-        self._timeout_s = timeout_s
         self._waiting: queue.Queue[Alert] = queue.Queue(QUEUE_MAX)
         self._ended: queue.SimpleQueue[tuple[Alert, int]] = queue.SimpleQueue()
         self._taken: set[_Key] = set()  # the recorder's thread alone
@@ -89,43 +81,16 @@ class Webhook:
     def _tell(self, alert: Alert) -> int:
         content = body(alert)
         for delay_s in (*self._delays_s, None):
-            problem = self._post(content)
+            problem = self._hook.post(content)
             if problem is None:
                 return SENT
-            # The path of a webhook's URL is often its password: only the host is logged.
             self._log(
                 "alert not delivered",
-                {"host": self._url.hostname, "problem": problem, "again_in_s": delay_s},
+                {"host": self._hook.host, "problem": problem, "again_in_s": delay_s},
             )
             if delay_s is not None:
                 time.sleep(delay_s)
         return GIVEN_UP
-
-    def _post(self, content: bytes) -> str | None:
-        """None, or why it was not taken."""
-        target = (self._url.path or "/") + (f"?{self._url.query}" if self._url.query else "")
-        fields = {"content-type": "application/json", "user-agent": f"fastgw/{__version__}"}
-        if self._secret is not None:
-            fields[SIGNATURE] = sign(self._secret, int(time.time()), content)
-        try:
-            connection = self._connect()
-            try:
-                connection.request("POST", target, content, fields)
-                status = connection.getresponse().status
-            finally:
-                connection.close()
-        except (OSError, http.client.HTTPException, ValueError) as error:
-            return type(error).__name__
-        return None if 200 <= status < 300 else f"status {status}"
-
-    def _connect(self) -> http.client.HTTPConnection:
-        host, port = self._url.hostname or "", self._url.port
-        if self._url.scheme == "https":
-            trust = ssl.create_default_context()
-            return http.client.HTTPSConnection(
-                host, port, timeout=self._timeout_s, context=trust
-            )
-        return http.client.HTTPConnection(host, port, timeout=self._timeout_s)
 
 
 def webhook_of(config: Config, log: Log) -> Webhook | None:
@@ -152,10 +117,3 @@ def body(alert: Alert) -> bytes:
         "of": alert.limit,
         "window_end": instant(alert.window_end_ns) if alert.window_end_ns else None,
     })
-
-
-def sign(secret: bytes, timestamp_s: int, content: bytes) -> str:
-    """``t=<seconds since 1970>,v1=<HMAC-SHA256 of "<t>.<body>", hexadecimal>``: who checks it
-    also refuses what is old, so that nothing recorded can be played again."""
-    signed = b"%d." % timestamp_s + content
-    return f"t={timestamp_s},v1={hmac.new(secret, signed, hashlib.sha256).hexdigest()}"

@@ -33,6 +33,7 @@ from fastgw.shm.segment import Segment
 
 FILE = "balance.json"
 SEEN_APART = 3    # times in a row
+_CAPS_TOLD = 5
 _EVERY_S = 2.0
 _SHARE = 20       # of the time, at most one part goes into looking
 _CAP = "cap"
@@ -97,8 +98,11 @@ class Books:
         said = (found["attempts"], found["rollups"], found["accounts"])
         if said != self._said:
             self._said = said
-            self._log.error(
-                "the books differ", attempts=said[0], rollups=said[1], accounts=said[2])
+            caps = [{"id": f"{low:016x}{high:016x}", "word": word, "ledger": ledger}
+                    for (low, high), (word, ledger, times) in self._apart.items()
+                    if times >= SEEN_APART][:_CAPS_TOLD]
+            self._log.error("the books differ", attempts=said[0], rollups=said[1],
+                            accounts=said[2], caps=caps)
         path = self._data_dir / FILE
         try:
             temporary = path.with_suffix(".new")

@@ -16,12 +16,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fastgw.errors import LedgerError
+from fastgw.ledger.committer import Paths
 from fastgw.ledger.drawn import CapRule
-from fastgw.ledger.recorder import Paths, Recorder, drain
+from fastgw.ledger.recorder import Recorder, drain
+from fastgw.ledger.stores import remember
 from fastgw.ledger.vocabulary import UNITS
 from fastgw.log import Log
 from fastgw.process.alerts import webhook_of
 from fastgw.process.balance import Books
+from fastgw.process.exports import exports_of
 from fastgw.process.holders import Desk
 from fastgw.process.lines import Lines
 from fastgw.process.refusal import StartError
@@ -50,7 +53,15 @@ def paths_of(plan: Plan, data_dir: Path, folder: Path) -> Paths:
         if spec["algorithm"] == "cap"
     )
     wanted = plan.config.alerts is not None
-    return Paths(data_dir, folder, rules=rules, alerts_wanted=wanted)
+    remember(data_dir, plan.config.store)
+    return Paths(
+        data_dir,
+        folder,
+        retention=plan.config.retention,
+        rules=rules,
+        alerts_wanted=wanted,
+        store=plan.config.store,
+    )
 
 
 def main(
@@ -91,7 +102,13 @@ def _books(paths: Paths, config: Config, segment: Segment, log: Log) -> Books:
 
 def _recorder(paths: Paths, config: Config, log: Log, books: Books) -> Recorder:
     ledger_log = as_ledger_log(log)
-    return Recorder(paths, ledger_log, webhook_of(config, ledger_log), books.balance)
+    return Recorder(
+        paths,
+        ledger_log,
+        webhook_of(config, ledger_log),
+        books.balance,
+        exports_of(config, paths.data_dir, ledger_log),
+    )
 
 
 def recover(paths: Paths, log: Log) -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fastgw.ledger.recorder import Paths
+from fastgw.ledger.committer import Paths
 from fastgw.log import Log
 from fastgw.process import cluster, kernel, recorder, worker, zygote
 from fastgw.process.lines import Lines

@@ -207,7 +207,7 @@ class Shared:
             self.post(lost.record())
 
         try:
-            swept = sweep(segment, slot, now_ns(), close_attempt)
+            swept = sweep(segment, slot, now_ns(), close_attempt, ring_head=head)
             if generation:
                 self.post(ended_mark(generation, slot, wall_ns()))
         except RingFull:

@@ -93,7 +93,7 @@ class Stage:
             providers=tuple(_mocked(provider, port) for provider in config.providers),
             keys=tuple(self._known(key) for key in config.keys),
             rules=tuple(_alone(rule) for rule in config.rules),
-            cluster=None, alerts=None, store="sqlite",
+            cluster=None, alerts=None, store=None,
         )
 
     def _known(self, key: AccessKey) -> AccessKey:

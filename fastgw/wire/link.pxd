@@ -3,7 +3,6 @@
 from libc.stdint cimport uint8_t, uint64_t
 
 from fastgw.native.wheel cimport fgw_timer
-from fastgw.wire.direct cimport DirectReads
 
 
 cdef extern from "<sys/uio.h>" nogil:
@@ -30,10 +29,7 @@ cdef class Scratch:
     cdef size_t size
     cdef uint8_t *blocks[BLOCKS_KEPT]
     cdef int n_blocks
-    cdef readonly DirectReads reads   # None: uvloop reads
 
-    # Every 100 ms: read directly for who has connected.
-    cdef void adopt(self) noexcept
     # A block of BLOCK_BYTES from malloc, so that it may be grown or freed; NULL: no memory.
     cdef uint8_t *take_block(self) noexcept nogil
     cdef void give_block(self, uint8_t *block) noexcept nogil
@@ -44,7 +40,6 @@ cdef class Link:
         object transport
         Scratch scratch
         int fd               # -1: send through the transport (TLS, or not connected)
-        int read_fd          # as it is known to scratch.reads; -1: uvloop alone reads
         bint is_open         # between connection_made and close or loss
         bint blocked         # the transport's queue is not empty
         bint reading
@@ -54,8 +49,6 @@ cdef class Link:
         size_t read_room
         fgw_timer timer      # its one time-out, whichever runs now; owner is this object
 
-    cdef int _read_directly(self) except -1
-    cdef void _read_no_more(self) noexcept
     cdef ssize_t _hand_over(self, iovec *pieces, int count, size_t total) noexcept nogil
     cdef int send(self, iovec *pieces, int count) except -1
     cdef int send_bytes(self, const uint8_t *bytes, size_t length) except -1

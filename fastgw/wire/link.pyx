@@ -17,9 +17,7 @@ from cpython.buffer cimport PyBuffer_FillInfo
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
 from libc.errno cimport EAGAIN, EINTR, errno
 from libc.stdlib cimport free, malloc
-from libc.string cimport memcpy, memset, strerror
-
-from fastgw.wire.direct cimport forget_reads, landing
+from libc.string cimport memcpy
 
 
 cdef extern from "<sys/uio.h>" nogil:
@@ -39,8 +37,7 @@ cdef bytes RESET = pack("ii", 1, 0)   # struct linger: on, for no time
 
 @cython.final
 cdef class Scratch:
-    def __cinit__(self, size_t size=RECV_BYTES, DirectReads reads=None):
-        self.reads = reads
+    def __cinit__(self, size_t size=RECV_BYTES):
         self.bytes = <uint8_t *>malloc(size)
         if self.bytes == NULL:
             raise MemoryError()
@@ -51,10 +48,6 @@ cdef class Scratch:
         while self.n_blocks:
             self.n_blocks -= 1
             free(self.blocks[self.n_blocks])
-
-    cdef void adopt(self) noexcept:
-        if self.reads is not None:
-            self.reads.adopt()
 
     cdef uint8_t *take_block(self) noexcept nogil:
         if self.n_blocks == 0:
@@ -70,53 +63,10 @@ cdef class Scratch:
         self.n_blocks += 1
 
 
-cdef void take_read(void *owner, uint8_t *bytes, ssize_t length) noexcept:
-    """What was read for a link (fastgw.wire.direct), or why there will be no more."""
-    cdef Link link = <Link>owner
-    try:
-        if length > 0:
-            link.on_bytes(bytes, <size_t>length)
-        elif length < 0:
-            link.transport._force_close(OSError(-length, strerror(<int>-length).decode()))
-        else:
-            # From here on uvloop reads again: it finds the FIN once more.
-            link.transport.pause_reading()
-            link.transport.resume_reading()
-    except Exception as exception:
-        try:
-            link.on_failure(exception)
-        except Exception as further:
-            link.transport._force_close(further)
-
-
 cdef class Link:
     def __cinit__(self):
-        self.fd = self.read_fd = -1
+        self.fd = -1
         self.timer.owner = <void *>self
-
-    def __dealloc__(self):
-        self._read_no_more()
-
-    cdef int _read_directly(self) except -1:
-        cdef landing where
-        if self.scratch is None or self.scratch.reads is None:
-            return 0
-        memset(&where, 0, sizeof(where))
-        where.owner = <void *>self
-        where.tell = take_read
-        where.at = &self.read_at
-        where.room = &self.read_room
-        where.otherwise = self.scratch.bytes
-        where.otherwise_room = self.scratch.size
-        where.reading = &self.reading
-        if self.scratch.reads.add(self.fd, &where):
-            self.read_fd = self.fd
-        return 0
-
-    cdef void _read_no_more(self) noexcept:
-        if self.read_fd >= 0:
-            forget_reads(self.read_fd, <void *>self)
-            self.read_fd = -1
 
     # What uvloop calls. An exception must not reach it: it would end the worker's callback
     # without closing anything; on_failure ends one exchange instead.
@@ -130,8 +80,6 @@ cdef class Link:
                 self.fd = transport.get_extra_info("socket").fileno()
             self.is_open = True
             self.reading = True
-            if self.fd >= 0:
-                self._read_directly()
             self.on_open()
         except Exception as exception:
             self.on_failure(exception)
@@ -178,7 +126,6 @@ cdef class Link:
             self.on_failure(exception)
 
     def eof_received(self):
-        self._read_no_more()
         try:
             self.on_eof()
         except Exception as exception:
@@ -187,7 +134,6 @@ cdef class Link:
         return self.is_open
 
     def connection_lost(self, why):
-        self._read_no_more()
         self.fd = -1
         self.is_open = False
         try:
@@ -286,8 +232,6 @@ cdef class Link:
         if not self.reading and self.is_open:
             self.reading = True
             self.transport.resume_reading()
-            if self.read_fd >= 0:
-                self.scratch.reads.resume(self.read_fd, <void *>self)
         return 0
 
     cdef int shut_write(self) except -1:

@@ -11,6 +11,7 @@ import time
 
 import pytest
 
+from fastgw.cli.usage import _write_csv
 from tests.cli.live import run
 
 
@@ -78,3 +79,39 @@ def test_says_when_nothing_ever_ran_there(tmp_path):
 
     assert (done.returncode, done.stdout) == (1, "")
     assert "no instance ever ran on fastgw-data" in done.stderr
+
+
+def test_until_ends_a_time_and_neighbours_add_up(usage):
+    now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 120))
+    assert json.loads(usage("--until", now, "--format", "json"))[0]["requests"] >= 5
+    assert json.loads(usage("--since", "2020-01-01T00:00:00Z", "--until", "2020-01-02T00:00:00Z",
+                            "--format", "json"))[0]["requests"] == 0
+
+
+def test_attempts_come_one_by_one(usage):
+    found = json.loads(usage("--attempts", "--format", "json"))
+    rows = list(csv.DictReader(io.StringIO(usage("--attempts", "--format", "csv"))))
+
+    told = {one["id"]: one for one in found if one["key"] in ("alice", "bob")}
+    assert len(told) == 4 and all(one["output"] == 8 for one in told.values())
+    assert {row["id"]: int(row["output"]) for row in rows if row["id"] in told} == {
+        id: 8 for id in told}
+    assert all(json.loads(row["owner"])["team"] in "ab" for row in rows if row["id"] in told)
+    assert list(rows[0]) == list(found[0])
+
+
+def test_attempts_are_no_table(live):
+    done = run("usage", "--data-dir", str(live.data_dir), "--attempts", cwd=live.folder)
+    assert done.returncode == 2 and "--format json or csv" in done.stderr
+
+
+@pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@SUM(A1)", "\tx"])
+def test_no_cell_is_a_formula(text, capsys):
+    _write_csv([{"model": text, "requests": -1, "key": "a,\"b\nc"}], ["key", "model", "requests"])
+    (row,) = csv.DictReader(io.StringIO(capsys.readouterr().out))
+    assert row == {"model": "'" + text, "requests": "-1", "key": "a,\"b\nc"}
+
+
+def test_without_rows_the_columns_stand_all_the_same(capsys):
+    _write_csv([], ["model", "requests"])
+    assert capsys.readouterr().out == "model,requests\n"

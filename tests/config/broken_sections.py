@@ -92,11 +92,11 @@ CASES = {
         "there are keys",
         "remove one",
     ),
-    "store later": (
-        PROVIDERS + f"store: §postgresql://u:{CANARY}@h/d\n",
+    "store with an @ in its password": (
+        PROVIDERS + f"store: §postgresql://u:{CANARY}@x@h/d\n",
         "store",
-        "postgresql store is not supported yet",
-        "sqlite",
+        "expected a URL with one @",
+        "%40",
     ),
     "store unknown": (
         PROVIDERS + "store: §sqlit\n",
@@ -110,7 +110,49 @@ CASES = {
         "reject, drop",
         "reject",
     ),
-    "export": (PROVIDERS + "export: §[{type: otlp}]\n", "export", "not supported yet", ""),
+    "export later": (
+        PROVIDERS + "export: [{type: §otlp}]\n",
+        "export[0].type",
+        "not supported yet",
+        "kafka, webhook",
+    ),
+    "export without a type": (
+        PROVIDERS + "export: [§{topic: x}]\n", "export[0]", "type: kafka or webhook", "",
+    ),
+    "export of kafka without brokers": (
+        PROVIDERS + "export: [§{type: kafka, topic: x}]\n",
+        "export[0].brokers",
+        "'brokers' is missing",
+        "",
+    ),
+    "export twice by one name": (
+        PROVIDERS + "export: [{type: webhook, url: 'http://127.0.0.1/a'}, "
+        "§{type: webhook, url: 'http://127.0.0.1/b'}]\n",
+        "export[1].name",
+        "'webhook' is here twice",
+        "",
+    ),
+    "export to a broken url": (
+        PROVIDERS + f"export: [{{type: webhook, url: §'ftp://{CANARY}'}}]\n",
+        "export[0].url",
+        "https://",
+        "",
+    ),
+    "export with half a login": (
+        PROVIDERS + "export: [§{type: kafka, brokers: ['b:9092'], topic: t, username: u}]\n",
+        "export[0]",
+        "username and password go together",
+        "add the other",
+    ),
+    "retention that is none": (
+        PROVIDERS + "retention: {decisions: §30min}\n", "retention.decisions", "1h to 100y", "30d",
+    ),
+    "retention the wrong way round": (
+        PROVIDERS + "retention: {minutely: §100d}\n",
+        "retention.minutely",
+        "begin where",
+        "minutely: 7d",
+    ),
     "size": (PROVIDERS + "limits: {body: §32XB}\n", "limits.body", "expected a size", "32MiB"),
     "labels five": (
         PROVIDERS + "usage: {labels: §{a: 'true', b: 'true', c: 'true', d: 'true', e: 'true'}}\n",
@@ -131,9 +173,9 @@ CASES = {
         "another id",
     ),
     "dialect later": (
-        PROVIDERS.replace("dialect: openai", "dialect: §gemini"),
+        PROVIDERS.replace("dialect: openai", "dialect: §bedrock"),
         "providers[0].dialect",
-        "gemini is not supported yet",
+        "bedrock is not supported yet",
         "openai, anthropic",
     ),
     "dialect unknown": (

@@ -11,7 +11,7 @@ import pytest
 import yaml
 from jsonschema import Draft202012Validator
 
-from fastgw.config import json_schema
+from fastgw.config import examine_text, json_schema, schema
 from fastgw.config.meanings import MEANINGS, meaning_of
 from fastgw.config.schema import (
     ACTIONS,
@@ -160,7 +160,7 @@ def test_limits_that_a_load_refuses_the_schema_refuses(wrong):
         "providers: []",
         "providers: [{id: a}]",
         "{providers: [{id: a, dialect: openai, base_url: 'http://h'}], listen: {prot: 1}}",
-        "{providers: [{id: a, dialect: gemini, base_url: 'http://h'}]}",
+        "{providers: [{id: a, dialect: bedrock, base_url: 'http://h'}]}",
         "{providers: [{id: a, dialect: openai, base_url: 'http://h'}], prices: {}}",
         "{providers: [{id: a, dialect: openai, base_url: 'http://h'}], listen: {port: 70000}}",
     ],
@@ -207,7 +207,7 @@ def test_every_name_of_the_interface_is_known():
         "on-abort",
         "log",
     }
-    assert {name for name, shape in ROOT.fields.items() if isinstance(shape, Later)} == {"export"}
+    assert {name for name, shape in ROOT.fields.items() if isinstance(shape, Later)} == set()
 
 
 def test_operations_and_units_are_those_of_the_kernels():
@@ -217,3 +217,27 @@ def test_operations_and_units_are_those_of_the_kernels():
     assert set(OPERATIONS) == {name.lower() for name in names}
     for unit in UNITS:
         assert f"FGW_UNIT_{unit.upper()} " in (ROOT_FOLDER / "csrc/fgw_record.h").read_text()
+
+
+@pytest.mark.parametrize(("module", "setting", "remedy"), [
+    ("psycopg", "store: postgresql://127.0.0.1/ledger", "pip install 'fastgw[postgres]'"),
+    ("confluent_kafka", "export: [{type: kafka, brokers: ['b:9092'], topic: t}]",
+     "pip install 'fastgw[kafka]'"),
+])
+def test_a_missing_extra_is_an_error_at_its_place(monkeypatch, module, setting, remedy):
+    find = schema.importlib.util.find_spec
+    monkeypatch.setattr(schema.importlib.util, "find_spec",
+                        lambda name: None if name == module else find(name))
+    _, errors, _ = examine_text(
+        "providers: [{id: p, dialect: openai, base_url: 'http://127.0.0.1:1'}]\n" + setting, "x")
+    (error,) = errors
+    assert error.line == 2 and error.suggestion == remedy and "needs" in error.message
+
+
+def test_a_retention_is_a_time_or_for_ever():
+    config, _, _ = examine_text(
+        "providers: [{id: p, dialect: openai, base_url: 'http://127.0.0.1:1'}]\n"
+        "retention: {decisions: 12h, daily: forever}\n", "x")
+    assert config is not None
+    assert config.retention.decisions == 12 * 3600 * 10**9 and config.retention.daily is None
+    assert config.retention.minutely == 7 * 86400 * 10**9

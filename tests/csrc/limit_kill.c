@@ -70,6 +70,7 @@ static void work(uint32_t worker)
         }
         struct fgw_request_id id = {.sequence = ++use[at]};
         fgw_hold_begin(hold, &id, 1);
+        fgw_hold_open(hold, 1, 1); /* (a cap of who has no attempt open is given back) */
         fgw_hold_progress(hold, 0, DELIVERED, 1, 1);
         running[at] = !fgw_limits_take(&limits, demands, LIMITS, &held, &held, NOW, WALL, hold,
                                        traces, &inserted);

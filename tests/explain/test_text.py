@@ -10,8 +10,8 @@ from fastgw.ledger import decision as decisions
 from fastgw.ledger.journal import name_hash
 from fastgw.ledger.names import Names
 from fastgw.ledger.records import UNBOUNDED, Close, Open, RequestId, RuleTrace, Tokens
-from fastgw.ledger.schema import open_reader
 from fastgw.ledger.span import Span
+from fastgw.ledger.sqlite import open_reader
 from fastgw.ledger.store import Store
 from tests.ledger.fabricate import T0, close, dims, names, pace, request
 

@@ -59,6 +59,29 @@ def test_a_credential_is_looked_for_where_the_dialect_has_it(worker, path, field
     assert answer.fields.get("www-authenticate") == ("Bearer" if code else None)
 
 
+GENERATE = "/v1beta/models/g:generateContent"
+
+
+@pytest.mark.parametrize("query, fields, code, sent", [
+    ("", ["x-goog-api-key: fgw-alice"], "", ""), ("?key=fgw-alice", [], "", ""),
+    ("", ["Authorization: Bearer fgw-alice"], "", ""),
+    ("?alt=sse&key=fgw-alice&a=b", [], "", "?alt=sse&a=b"),
+    ("?key=other", ["x-goog-api-key: fgw-alice"], "", ""),
+    ("?monkey=fgw-alice", [], "FGW-301", ""), ("?key=", [], "FGW-301", ""),
+    ("?key=wrong", [], "FGW-302", ""), ("", ["x-api-key: fgw-alice"], "FGW-301", ""),
+    ("?key=fgw-alice&key=fgw-alice", [], "FGW-305", ""),
+    ("", ["x-goog-api-key: fgw-alice"] * 2, "FGW-305", "")])
+def test_google_has_a_credential_in_a_field_or_the_query(worker, query, fields, code, sent):
+    one = worker(providers=[provider("google", "gemini", path="")])
+    got, answer = one.ask(request(b'{"contents":[]}', *fields, path=GENERATE + query, key=""),
+                          *([] if code else [response()]))
+
+    assert (answer.status, answer.code) == ((401, code) if code else (200, ""))
+    if not code:
+        assert got.startswith(f"POST {GENERATE}{sent} HTTP/1.1\r\n".encode())
+        assert b"fgw-alice" not in got and b"other" not in got
+
+
 def test_an_open_gateway_serves_whoever_asks(worker):
     one = worker(keys=None)
 

@@ -24,8 +24,8 @@ from fastgw.ledger.records import (
     Tokens,
 )
 from fastgw.ledger.ring import SUPERVISOR
-from fastgw.ledger.schema import open_reader
 from fastgw.ledger.span import Span
+from fastgw.ledger.sqlite import open_reader
 from fastgw.ledger.store import Store
 from tests.ledger.fabricate import T0, close, dims, names, pace, request
 

@@ -8,11 +8,12 @@ import sqlite3
 
 import pytest
 
+from fastgw.ledger.committer import Paths
 from fastgw.ledger.drawn import GIVEN_UP, SENT, Alert, CapRule
 from fastgw.ledger.journal import name_hash
 from fastgw.ledger.lost import ended_mark
 from fastgw.ledger.query import CapRow, Ledger
-from fastgw.ledger.recorder import Paths, Recorder, drain
+from fastgw.ledger.recorder import Recorder, drain
 from fastgw.ledger.records import (
     GRANT_ALL,
     NAME_ADMIN,
@@ -31,6 +32,8 @@ from fastgw.ledger.store import Store
 from tests.csrc.ledger_native import seeded
 from tests.ledger.caps import HOUR, WINDOW_END, Capped, identity, name, packed, trace
 from tests.ledger.fabricate import T0, close, dims
+
+pytestmark = pytest.mark.usefixtures("either_store")
 
 RULE = name_hash("team month")
 

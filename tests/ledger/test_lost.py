@@ -22,6 +22,8 @@ from fastgw.ledger.span import Span
 from fastgw.ledger.store import Store
 from tests.ledger.fabricate import T0, close, dims
 
+pytestmark = pytest.mark.usefixtures("either_store")
+
 SEEN, OTHER = RequestId(3, 1, 1), RequestId(3, 1, 2)
 LATER = T0 + 10**9
 

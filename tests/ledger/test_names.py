@@ -6,8 +6,8 @@ Method: a store that is written between two looks.
 from fastgw.ledger.names import Names
 from fastgw.ledger.records import NAME_ACCOUNT, NAME_BUCKET, NAME_MODEL, Grant, Name
 from fastgw.ledger.ring import SUPERVISOR
-from fastgw.ledger.schema import open_reader
 from fastgw.ledger.span import Span
+from fastgw.ledger.sqlite import open_reader
 from fastgw.ledger.store import Store
 
 

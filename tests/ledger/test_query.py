@@ -12,9 +12,10 @@ import pytest
 
 from fastgw.errors import LedgerError
 from fastgw.ledger import query
+from fastgw.ledger.committer import Paths
 from fastgw.ledger.journal import name_hash
 from fastgw.ledger.query import Ledger
-from fastgw.ledger.recorder import Paths, Recorder
+from fastgw.ledger.recorder import Recorder
 from fastgw.ledger.records import Open, Refused, RequestId
 from tests.ledger.fabricate import (
     T0,
@@ -27,6 +28,8 @@ from tests.ledger.fabricate import (
     request,
     rings,
 )
+
+pytestmark = pytest.mark.usefixtures("either_store")
 
 
 @pytest.fixture

@@ -15,13 +15,18 @@ import time
 
 import pytest
 
+from fastgw.config.model import DAY_NS, Retention
 from fastgw.errors import LedgerError
+from fastgw.ledger import committer
+from fastgw.ledger.committer import Paths
 from fastgw.ledger.query import Ledger
-from fastgw.ledger.recorder import Paths, Recorder, drain, run
+from fastgw.ledger.recorder import Recorder, drain, run
 from fastgw.ledger.records import CLOSE, NAME_MODEL, PHASES_SIZE, Name, Open, RequestId, head
 from fastgw.ledger.ring import REFUSALS, Ring
 from tests.csrc.ledger_native import seeded
-from tests.ledger.fabricate import T0, Traffic, dims, names, post_all, request, rings
+from tests.ledger.fabricate import T0, Traffic, close, dims, names, post_all, request, rings
+
+pytestmark = pytest.mark.usefixtures("either_store")
 
 
 class Quiet:
@@ -128,6 +133,7 @@ def test_new_rings_are_found_and_replaced_ones_read_to_their_end(folders):
     assert_exactly_once(folders[0], traffics)
 
 
+@pytest.mark.parametrize("either_store", ["sqlite"], indirect=True)  # it lives 20 ms at most
 def test_killed_at_random_instants_every_record_is_stored_exactly_once(folders):
     draw = seeded("kill the recorder")
     deaths, workers = 150, [Traffic(n, generation=1, worker=n) for n in range(2)]
@@ -220,6 +226,7 @@ def test_killed_while_spilling_and_replaying_nothing_is_lost_or_doubled(folders)
     assert_exactly_once(folders[0], [traffic])
 
 
+@pytest.mark.parametrize("either_store", ["sqlite"], indirect=True)  # on the disk that is full
 def test_with_a_full_disk_the_rings_fill_and_nothing_is_lost(folders, tiny_disk):
     folders = (tiny_disk, folders[1])
     ring, traffic, one = rings(folders[1], size=1 << 16), Traffic(5), recorder(folders)
@@ -257,7 +264,7 @@ def test_a_data_directory_has_one_recorder(folders):
 def test_what_cannot_be_a_ledger_stops_the_start(folders):
     (folders[0] / "ledger.db").write_bytes(b"something else" * 1000)
     with pytest.raises(LedgerError, match="damaged"):
-        recorder(folders)
+        Recorder(committer.Paths(*folders), Quiet())
     with pytest.raises(LedgerError, match="cannot be written"):
         Recorder(Paths(folders[0] / "ledger.db" / "below", folders[1]), Quiet())
 
@@ -323,7 +330,8 @@ def test_run_takes_the_rest_and_ends_when_told(folders):
 
 
 def test_old_batches_go_when_retention_says_so(folders):
-    ring, one = rings(folders[1]), recorder(folders, retention_days=1)
+    retention = Retention(DAY_NS, None, None, None)
+    ring, one = rings(folders[1]), recorder(folders, retention=retention)
     wall = time.time_ns()
     post_all(ring, [request(RequestId(1, 0, 1), wall - 3 * 86400 * 10**9).pack()])
     one.step()
@@ -383,3 +391,47 @@ def test_positions_say_where_each_record_stood(folders):
     for (place, size), (following, _) in zip(places, places[1:], strict=False):
         lap = -(-(place + size) // (1 << 14)) * (1 << 14)
         assert following in (place + size, lap)
+
+
+def test_a_store_that_is_down_for_an_hour_has_each_minute_as_if_it_had_not_been(folders):
+    """An hour of the records' clocks; the recorder is killed and begins again meanwhile."""
+    ring, one = rings(folders[1]), recorder(folders)
+    blocker = sqlite3.connect(folders[0] / "ledger.db", isolation_level=None)
+    blocker.execute("BEGIN IMMEDIATE")
+    sequence = 0
+    for minute in range(60):
+        for _ in range(1 + minute % 3):
+            sequence += 1
+            id, wall = RequestId(1, 0, sequence), T0 + minute * 60 * 10**9
+            post_all(ring, [request(id, wall).pack(), Open(id, wall, dims=dims()).pack(),
+                            close(id, wall).pack()])
+        assert one.step() == 1 and one._tails.lag() == 0
+        if minute % 20 == 19:
+            one.close()
+            one = recorder(folders)
+    assert one.counts.commits == 0 and one.failing
+    blocker.execute("COMMIT")
+    until = time.monotonic() + 10
+    while not one.drained() and time.monotonic() < until:
+        one.step()
+
+    with Ledger(folders[0]) as ledger:
+        rows = ledger.usage(by=["minute"])
+        assert [row["requests"] for row in rows] == [1 + minute % 3 for minute in range(60)]
+        assert ledger.verify() == [] and ledger.open_attempts() == []
+    one.close()
+
+
+def test_what_a_killed_supervisor_left_open_is_closed_once_at_the_next_start(folders):
+    """Twice: who starts, closes and is killed before it serves leaves nothing to close again."""
+    ring = rings(folders[1])
+    ids = [RequestId(1, 0, n) for n in range(1, 6)]
+    post_all(ring, [raw for id in ids for raw in (
+        request(id).pack(), Open(id, T0, 1, dims(), 7, 100, 200).pack())])
+    post_all(ring, [close(ids[0]).pack()])
+    assert [drain(paths(folders), log=Quiet()).lost for _ in range(3)] == [4, 0, 0]
+    with Ledger(folders[0]) as ledger:
+        assert ledger.verify() == [] and ledger.open_attempts() == []
+        fates = [ledger.decision(str(id))["attempts"][0]["fate"] for id in ids]
+        assert fates == ["delivered", *["worker lost"] * 4]
+        assert ledger.usage()[0]["attempts"] == 5

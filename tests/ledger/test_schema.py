@@ -1,19 +1,26 @@
 """Schema: made once, opened again, and a newer one is refused with one clear line.
 
-Method: real files.
+Method: real files, one of which an older version has written.
 """
 
+import gzip
 import sqlite3
+from pathlib import Path
 
 import pytest
 
 from fastgw.errors import LedgerError
+from fastgw.ledger import schema
+from fastgw.ledger.database import StoreFailed
 from fastgw.ledger.query import Ledger
-from fastgw.ledger.schema import FILE, VERSION, open_reader, open_writer, signed, unsigned
+from fastgw.ledger.schema import VERSION, signed, unsigned
+from fastgw.ledger.sqlite import FILE, open_reader, open_writer
+from fastgw.ledger.store import Store
+from tests.ledger.fabricate import T0
 
 
 def test_a_fresh_file_gets_wal_full_sync_and_its_version(tmp_path):
-    connection = open_writer(tmp_path)
+    connection = open_writer(tmp_path).connection
 
     assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
     assert connection.execute("PRAGMA synchronous").fetchone() == (2,)
@@ -25,7 +32,7 @@ def test_a_fresh_file_gets_wal_full_sync_and_its_version(tmp_path):
 
 
 def test_a_newer_schema_is_refused_by_writer_and_reader(tmp_path):
-    connection = open_writer(tmp_path)
+    connection = open_writer(tmp_path).connection
     connection.execute("UPDATE meta SET value = ? WHERE key = 'schema'", (VERSION + 1,))
     connection.close()
 
@@ -49,8 +56,8 @@ def test_a_reader_says_when_there_is_nothing_or_something_else(tmp_path):
 
 def test_a_reader_cannot_write(tmp_path):
     open_writer(tmp_path).close()
-    with pytest.raises(sqlite3.OperationalError, match="readonly"):
-        open_reader(tmp_path).execute("DELETE FROM meta")
+    with pytest.raises(StoreFailed, match="readonly"):
+        open_reader(tmp_path).run("DELETE FROM meta")
 
 
 def test_hashes_survive_the_sign():
@@ -59,27 +66,86 @@ def test_hashes_survive_the_sign():
         assert -(2**63) <= signed(number) < 2**63
 
 
-def test_a_ledger_of_the_first_version_gets_the_tables_of_caps(tmp_path):
-    connection = open_writer(tmp_path)
-    for table in ("cap", "alert", "given"):
-        connection.execute(f"DROP TABLE {table}")
-    connection.execute("UPDATE meta SET value = 1 WHERE key = 'schema'")
+# Of `older`, as the version that wrote it answered.
+OLDER_KEYS = {"k1": (41, 37, 36517, 12355, None), "k2": (33, 29, 31790, 10586, 29000)}
+OLDER_TOTALS = {
+    "requests": 74, "denied": 9, "attempts": 66,
+    "rollup_requests": 74, "rollup_denied": 9, "rollup_attempts": 66, "open": 10,
+}
+
+
+def older(folder: Path) -> None:
+    """A ledger as schema 2 left it (ledger-2.sql.gz: what sqlite3's iterdump said of it)."""
+    statements = gzip.decompress((Path(__file__).parent / "ledger-2.sql.gz").read_bytes())
+    connection = sqlite3.connect(folder / FILE)
+    connection.executescript(statements.decode())
     connection.close()
-    with Ledger(tmp_path) as ledger:  # readers may come before the writer
+
+
+def answers(folder: Path) -> tuple[dict, dict, int, int, int]:
+    with Ledger(folder) as ledger:
+        keys = {
+            row["key"]: (row["requests"], row["attempts"], row["input_tokens"],
+                         row["output_tokens"], row["cost_nano_usd"])
+            for row in ledger.usage(by=["key"])
+        }
+        return (keys, ledger.totals(), len(ledger.open_attempts()), len(ledger.caps(T0)),
+                sum(1 for _ in ledger.records()))
+
+
+def version(folder: Path) -> int:
+    (found,) = sqlite3.connect(folder / FILE).execute(
+        "SELECT value FROM meta WHERE key = 'schema'").fetchone()
+    return found
+
+
+def test_an_older_ledger_is_read_as_it_is_and_brought_up_whole(tmp_path):
+    older(tmp_path)
+    expected = (OLDER_KEYS, OLDER_TOTALS, 10, 5, 225)
+    assert answers(tmp_path) == expected  # readers may come before the writer
+    assert version(tmp_path) == 2
+
+    Store(tmp_path).close()
+
+    assert version(tmp_path) == VERSION
+    assert answers(tmp_path) == expected
+    Store(tmp_path).close()  # once
+
+
+def test_bringing_up_breaks_off_without_a_trace(tmp_path, monkeypatch):
+    older(tmp_path)
+    with monkeypatch.context() as patch:
+        patch.setattr(schema, "_AGE_TABLES", schema._AGE_TABLES + "; CREATE TABLE open (x)")
+        with pytest.raises(StoreFailed, match="open already exists"):
+            Store(tmp_path)
+    assert version(tmp_path) == 2
+    assert answers(tmp_path)[0] == OLDER_KEYS
+
+    Store(tmp_path).close()
+    assert version(tmp_path) == VERSION
+
+
+def test_a_ledger_of_the_first_version_gets_the_tables_of_caps(tmp_path):
+    older(tmp_path)
+    connection = sqlite3.connect(tmp_path / FILE)
+    connection.executescript(
+        "DROP TABLE cap; DROP TABLE alert; DROP TABLE given; "
+        "UPDATE meta SET value = 1 WHERE key = 'schema'"
+    )
+    connection.close()
+    with Ledger(tmp_path) as ledger:
         assert ledger.caps(0) == ledger.grants() == ledger.alerts() == []
         assert ledger.granted() == {}
 
     open_writer(tmp_path).close()
 
-    connection = open_writer(tmp_path)
-    assert connection.execute("SELECT count(*) FROM cap").fetchone() == (0,)
-    assert connection.execute("SELECT value FROM meta WHERE key = 'schema'").fetchone() == (
-        VERSION,
-    )
+    with Ledger(tmp_path) as ledger:
+        assert ledger.caps(0) == [] and ledger.totals() == OLDER_TOTALS
+    assert version(tmp_path) == VERSION
 
 
 def test_files_are_this_user_s_alone(tmp_path):
-    connection = open_writer(tmp_path)
+    connection = open_writer(tmp_path).connection
     connection.execute("INSERT INTO meta VALUES ('x', 1)")
     files = list(tmp_path.glob(f"{FILE}*"))
 

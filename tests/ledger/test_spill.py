@@ -7,6 +7,8 @@ a failing fdatasync is put in place of the kernel's.
 
 import errno
 import os
+import threading
+import time
 
 import pytest
 
@@ -143,6 +145,8 @@ def test_a_full_disk_is_an_error_and_what_was_whole_stays(tiny_disk):
 
     assert failure.value.errno == errno.ENOSPC and kept
     assert read(tiny_disk) == kept
+    while log.pending():
+        log.stored()
     log.clear()
     log.append(kept[:1])
     assert read(tiny_disk) == kept[:1]
@@ -155,3 +159,47 @@ def test_records_are_packed(tmp_path):
 
     assert log.size() * 4 < len(span.records)
     assert len(list(split(read(tmp_path)[0].records))) > 200
+
+
+def test_files_go_as_they_are_stored_while_another_thread_appends(tmp_path, monkeypatch):
+    """As where the store is remote: the spill is never done with."""
+    monkeypatch.setattr(spilling, "_FILE_MAX", 4096)
+    log, sent, found = Spill(tmp_path), spans(300, requests=3), []
+
+    def append() -> None:
+        for one in sent:
+            log.append([one])
+
+    thread = threading.Thread(target=append)
+    thread.start()
+    files, until = 0, time.monotonic() + 20
+    while len(found) < len(sent) and time.monotonic() < until:
+        some = log.pending()
+        found += some
+        if some:
+            log.stored()
+        files = max(files, len(list(tmp_path.glob("spill-*.log"))))
+    thread.join()
+
+    assert found == sent and log.empty and log.size() == 0
+    assert len(list(tmp_path.glob("spill-*.log"))) == 1 and log.on_disk <= 3 * 4096
+    log.clear()
+    assert not list(tmp_path.glob("spill-*")) and log.on_disk == 0
+
+
+def test_what_is_not_stored_is_not_cleared(tmp_path):
+    sent, log = spans(2), Spill(tmp_path)
+    log.append(sent)
+    log.clear()
+    assert not log.empty and read(tmp_path) == sent
+
+
+def test_a_file_that_rots_while_it_is_used_is_an_error_not_silence(tmp_path):
+    log = Spill(tmp_path)
+    log.append(spans(3))
+    (path,) = tmp_path.glob("spill-*.log")
+    content = bytearray(path.read_bytes())
+    content[10] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(OSError, match="cannot be read at 0"):
+        log.pending()

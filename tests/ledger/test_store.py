@@ -15,6 +15,8 @@ from fastgw.ledger.store import Store
 from tests.csrc.ledger_native import seeded
 from tests.ledger.fabricate import T0, Traffic, close, dims, names, request
 
+pytestmark = pytest.mark.usefixtures("either_store")
+
 
 def placed(records: list[bytes], start: int = 0) -> list[bytes]:
     """As if read from a ring: each says its position."""

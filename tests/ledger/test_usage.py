@@ -25,6 +25,8 @@ from fastgw.ledger.store import Store
 from fastgw.ledger.usage import normalise
 from tests.ledger.fabricate import MINUTE, T0, account, close, dims, names, request
 
+pytestmark = pytest.mark.usefixtures("either_store")
+
 HOUR = 60 * MINUTE
 
 

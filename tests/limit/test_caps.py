@@ -160,13 +160,14 @@ def test_a_dead_worker_keeps_the_ceiling_or_what_was_delivered(segment):
         other = limits(segment, cap(1000, "output_tokens", on_worker_lost="progress"), worker=2)
         for made, key in ((mine, 1), (other, 2)):
             trial = ask(made, demands(1, key), output_tokens=300)
+            trial.open(1)
             assert trial.draw({"output_tokens": 100})
             trial.progress(output_tokens=25)
     in_child(work)
     assert held(segment) == {(1000, 1): 400, (2000, 2): 400}
 
     for worker in (1, 2):
-        sweep(segment, worker, NOW, None)
+        sweep(segment, worker, NOW, lambda lost: None)
 
     assert find(segment, (1000, 1)).raw == 400
     assert find(segment, (2000, 2)).raw == 25

@@ -101,7 +101,7 @@ def test_a_request_that_sent_nothing_costs_only_itself(segment):
     outcome, lost = swept(segment)
 
     assert outcome == (1, 0) and lost == []
-    assert used(segment) == {0: 1, 1: 0, 2: 0, 3: 0, 4: 70, 5: 0}
+    assert used(segment) == {0: 1, 1: 0, 2: 0, 3: 0, 4: 0, 5: 0}
 
 
 def test_the_close_record_is_whole(segment):
@@ -280,3 +280,32 @@ def test_buckets_are_carried_into_a_segment_of_other_sizes(segment, tmp_path):
     trial = ask(limits(newer, *SPECS), demands(6, 3), tokens=1)
     assert [t.used for t in trial.traces] == [2, 1, 0, 0, 1, 0]
     assert ask(limits(newer, *SPECS, worker=1), demands(1, 8), NOW + S).traces[0].used == 2
+
+
+@pytest.mark.parametrize("at", ["before its OPEN", "as its OPEN is posted"])
+def test_what_no_record_tells_of_is_not_charged_to_a_cap(segment, at):
+    """Killed between taking and the OPEN: the word kept the ceiling, and no account had it."""
+    def work():
+        trial = Trial(limits(segment, *SPECS, worker=1), (8, 1, 5), 600)
+        assert trial.take(demands(6), {"tokens": 300, "cost": 70}, NOW)
+        if at != "before its OPEN":
+            trial.open(1, input_estimate=40, input_high=90, output_high=250, provider_key=33,
+                       wall_ns=700, open_sequence=4096)
+    in_child(work)
+    lost = []
+    sweep(segment, 1, NOW, lost.append, wall_ns=900, ring_head=4096)
+
+    assert used(segment)[4] == 0 and lost == []
+
+
+def test_an_open_that_was_posted_is_charged_and_closed(segment):
+    def work():
+        trial = Trial(limits(segment, *SPECS, worker=1), (8, 1, 5), 600)
+        assert trial.take(demands(6), {"tokens": 300, "cost": 70}, NOW)
+        trial.open(1, input_estimate=40, input_high=90, output_high=250, provider_key=33,
+                   wall_ns=700, open_sequence=4096)
+    in_child(work)
+    lost = []
+    sweep(segment, 1, NOW, lost.append, wall_ns=900, ring_head=4200)
+
+    assert used(segment)[4] == 70 and len(lost) == 1

@@ -61,7 +61,10 @@ def test_signal_lets_the_call_under_way_end(workers: str, number: int) -> None:
         os.kill(mock.pid, number)
         got += to_end(client)
         assert got.endswith(b"data: [DONE]\n\n\r\n0\r\n\r\n")
-        assert idle.recv(1) == b""
+        try:
+            assert idle.recv(1) == b""
+        except ConnectionResetError:
+            pass  # the worker had not accepted it yet
         begun = time.monotonic()
         assert mock.stop() == 0
         assert time.monotonic() - begun < 4

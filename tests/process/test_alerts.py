@@ -15,7 +15,8 @@ import pytest
 
 from fastgw.ledger.drawn import GIVEN_UP, SENT, Alert
 from fastgw.process import alerts as module
-from fastgw.process.alerts import Webhook, body, sign
+from fastgw.process.alerts import Webhook, body
+from fastgw.process.webhook import sign
 
 SECRET = "whsec-canary"
 

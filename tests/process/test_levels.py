@@ -12,7 +12,8 @@ import pytest
 from fastgw.clock import now_ns
 from fastgw.config.model import Config
 from fastgw.errors import ShmError
-from fastgw.ledger.recorder import Paths, drain
+from fastgw.ledger.committer import Paths
+from fastgw.ledger.recorder import drain
 from fastgw.ledger.records import NAME_BUCKET, Name
 from fastgw.limit import peek
 from fastgw.limit.limits import Holds, Limits

@@ -14,8 +14,8 @@ import orjson
 import pytest
 
 from fastgw.config.model import Config
+from fastgw.ledger.committer import Paths
 from fastgw.ledger.query import Ledger
-from fastgw.ledger.recorder import Paths
 from fastgw.ledger.records import Close, Open, RequestId
 from fastgw.ledger.ring import Ring
 from fastgw.log import Log

@@ -1,0 +1,287 @@
+"""The store in Postgres: the tables of SQLite, and a row an attempt for whoever asks in SQL.
+
+Several instances may share a database: each has a number, by the random name in its data
+directory, and owns its own rows; only the texts behind hashes are everybody's. There is no state
+of a session (no prepared statement, no SET, no lock that outlives its transaction), so a pooler
+may stand between.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import secrets
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+
+from fastgw.config.model import Secret
+from fastgw.errors import LedgerError
+from fastgw.ledger.attempts import HEADER, NAMES, TRAILER, attempt_rows
+from fastgw.ledger.database import Database, StoreFailed
+from fastgw.ledger.schema import bring_up, check
+
+IDENTITY = "identity"  # the file in a data directory
+_MIGRATING = 0x66677731  # of pg_advisory_xact_lock: one instance at a time
+# Where the URL says nothing else. A server that is gone is noticed within some 20 s.
+_DEFAULTS = {
+    "connect_timeout": 5,
+    "application_name": "fastgw",
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 2,
+    "tcp_user_timeout": 20000,
+}
+# Waiting does not help against these; by SQLSTATE, and of a connection by words alone.
+_FOR_GOOD = ("28", "3D", "3F", "42")
+_FOR_GOOD_WORDS = ("authentication failed", "does not exist", "no password supplied")
+
+_COLUMNS = ", ".join(f'"{name}"' for name in NAMES)
+_COPY = f"COPY attempt ({_COLUMNS}) FROM STDIN (FORMAT BINARY)"
+_NULLABLE = ("output_high", "cost_nano_usd")
+_OWN_TABLES = f"""
+CREATE TABLE IF NOT EXISTS instance (
+    id BIGINT PRIMARY KEY, identity TEXT NOT NULL UNIQUE, since BIGINT NOT NULL
+);
+CREATE TABLE IF NOT EXISTS attempt (
+    {", ".join(f'"{name}" BIGINT{"" if name in _NULLABLE else " NOT NULL"}' for name in NAMES)},
+    PRIMARY KEY (generation, worker, sequence, attempt)
+);
+CREATE INDEX IF NOT EXISTS attempt_batch ON attempt (batch);
+CREATE INDEX IF NOT EXISTS attempt_wall ON attempt USING brin (wall_ns)
+"""
+
+# libpq's own words on stderr would be nobody's log line.
+logging.getLogger("psycopg").addHandler(logging.NullHandler())
+
+
+class PostgresDatabase(Database):
+    """A connection to the server. ``place`` stands in errors: the URL without its secrets."""
+
+    remote = True
+
+    def __init__(self, connection: psycopg.Connection, place: str, hide: str) -> None:
+        self._connection = connection
+        self.place = place
+        self._hide = hide
+        self._copies: list[bytes] = []
+        self._statements: dict[str, Any] = {}
+        self._unsynced = self.row("SHOW synchronous_commit") == ("off",)
+
+    def _sql(self, sql: str) -> Any:
+        found = self._statements.get(sql)
+        if found is None:
+            found = self._statements[sql] = sql.replace("?", "%s")
+        return found
+
+    def rows(self, sql: str, *values: Any) -> list[tuple[Any, ...]]:
+        try:
+            return self._connection.execute(self._sql(sql), values or None).fetchall()
+        except psycopg.Error as error:
+            raise self._failed(error) from None
+
+    def run(self, sql: str, *values: Any) -> int:
+        try:
+            return self._connection.execute(self._sql(sql), values or None).rowcount
+        except psycopg.Error as error:
+            raise self._failed(error) from None
+
+    def run_many(self, sql: str, values: Iterable[Sequence[Any]]) -> None:
+        wanted = list(values)
+        if not wanted:
+            return
+        try:
+            with self._connection.cursor() as cursor:
+                cursor.executemany(self._sql(sql), wanted)
+        except psycopg.Error as error:
+            raise self._failed(error) from None
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        self._copies.clear()
+        try:
+            with self._connection.transaction():
+                if self._unsynced:
+                    self.run("SET LOCAL synchronous_commit = on")
+                yield
+                self._copy()
+        except psycopg.Error as error:
+            raise self._failed(error) from None
+
+    @contextmanager
+    def snapshot(self) -> Iterator[None]:
+        try:
+            with self._connection.transaction():
+                self.run("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+                yield
+        except psycopg.Error as error:
+            raise self._failed(error) from None
+
+    def ddl(self, statement: str) -> str:
+        for ours, theirs in (
+            ("key TEXT PRIMARY KEY, value)", "key TEXT PRIMARY KEY, value BIGINT)"),
+            ("INTEGER", "BIGINT"), ("BLOB", "BYTEA"), (" WITHOUT ROWID", ""),
+        ):
+            statement = statement.replace(ours, theirs)
+        return statement
+
+    def has_table(self, name: str) -> bool:
+        return self.row("SELECT to_regclass(?) IS NOT NULL", name) == (True,)
+
+    # ------------------------------------------------------------------- attempts
+
+    def put_attempts(self, batch: int, records: bytes) -> None:
+        self._copies.append(attempt_rows(records, self.first, batch))
+
+    def drop_attempts(self, batch: int) -> None:
+        self.run("DELETE FROM attempt WHERE batch = ?", batch)
+
+    def _copy(self) -> None:
+        """All rows of the transaction at once. One that is there already stays as it is."""
+        rows = b"".join(self._copies)
+        if not rows:
+            return
+        try:
+            with self._connection.transaction():
+                self._copy_into(_COPY, rows)
+        except psycopg.errors.UniqueViolation:
+            self.run("CREATE TEMPORARY TABLE again (LIKE attempt) ON COMMIT DROP")
+            self._copy_into(_COPY.replace("COPY attempt", "COPY again"), rows)
+            self.run(
+                f"INSERT INTO attempt ({_COLUMNS}) SELECT {_COLUMNS} FROM again "
+                "ON CONFLICT (generation, worker, sequence, attempt) DO NOTHING"
+            )
+
+    def _copy_into(self, statement: str, rows: bytes) -> None:
+        sql: Any = statement
+        with self._connection.cursor() as cursor, cursor.copy(sql) as copy:
+            copy.write(HEADER + rows + TRAILER)
+
+    # ------------------------------------------------------------------ instances
+
+    def prepare(self, identity: str) -> None:
+        """Tables and this instance's number. Raises LedgerError, StoreFailed."""
+        with self.transaction():
+            self.row("SELECT 1 FROM pg_advisory_xact_lock(?)", _MIGRATING)
+            bring_up(self, self.place)
+            for statement in _OWN_TABLES.split(";"):
+                self.run(statement)
+            self.run(
+                "INSERT INTO instance SELECT coalesce(max(id), 0) + 1, ?, ? FROM instance "
+                "ON CONFLICT (identity) DO NOTHING",
+                identity, time.time_ns(),
+            )
+        self.find(identity)
+
+    def find(self, identity: str) -> None:
+        """This instance's number. Raises LedgerError where it has none yet."""
+        check(self, self.place)
+        row = self.row("SELECT id FROM instance WHERE identity = ?", identity)
+        if row is None:
+            raise LedgerError(f"{self.place}: nothing was recorded of this data directory yet")
+        self.instance = int(row[0])
+
+    def shrink(self) -> None:
+        """Autovacuum does."""
+
+    def close(self) -> None:
+        self._connection.close()
+
+    def _failed(self, error: psycopg.Error) -> Exception:
+        if isinstance(error, psycopg.DataError):
+            return ValueError(str(error))  # it would never be stored
+        return _failed(error, self.place, self._hide)
+
+
+def _failed(error: psycopg.Error, place: str, hide: str) -> StoreFailed:
+    words = " ".join(str(error).split())
+    if hide:
+        words = words.replace(hide, "…")
+    state = error.sqlstate or ""
+    for_good = state.startswith(_FOR_GOOD) or (
+        not state and any(word in words for word in _FOR_GOOD_WORDS)
+    )
+    return StoreFailed(f"{place}: {words or type(error).__name__}", for_good=for_good)
+
+
+def _parsed(store: Secret) -> dict[str, Any]:
+    try:
+        wanted = conninfo_to_dict(store.reveal())
+    except psycopg.Error:
+        wanted = {"host": "@"}  # libpq's words would show the URL
+    if "@" in str(wanted.get("host", "")):
+        raise LedgerError(
+            "store: this is no URL that libpq understands; write an @ in a password as %40"
+        )
+    return dict(wanted)
+
+
+def without_password(store: Secret) -> str:
+    """What may stand in a file. Raises LedgerError."""
+    return make_conninfo(**{
+        name: value for name, value in _parsed(store).items()
+        if name not in ("password", "sslpassword")
+    })
+
+
+def _connect(store: Secret) -> PostgresDatabase:
+    wanted = _parsed(store)
+    password = str(wanted.get("password") or "")
+    place = f"postgresql://{wanted.get('host', '')}/{wanted.get('dbname', '')}"
+    try:
+        connection = psycopg.connect(
+            make_conninfo(**{**_DEFAULTS, **wanted}), autocommit=True, prepare_threshold=None
+        )
+    except psycopg.Error as error:
+        raise _failed(error, place, password) from None
+    return PostgresDatabase(connection, place, password)
+
+
+def open_writer(data_dir: Path, store: Secret) -> PostgresDatabase:
+    """The recorder's connection; makes the tables at first. Raises LedgerError, StoreFailed."""
+    identity = _identity(data_dir, make=True)
+    database = _connect(store)
+    try:
+        database.prepare(identity)
+        return database
+    except BaseException:
+        database.close()
+        raise
+
+
+def open_reader(data_dir: Path, store: Secret) -> PostgresDatabase:
+    """For questions, while the recorder runs. Raises LedgerError."""
+    identity = _identity(data_dir, make=False)
+    database = _connect(store)
+    try:
+        database.find(identity)
+        return database
+    except BaseException:
+        database.close()
+        raise
+
+
+def _identity(data_dir: Path, *, make: bool) -> str:
+    """The name by which a database knows this data directory. Raises LedgerError."""
+    path = data_dir / IDENTITY
+    try:
+        if make and not path.exists():
+            temporary = path.with_suffix(".new")
+            fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+            with os.fdopen(fd, "w") as file:
+                file.write(secrets.token_hex(16) + "\n")
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.replace(path)
+        return path.read_text().strip()
+    except FileNotFoundError:
+        raise LedgerError(
+            f"{path} does not exist: nothing was recorded in this data directory yet"
+        ) from None
+    except OSError as error:
+        raise LedgerError(f"{path}: {error.strerror}") from None
