@@ -22,6 +22,8 @@ enum {
     SOURCE,
     SERVERS,
     MORE_MODELS,
+    TIER,
+    SPEED,
     BINARY,
     REMOTE,
     TEXT_TREE,
@@ -38,6 +40,8 @@ static const struct fgw_json_edge ROOT_EDGES[] = {
     FGW_JSON_EDGE("metadata", METADATA),
     FGW_JSON_EDGE("mcp_servers", SERVERS),
     FGW_JSON_EDGE("fallbacks", MORE_MODELS),
+    FGW_JSON_EDGE("service_tier", TIER),
+    FGW_JSON_EDGE("speed", SPEED),
     FGW_JSON_EDGE("output_config", FORMAT),
     FGW_JSON_EDGE("output_format", FORMAT),
 };
@@ -95,6 +99,8 @@ static const struct fgw_json_node ASK_NODES[] = {
     [SOURCE] = {FGW_NODE_EDGES(SOURCE_EDGES), FGW_NODE_PLAIN},
     [SERVERS] = {.slot = ASK_STORED, .flags = FGW_JSON_STICKY},
     [MORE_MODELS] = {.slot = ASK_MORE_MODELS, ONCE},
+    [TIER] = {.slot = ASK_TIER, ONCE},
+    [SPEED] = {.slot = ASK_SPEED, ONCE},
     [BINARY] = {.text = FGW_JSON_BINARY, FGW_NODE_PLAIN},
     [REMOTE] = {.text = FGW_JSON_REMOTE, FGW_NODE_PLAIN},
     [TEXT_TREE] = {.other = TEXT_TREE, .element = TEXT_TREE, .text = FGW_JSON_TEXT,
@@ -105,6 +111,8 @@ static const struct fgw_json_node ASK_NODES[] = {
 static const struct fgw_json_room ASK_ROOMS[ASK_SLOTS] = {
     [ASK_MODEL] = {0, FGW_MODEL_MAX},
     [ASK_USER] = {FGW_MODEL_MAX, FGW_USER_MAX},
+    [ASK_TIER] = {FGW_MODEL_MAX + FGW_USER_MAX, FGW_TIER_MAX},
+    [ASK_SPEED] = {FGW_MODEL_MAX + FGW_USER_MAX + FGW_TIER_MAX, FGW_TIER_MAX},
 };
 
 /* What a tool's type (they bear dates), or a source's media type, begins with if no more input

@@ -41,6 +41,25 @@ static uint32_t count_of(const struct fgw_json *json, unsigned slot)
     }
 }
 
+/* Whether a service tier is asked for whose price is that of the lists. */
+static int is_list_price(const struct fgw_json *json, unsigned at)
+{
+    static const char *const WORDS[] = {"auto", "default", "standard", "standard_only",
+                                        "on_demand"};
+    enum fgw_json_type type = fgw_json_type_of(json, at);
+    const struct fgw_json_slot *slot = &json->slots[at];
+
+    if (type == FGW_JSON_ABSENT || type == FGW_JSON_NULL)
+        return 1;
+    if (type != FGW_JSON_STRING || slot->count != slot->copied)
+        return 0;
+    for (unsigned i = 0; i < sizeof WORDS / sizeof *WORDS; i++)
+        if (strlen(WORDS[i]) == slot->copied &&
+            !memcmp(fgw_json_text_of(json, at), WORDS[i], slot->copied))
+            return 1;
+    return 0;
+}
+
 static void read_sizes(struct fgw_ask *ask, const struct fgw_json *json)
 {
     ask->body_bytes = json->offset;
@@ -66,6 +85,8 @@ static void read_sizes(struct fgw_ask *ask, const struct fgw_json *json)
         ask->flags |= FGW_ASK_BACKGROUND;
     if (count_of(json, ASK_MORE_MODELS))
         ask->flags |= FGW_ASK_MORE_MODELS;
+    if (!is_list_price(json, ASK_TIER) || !is_list_price(json, ASK_SPEED))
+        ask->flags |= FGW_ASK_OTHER_PRICE;
 }
 
 static int contains(const char *text, size_t length, const char *part)

@@ -11,6 +11,7 @@
 
 #define FGW_MODEL_MAX 256
 #define FGW_USER_MAX 128
+#define FGW_TIER_MAX 16
 
 enum fgw_ask_error {
     FGW_ASK_OK = 0,
@@ -35,6 +36,7 @@ enum fgw_ask_flag {
                                   is not all that may answer */
     FGW_ASK_BACKGROUND = 32,   /* the provider goes on whoever waits for the answer, or leaves */
     FGW_ASK_IN_PATH = 64,      /* the model is the one in the path: none is put into the body */
+    FGW_ASK_OTHER_PRICE = 128, /* names a service tier that no table has a price of */
 };
 
 /* A value's place in the body; bytes 0: absent. */

@@ -39,6 +39,7 @@ enum {
     TEXT_TREE,
     TEXT,
     BACKGROUND,
+    TIER,
 };
 
 static const struct fgw_json_edge ROOT_EDGES[] = {
@@ -69,6 +70,7 @@ static const struct fgw_json_edge ROOT_EDGES[] = {
     FGW_JSON_EDGE("models", MORE_MODELS), /* OpenRouter, Vercel: tried in order */
     FGW_JSON_EDGE("background", BACKGROUND), /* responses */
     FGW_JSON_EDGE("deferred", BACKGROUND),   /* xAI: chat */
+    FGW_JSON_EDGE("service_tier", TIER),
 };
 
 static const struct fgw_json_edge OPTIONS_EDGES[] = {
@@ -142,6 +144,7 @@ static const struct fgw_json_node ASK_NODES[] = {
                 ONCE},
     [MORE_MODELS] = {.slot = ASK_MORE_MODELS, ONCE},
     [BACKGROUND] = {.slot = ASK_BACKGROUND, ONCE},
+    [TIER] = {.slot = ASK_TIER, ONCE},
     [STORED] = {.slot = ASK_STORED, .flags = FGW_JSON_STICKY},
     [MESSAGE] = {FGW_NODE_EDGES(MESSAGE_EDGES), .other = TEXT_TREE, .text = FGW_JSON_TEXT,
                  FGW_NODE_PLAIN},
@@ -164,8 +167,10 @@ static const struct fgw_json_room ASK_ROOMS[ASK_SLOTS] = {
     [ASK_MODEL] = {0, FGW_MODEL_MAX},
     [ASK_USER] = {FGW_MODEL_MAX, FGW_USER_MAX},
     [ASK_SAFETY_ID] = {FGW_MODEL_MAX + FGW_USER_MAX, FGW_USER_MAX},
+    [ASK_TIER] = {FGW_MODEL_MAX + 2 * FGW_USER_MAX, FGW_TIER_MAX},
 };
-_Static_assert(FGW_MODEL_MAX + 2 * FGW_USER_MAX <= FGW_JSON_COPY_MAX, "room for the copies");
+_Static_assert(FGW_MODEL_MAX + 2 * FGW_USER_MAX + FGW_TIER_MAX <= FGW_JSON_COPY_MAX,
+               "room for the copies");
 
 /* What a tool's type, or a file's bytes, begin with if no more input comes of them than is in the
  * body. Other tools run at the provider and feed what they find; other files are

@@ -30,6 +30,8 @@ enum ask_slot {
     ASK_STORED,     /* a member that adds input which is not in the body */
     ASK_MORE_MODELS, /* a member that names further models */
     ASK_BACKGROUND,  /* a member that lets the answer be made without anybody waiting for it */
+    ASK_TIER,        /* a member that asks for a service at another price */
+    ASK_SPEED,       /* another one */
     ASK_SLOTS
 };
 

@@ -14,6 +14,7 @@ from fastgw.codes cimport CODE_LIMIT_PRICE_UNKNOWN, CODE_LIMIT_UNBOUNDED
 from fastgw.exchange cimport body_of
 from fastgw.native.dialect cimport (
     FGW_ASK_MORE_MODELS,
+    FGW_ASK_OTHER_PRICE,
     FGW_ASK_UNBOUNDED,
     FGW_OPERATION_AUDIO,
     FGW_OPERATION_BATCHES,
@@ -83,8 +84,8 @@ cdef int missing_bounds(Exchange x) noexcept:
     cdef int missing = 0
     if x.ask.flags & FGW_ASK_UNBOUNDED:
         missing |= BY_INPUT
-    if x.ask.flags & FGW_ASK_MORE_MODELS:
-        missing |= BY_PRICE  # who answers is not known, nor what that costs
+    if x.ask.flags & (FGW_ASK_MORE_MODELS | FGW_ASK_OTHER_PRICE):
+        missing |= BY_PRICE  # who answers is not known, or at which price
     if makes_unseen(x):
         missing |= BY_INPUT | BY_OUTPUT
     if x.route.flags & FGW_ROUTE_METERED and not x.route.flags & FGW_ROUTE_CAPPABLE and (

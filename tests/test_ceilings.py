@@ -190,6 +190,19 @@ def test_money_is_held_for_the_dearest_candidate_that_may_be_tried(worker):
     assert client.answer().fields["x-fastgw-provider"] == "spare"
 
 
+@pytest.mark.parametrize("tier, status", [("default", 200), ("priority", 403), ("flex", 403)])
+def test_a_cap_in_money_lets_no_tier_pass_whose_price_is_unknown(worker, tier, status):
+    one = capped(worker, cap(1.0, "cost"))
+    client = one.connect()
+    client.feed(request(chat(model="gpt-4o", max_tokens=10, service_tier=tier)))
+    if status == 200:
+        one.upstream.feed(billed(10, 10))
+    answer = client.answer()
+
+    assert answer.status == status
+    assert status == 200 or answer.fields["x-fastgw-code"] == "FGW-812"
+
+
 def test_what_money_is_left_bounds_the_output_at_the_dearest(worker):
     body = chat(model="house")
     left = 123 * 10_000 + 9_999  # nano-dollars: 123 tokens of gpt-4o, not quite 124

@@ -10,6 +10,7 @@ from typing import Any
 import click
 import orjson
 
+from fastgw.cli.commands import Commands
 from fastgw.cli.failure import Failure
 from fastgw.cli.finding import about_instance, find_directory, read_labels
 from fastgw.cli.table import print_table
@@ -24,7 +25,11 @@ TOKENS = ("input_tokens", "cached_input_tokens", "output_tokens", "reasoning_tok
 _FORMULAS = ("=", "+", "-", "@", "\t", "\r")
 
 
-@click.command()
+@click.command(
+    cls=Commands,
+    table={"reconcile": "fastgw.cli.reconcile:reconcile"},
+    invoke_without_command=True,
+)
 @click.option("--since", default="24h", show_default=True, help="A span (90s, 24h, 7d) or a time.")
 @click.option("--until", help="The same; left out: now.")
 @click.option("--by", default="", help="key, model, provider, user, day, owner.NAME, a label, …")
@@ -39,6 +44,8 @@ def usage(
     file: str | None,
 ) -> None:
     """Requests, tokens and cost, summed from the ledger."""
+    if click.get_current_context().invoked_subcommand is not None:
+        return
     path = find_directory(data_dir, file)
     groups = [name.strip() for name in by.split(",") if name.strip()]
     if attempts and (groups or form == "table"):

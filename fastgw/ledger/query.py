@@ -360,9 +360,18 @@ class Ledger:
             "open": opened[0],
         }
 
-    def records(self) -> Iterator[bytes]:
-        """Every stored record, in the order stored: for export, verification and tests."""
-        for _, _, records in self._batches(""):
+    def begins_ns(self) -> int | None:
+        """The first instant of which requests are still stored one by one; None: of none."""
+        found = self._database.row(
+            "SELECT min(wall_first) FROM batch WHERE wall_first > 0 AND id BETWEEN ? AND ?",
+            self._database.first, self._database.last,
+        )
+        return None if found is None or found[0] is None else int(found[0])
+
+    def records(self, since_ns: int = 0, until_ns: int = 2**63 - 1) -> Iterator[bytes]:
+        """The stored records in the order stored, of batches that touch [since, until)."""
+        where = "AND wall_last >= ? AND wall_first < ?"
+        for _, _, records in self._batches(where, since_ns, until_ns):
             yield from split(records)
 
     def verify(self) -> list[str]:

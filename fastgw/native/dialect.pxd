@@ -81,6 +81,7 @@ cdef extern from "fgw_dialect.h" nogil:
         FGW_ASK_MORE_MODELS
         FGW_ASK_BACKGROUND
         FGW_ASK_IN_PATH
+        FGW_ASK_OTHER_PRICE
 
     struct fgw_place:
         uint64_t at

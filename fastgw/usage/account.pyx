@@ -18,7 +18,7 @@ from libc.stdint cimport int64_t, uint32_t
 from libc.string cimport memset
 
 from fastgw.codes cimport CODE_CUT_BY_CAP, CODE_CUT_BY_DETECT
-from fastgw.native.dialect cimport FGW_ASK_BACKGROUND
+from fastgw.native.dialect cimport FGW_ASK_BACKGROUND, FGW_ASK_OTHER_PRICE
 from fastgw.native.dialect_meter cimport (
     FGW_USAGE_BILLED,
     FGW_USAGE_NO_INPUT,
@@ -91,7 +91,10 @@ cdef void account(Exchange x, fgw_record_close *close, bint asked, bint whole) n
     ):
         close.cost_nano_usd = 0  # whatever the price; also of what was never answered
         return
-    if x.price != NULL and not flags & FGW_USAGE_OTHER_MODEL:
+    if (
+        x.price != NULL and not flags & FGW_USAGE_OTHER_MODEL
+        and not x.ask.flags & FGW_ASK_OTHER_PRICE
+    ):
         close.price_version = x.price.version
         close.cost_nano_usd = cost_of(x, close, flags)
     add_overrun(x, close)

@@ -125,3 +125,16 @@ def run(*arguments: str, cwd: Path, **env: str) -> subprocess.CompletedProcess[s
 def environment(**more: str) -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if not name.endswith("_API_KEY")}
     return {**kept, "PYTHONPATH": str(ROOT), **more}
+
+
+def eventually_used(live: Live, requests: int, *arguments: str) -> list[dict[str, Any]]:
+    """`fastgw usage`'s rows, asked again until they speak of so many requests."""
+    deadline = time.monotonic() + PATIENCE_S
+    while True:
+        done = run("usage", "--data-dir", str(live.data_dir), "--format", "json", *arguments,
+                   cwd=live.folder)
+        rows = json.loads(done.stdout)
+        if sum(row["requests"] for row in rows) >= requests:
+            return rows
+        assert time.monotonic() < deadline, done.stdout
+        time.sleep(0.1)

@@ -142,6 +142,18 @@ def test_an_unknown_price_is_null_and_counted_and_never_nothing(worker):
     assert counters.total(one.segment).counters["cost_unknown"] == 1
 
 
+@pytest.mark.parametrize("tier, known", [
+    ("auto", True), ("default", True), (None, True), ("flex", False), ("priority", False),
+    ("a-tier-with-a-very-long-name", False), (1, False),
+])
+def test_a_service_tier_that_no_table_prices_has_no_cost(worker, tier, known):
+    one = worker()
+    close = closed(one, chat(model="gpt-4o", service_tier=tier), response())
+
+    assert (close.cost_nano_usd is not None, close.price_version != 0) == (known, known)
+    assert counters.total(one.segment).counters["cost_unknown"] == (not known)
+
+
 def test_the_cost_of_all_classes_is_the_sum_of_their_prices(worker):
     usage = {"input_tokens": 5, "cache_creation_input_tokens": 7, "cache_read_input_tokens": 11,
              "output_tokens": 13, "cache_creation": {"ephemeral_5m_input_tokens": 4,

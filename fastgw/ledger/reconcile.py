@@ -1,0 +1,366 @@
+"""The ledger beside a provider's own books: what differs, and which attempts explain it.
+
+Both sides are summed by day (UTC), model and provider key. An attempt whose usage the provider
+told has one number; every other has an interval with a point in it (counted, estimated, cut,
+lost). So the sums of the ledger are intervals too: what was billed must lie within, and how far it
+lies from the point is allotted to the attempts with room, those that ended badly first. A call
+that ran over the edge of a bucket may be billed on either side of it.
+
+A difference inside the intervals is explained; what lies outside is not: calls that never passed
+here, an attempt billed twice, a report that is not complete yet.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from fastgw.dialect.names import DIALECTS, OPERATIONS
+from fastgw.errors import LedgerError
+from fastgw.ledger.decision import instant
+from fastgw.ledger.exports import DAY_NS, FIELDS, Export, day_of
+from fastgw.ledger.names import Names
+from fastgw.ledger.query import Ledger
+from fastgw.ledger.records import (
+    CLOSE,
+    CLOSE_ASKED,
+    FATE_DELIVERED,
+    NAME_MODEL,
+    NAME_PROVIDER,
+    NAME_PROVIDER_KEY,
+    OPEN,
+    PROVENANCE_PROVIDER,
+    UNBOUNDED,
+    Close,
+    Open,
+    unpack_record,
+)
+from fastgw.ledger.usage import normalise
+from fastgw.ledger.vocabulary import FATES, PROVENANCES, word
+
+EXACT, OVER_EDGE = "exact", "over a bucket's edge"
+# The order in which a difference is allotted: what ended badly before what was only counted.
+_CAUSES = ("worker lost", "open", "cut by client", "cut by cap", "failed in stream",
+           "failed before first byte", "retried away", "estimated", "counted", OVER_EDGE, EXACT)
+_SNAPSHOT = re.compile(r"-(\d{4}-\d\d-\d\d|\d{8}|latest)$")
+
+
+@dataclass(slots=True)
+class Span:
+    """A sum of intervals. ``high`` None: no bound known."""
+
+    low: int = 0
+    point: int = 0
+    high: int | None = 0
+
+    def add(self, other: Span) -> None:
+        self.low += other.low
+        self.point += other.point
+        bounded = self.high is not None and other.high is not None
+        self.high = (self.high or 0) + (other.high or 0) if bounded else None
+
+    def room(self, upwards: bool) -> int | None:
+        """How far the truth may lie from the point; None: no bound."""
+        if not upwards:
+            return self.point - self.low
+        return None if self.high is None else self.high - self.point
+
+
+@dataclass(slots=True)
+class Part:
+    """The attempts of one cause in one group."""
+
+    attempts: int = 0
+    spans: dict[str, Span] = field(default_factory=lambda: {name: Span() for name in FIELDS})
+
+    def add(self, attempts: int, spans: dict[str, Span]) -> None:
+        self.attempts += attempts
+        for name, span in spans.items():
+            self.spans[name].add(span)
+
+
+@dataclass(slots=True)
+class Group:
+    """One day, model and key, on both sides."""
+
+    billed: dict[str, int] = field(default_factory=lambda: dict.fromkeys(FIELDS, 0))
+    requests: int | None = None
+    parts: dict[str, Part] = field(default_factory=dict)
+
+
+# (day, model, key, cause) of the ledger's side
+Sums = dict[tuple[str, str, str, str], Part]
+
+
+def reconcile(
+    data_dir: Path,
+    export: Export,
+    *,
+    providers: tuple[str, ...] = (),
+    keys: dict[str, str] | None = None,
+) -> dict[str, Any]:
+    """{"provider", "since", "until", "rows", "unexplained", "notes"}; a row per day, model, key.
+
+    ``providers``: of the ledger; empty: the one that has the export's name or dialect.
+    ``keys``: the export's name of a key -> the gateway's. Raises LedgerError.
+    """
+    with Ledger(data_dir) as ledger:
+        book = _Book(ledger, export)
+        chosen = book.choose(providers)
+        sums = book.sums(chosen)
+    notes = [*export.notes, *book.notes]
+    groups = _match(export, sums, keys or {}, notes)
+    told = tuple(name for name in FIELDS if any(name in one.tokens for one in export.billed))
+    rows = [_row(*at, group, told or FIELDS) for at, group in sorted(groups.items())]
+    return {
+        "provider": sorted(chosen),
+        "since": day_of(export.start_ns),
+        "until": day_of(export.end_ns - 1),
+        "rows": rows,
+        "unexplained": sum(row["verdict"] == "unexplained" for row in rows),
+        "notes": notes,
+    }
+
+
+class _Book:
+    """The ledger's attempts within what an export covers."""
+
+    def __init__(self, ledger: Ledger, export: Export) -> None:
+        self._export = export
+        self._sums: dict[tuple[str, str, str, str, str], Part] = {}
+        self._dialects: dict[str, set[str]] = {}
+        self._known = {text for _, _, _, text in ledger.names(NAME_PROVIDER)}
+        self._names = Names(ledger.database)
+        self.notes: list[str] = []
+        for close, key in _attempts(ledger, export):
+            self._add(close, key)
+        begin = ledger.begins_ns()
+        if begin is not None and begin > export.start_ns:
+            self.notes.append(
+                f"the ledger begins at {instant(begin)}, after the export does: what was billed "
+                "before stays unexplained"
+            )
+
+    def _add(self, close: Close, key: int) -> None:
+        operation = word(OPERATIONS, close.dims.operation)
+        if self._export.operations and operation not in self._export.operations:
+            return
+        provider = self._names.text(NAME_PROVIDER, close.dims.provider)
+        dialect = word(DIALECTS, close.dims.dialect)
+        self._dialects.setdefault(dialect, set()).add(provider)
+        model = self._names.text(NAME_MODEL, close.dims.upstream_model)
+        key_name = self._names.text(NAME_PROVIDER_KEY, key)
+        for day, cause, spans in _placed(close, self._export):
+            at = (provider, day, model, key_name, cause)
+            self._sums.setdefault(at, Part()).add(1, spans)
+
+    def choose(self, asked: tuple[str, ...]) -> set[str]:
+        unknown = set(asked) - self._known
+        if unknown:
+            raise LedgerError(
+                f"the ledger knows no provider {sorted(unknown)[0]!r}; it knows: "
+                f"{', '.join(sorted(self._known)) or 'none'}"
+            )
+        if asked:
+            return set(asked)
+        found = self._dialects.get(self._export.dialect, set())
+        if self._export.dialect in found or not found:
+            return {self._export.dialect}
+        if len(found) > 1:
+            raise LedgerError(
+                f"several providers speak {self._export.dialect}: name those whose bill this is "
+                f"with --provider ({', '.join(sorted(found))})"
+            )
+        return set(found)
+
+    def sums(self, providers: set[str]) -> Sums:
+        made: Sums = {}
+        for (provider, *rest), part in self._sums.items():
+            if provider in providers:
+                day, model, key, cause = rest
+                made.setdefault((day, model, key, cause), Part()).add(part.attempts, part.spans)
+        return made
+
+
+def _attempts(ledger: Ledger, export: Export) -> Iterator[tuple[Close, int]]:
+    """(CLOSE, hash of the provider's key) of every attempt that may touch what the export
+    covers; one that is still open may cost what its OPEN allows."""
+    opened: dict[tuple[str, int], Open] = {}
+    late: dict[tuple[str, int], Close] = {}
+    for raw in ledger.records(since_ns=export.start_ns - DAY_NS, until_ns=export.end_ns + DAY_NS):
+        if raw[4] not in (OPEN, CLOSE):
+            continue
+        one = unpack_record(raw)
+        assert isinstance(one, Open | Close)
+        at = (str(one.id), one.attempt)
+        if isinstance(one, Open):
+            if at in late:
+                yield late.pop(at), one.provider_key
+            else:
+                opened[at] = one
+        elif one.attempt and one.flags & CLOSE_ASKED:
+            before = opened.pop(at, None)
+            if before is None:  # of a sweep, stored before what the worker had posted
+                late[at] = one
+            else:
+                yield one, before.provider_key
+        else:
+            opened.pop(at, None)
+    yield from ((close, 0) for close in late.values())
+    still = {(one["request_id"], one["attempt"]) for one in ledger.open_attempts()}
+    for at, one in opened.items():
+        if at in still:
+            yield _as_open(one, export.end_ns), one.provider_key
+
+
+def _as_open(one: Open, until_ns: int) -> Close:
+    return Close(
+        one.id, max(one.wall_ns, until_ns - 1), one.attempt, 0, one.dims,
+        input_high=one.input_high, output_high=one.output_high, started_ns=one.wall_ns,
+    )
+
+
+def _cause(close: Close) -> str:
+    if close.fate != FATE_DELIVERED:
+        spans = _spans(close).values()
+        certain = all(span.low == span.high for span in spans)
+        return EXACT if certain else word(FATES, close.fate)
+    if close.provenance == PROVENANCE_PROVIDER:
+        return EXACT
+    return word(PROVENANCES, close.provenance)
+
+
+def _placed(close: Close, export: Export) -> Iterator[tuple[str, str, dict[str, Span]]]:
+    """(day, cause, spans): once; or, where it ran over an edge, for each side it may be on."""
+    start, end = close.started_ns or close.wall_ns, close.wall_ns
+    inside = [export.start_ns <= at < export.end_ns for at in (start, end)]
+    spans, cause = _spans(close), _cause(close)
+    if all(inside) and day_of(start) == day_of(end):
+        yield day_of(start), cause, spans
+        return
+    cause = OVER_EDGE if cause == EXACT else cause
+    if inside[0]:
+        yield day_of(start), cause, {
+            name: Span(0, span.point, span.high) for name, span in spans.items()
+        }
+    if inside[1] and (not inside[0] or day_of(start) != day_of(end)):
+        yield day_of(end), cause, {name: Span(0, 0, span.high) for name, span in spans.items()}
+
+
+def _spans(close: Close) -> dict[str, Span]:
+    """The attempt's interval by field, normalised; a part of the input is as sure as it is."""
+    shown = normalise(asdict(close.tokens))
+    bounds = {
+        "input_tokens": (close.input_low, close.input_high),
+        "output_tokens": (close.output_low, close.output_high),
+    }
+    sure = close.input_provenance == PROVENANCE_PROVIDER
+    for name in ("cached_input_tokens", "cache_write_tokens"):
+        bounds[name] = (shown[name], shown[name]) if sure else (0, close.input_high)
+    return {
+        name: Span(low, shown[name], None if high == UNBOUNDED else high)
+        for name, (low, high) in bounds.items()
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class _Sides:
+    """Under which names both sides meet: what the export is not grouped by is "" on both."""
+
+    whole: set[str]  # models whose snapshots are compared together
+    by_model: bool
+    by_key: bool
+    keys: dict[str, str]
+
+    def model(self, name: str) -> str:
+        if not self.by_model:
+            return ""
+        base = _SNAPSHOT.sub("", name)
+        return base if base in self.whole else name
+
+    def key(self, name: str) -> str:
+        return name if self.by_key else ""
+
+
+def _sides(export: Export, sums: Sums, keys: dict[str, str], notes: list[str]) -> _Sides:
+    billed = {one.model for one in export.billed if one.model}
+    ours = {model for _, model, _, _ in sums}
+    # A provider answers for `gpt-4o` with the snapshot it stood for, and bills that.
+    whole = {_SNAPSHOT.sub("", name) for name in ours - billed}
+    named = {one.key for one in export.billed if one.key}
+    known = {key for _, _, key, _ in sums}
+    by_key = any(keys.get(name, name) in known for name in named)
+    if named and sums and not by_key:
+        notes.append(
+            f"none of the report's keys ({', '.join(sorted(named)[:3])}, ...) is an id of the "
+            "gateway's: compared over all keys; name them with --key THEIRS=OURS "
+            f"(ours: {', '.join(sorted(known - {''})) or 'none'})"
+        )
+    return _Sides(whole, bool(billed), by_key, keys)
+
+
+def _match(
+    export: Export, sums: Sums, keys: dict[str, str], notes: list[str]
+) -> dict[tuple[str, str, str], Group]:
+    sides = _sides(export, sums, keys, notes)
+    groups: dict[tuple[str, str, str], Group] = {}
+    for one in export.billed:
+        key = sides.key(keys.get(one.key, one.key) if one.key else "")
+        group = groups.setdefault((one.day, sides.model(one.model or ""), key), Group())
+        for name, tokens in one.tokens.items():
+            group.billed[name] += tokens
+        if one.requests is not None:
+            group.requests = (group.requests or 0) + one.requests
+    for (day, model, key, cause), part in sums.items():
+        group = groups.setdefault((day, sides.model(model), sides.key(key)), Group())
+        group.parts.setdefault(cause, Part()).add(part.attempts, part.spans)
+    return groups
+
+
+def _row(day: str, model: str, key: str, group: Group, told: tuple[str, ...]) -> dict[str, Any]:
+    fields = {name: _compare(group, name) for name in told}
+    verdicts = [one["verdict"] for one in fields.values()]
+    return {
+        "day": day,
+        "model": model or None,
+        "key": key or None,
+        "verdict": max(verdicts, key=("equal", "inside", "unexplained").index),
+        "requests": {
+            "billed": group.requests,
+            "ledger": sum(part.attempts for part in group.parts.values()),
+        },
+        "attempts": {cause: part.attempts for cause, part in sorted(group.parts.items())},
+        "fields": fields,
+    }
+
+
+def _compare(group: Group, name: str) -> dict[str, Any]:
+    """One field: the difference (billed less the ledger's point), and who explains how much."""
+    total = Span()
+    for part in group.parts.values():
+        total.add(part.spans[name])
+    difference = left = group.billed[name] - total.point
+    explained = []
+    for cause in sorted(group.parts, key=_CAUSES.index):
+        part = group.parts[cause]
+        room = part.spans[name].room(difference > 0)
+        if not left or room == 0:
+            continue
+        size = abs(left) if room is None else min(abs(left), room)
+        share = size if left > 0 else -size
+        left -= share
+        explained.append(
+            {"cause": cause, "attempts": part.attempts, "tokens": share, "room": room}
+        )
+    return {
+        "verdict": "unexplained" if left else "inside" if difference else "equal",
+        "billed": group.billed[name],
+        "ledger": total.point,
+        "interval": [total.low, total.high],
+        "difference": difference,
+        "explained": explained,
+        "unexplained": left,
+    }
