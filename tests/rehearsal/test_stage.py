@@ -5,8 +5,8 @@ Method: cases played on a configuration whose store, cluster, webhook and provid
 
 import dataclasses
 import os
+import tempfile
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
 import uvloop
@@ -71,8 +71,12 @@ def test_windows_follow_the_time_of_the_case(play):
     assert abs(datetime.fromisoformat(played.decision["time"]).timestamp() - at) < 30
 
 
-def test_nothing_of_it_stays(play):
-    before = set(os.listdir("/dev/shm")), set(Path("/tmp").glob("fastgw-rehearsal-*"))
-    play(CASE)
-    assert (set(os.listdir("/dev/shm")) - before[0],
-            set(Path("/tmp").glob("fastgw-rehearsal-*")) - before[1]) == (set(), set())
+def test_nothing_of_it_stays(tmp_path, mock, monkeypatch):
+    """In folders of its own: others use /dev/shm and /tmp meanwhile."""
+    (tmp_path / "tmp").mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "tmp"))
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as shm:
+        (tmp_path / "fastgw.yaml").write_text(f"{CONFIG}\nshm_dir: {shm}\n")
+        stage = Stage(read_config(str(tmp_path / "fastgw.yaml"))[0], mock.port)
+        assert uvloop.run(stage.play(CASE)).status == 200
+        assert (os.listdir(shm), os.listdir(tmp_path / "tmp")) == ([], [])
