@@ -204,14 +204,6 @@ const struct fgw_json_spec fgw_anthropic_answer = {
 /* meter->usage_state */
 enum { STARTED = 1, FINAL = 2 };
 
-static int text_is_bytes(const struct fgw_json *json, unsigned slot, const char *word,
-                         size_t length)
-{
-    return fgw_json_type_of(json, slot) == FGW_JSON_STRING && json->slots[slot].count == length &&
-           !memcmp(fgw_json_text_of(json, slot), word, length);
-}
-#define text_is(json, slot, word) text_is_bytes(json, slot, word, sizeof(word) - 1)
-
 static void take_report(struct fgw_meter *meter)
 {
     const struct fgw_json *json = &meter->json;
@@ -271,8 +263,8 @@ void fgw_anthropic_pass(struct fgw_meter *meter)
     const uint64_t slots = ((uint64_t)1 << ANSWER_SLOTS) - ((uint64_t)1 << ANSWER_PASS_TYPE);
 
     /* The passes of the conversation itself are the top level's numbers already. */
-    if (!text_is(json, ANSWER_PASS_TYPE, "message") &&
-        !text_is(json, ANSWER_PASS_TYPE, "fallback_message")) {
+    if (!fgw_text_is(json, ANSWER_PASS_TYPE, "message") &&
+        !fgw_text_is(json, ANSWER_PASS_TYPE, "fallback_message")) {
         struct fgw_usage_report pass = {0};
         fgw_report_take(&pass, json, FGW_REPORT_INPUT, ANSWER_PASS_INPUT);
         fgw_report_take(&pass, json, FGW_REPORT_OUTPUT, ANSWER_PASS_OUTPUT);
@@ -281,7 +273,7 @@ void fgw_anthropic_pass(struct fgw_meter *meter)
         fgw_report_take(&pass, json, FGW_REPORT_CACHE_WRITE_1H, ANSWER_PASS_CACHE_WRITE_1H);
         add_report(&meter->passes, &pass);
         meter->pass_flags |= FGW_USAGE_ITERATIONS;
-        if (text_is(json, ANSWER_PASS_TYPE, "advisor_message"))
+        if (fgw_text_is(json, ANSWER_PASS_TYPE, "advisor_message"))
             meter->pass_flags |= FGW_USAGE_OTHER_MODEL;
     }
     json->seen &= ~slots;
@@ -316,33 +308,17 @@ static void take_usage(struct fgw_meter *meter)
     }
 }
 
-/* Blocks come one after another; more than a few at a time have not been seen. */
-static void track_block(struct fgw_stream_state *state, int64_t index, int opens)
-{
-    unsigned at = 0;
-
-    while (at < state->blocks && state->block[at] != index)
-        at++;
-    if (opens && at == state->blocks && at < FGW_BLOCKS_TRACKED)
-        state->block[state->blocks++] = index;
-    if (!opens && at < state->blocks) {
-        state->blocks--;
-        for (; at < state->blocks; at++)
-            state->block[at] = state->block[at + 1];
-    }
-}
-
 static void track(struct fgw_meter *meter)
 {
     const struct fgw_json *json = &meter->json;
     int64_t index = fgw_json_number(json, ANSWER_BLOCK_INDEX, 0);
 
-    if (text_is(json, ANSWER_TYPE, "message_start"))
+    if (fgw_text_is(json, ANSWER_TYPE, "message_start"))
         meter->state.begun = 1;
-    else if (text_is(json, ANSWER_TYPE, "content_block_start"))
-        track_block(&meter->state, index, 1);
-    else if (text_is(json, ANSWER_TYPE, "content_block_stop"))
-        track_block(&meter->state, index, 0);
+    else if (fgw_text_is(json, ANSWER_TYPE, "content_block_start"))
+        fgw_track_block(&meter->state, index, 1);
+    else if (fgw_text_is(json, ANSWER_TYPE, "content_block_stop"))
+        fgw_track_block(&meter->state, index, 0);
 }
 
 unsigned fgw_anthropic_fold(struct fgw_meter *meter)
@@ -353,16 +329,16 @@ unsigned fgw_anthropic_fold(struct fgw_meter *meter)
 
     if (meter->tracked)
         track(meter);
-    if (text_is(json, ANSWER_TYPE, "message_start")) {
+    if (fgw_text_is(json, ANSWER_TYPE, "message_start")) {
         if (is_repetition(meter))
             return 0;
         meter->usage_state = STARTED;
         take_usage(meter);
         return FGW_EVENT_USAGE;
     }
-    if (text_is(json, ANSWER_TYPE, "message_stop"))
+    if (fgw_text_is(json, ANSWER_TYPE, "message_stop"))
         flags |= FGW_EVENT_DONE;
-    if (text_is(json, ANSWER_TYPE, "error") || error == FGW_JSON_OBJECT ||
+    if (fgw_text_is(json, ANSWER_TYPE, "error") || error == FGW_JSON_OBJECT ||
         error == FGW_JSON_STRING)
         flags |= FGW_EVENT_ERROR;
     if (fgw_json_type_of(json, ANSWER_FINISH) == FGW_JSON_STRING)

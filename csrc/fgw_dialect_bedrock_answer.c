@@ -263,14 +263,6 @@ int64_t fgw_bedrock_voice(const struct fgw_meter *meter, enum fgw_voice_kind *ki
     return 0;
 }
 
-static int text_is_bytes(const struct fgw_json *json, unsigned slot, const char *word,
-                         size_t length)
-{
-    return fgw_json_type_of(json, slot) == FGW_JSON_STRING && json->slots[slot].count == length &&
-           !memcmp(fgw_json_text_of(json, slot), word, length);
-}
-#define text_is(json, slot, word) text_is_bytes(json, slot, word, sizeof(word) - 1)
-
 static void add(struct fgw_usage_report *report, const struct fgw_json *json,
                 enum fgw_report_field field, unsigned slot)
 {
@@ -285,7 +277,7 @@ void fgw_bedrock_pass(struct fgw_meter *meter)
 {
     struct fgw_json *json = &meter->json;
 
-    if (text_is(json, ANSWER_TTL, "1h"))
+    if (fgw_text_is(json, ANSWER_TTL, "1h"))
         add(&meter->passes, json, FGW_REPORT_CACHE_WRITE_1H, ANSWER_DETAIL);
     add(&meter->passes, json, FGW_REPORT_OUTPUT, ANSWER_RESULT);
     json->seen &= ~((uint64_t)1 << ANSWER_TTL | (uint64_t)1 << ANSWER_DETAIL |
@@ -345,7 +337,7 @@ unsigned fgw_bedrock_fold(struct fgw_meter *meter)
 
     if (fgw_json_type_of(json, ANSWER_FINISH) == FGW_JSON_STRING)
         flags |= FGW_EVENT_FINISH;
-    if (text_is(json, ANSWER_TYPE, "error") ||
+    if (fgw_text_is(json, ANSWER_TYPE, "error") ||
         fgw_json_type_of(json, ANSWER_ERROR) == FGW_JSON_OBJECT)
         flags |= FGW_EVENT_ERROR;
     if (take_usage(meter)) {

@@ -213,44 +213,20 @@ int64_t fgw_cohere_voice(const struct fgw_meter *meter, enum fgw_voice_kind *kin
     return 0;
 }
 
-static int text_is_bytes(const struct fgw_json *json, unsigned slot, const char *word,
-                         size_t length)
-{
-    return fgw_json_type_of(json, slot) == FGW_JSON_STRING && json->slots[slot].count == length &&
-           !memcmp(fgw_json_text_of(json, slot), word, length);
-}
-#define text_is(json, slot, word) text_is_bytes(json, slot, word, sizeof(word) - 1)
-
-/* A block opens or closes. Those beyond FGW_BLOCKS_TRACKED stay open when the stream is cut. */
-static void track_block(struct fgw_stream_state *state, int64_t block, int opens)
-{
-    unsigned at = 0;
-
-    while (at < state->blocks && state->block[at] != block)
-        at++;
-    if (opens && at == state->blocks && at < FGW_BLOCKS_TRACKED) {
-        state->block[state->blocks++] = block;
-    } else if (!opens && at < state->blocks) {
-        state->blocks--;
-        for (; at < state->blocks; at++)
-            state->block[at] = state->block[at + 1];
-    }
-}
-
 static void track(struct fgw_meter *meter)
 {
     const struct fgw_json *json = &meter->json;
     int64_t index = fgw_json_number(json, ANSWER_INDEX, 0);
 
     meter->state.begun = 1;
-    if (text_is(json, ANSWER_TYPE, "content-start"))
-        track_block(&meter->state, index, 1);
-    else if (text_is(json, ANSWER_TYPE, "content-end"))
-        track_block(&meter->state, index, 0);
-    else if (text_is(json, ANSWER_TYPE, "tool-call-start"))
-        track_block(&meter->state, ~index, 1);
-    else if (text_is(json, ANSWER_TYPE, "tool-call-end"))
-        track_block(&meter->state, ~index, 0);
+    if (fgw_text_is(json, ANSWER_TYPE, "content-start"))
+        fgw_track_block(&meter->state, index, 1);
+    else if (fgw_text_is(json, ANSWER_TYPE, "content-end"))
+        fgw_track_block(&meter->state, index, 0);
+    else if (fgw_text_is(json, ANSWER_TYPE, "tool-call-start"))
+        fgw_track_block(&meter->state, ~index, 1);
+    else if (fgw_text_is(json, ANSWER_TYPE, "tool-call-end"))
+        fgw_track_block(&meter->state, ~index, 0);
 }
 
 static void take_usage(struct fgw_meter *meter)
@@ -284,13 +260,13 @@ unsigned fgw_cohere_fold(struct fgw_meter *meter)
 
     if (meter->tracked)
         track(meter);
-    if (text_is(json, ANSWER_TYPE, "message-end") || text_is(json, ANSWER_TYPE, "stream-end"))
+    if (fgw_text_is(json, ANSWER_TYPE, "message-end") || fgw_text_is(json, ANSWER_TYPE, "stream-end"))
         flags |= FGW_EVENT_FINISH | FGW_EVENT_DONE;
     if (fgw_json_type_of(json, ANSWER_FINISH) == FGW_JSON_STRING)
         flags |= FGW_EVENT_FINISH;
     if ((error > FGW_JSON_FALSE &&
          (error != FGW_JSON_STRING || json->slots[ANSWER_ERROR].count)) ||
-        (meter->streaming && text_is(json, ANSWER_FINISH, "ERROR")))
+        (meter->streaming && fgw_text_is(json, ANSWER_FINISH, "ERROR")))
         flags |= FGW_EVENT_ERROR;
     if (fgw_json_type_of(json, ANSWER_USAGE) == FGW_JSON_OBJECT) {
         take_usage(meter);
@@ -304,26 +280,16 @@ int fgw_cohere_final(const struct fgw_meter *meter)
     return !meter->streaming || meter->ever & (FGW_EVENT_DONE | FGW_EVENT_ERROR);
 }
 
-static uint64_t part_of(uint64_t *left, uint64_t part, struct fgw_usage *usage)
-{
-    if (part > *left) {
-        part = *left;
-        usage->flags |= FGW_USAGE_CLAMPED;
-    }
-    *left -= part;
-    return part;
-}
-
 void fgw_cohere_classes(const struct fgw_meter *meter, struct fgw_usage *usage)
 {
     const struct fgw_usage_report *report = &meter->report;
     const uint64_t *value = report->value;
     uint64_t input = value[FGW_REPORT_INPUT], output = value[FGW_REPORT_OUTPUT];
 
-    usage->cached_input = part_of(&input, value[FGW_REPORT_CACHED], usage);
+    usage->cached_input = fgw_part_of(&input, value[FGW_REPORT_CACHED], usage);
     usage->input = input;
     usage->image_input = value[FGW_REPORT_IMAGE_INPUT];
-    usage->reasoning = part_of(&output, value[FGW_REPORT_REASONING], usage);
+    usage->reasoning = fgw_part_of(&output, value[FGW_REPORT_REASONING], usage);
     usage->output = output;
     if (report->present >> FGW_REPORT_BILLED_INPUT & 1) {
         usage->flags |= FGW_USAGE_BILLED;

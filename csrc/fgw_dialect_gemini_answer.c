@@ -375,29 +375,18 @@ int fgw_gemini_final(const struct fgw_meter *meter)
     return meter->ever & FGW_EVENT_FINISH && meter->usage_state == meter->pass_flags;
 }
 
-/* Takes `part` out of what is left of a whole; a provider may report more than there is. */
-static uint64_t part_of(uint64_t *left, uint64_t part, struct fgw_usage *usage)
-{
-    if (part > *left) {
-        part = *left;
-        usage->flags |= FGW_USAGE_CLAMPED;
-    }
-    *left -= part;
-    return part;
-}
-
 void fgw_gemini_classes(const struct fgw_meter *meter, struct fgw_usage *usage)
 {
     const uint64_t *value = meter->report.value;
     uint64_t input = value[FGW_REPORT_INPUT], output = value[FGW_REPORT_OUTPUT];
 
-    usage->cached_input = part_of(&input, value[FGW_REPORT_CACHED], usage);
+    usage->cached_input = fgw_part_of(&input, value[FGW_REPORT_CACHED], usage);
     input += value[FGW_REPORT_TOOL_INPUT];
-    usage->audio_input = part_of(&input, value[FGW_REPORT_AUDIO_INPUT], usage);
-    usage->image_input = part_of(&input, value[FGW_REPORT_IMAGE_INPUT], usage);
+    usage->audio_input = fgw_part_of(&input, value[FGW_REPORT_AUDIO_INPUT], usage);
+    usage->image_input = fgw_part_of(&input, value[FGW_REPORT_IMAGE_INPUT], usage);
     usage->input = input;
-    usage->audio_output = part_of(&output, value[FGW_REPORT_AUDIO_OUTPUT], usage);
-    usage->image_output = part_of(&output, value[FGW_REPORT_IMAGE_OUTPUT], usage);
+    usage->audio_output = fgw_part_of(&output, value[FGW_REPORT_AUDIO_OUTPUT], usage);
+    usage->image_output = fgw_part_of(&output, value[FGW_REPORT_IMAGE_OUTPUT], usage);
     usage->output = output;
     usage->reasoning = value[FGW_REPORT_REASONING];
 }

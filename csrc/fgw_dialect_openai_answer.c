@@ -513,17 +513,6 @@ unsigned fgw_openai_fold(struct fgw_meter *meter)
     return flags;
 }
 
-/* Takes `part` out of what is left of a whole; a provider may report more than there is. */
-static uint64_t part_of(uint64_t *left, uint64_t part, struct fgw_usage *usage)
-{
-    if (part > *left) {
-        part = *left;
-        usage->flags |= FGW_USAGE_CLAMPED;
-    }
-    *left -= part;
-    return part;
-}
-
 /* All output tokens. Whether reasoning is inside completion_tokens differs by vendor; the total
  * tells, and where it says nothing, the known exceptions do. `*hidden` gets what lies outside the
  * reported output and belongs to the input instead. */
@@ -554,13 +543,13 @@ void fgw_openai_classes(const struct fgw_meter *meter, struct fgw_usage *usage)
     const uint64_t *value = meter->report.value;
     uint64_t hidden, output = whole_output(meter, &hidden), input = value[FGW_REPORT_INPUT];
 
-    usage->cached_input = part_of(&input, value[FGW_REPORT_CACHED], usage);
-    usage->cache_write = part_of(&input, value[FGW_REPORT_CACHE_WRITE], usage);
-    usage->audio_input = part_of(&input, value[FGW_REPORT_AUDIO_INPUT], usage) + hidden;
-    usage->image_input = part_of(&input, value[FGW_REPORT_IMAGE_INPUT], usage);
+    usage->cached_input = fgw_part_of(&input, value[FGW_REPORT_CACHED], usage);
+    usage->cache_write = fgw_part_of(&input, value[FGW_REPORT_CACHE_WRITE], usage);
+    usage->audio_input = fgw_part_of(&input, value[FGW_REPORT_AUDIO_INPUT], usage) + hidden;
+    usage->image_input = fgw_part_of(&input, value[FGW_REPORT_IMAGE_INPUT], usage);
     usage->input = input;
-    usage->reasoning = part_of(&output, value[FGW_REPORT_REASONING], usage);
-    usage->audio_output = part_of(&output, value[FGW_REPORT_AUDIO_OUTPUT], usage);
-    usage->image_output = part_of(&output, value[FGW_REPORT_IMAGE_OUTPUT], usage);
+    usage->reasoning = fgw_part_of(&output, value[FGW_REPORT_REASONING], usage);
+    usage->audio_output = fgw_part_of(&output, value[FGW_REPORT_AUDIO_OUTPUT], usage);
+    usage->image_output = fgw_part_of(&output, value[FGW_REPORT_IMAGE_OUTPUT], usage);
     usage->output = output;
 }

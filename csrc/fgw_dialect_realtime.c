@@ -209,22 +209,14 @@ int64_t fgw_realtime_voice(const struct fgw_meter *meter, enum fgw_voice_kind *k
     return 0;
 }
 
-static int text_is_bytes(const struct fgw_json *json, unsigned slot, const char *word,
-                         size_t length)
-{
-    return fgw_json_type_of(json, slot) == FGW_JSON_STRING && json->slots[slot].count == length &&
-           !memcmp(fgw_json_text_of(json, slot), word, length);
-}
-#define text_is(json, slot, word) text_is_bytes(json, slot, word, sizeof(word) - 1)
-
 void fgw_realtime_pass(struct fgw_meter *meter)
 {
     struct fgw_json *json = &meter->json;
 
-    if (text_is(json, ANSWER_LIVE_MODALITY, "AUDIO")) {
+    if (fgw_text_is(json, ANSWER_LIVE_MODALITY, "AUDIO")) {
         fgw_report_take(&meter->passes, json, FGW_REPORT_AUDIO_INPUT, ANSWER_LIVE_INPUT);
         fgw_report_take(&meter->passes, json, FGW_REPORT_AUDIO_OUTPUT, ANSWER_LIVE_OUTPUT);
-    } else if (text_is(json, ANSWER_LIVE_MODALITY, "IMAGE")) {
+    } else if (fgw_text_is(json, ANSWER_LIVE_MODALITY, "IMAGE")) {
         fgw_report_take(&meter->passes, json, FGW_REPORT_IMAGE_INPUT, ANSWER_LIVE_INPUT);
     }
     json->seen &= ~((uint64_t)1 << ANSWER_LIVE_MODALITY | (uint64_t)1 << ANSWER_LIVE_INPUT |
@@ -294,24 +286,24 @@ unsigned fgw_realtime_fold(struct fgw_meter *meter)
     enum fgw_json_type error = fgw_json_type_of(json, ANSWER_ERROR);
     unsigned flags = error == FGW_JSON_OBJECT || error == FGW_JSON_STRING ? FGW_EVENT_ERROR : 0;
 
-    if (text_is(json, ANSWER_TYPE, "response.audio.delta") ||
-        text_is(json, ANSWER_TYPE, "response.output_audio.delta")) {
+    if (fgw_text_is(json, ANSWER_TYPE, "response.audio.delta") ||
+        fgw_text_is(json, ANSWER_TYPE, "response.output_audio.delta")) {
         json->binary_bytes += json->text_bytes; /* base64 */
         json->text_bytes = 0;
     }
     if (fgw_json_type_of(json, ANSWER_TYPE) != FGW_JSON_STRING)
         return flags | fold_live(meter);
-    if (text_is(json, ANSWER_TYPE, "response.created"))
+    if (fgw_text_is(json, ANSWER_TYPE, "response.created"))
         meter->usage_state = ANSWERING;
     read_usage(meter, &report);
-    if (text_is(json, ANSWER_TYPE, "response.done")) {
+    if (fgw_text_is(json, ANSWER_TYPE, "response.done")) {
         meter->usage_state = IDLE;
         flags |= FGW_EVENT_FINISH;
         if (is_usage(json, ANSWER_USAGE) || is_usage(json, ANSWER_TOP_USAGE)) {
             add(&meter->report, &report);
             flags |= FGW_EVENT_USAGE;
         }
-    } else if (text_is_bytes(json, ANSWER_TYPE, TRANSCRIBED, sizeof TRANSCRIBED - 1) &&
+    } else if (fgw_text_is_bytes(json, ANSWER_TYPE, TRANSCRIBED, sizeof TRANSCRIBED - 1) &&
                is_usage(json, ANSWER_TOP_USAGE)) {
         add(&meter->beside, &report); /* of sound by the second: nothing that is a token */
         flags |= FGW_EVENT_USAGE;
@@ -324,16 +316,6 @@ int fgw_realtime_final(const struct fgw_meter *meter)
     return meter->usage_state == IDLE;
 }
 
-static uint64_t part_of(uint64_t *left, uint64_t part, struct fgw_usage *usage)
-{
-    if (part > *left) {
-        part = *left;
-        usage->flags |= FGW_USAGE_CLAMPED;
-    }
-    *left -= part;
-    return part;
-}
-
 void fgw_realtime_classes(const struct fgw_meter *meter, struct fgw_usage *usage)
 {
     struct fgw_usage_report sum = meter->report;
@@ -341,15 +323,15 @@ void fgw_realtime_classes(const struct fgw_meter *meter, struct fgw_usage *usage
 
     add(&sum, &meter->earlier);
     uint64_t input = value[FGW_REPORT_INPUT], output = value[FGW_REPORT_OUTPUT];
-    usage->cached_input = part_of(&input, value[FGW_REPORT_CACHED], usage);
-    usage->audio_input = part_of(&input, value[FGW_REPORT_AUDIO_INPUT], usage);
-    usage->image_input = part_of(&input, value[FGW_REPORT_IMAGE_INPUT], usage);
+    usage->cached_input = fgw_part_of(&input, value[FGW_REPORT_CACHED], usage);
+    usage->audio_input = fgw_part_of(&input, value[FGW_REPORT_AUDIO_INPUT], usage);
+    usage->image_input = fgw_part_of(&input, value[FGW_REPORT_IMAGE_INPUT], usage);
     usage->input = input;
-    usage->audio_output = part_of(&output, value[FGW_REPORT_AUDIO_OUTPUT], usage);
+    usage->audio_output = fgw_part_of(&output, value[FGW_REPORT_AUDIO_OUTPUT], usage);
     /* Google's thoughts stand beside the response, elsewhere they are in it. */
     usage->reasoning = meter->dialect == FGW_DIALECT_GEMINI
                            ? value[FGW_REPORT_REASONING]
-                           : part_of(&output, value[FGW_REPORT_REASONING], usage);
+                           : fgw_part_of(&output, value[FGW_REPORT_REASONING], usage);
     usage->output = output;
     if (meter->beside.present)
         usage->flags |= FGW_USAGE_BESIDE;

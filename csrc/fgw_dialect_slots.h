@@ -3,6 +3,8 @@
 #ifndef FGW_DIALECT_SLOTS_H
 #define FGW_DIALECT_SLOTS_H
 
+#include <string.h>
+
 #include "fgw_dialect_ask.h"
 #include "fgw_dialect_meter.h"
 #include "fgw_json.h"
@@ -88,6 +90,42 @@ static inline void fgw_report_take(struct fgw_usage_report *report, const struct
     if (number >= 0 && number <= FGW_REPORT_MAX) {
         report->present |= 1u << field;
         report->value[field] = (uint64_t)number;
+    }
+}
+
+/* Whether a slot has just this word. */
+static inline int fgw_text_is_bytes(const struct fgw_json *json, unsigned slot, const char *word,
+                                    size_t length)
+{
+    return fgw_json_type_of(json, slot) == FGW_JSON_STRING && json->slots[slot].count == length &&
+           !memcmp(fgw_json_text_of(json, slot), word, length);
+}
+#define fgw_text_is(json, slot, word) fgw_text_is_bytes(json, slot, word, sizeof(word) - 1)
+
+/* A part taken out of what is left of its whole: classes are disjoint. */
+static inline uint64_t fgw_part_of(uint64_t *left, uint64_t part, struct fgw_usage *usage)
+{
+    if (part > *left) {
+        part = *left;
+        usage->flags |= FGW_USAGE_CLAMPED;
+    }
+    *left -= part;
+    return part;
+}
+
+/* Blocks come one after another; more than a few at a time have not been seen. */
+static inline void fgw_track_block(struct fgw_stream_state *state, int64_t index, int opens)
+{
+    unsigned at = 0;
+
+    while (at < state->blocks && state->block[at] != index)
+        at++;
+    if (opens && at == state->blocks && at < FGW_BLOCKS_TRACKED)
+        state->block[state->blocks++] = index;
+    if (!opens && at < state->blocks) {
+        state->blocks--;
+        for (; at < state->blocks; at++)
+            state->block[at] = state->block[at + 1];
     }
 }
 

@@ -189,17 +189,50 @@ cdef int authenticate(Exchange x, KeyTable keys):
     return 0
 
 
+cdef inline int nibble(uint8_t digit) noexcept nogil:
+    if 48 <= digit <= 57:
+        return digit - 48
+    digit |= 0x20
+    return digit - 87 if 97 <= digit <= 102 else -1
+
+
+cdef bint is_key(const uint8_t *name, size_t length) noexcept nogil:
+    """Whether it is `key` once its percent-encoding is undone."""
+    cdef const char *word = b"key"
+    cdef size_t at = 0
+    cdef int i, byte
+    for i in range(3):
+        if at >= length:
+            return False
+        byte = name[at]
+        if byte == c"%" and length - at > 2:
+            byte = nibble(name[at + 1]) * 16 + nibble(name[at + 2])
+            at += 2
+        if byte != word[i]:
+            return False
+        at += 1
+    return at == length
+
+
 cdef size_t key_in_query(Exchange x, const uint8_t **value) noexcept:
-    """The value of the query's `key`, as Google's APIs have it: its length, 0 if none, SEVERAL."""
+    """The value of the query's `key`, as Google's APIs have it: its length, 0 if none, SEVERAL.
+
+    One whose name is written with escapes is told as several: it is nobody's way to write it,
+    and who looks for `key=` would pass it on."""
     cdef const uint8_t *query = x.bytes + x.head.query.off
-    cdef size_t at = 0, end, found = 0, length = x.head.query.len
+    cdef size_t at = 0, end, name, found = 0, length = x.head.query.len
     while at < length:
-        end = at
+        end = name = at
         while end < length and query[end] != c"&":
             end += 1
-        if end - at > 4 and memcmp(query + at, b"key=", 4) == 0:
-            value[0] = query + at + 4
-            found = SEVERAL if found else end - at - 4
+        while name < end and query[name] != c"=":
+            name += 1
+        if is_key(query + at, name - at):
+            if found or name - at > 3:
+                found = SEVERAL
+            elif name + 1 < end:
+                value[0] = query + name + 1
+                found = end - name - 1
         at = end + 1
     return found
 

@@ -70,6 +70,9 @@ GENERATE = "/v1beta/models/g:generateContent"
     ("?monkey=fgw-alice", [], "FGW-301", ""), ("?key=", [], "FGW-301", ""),
     ("?key=wrong", [], "FGW-302", ""), ("", ["x-api-key: fgw-alice"], "FGW-301", ""),
     ("?key=fgw-alice&key=fgw-alice", [], "FGW-305", ""),
+    ("?%6bey=fgw-alice", [], "FGW-305", ""), ("?k%65%79=other&key=fgw-alice", [], "FGW-305", ""),
+    ("?%6Bey=other", ["x-goog-api-key: fgw-alice"], "FGW-305", ""),
+    ("?%6bex=1&key=fgw-alice", [], "", "?%6bex=1"),
     ("", ["x-goog-api-key: fgw-alice"] * 2, "FGW-305", "")])
 def test_google_has_a_credential_in_a_field_or_the_query(worker, query, fields, code, sent):
     one = worker(providers=[provider("google", "gemini", path="")])
