@@ -20,9 +20,9 @@ static inline int is_space(uint8_t byte)
 }
 
 /* The slot that a value at `node`, which begins at `at`, is to be noted in, or NULL. */
-static inline struct fgw_json_slot *begin_slot(struct fgw_json *json,
-                                               const struct fgw_json_node *node,
-                                               enum fgw_json_type type, const uint8_t *at)
+FGW_JSON_INLINE struct fgw_json_slot *begin_slot(struct fgw_json *json,
+                                                 const struct fgw_json_node *node,
+                                                 enum fgw_json_type type, const uint8_t *at)
 {
     if (node->slot == FGW_JSON_NO_SLOT)
         return NULL;
@@ -97,7 +97,7 @@ static inline int is_variant(const struct fgw_json_node *node, const char *key, 
 }
 
 /* The first eight bytes of a name as an edge has them; `room` bytes may be read. */
-static inline uint64_t word_of(const char *key, size_t length, size_t room)
+FGW_JSON_INLINE uint64_t word_of(const char *key, size_t length, size_t room)
 {
     uint64_t word = 0;
 #if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
@@ -128,9 +128,8 @@ static inline int is_edge(const struct fgw_json_edge *edge, uint64_t word, const
 }
 
 /* The node of the member `key` of an object at `inside`. `room` >= length bytes may be read. */
-__attribute__((always_inline))
-static inline uint8_t member_node(struct fgw_json *json, const struct fgw_json_node *inside,
-                                  const char *key, size_t length, size_t room)
+FGW_JSON_INLINE uint8_t member_node(struct fgw_json *json, const struct fgw_json_node *inside,
+                                    const char *key, size_t length, size_t room)
 {
     const struct fgw_json_edge *edge = inside->edges, *last = edge + inside->edge_count;
 

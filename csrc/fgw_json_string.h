@@ -10,7 +10,7 @@
 
 /* The first byte of [p, end) that is not plain inside a string: quote, backslash, control or
  * >= 0x80; or end. */
-static inline const uint8_t *plain_end(const uint8_t *p, const uint8_t *end)
+FGW_JSON_INLINE const uint8_t *plain_end(const uint8_t *p, const uint8_t *end)
 {
 #ifdef __SSE2__
     const __m128i quote = _mm_set1_epi8('"'), backslash = _mm_set1_epi8('\\');
