@@ -260,7 +260,8 @@ unsigned fgw_cohere_fold(struct fgw_meter *meter)
 
     if (meter->tracked)
         track(meter);
-    if (fgw_text_is(json, ANSWER_TYPE, "message-end") || fgw_text_is(json, ANSWER_TYPE, "stream-end"))
+    if (fgw_text_is(json, ANSWER_TYPE, "message-end") ||
+        fgw_text_is(json, ANSWER_TYPE, "stream-end"))
         flags |= FGW_EVENT_FINISH | FGW_EVENT_DONE;
     if (fgw_json_type_of(json, ANSWER_FINISH) == FGW_JSON_STRING)
         flags |= FGW_EVENT_FINISH;
