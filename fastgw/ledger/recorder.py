@@ -67,6 +67,9 @@ class Recorder:
                 paths, self._spill, log, outbox, exports, changed=self._write_status
             )
             self.counts = self._committer.counts
+            for lost in self._spill.lost:
+                self.counts.damaged += 1
+                log("spill damaged", {"reason": lost})
             self._committer.open(first=True)
             self._tails = Tails(paths.ring_dir, self._position_of, self._note_damage)
         except OSError as error:
