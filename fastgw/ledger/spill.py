@@ -48,7 +48,7 @@ class Spill:
     @property
     def empty(self) -> bool:
         """All that stands here was stored."""
-        return self.size() == 0
+        return not self._files or self.size() == 0
 
     def size(self) -> int:
         """Bytes that were not stored yet."""
