@@ -171,7 +171,7 @@ class Committer:
             return False
         self.counts.damaged += 1
         self.log("span damaged", {"file": name, "reason": reason})
-        return self.commit([replace(span, records=b"")])
+        return self.commit([replace(span, records=b"", packed=b"")])
 
     def _replay(self) -> int:
         """Spilled spans into the store, for about one interval; then others have their turn."""

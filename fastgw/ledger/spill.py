@@ -176,7 +176,7 @@ def _number(path: Path) -> int:
 
 
 def _encode(span: Span) -> bytes:
-    records = pack(span.records)
+    records = span.packed = pack(span.records)
     entry = _ENTRY.pack(
         _MAGIC, 0, len(records), span.slot, span.lane, span.ring, span.first, span.next
     )
@@ -198,7 +198,7 @@ def _entries(path: Path, offset: int, size: int) -> Iterator[tuple[Span, int]]:
             if len(records) < length or zlib.crc32(records, zlib.crc32(first[8:])) != crc:
                 return
             offset += _ENTRY.size + length
-            yield Span(ring, slot, lane, start, end, unpack(records)), offset
+            yield Span(ring, slot, lane, start, end, unpack(records), records), offset
 
 
 def _read_group(path: Path, offset: int, end: int) -> tuple[list[Span], int]:

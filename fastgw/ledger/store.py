@@ -180,7 +180,8 @@ class Store:
         self._acked[ring] = max(span.next, self.acked(ring))
 
     def _take_batch(self, span: Span, records: bytes, tally: Tally, rows: _Rows) -> None:
-        packed, batch = pack(records), self._next_batch
+        known = records is span.records  # and not what the sweep's came to
+        packed, batch = known and span.packed or pack(records), self._next_batch
         self._next_batch += 1
         rows.batches.append((
             batch,
