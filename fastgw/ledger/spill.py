@@ -53,7 +53,7 @@ class Spill:
     @property
     def empty(self) -> bool:
         """All that stands here was stored."""
-        return self.size() == 0
+        return not self._files or self.size() == 0
 
     def size(self) -> int:
         """Bytes that were not stored yet."""
@@ -205,7 +205,7 @@ def _number(path: Path) -> int:
 
 
 def _encode(span: Span) -> bytes:
-    records = pack(span.records)
+    records = span.packed = pack(span.records)
     entry = _ENTRY.pack(
         _MAGIC, 0, len(records), span.slot, span.lane, span.ring, span.first, span.next
     )
@@ -227,7 +227,7 @@ def _entries(path: Path, offset: int, size: int) -> Iterator[tuple[Span, int]]:
             if len(records) < length or zlib.crc32(records, zlib.crc32(first[8:])) != crc:
                 return
             offset += _ENTRY.size + length
-            yield Span(ring, slot, lane, start, end, unpack(records)), offset
+            yield Span(ring, slot, lane, start, end, unpack(records), records), offset
 
 
 def _whole_behind(path: Path, offset: int) -> list[tuple[int, int]]:

@@ -135,7 +135,8 @@ def test_new_rings_are_found_and_replaced_ones_read_to_their_end(folders):
     post_all(rings(folders[1], 1), traffics[1].one())
     refusals = Ring.create(folders[1] / "ring-02-refusals", 1 << 16, slot=2, lane=REFUSALS)
     post_all(refusals, traffics[2].one())
-    assert one.step() == 3 and one.step() == 0
+    # Those that are known first; who has nothing to read looks for new ones.
+    assert one.step() == 1 and one.step() == 2 and one.step() == 0
     assert_exactly_once(folders[0], traffics)
 
 
