@@ -7,7 +7,8 @@ stalls, breaks off, answers 5xx and malformed streams. Beside that workers, reco
 are killed -9 or frozen, the store is locked, and the disk of the data directory is filled (a
 small tmpfs, where one may be mounted). Then the mock's books are laid beside the ledger, call by
 call: one CLOSE each, equal to the token where the provider's number was read, else inside the
-interval, whose widths are told; nothing is held, and the gateway's own invariant is 0. Exit 0 only then.
+interval, whose widths are told; nothing is held, and the gateway's own invariant is 0. Exit 0 only
+then.
 """
 
 import argparse
