@@ -27,6 +27,7 @@ from fastgw.config import canonical_content
 from fastgw.errors import FastgwError, LedgerError, ShmError
 from fastgw.explain.text import complete
 from fastgw.ledger import query
+from fastgw.ledger.usage import GroupError
 from fastgw.process.directory import read_document, read_instance
 from fastgw.process.levels import live_limits
 from fastgw.process.moments import since_ns
@@ -49,6 +50,7 @@ def make_app(config: Config, data_dir: Path, log: Log) -> Starlette:
         exception_handlers={
             HTTPException: _http_error,
             ValueError: _bad_request,
+            GroupError: _bad_request,
             LedgerError: _unavailable,
             ShmError: _unavailable,
             OrderError: _unavailable,

@@ -52,7 +52,7 @@ def sum_usage(
     ``labels`` are the configured names, in their order: records hold only the values. ``key``:
     what was used with this one alone; others' rows are not even read.
     """
-    names = Names(database)
+    names, by = Names(database), list(dict.fromkeys(by))
     columns = {name: _column(name, names, labels) for name in by}
     step = min((_TIMES[name] for name in by if name in _TIMES), default=0)
     needs = sorted({need for column in columns.values() for need in column.needs})
