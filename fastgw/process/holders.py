@@ -35,7 +35,7 @@ from fastgw.config.model import Config
 from fastgw.errors import FastgwError
 from fastgw.ledger import query
 from fastgw.ledger.schema import SUMS
-from fastgw.ledger.usage import shape
+from fastgw.ledger.usage import INSTANCE, shape
 from fastgw.log import Log
 from fastgw.process.levels import live_limits
 from fastgw.process.moments import since_ns
@@ -124,6 +124,8 @@ class Desk:
     def _usage(self, key: str, wanted: dict[str, str]) -> list[dict[str, Any]]:
         """As `fastgw usage --format json`, of this key alone."""
         by = [name for name in wanted.get("by", "").split(",") if name and name != "key"]
+        if INSTANCE in by:
+            raise ValueError("usage of a key is summed over all instances: not by instance")
         since = since_ns(wanted.get("since", "24h"))
         until = since_ns(wanted["until"]) if "until" in wanted else None
         rows = query.usage(self._data_dir, since, until, ["key", *by], self._labels)
