@@ -148,7 +148,9 @@ class Committer:
         except (ValueError, OverflowError) as error:
             if len(spans) == 1:
                 return self._put_aside(spans[0], str(error))
-            return all([self.commit([span]) for span in spans])
+            # The first that is not stored ends it: what a ring says later acknowledges all before.
+            return all(self.commit([span]) for span in spans)
+        self.failing = ""
         counts = self.counts
         counts.commits += 1
         counts.records += stored.records

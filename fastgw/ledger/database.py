@@ -57,7 +57,7 @@ class Database(ABC):
         other.instance = instance
         return other
 
-    def beat(self) -> None:
+    def beat(self) -> None:  # noqa: B027 (most stores have nobody to tell)
         """Called about once a second by who writes: it is still there."""
 
     def own(self, name: bytes) -> bytes:

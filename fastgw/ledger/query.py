@@ -127,6 +127,7 @@ class Ledger:
         until_ns: int | None = None,
         by: Sequence[str] = (),
         labels: Sequence[str] = (),
+        key: str | None = None,
         instance: str | None = None,
     ) -> list[dict[str, Any]]:
         """Rows in the shape of INTERFACE section 5, for whole minutes of [since, until).
@@ -136,10 +137,11 @@ class Ledger:
 
         ``by``: key, model, provider, upstream_model, user, dialect, operation, stream, instance,
         minute, hour, day, owner.NAME, tags.NAME, or the bare name of a label, an owner's member or
-        a tag. ``instance``: one of those that share the database, `SELF` for this one; None: all.
+        a tag. ``key``: of this one alone. ``instance``: one of those that share the database,
+        `SELF` for this one; None: all.
         """
         within = () if instance is None else (self._instance(instance),)
-        return sum_usage(self._database, since_ns, until_ns, by, labels, within)
+        return sum_usage(self._database, since_ns, until_ns, by, labels, key, within)
 
     def _instance(self, name: str) -> int:
         """The number of an instance. Raises LedgerError."""
@@ -524,10 +526,11 @@ def usage(
     until_ns: int | None = None,
     by: Sequence[str] = (),
     labels: Sequence[str] = (),
+    key: str | None = None,
     instance: str | None = None,
 ) -> list[dict[str, Any]]:
     with Ledger(data_dir) as ledger:
-        return ledger.usage(since_ns, until_ns, by, labels, instance)
+        return ledger.usage(since_ns, until_ns, by, labels, key, instance)
 
 
 def decision(data_dir: Path | str, request_id: str) -> dict[str, Any] | None:

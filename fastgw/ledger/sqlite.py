@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
@@ -15,6 +16,8 @@ from fastgw.ledger.schema import check, prepare
 
 FILE = "ledger.db"
 _SHRINK_PAGES = 1000
+# No full disk and no fault of a device: somebody must do something about it.
+_FOR_GOOD = (errno.EACCES, errno.EPERM, errno.EROFS, errno.EISDIR, errno.ELOOP)
 
 
 class SqliteDatabase(Database):
@@ -115,11 +118,14 @@ def open_writer(data_dir: Path, *, busy_ms: int = 100) -> SqliteDatabase:
             path, timeout=busy_ms / 1000, isolation_level=None, check_same_thread=False
         )
     except OSError as error:
-        raise StoreFailed(f"{path}: {error.strerror}") from None
+        for_good = error.errno in _FOR_GOOD
+        raise StoreFailed(f"{path}: {error.strerror}", for_good=for_good) from None
     except sqlite3.Error as error:
         raise StoreFailed(f"{path}: {error}") from None
     database = SqliteDatabase(connection, path)
     try:
+        if database.has_table("meta"):
+            check(database, str(path))  # of what is not ours, not a byte is changed
         # Only a fresh file takes these two; they keep a deletion of old batches cheap.
         database.rows("PRAGMA page_size = 8192")
         database.rows("PRAGMA auto_vacuum = INCREMENTAL")

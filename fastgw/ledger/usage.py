@@ -27,6 +27,10 @@ _HASHED = {
 }
 
 
+class GroupError(LedgerError):
+    """Usage cannot be grouped by what was asked."""
+
+
 @dataclass(frozen=True, slots=True)
 class Column:
     """One column of the answer: the columns of `dims` it is made of, and how."""
@@ -41,13 +45,15 @@ def sum_usage(
     until_ns: int | None,
     by: Sequence[str],
     labels: Sequence[str] = (),
+    key: str | None = None,
     within: Sequence[int] = (),
 ) -> list[dict[str, Any]]:
-    """Rows of [since, until), grouped by ``by``, in whole minutes. Raises LedgerError: unknown
-    ``by``.
+    """Rows of [since, until), grouped by ``by``, in whole minutes. Raises GroupError: unknown
+    ``by``; LedgerError.
 
-    ``labels`` are the configured names, in their order: records hold only the values.
-    ``within``: the instances whose usage it is; none: all that the database has.
+    ``labels`` are the configured names, in their order: records hold only the values. ``key``:
+    what was used with this one alone; others' rows are not even read. ``within``: the instances
+    whose usage it is; none: all that the database has.
     """
     names = Names(database)
     columns = {name: _column(name, names, labels) for name in by}
@@ -55,15 +61,16 @@ def sum_usage(
     needs = sorted({need for column in columns.values() for need in column.needs})
     rows: dict[tuple[Any, ...], list[int]] = {}
     with database.snapshot():  # rows move on to coarser tables meanwhile
-        read = _Reading(database, since_ns, until_ns, step, needs, within)
+        accounts = None if key is None else names.accounts_of(key)
+        read = _Reading(database, since_ns, until_ns, step, needs, within, accounts)
         for dims, sums in read.rows():
-            key = tuple(column.show(dims) for column in columns.values())
-            total = rows.setdefault(key, [0] * len(SUMS))
+            group = tuple(column.show(dims) for column in columns.values())
+            total = rows.setdefault(group, [0] * len(SUMS))
             for index, number in enumerate(sums):
                 total[index] += number
     if not by and not rows:
         rows[()] = [0] * len(SUMS)
-    made = [dict(zip(by, key, strict=True)) | shape(total) for key, total in rows.items()]
+    made = [dict(zip(by, group, strict=True)) | shape(total) for group, total in rows.items()]
     return sorted(made, key=lambda row: tuple(str(row[name]) for name in by))
 
 
@@ -119,6 +126,7 @@ class _Reading:
     step: int
     needs: Sequence[str]
     within: Sequence[int]
+    accounts: Sequence[int] | None  # None: of all
 
     def rows(self) -> Iterator[tuple[dict[str, int], tuple[int, ...]]]:
         """({column of dims, and "bucket": its value}, sums)."""
@@ -137,13 +145,17 @@ class _Reading:
             for name in self.needs
         )
         sums = ", ".join(f"CAST(sum({name}) AS BIGINT) AS {name}" for name in SUMS)
-        joined = f"{table} JOIN dims ON dims.id = {table}.dims" if self.needs else table
+        joined, of_key = table, ""
+        if self.needs or self.accounts is not None:
+            joined = f"{table} JOIN dims ON dims.id = {table}.dims"
+        if self.accounts is not None:
+            of_key = f"AND dims.account IN ({', '.join(map(str, self.accounts)) or 'NULL'}) "
         mine = [self.database.of(number) for number in self.within]
         ranges = " OR ".join([f"{table}.dims BETWEEN ? AND ?"] * len(mine)) or "1 = 1"
         ends = [end for one in mine for end in (one.first, one.last)]
         return self.database.rows(
             f"SELECT {bucket} AS bucket{quoted}, {sums} FROM {joined} "
-            f"WHERE minute >= ? AND minute < ? AND ({ranges}) "
+            f"WHERE minute >= ? AND minute < ? AND ({ranges}) {of_key}"
             f"GROUP BY {', '.join(map(str, range(1, 2 + len(self.needs))))}",
             first, last, *ends,
         )
@@ -176,7 +188,7 @@ def _column(name: str, names: Names, labels: Sequence[str]) -> Column:
 
 def _label_or_owner(name: str, names: Names, labels: Sequence[str]) -> Column:
     if not name.replace("-", "_").isidentifier():
-        raise LedgerError(
+        raise GroupError(
             f"usage cannot be grouped by {name!r}: use key, model, provider, upstream_model, "
             "user, dialect, operation, stream, instance, minute, hour, day, team, owner.*, tags.* "
             "or a label's name"
