@@ -12,6 +12,7 @@
 #include "fgw_dialect_ollama_answer.h"
 #include "fgw_dialect_openai.h"
 #include "fgw_dialect_openai_answer.h"
+#include "fgw_dialect_openai_usage.h"
 #include "fgw_dialect_realtime.h"
 
 #define CLAUDE_TOOLS_TOKENS 350 /* what Anthropic adds to a request that has tools */
@@ -36,6 +37,7 @@ const struct fgw_limit_members fgw_limit_unknown = {{FGW_LIMIT_NONE, FGW_LIMIT_N
 static const struct fgw_dialect_face FACES[FGW_DIALECTS] = {
     [FGW_DIALECT_NONE] = OPENAI_FACE,
     [FGW_DIALECT_OPENAI] = OPENAI_FACE,
+    [FGW_DIALECT_AZURE] = OPENAI_FACE,
     [FGW_DIALECT_ANTHROPIC] = {
         .ask = &fgw_anthropic_ask,
         .ask_root = FGW_ANTHROPIC_ASK_ROOT,

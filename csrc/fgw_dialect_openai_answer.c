@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "fgw_dialect_openai_usage.h"
 #include "fgw_dialect_slots.h"
 
 /* Of one item of a response's output, in slots that this dialect has no other use for. */
@@ -353,6 +354,7 @@ const struct fgw_json_spec fgw_openai_answer = {
     .rooms = ANSWER_ROOMS,
     .node_count = sizeof ANSWER_NODES / sizeof *ANSWER_NODES,
     .slot_count = ANSWER_SLOTS,
+    .lenient = 1,
 };
 
 uint8_t fgw_openai_root(const struct fgw_meter *meter)
@@ -368,7 +370,8 @@ uint8_t fgw_openai_root(const struct fgw_meter *meter)
 int fgw_openai_final(const struct fgw_meter *meter)
 {
     return !meter->streaming ||
-           meter->ever & (FGW_EVENT_FINISH | FGW_EVENT_DONE | FGW_EVENT_ERROR);
+           meter->ever & (FGW_EVENT_FINISH | FGW_EVENT_DONE | FGW_EVENT_ERROR) ||
+           (meter->whole && meter->usage_state);
 }
 
 #define type_is(json, word) fgw_text_is(json, ANSWER_TYPE, word)
@@ -481,7 +484,8 @@ static void track(struct fgw_meter *meter)
 /* What the name of a typed event (responses, audio, images) says. */
 static unsigned flags_of_type(struct fgw_json *json)
 {
-    if (type_is(json, "response.completed") || type_is(json, "response.incomplete"))
+    if (type_is(json, "response.completed") || type_is(json, "response.incomplete") ||
+        type_is(json, "response.cancelled"))
         return FGW_EVENT_FINISH | FGW_EVENT_DONE;
     if (type_is(json, "response.failed"))
         return FGW_EVENT_FINISH | FGW_EVENT_DONE | FGW_EVENT_ERROR;
@@ -503,35 +507,6 @@ static int is_usage(const struct fgw_json *json, unsigned slot)
     return fgw_json_type_of(json, slot) == FGW_JSON_OBJECT && json->slots[slot].count > 0;
 }
 
-static void take_report(struct fgw_meter *meter)
-{
-    const struct fgw_json *json = &meter->json;
-    struct fgw_usage_report report = {0};
-
-    fgw_report_take(&report, json, FGW_REPORT_INPUT, ANSWER_INPUT);
-    fgw_report_take(&report, json, FGW_REPORT_OUTPUT, ANSWER_OUTPUT);
-    fgw_report_take(&report, json, FGW_REPORT_TOTAL, ANSWER_TOTAL);
-    fgw_report_take(&report, json, FGW_REPORT_CACHED, ANSWER_CACHED_OTHER);
-    fgw_report_take(&report, json, FGW_REPORT_CACHED, ANSWER_CACHED);
-    fgw_report_take(&report, json, FGW_REPORT_CACHE_WRITE, ANSWER_CACHE_WRITE);
-    fgw_report_take(&report, json, FGW_REPORT_REASONING, ANSWER_REASONING);
-    fgw_report_take(&report, json, FGW_REPORT_AUDIO_INPUT, ANSWER_AUDIO_INPUT);
-    fgw_report_take(&report, json, FGW_REPORT_AUDIO_OUTPUT, ANSWER_AUDIO_OUTPUT);
-    fgw_report_take(&report, json, FGW_REPORT_IMAGE_INPUT, ANSWER_IMAGE_INPUT);
-    fgw_report_take(&report, json, FGW_REPORT_IMAGE_OUTPUT, ANSWER_IMAGE_OUTPUT);
-    if (!report.present)
-        return;
-    if (fgw_json_type_of(json, ANSWER_VENDOR) > FGW_JSON_NULL)
-        report.vendor |= FGW_VENDOR_REASONING_APART;
-    if (fgw_json_type_of(json, ANSWER_AUDIO_SECONDS) == FGW_JSON_NUMBER)
-        report.vendor |= FGW_VENDOR_AUDIO_APART;
-    /* Zeros after numbers are the filling of a chunk that knows nothing (Ollama). */
-    uint64_t sum = report.value[FGW_REPORT_INPUT] + report.value[FGW_REPORT_OUTPUT] +
-                   report.value[FGW_REPORT_TOTAL];
-    if (sum || !meter->report.present)
-        meter->report = report;
-}
-
 unsigned fgw_openai_fold(struct fgw_meter *meter)
 {
     struct fgw_json *json = &meter->json;
@@ -549,49 +524,12 @@ unsigned fgw_openai_fold(struct fgw_meter *meter)
         track(meter);
     fgw_take_tier(meter, FGW_TIER_SERVICE, ANSWER_TIER);
     if (is_usage(json, ANSWER_USAGE) || is_usage(json, ANSWER_USAGE_TWIN)) {
-        take_report(meter);
+        fgw_openai_take_report(meter);
         flags |= FGW_EVENT_USAGE;
+        /* A chunk of usage alone comes behind all that is said, but for a preview. */
+        meter->usage_state = !json->text_bytes && fgw_is_usage_alone(json);
+    } else if (json->text_bytes) {
+        meter->usage_state = 0;
     }
     return flags;
-}
-
-/* All output tokens. Whether reasoning is inside completion_tokens differs by vendor; the total
- * tells, and where it says nothing, the known exceptions do. `*hidden` gets what lies outside the
- * reported output and belongs to the input instead. */
-static uint64_t whole_output(const struct fgw_meter *meter, uint64_t *hidden)
-{
-    const struct fgw_usage_report *report = &meter->report;
-    const uint64_t *value = report->value;
-    uint64_t output = value[FGW_REPORT_OUTPUT], reasoning = value[FGW_REPORT_REASONING];
-    uint64_t named = value[FGW_REPORT_INPUT] + output;
-
-    *hidden = 0;
-    if (value[FGW_REPORT_TOTAL] > named) {
-        uint64_t extra = value[FGW_REPORT_TOTAL] - named;
-        if (report->vendor & FGW_VENDOR_AUDIO_APART && extra != reasoning) {
-            *hidden = extra; /* Mistral: tokens of sound are in the total alone */
-            return output;
-        }
-        return output + extra; /* xAI: reasoning; Gemini's compatible API: thoughts not told */
-    }
-    if (report->vendor & FGW_VENDOR_REASONING_APART &&
-        (reasoning > output || (meter->model_bytes > 7 && !memcmp(meter->model, "google/", 7))))
-        return output + reasoning;
-    return output;
-}
-
-void fgw_openai_classes(const struct fgw_meter *meter, struct fgw_usage *usage)
-{
-    const uint64_t *value = meter->report.value;
-    uint64_t hidden, output = whole_output(meter, &hidden), input = value[FGW_REPORT_INPUT];
-
-    usage->cached_input = fgw_part_of(&input, value[FGW_REPORT_CACHED], usage);
-    usage->cache_write = fgw_part_of(&input, value[FGW_REPORT_CACHE_WRITE], usage);
-    usage->audio_input = fgw_part_of(&input, value[FGW_REPORT_AUDIO_INPUT], usage) + hidden;
-    usage->image_input = fgw_part_of(&input, value[FGW_REPORT_IMAGE_INPUT], usage);
-    usage->input = input;
-    usage->reasoning = fgw_part_of(&output, value[FGW_REPORT_REASONING], usage);
-    usage->audio_output = fgw_part_of(&output, value[FGW_REPORT_AUDIO_OUTPUT], usage);
-    usage->image_output = fgw_part_of(&output, value[FGW_REPORT_IMAGE_OUTPUT], usage);
-    usage->output = output;
 }
