@@ -12,8 +12,8 @@ from fastgw.errors import LedgerError
 from fastgw.ledger.database import RANGE_BITS, Database
 from fastgw.ledger.names import Names
 from fastgw.ledger.records import NAME_LABEL, NAME_MODEL, NAME_PROVIDER, NAME_USER
-from fastgw.ledger.schema import ROLLUPS, SUMS, unsigned, version_of
-from fastgw.ledger.vocabulary import word
+from fastgw.ledger.schema import ROLLUPS, SUMS, SUMS_4, unsigned, version_of
+from fastgw.ledger.vocabulary import TIERS, word
 
 MINUTE_NS = 60_000_000_000
 INSTANCE = "instance"  # of ``by``: which of those that share the database
@@ -88,6 +88,10 @@ def shape(sums: Sequence[int]) -> dict[str, Any]:
         "cost_nano_usd": None if row["cost_unknown"] else row["cost_nano_usd"],
         "cost_nano_usd_known": row["cost_nano_usd"],
         "attempts_without_price": row["cost_unknown"],
+        "images": row["images"],
+        "audio_seconds": row["audio_ms"] / 1000,
+        "characters": row["characters"],
+        "searches": row["searches"],
         "interval": {
             "input_tokens": [row["input_low"], row["input_high"]],
             "output_tokens": [row["output_low"], None if row["unbounded"] else row["output_high"]],
@@ -100,7 +104,9 @@ def normalise(tokens: dict[str, int]) -> dict[str, int]:
     includes reasoning."""
     cache_write = tokens["cache_write"] + tokens["cache_write_1h"]
     inputs = tokens["input"] + tokens["cached_input"] + cache_write + tokens["audio_input"]
+    inputs += tokens["image_input"]
     outputs = tokens["output"] + tokens["reasoning"] + tokens["audio_output"]
+    outputs += tokens["image_output"]
     return {
         "input_tokens": inputs,
         "cached_input_tokens": tokens["cached_input"],
@@ -130,21 +136,24 @@ class _Reading:
 
     def rows(self) -> Iterator[tuple[dict[str, int], tuple[int, ...]]]:
         """({column of dims, and "bucket": its value}, sums)."""
-        for table, _ in rollups_of(version_of(self.database) or 0):
-            for row in self._of(table):
+        version = version_of(self.database) or 0
+        later = () if version >= 4 else (*SUMS_4, "tier")  # columns not there yet: all 0
+        for table, _ in rollups_of(version):
+            for row in self._of(table, later):
                 values = map(unsigned, row[1 : 1 + len(self.needs)])
                 found = dict(zip(self.needs, values, strict=True))
                 yield found | {"bucket": row[0]}, row[1 + len(self.needs) :]
 
-    def _of(self, table: str) -> list[tuple[Any, ...]]:
+    def _of(self, table: str, later: Sequence[str]) -> list[tuple[Any, ...]]:
         first = 0 if self.since_ns is None else self.since_ns // MINUTE_NS
         last = 2**40 if self.until_ns is None else -(-self.until_ns // MINUTE_NS)
         bucket = f"minute / {self.step} * {self.step}" if self.step else "0"
-        quoted = "".join(
-            f", {table}.dims >> {RANGE_BITS}" if name == INSTANCE else f', dims."{name}"'
-            for name in self.needs
+        cells = {name: f'dims."{name}"' for name in self.needs}
+        cells |= {INSTANCE: f"{table}.dims >> {RANGE_BITS}"} | dict.fromkeys(later, "0")
+        quoted = "".join(f", {cells[name]}" for name in self.needs)
+        sums = ", ".join(
+            f"{0 if name in later else f'CAST(sum({name}) AS BIGINT)'} AS {name}" for name in SUMS
         )
-        sums = ", ".join(f"CAST(sum({name}) AS BIGINT) AS {name}" for name in SUMS)
         joined, of_key = table, ""
         if self.needs or self.accounts is not None:
             joined = f"{table} JOIN dims ON dims.id = {table}.dims"
@@ -174,6 +183,8 @@ def _column(name: str, names: Names, labels: Sequence[str]) -> Column:
         return Column(("account",), lambda dims: names.account(dims["account"]).get("id", ""))
     if name == "dialect":
         return Column((name,), lambda dims: word(DIALECTS, dims["dialect"]))
+    if name == "service_tier":
+        return Column(("tier",), lambda dims: word(TIERS, dims["tier"]))
     if name == "operation":
         return Column((name,), lambda dims: word(OPERATIONS, dims["operation"]))
     if name == "stream":
@@ -190,8 +201,8 @@ def _label_or_owner(name: str, names: Names, labels: Sequence[str]) -> Column:
     if not name.replace("-", "_").isidentifier():
         raise GroupError(
             f"usage cannot be grouped by {name!r}: use key, model, provider, upstream_model, "
-            "user, dialect, operation, stream, instance, minute, hour, day, team, owner.*, tags.* "
-            "or a label's name"
+            "user, dialect, operation, stream, service_tier, instance, minute, hour, day, team, "
+            "owner.*, tags.* or a label's name"
         )
     # A configured name is a label's and nothing else's: what clients send as a label's value
     # must never pass for the owner of a key.
