@@ -1,7 +1,7 @@
 """The embedded store: all or nothing, one instant for readers, errors that say what to do.
 
-Method: a real file with a second connection that locks it, or damages it. After a power cut its log
-ends anywhere: it is cut at every edge of a page in it, beside these, and at random.
+Method: a real file with a second connection that locks it, or damages it. After a power cut its
+log ends anywhere: it is cut at every edge of a page in it, beside these, and at random.
 """
 
 import random
