@@ -17,6 +17,7 @@ from fastgw.ledger.committer import Committer, Paths
 from fastgw.ledger.database import StoreFailed
 from fastgw.ledger.query import Ledger
 from fastgw.ledger.records import Open, RequestId
+from fastgw.ledger.schema import ROLLUPS
 from fastgw.ledger.spill import Spill
 from fastgw.ledger.store import Store
 from tests.ledger.fabricate import close, dims, request
@@ -80,14 +81,19 @@ def test_sums_move_from_minutes_to_hours_to_days_and_stay_the_same(tmp_path, mon
     before, fine = sums(tmp_path), tables(one)
     with Ledger(tmp_path) as ledger:
         by_day = ledger.usage(by=["day", "key"])
+        by_hour = ledger.usage(now_ns - 90 * DAY_NS, by=["hour", "key"])
 
     age_all(one)
 
     assert sums(tmp_path) == before == {"requests": 12, "attempts": 12, "input_tokens": 120}
     minutes, hours, days = tables(one)
     assert fine == [12, 0, 0] and minutes == 3 and hours >= 2 and days >= 3
+    for table, step in ROLLUPS:
+        starts = one.store.database.rows(f"SELECT DISTINCT minute % {step} FROM {table}")
+        assert starts == [(0,)], f"{table}: a row begins where its time does"
     with Ledger(tmp_path) as ledger:
         assert ledger.usage(by=["day", "key"]) == by_day
+        assert ledger.usage(now_ns - 90 * DAY_NS, by=["hour", "key"]) == by_hour
         assert len(ledger.usage(by=["hour"])) <= 12
         oldest = ledger.usage(until_ns=now_ns - 90 * DAY_NS)[0]
         rest = ledger.usage(since_ns=now_ns - 90 * DAY_NS)[0]

@@ -5,6 +5,7 @@ Method: one span with records at known positions, trimmed at every position.
 
 import struct
 
+from fastgw.ledger.fold import pack
 from fastgw.ledger.records import head, split
 from fastgw.ledger.ring import SUPERVISOR
 from fastgw.ledger.span import Span
@@ -19,7 +20,8 @@ def test_after_keeps_exactly_the_records_at_or_behind_a_position():
             struct.pack_into("<Q", placed, 8, position)
             records.append(bytes(placed))
             position += len(raw)
-    span = Span(1, 0, 0, 64, position, b"".join(records))
+    whole = b"".join(records)
+    span = Span(1, 0, 0, 64, position, whole, pack(whole))
 
     for at in range(0, position + 64, 8):
         rest = span.after(at)
@@ -29,6 +31,7 @@ def test_after_keeps_exactly_the_records_at_or_behind_a_position():
         else:
             assert list(split(rest.records)) == expected
             assert (rest.first, rest.next) == (max(at, 64), position)
+            assert rest.packed in (b"", pack(rest.records)), "of what is left, or of nothing"
 
 
 def test_the_supervisors_slot_is_known():
