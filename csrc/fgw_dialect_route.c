@@ -20,6 +20,9 @@ struct place {
 static const struct place PLACES[] = {
     {"chat/completions", FGW_DIALECT_OPENAI, FGW_OPERATION_CHAT, POST, ANY,
      ASKS | FGW_ROUTE_CAPPABLE},
+    {"responses/compact", FGW_DIALECT_OPENAI, FGW_OPERATION_RESPONSES, POST, 0, ASKS},
+    {"responses/input_tokens", FGW_DIALECT_OPENAI, FGW_OPERATION_COUNT_TOKENS, POST, 0,
+     FGW_ROUTE_BODY | FGW_ROUTE_MODEL},
     {"responses", FGW_DIALECT_OPENAI, FGW_OPERATION_RESPONSES, POST, ANY,
      ASKS | FGW_ROUTE_CAPPABLE},
     {"completions", FGW_DIALECT_OPENAI, FGW_OPERATION_COMPLETIONS, POST, 0,
@@ -142,6 +145,25 @@ static int unambiguous(const char *tail, size_t bytes)
     return others || dots > 2;
 }
 
+static int ends_with(const char *path, size_t bytes, const char *tail)
+{
+    size_t length = strlen(tail);
+
+    return bytes > length && !memcmp(path + bytes - length, tail, length);
+}
+
+/* Whether a Google model's name goes on with what to do with it: no GET does that, whatever makes
+ * a POST of it on the way. */
+static int calls(const char *name, size_t bytes)
+{
+    size_t at = 0;
+
+    while (at < bytes)
+        if (fgw_route_byte(name, bytes, &at) == ':')
+            return 1;
+    return 0;
+}
+
 static uint8_t method_bit(const char *method, size_t bytes)
 {
     if (bytes == 3 && !memcmp(method, "GET", 3))
@@ -175,10 +197,10 @@ static int take(struct fgw_route *route, const struct place *place, uint8_t meth
         return refuse(route, 405, methods);
     route->flags = place->flags;
     if (sub) {
-        /* Below an operation lie its stored results: their usage was billed when they were made,
-         * so only what makes something new (POST) is metered. */
+        /* Below an operation lie its stored results: their usage was billed when they were made.
+         * Where the place itself is no operation (images, audio), those below it are. */
         route->flags = FGW_ROUTE_SUB;
-        if (method == POST)
+        if (method == POST && !place->methods)
             route->flags |= place->flags & FGW_ROUTE_METERED;
     }
     return 0;
@@ -237,6 +259,8 @@ static int find_pattern(struct fgw_route *route, const char *path, size_t bytes,
         methods |= pattern->methods;
         if (!(pattern->methods & method))
             continue;
+        if (pattern->methods == GET && calls(path + at, length))
+            continue;
         if (!unambiguous(path + 1, bytes - 1))
             break;
         route->flags = pattern->flags;
@@ -264,9 +288,15 @@ static int find_place(struct fgw_route *route, const char *path, size_t path_byt
             continue;
         if (!unambiguous(rest + length + 1, bytes - length - 1))
             return refuse(route, 404, 0);
+        /* What POST does with a stored response is to cancel it; anything else would be new. */
+        if (place->operation == FGW_OPERATION_RESPONSES && asked == POST &&
+            !ends_with(rest, bytes, "/cancel"))
+            return refuse(route, 404, 0);
         if (place->operation == FGW_OPERATION_MODELS) {
             if (asked == POST && find_pattern(route, path, path_bytes, asked, told) == 0)
                 return 0;
+            if (told == FGW_DIALECT_GEMINI && calls(rest + length, bytes - length))
+                return refuse(route, 405, POST);
             route->name_at = (uint16_t)(4 + length + 1);
             route->name_bytes = (uint16_t)(bytes - length - 1);
         }
