@@ -118,8 +118,10 @@ static enum fgw_ask_error read_model(struct fgw_ask *ask, const struct fgw_json 
     const struct fgw_json_slot *slot = &json->slots[ASK_MODEL];
     enum fgw_json_type type = fgw_json_type_of(json, ASK_MODEL);
 
-    if (type == FGW_JSON_ABSENT || type == FGW_JSON_NULL)
+    if (type == FGW_JSON_ABSENT || type == FGW_JSON_NULL) {
+        ask->model_at = span_of(json, ASK_MODEL); /* a null gives way to a name */
         return required ? FGW_ASK_MODEL_MISSING : FGW_ASK_OK;
+    }
     if (type != FGW_JSON_STRING || !slot->count || slot->count > FGW_MODEL_MAX)
         return FGW_ASK_MODEL_INVALID;
     memcpy(ask->model, fgw_json_text_of(json, ASK_MODEL), slot->copied);

@@ -68,7 +68,7 @@ struct fgw_ask {
     uint64_t binary_bytes;  /* raw bytes of base64 */
     uint64_t members_at;    /* just past the opening brace: where a member can be put in */
     uint32_t members;       /* of the whole body */
-    struct fgw_place model_at;
+    struct fgw_place model_at;    /* its value, also where that is null */
     struct fgw_place limit_at[2]; /* as fgw_limit_members has them */
     struct fgw_place options_at;  /* stream_options, or what the limit stands in */
     struct fgw_place include_at;  /* stream_options.include_usage, its value */

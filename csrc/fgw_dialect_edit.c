@@ -155,12 +155,13 @@ static void plan_model(struct fgw_edits *edits, const struct fgw_ask *ask,
                        const struct fgw_want *want, struct pen *pen, struct pen *members)
 {
     size_t source = pen->used;
+    int in_path = ask->flags & FGW_ASK_IN_PATH && !want->model_in_body;
 
-    if (!want->model || (ask->model_bytes == want->model_bytes &&
+    if (!want->model || (!want->model_in_body && ask->model_bytes == want->model_bytes &&
                          !memcmp(ask->model, want->model, want->model_bytes)))
         return;
     if (!ask->model_at.bytes) {
-        if (ask->flags & FGW_ASK_IN_PATH)
+        if (in_path)
             return;
         write_text(members, "\"model\":");
         write_string(members, "", want->model, want->model_bytes);
@@ -168,7 +169,7 @@ static void plan_model(struct fgw_edits *edits, const struct fgw_ask *ask,
         return;
     }
     const char *prefix = fgw_dialect_face(ask->dialect)->model_prefix;
-    if (!(ask->flags & FGW_ASK_IN_PATH) || !prefix)
+    if (!in_path || !prefix)
         prefix = "";
     write_string(pen, prefix, want->model, want->model_bytes);
     add_edit(edits, pen, source, ask->model_at.at, ask->model_at.bytes);

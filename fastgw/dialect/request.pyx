@@ -88,6 +88,11 @@ cdef class Route:
         return frozenset(name for bit, name in names if bits & bit)
 
     @property
+    def tail(self):
+        """The operation's own path, for the APIs that are like OpenAI's."""
+        return self._path[self._route.tail_at:].decode()
+
+    @property
     def name(self):
         """The model that the path names, as it stands there."""
         cdef int at = self._route.name_at
@@ -192,7 +197,7 @@ cdef class Ask:
         return fgw_ask_input_bound(&self._ask)
 
     def edited(self, *, int output_limit=0, str model=None, bint include_usage=False,
-               bint old_limit_name=False):
+               bint old_limit_name=False, bint model_in_body=False):
         """The body with these wishes put in, and whether the usage chunk is to be hidden then."""
         cdef fgw_edits edits
         cdef fgw_want want
@@ -201,6 +206,7 @@ cdef class Ask:
         want.output_limit = output_limit
         want.include_usage = include_usage
         want.old_limit_name = old_limit_name
+        want.model_in_body = model_in_body
         want.model = NULL
         want.model_bytes = 0
         if model is not None:

@@ -277,7 +277,7 @@ cdef int identify(Exchange x, fgw_json *scan) noexcept:
         x.ask.operation = x.route.operation
         x.ask.output_limit = -1
         x.ask.n = 1
-        return 0
+        return take_path(x)
     if field(x, FGW_H_CONTENT_ENCODING, &coding):
         # What cannot be read cannot be governed: the client is told to send it plain.
         return CODE_CONTENT_CODING
@@ -287,10 +287,8 @@ cdef int identify(Exchange x, fgw_json *scan) noexcept:
         return CODE_MEDIA_TYPE
     if fgw_ask_scan(&x.ask, scan, &x.route, x.bytes + x.body_at, x.body_length) < 0:
         return ask_code(x.ask.error)
-    if x.route.flags & FGW_ROUTE_IN_PATH and fgw_ask_take_path(
-        &x.ask, &x.route, <const char *>x.bytes + x.path_at
-    ) < 0:
-        return ask_code(x.ask.error)
+    if take_path(x):
+        return CODE_MODEL_INVALID
     x.input_guess = fgw_ask_input_guess(&x.ask)
     x.input_bound = fgw_ask_input_bound(&x.ask)
     if x.ask.flags & FGW_ASK_UNBOUNDED:
@@ -301,6 +299,15 @@ cdef int identify(Exchange x, fgw_json *scan) noexcept:
             x.output_bound = (limit if limit < TOKENS_MAX else TOKENS_MAX) * x.ask.n
         else:
             x.output_bound = OUTPUT_CEILING * <uint64_t>x.ask.n
+    return 0
+
+
+cdef int take_path(Exchange x) noexcept:
+    """The model of a path that names one."""
+    if x.route.flags & FGW_ROUTE_IN_PATH and fgw_ask_take_path(
+        &x.ask, &x.route, <const char *>x.bytes + x.path_at
+    ) < 0:
+        return ask_code(x.ask.error)
     return 0
 
 

@@ -45,6 +45,13 @@ cdef extern from "fgw_dialect.h" nogil:
         FGW_ROUTE_STREAM
         FGW_ROUTE_IN_PATH
 
+    enum fgw_surface:
+        FGW_SURFACE_V1
+        FGW_SURFACE_DATED
+        FGW_SURFACE_DEPLOYED
+
+    uint8_t fgw_dialect_wire(uint8_t dialect) noexcept
+
     struct fgw_route:
         uint8_t dialect
         uint8_t operation
@@ -53,6 +60,8 @@ cdef extern from "fgw_dialect.h" nogil:
         uint16_t status
         uint16_t name_at
         uint16_t name_bytes
+        uint16_t tail_at
+        uint8_t surface
 
     int fgw_route_find(
         const char *method, size_t method_bytes, const char *path, size_t path_bytes,
@@ -138,6 +147,7 @@ cdef extern from "fgw_dialect.h" nogil:
         uint16_t model_bytes
         uint8_t include_usage
         uint8_t old_limit_name
+        uint8_t model_in_body
 
     struct fgw_edit:
         uint64_t at
