@@ -153,7 +153,8 @@ def test_answers_that_mean_the_same_cost_the_same_at_any_cut(row):
 NOISE = [
     b"\xff", b"\xe2\x82", rb"\ud83d", rb"\ude00", b"NaN", b"-Infinity", b"1e999", b"null", b"\n\n",
     b"\r\n", b"\r", b"data: ", b"[DONE]", b"event: error\n", b"\xef\xbb\xbf", b"{", b"}", b"[",
-    b"]", b",", b'"', b"\\", b": x\n\n", b'"error":{"a":1},', b'"usage":{"prompt_tokens":3},', b"1.5e2",
+    b"]", b",", b'"', b"\\", b": x\n\n", b'"error":{"a":1},', b'"usage":{"prompt_tokens":3},',
+    b"1.5e2",
 ]  # fmt: skip
 
 
