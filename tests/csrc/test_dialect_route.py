@@ -94,13 +94,9 @@ def test_stored_results_are_not_metered_again():
     assert Route("GET", "/v1/responses/resp_1").flags == {"sub"}
     for path in ("/v1/responses/resp_1/cancel", "/v1/chat/completions/chatcmpl-1"):
         assert Route("POST", path).flags == {"sub"}, path  # (its answer has the usage once more)
-    assert Route("POST", "/v1/images/edits").flags == {"sub", "metered"}
 
 
-def test_what_makes_something_new_below_responses_is_an_operation_of_its_own():
-    assert Route("POST", "/v1/responses/compact").flags == {"body", "model", "metered"}
-    counts = Route("POST", "/v1/responses/input_tokens")
-    assert (counts.operation, counts.flags) == ("count_tokens", {"body", "model"})
+def test_what_is_not_known_below_responses_is_refused():
     assert Route("POST", "/v1/responses/anything_new").status == 404
     assert Route("POST", "/v1/responses/resp_1").status == 404
 
@@ -113,6 +109,19 @@ def test_no_get_calls_a_model(path):
     """Whatever turns it into a POST behind us would be metered by nobody."""
     assert Route("GET", path, told="gemini").status in (404, 405)
     assert Route("GET", "/v1/models/ft:gpt-4o:org::id").status == 0
+
+
+def test_what_makes_something_below_an_operation_names_its_model():
+    assert Route("POST", "/v1/responses/compact").flags == {"sub", "metered", "body", "model"}
+    counts = Route("POST", "/v1/responses/input_tokens")
+    assert (counts.operation, counts.flags) == ("count_tokens", {"body"})
+    assert Route("POST", "/openai/v1/responses/compact").dialect == "azure"
+    for path in ("transcriptions", "translations"):
+        assert Route("POST", f"/v1/audio/{path}").flags == {"body", "form", "metered", "model"}
+    for path in ("images/edits", "images/variations", "audio/voices"):
+        assert Route("POST", f"/v1/{path}").flags == {"sub", "body", "form", "metered"}
+    deployed = Route("POST", "/openai/deployments/d/audio/transcriptions")
+    assert deployed.flags == {"body", "form", "metered", "in_path"}
 
 
 VERTEX = "/v1/projects/p-1/locations/us-east5/publishers"
