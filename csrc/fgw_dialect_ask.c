@@ -6,6 +6,7 @@
 #include "fgw_dialect_slots.h"
 
 #define N_MAX 1024
+#define ANSWERS_MAX 16384 /* of all prompts of one request */
 #define MESSAGE_TOKENS 4    /* what a message costs besides its text */
 #define SOUND_TOKEN_BYTES 400 /* of a recording of 32 kbit/s, ten tokens a second */
 #define TOKEN_ID_BYTES 5    /* of a token given as a number, comma included */
@@ -201,6 +202,15 @@ static int read_count(const struct fgw_json *json, unsigned slot, uint32_t *coun
     return 0;
 }
 
+/* Of completions: each prompt of an array has answers, and a limit, of its own. */
+static uint32_t count_prompts(const struct fgw_json *json)
+{
+    if (fgw_json_type_of(json, ASK_PROMPT) != FGW_JSON_ARRAY || !count_of(json, ASK_PROMPT) ||
+        fgw_json_type_of(json, ASK_PROMPT_PART) == FGW_JSON_NUMBER)
+        return 1; /* a number is one token of the only prompt */
+    return count_of(json, ASK_PROMPT);
+}
+
 static enum fgw_ask_error read_n(struct fgw_ask *ask, const struct fgw_json *json)
 {
     ask->n = 1;
@@ -209,6 +219,12 @@ static enum fgw_ask_error read_n(struct fgw_ask *ask, const struct fgw_json *jso
         return FGW_ASK_OK;
     if (read_count(json, ASK_N, &ask->n) || read_count(json, ASK_BEST_OF, &ask->n))
         return FGW_ASK_N_INVALID;
+    if (ask->operation == FGW_OPERATION_COMPLETIONS) {
+        uint64_t answers = (uint64_t)ask->n * count_prompts(json);
+        if (answers > ANSWERS_MAX)
+            return FGW_ASK_N_INVALID;
+        ask->n = (uint32_t)answers;
+    }
     return FGW_ASK_OK;
 }
 

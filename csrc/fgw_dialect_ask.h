@@ -25,7 +25,7 @@ enum fgw_ask_error {
     /* no string, empty, > FGW_MODEL_MAX bytes, or with control characters */
     FGW_ASK_MODEL_INVALID,
     FGW_ASK_STREAM_INVALID, /* `stream` is neither a boolean nor null */
-    FGW_ASK_N_INVALID,      /* `n` or `best_of` is no integer in 1..1024, nor null */
+    FGW_ASK_N_INVALID,      /* `n` or `best_of` is no integer in 1..1024, nor null; or too many */
     FGW_ASK_LIMIT_INVALID,  /* an output limit that is no whole number >= 0, nor null */
     FGW_ASK_FORM_INVALID,   /* a form that servers may read in two ways (fgw_form.h) */
 };
@@ -57,7 +57,7 @@ struct fgw_ask {
     uint8_t limit_fields; /* which of limit_at hold a number: 1 the first, 2 the second */
     uint16_t model_bytes;
     uint16_t user_bytes;
-    /* answers asked for (the larger of `n` and `best_of`), 1 if none said */
+    /* answers asked for: the larger of `n` and `best_of`, 1 if none said, for each prompt */
     uint32_t n;
     uint32_t messages;      /* elements of messages or input; 1 for a string, 0 if absent */
     uint32_t binaries;      /* images, audio, files inside the body */

@@ -154,6 +154,25 @@ static int unambiguous(const char *tail, size_t bytes)
     return others || dots > 2;
 }
 
+static int ends_with(const char *path, size_t bytes, const char *tail)
+{
+    size_t length = strlen(tail);
+
+    return bytes > length && !memcmp(path + bytes - length, tail, length);
+}
+
+/* Whether a Google model's name goes on with what to do with it: no GET does that, whatever makes
+ * a POST of it on the way. */
+static int calls(const char *name, size_t bytes)
+{
+    size_t at = 0;
+
+    while (at < bytes)
+        if (fgw_route_byte(name, bytes, &at) == ':')
+            return 1;
+    return 0;
+}
+
 static uint8_t method_bit(const char *method, size_t bytes)
 {
     if (bytes == 3 && !memcmp(method, "GET", 3))
@@ -187,13 +206,11 @@ static int take(struct fgw_route *route, const struct place *place, uint8_t meth
         return refuse(route, 405, methods);
     route->flags = place->flags;
     if (sub) {
-        /* Below an operation lie its stored results: their usage was billed when they were made,
-         * so only what makes something new (POST) is metered. What has forms has nothing
-         * stored: the model is in each of its bodies. */
+        /* Below an operation lie its stored results: their usage was billed when they were made.
+         * What has forms has nothing stored: the model is in each of its bodies. */
         route->flags = FGW_ROUTE_SUB;
-        if (method == POST)
-            route->flags |= place->flags & (place->flags & FGW_ROUTE_FORM ? TAKES_FORMS
-                                                                          : FGW_ROUTE_METERED);
+        if (method == POST && place->flags & FGW_ROUTE_FORM)
+            route->flags |= place->flags & TAKES_FORMS;
     }
     return 0;
 }
@@ -251,6 +268,8 @@ static int find_pattern(struct fgw_route *route, const char *path, size_t bytes,
         methods |= pattern->methods;
         if (!(pattern->methods & method))
             continue;
+        if (pattern->methods == GET && calls(path + at, length))
+            continue;
         if (!unambiguous(path + 1, bytes - 1))
             break;
         route->flags = pattern->flags;
@@ -275,7 +294,13 @@ static int take_below(struct fgw_route *route, const struct place *place, const 
         return 1;
     if (!unambiguous(rest + length + 1, bytes - length - 1))
         return refuse(route, 404, 0);
+    /* What POST does with a stored response is to cancel it; anything else would be new. */
+    if (place->operation == FGW_OPERATION_RESPONSES && asked == POST &&
+        !ends_with(rest, bytes, "/cancel"))
+        return refuse(route, 404, 0);
     if (place->operation == FGW_OPERATION_MODELS) {
+        if (told == FGW_DIALECT_GEMINI && asked == GET && calls(rest + length, bytes - length))
+            return refuse(route, 405, POST);
         route->name_at = (uint16_t)(route->tail_at + 1 + length + 1);
         route->name_bytes = (uint16_t)(bytes - length - 1);
     }

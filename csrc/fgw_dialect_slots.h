@@ -29,6 +29,7 @@ enum ask_slot {
     ASK_MESSAGES,
     ASK_INPUT,
     ASK_PROMPT,
+    ASK_PROMPT_PART, /* its last element: several prompts, or tokens of one */
     ASK_STORED,     /* a member that adds input which is not in the body */
     ASK_MORE_MODELS, /* a member that names further models */
     ASK_BACKGROUND,  /* a member that lets the answer be made without anybody waiting for it */

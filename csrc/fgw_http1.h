@@ -54,6 +54,7 @@ enum fgw_field {
     FGW_H_X_MOCK,
     FGW_H_X_FASTGW,    /* x-fastgw-* */
     FGW_H_X_STAINLESS, /* x-stainless-* */
+    FGW_H_OVERRIDE,    /* that make a provider do, or tell, something else than is asked */
     FGW_H_COUNT
 };
 #define FGW_H_BIT(id) ((uint64_t)1 << (id))

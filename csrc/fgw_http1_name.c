@@ -122,12 +122,13 @@ static uint8_t short_name(const uint8_t *name, uint32_t len)
     }
 }
 
-/* Lengths 13 to 19. */
+/* Lengths 13 and more. */
 static uint8_t long_name(const uint8_t *name, uint32_t len)
 {
     switch (len) {
     case 13:
-        ONLY("authorization", FGW_H_AUTHORIZATION);
+        NAME("authorization", FGW_H_AUTHORIZATION);
+        ONLY("x-http-method", FGW_H_OVERRIDE);
     case 14:
         NAME("content-length", FGW_H_CONTENT_LENGTH);
         NAME("anthropic-beta", FGW_H_ANTHROPIC_BETA);
@@ -141,15 +142,19 @@ static uint8_t long_name(const uint8_t *name, uint32_t len)
     case 16:
         NAME("content-encoding", FGW_H_CONTENT_ENCODING);
         NAME("proxy-connection", FGW_H_PROXY_CONNECTION);
+        NAME("x-goog-fieldmask", FGW_H_OVERRIDE);
         ONLY("ratelimit-policy", FGW_H_RATELIMIT_POLICY);
     case 17:
         NAME("transfer-encoding", FGW_H_TRANSFER_ENCODING);
+        NAME("x-method-override", FGW_H_OVERRIDE);
         ONLY("anthropic-version", FGW_H_ANTHROPIC_VERSION);
     case 18:
         ONLY("proxy-authenticate", FGW_H_PROXY_AUTHENTICATE);
     case 19:
         NAME("proxy-authorization", FGW_H_PROXY_AUTHORIZATION);
         ONLY("openai-organization", FGW_H_OPENAI_ORGANIZATION);
+    case 22:
+        ONLY("x-http-method-override", FGW_H_OVERRIDE);
     default:
         return FGW_H_OTHER;
     }

@@ -28,7 +28,7 @@
 #define FGW_DROP_REQUEST                                                                          \
     (FGW_DROP_HOP | FGW_DROP_CREDENTIALS | FGW_H_BIT(FGW_H_HOST) |                                \
      FGW_H_BIT(FGW_H_CONTENT_LENGTH) | FGW_H_BIT(FGW_H_EXPECT) |                                  \
-     FGW_H_BIT(FGW_H_ACCEPT_ENCODING) | FGW_H_BIT(FGW_H_X_FASTGW))
+     FGW_H_BIT(FGW_H_ACCEPT_ENCODING) | FGW_H_BIT(FGW_H_X_FASTGW) | FGW_H_BIT(FGW_H_OVERRIDE))
 
 /* The same for a response to a client. Date stays. */
 #define FGW_DROP_RESPONSE                                                                         \

@@ -4,8 +4,7 @@
  * RFC 8259 (UTF-8 included; a lone surrogate escape is an error, so is a number
  * that no double can hold; but for lenient specs) and notes the values that a
  * *spec* names. It keeps no byte of the document but what a slot asks for,
- * allocates nothing, and its
- * depth is bounded.
+ * allocates nothing, and its depth is bounded.
  *
  * A spec is a graph of nodes, compiled by hand, that says what to look at:
  *

@@ -25,7 +25,7 @@ int fgw_sse_open(const struct fgw_sse *sse)
 
 int fgw_sse_first(const struct fgw_sse *sse, const uint8_t *input, size_t length, size_t at)
 {
-    if (sse->lines || (sse->state != LINE && sse->state != AFTER_CR))
+    if (sse->inside || (sse->state != LINE && sse->state != AFTER_CR))
         return -1;
     if (sse->state == AFTER_CR && at < length && input[at] == '\n')
         at++;
@@ -134,6 +134,7 @@ static inline int begin_line(struct fgw_sse *sse, const uint8_t **at, const uint
 {
     const uint8_t *p = *at;
 
+    sse->inside = 1;
     if (end - p > 5 && !memcmp(p, "data:", 5)) { /* nearly every line of a real stream */
         *at = p + 5 + (p[5] == ' ');
         sse->state = VALUE;
@@ -164,6 +165,7 @@ static inline enum fgw_split_kind end_block(struct fgw_sse *sse, struct fgw_spli
     uint8_t dispatch = sse->lines;
 
     sse->lines = 0;
+    sse->inside = 0;
     return fgw_split_end(piece, dispatch);
 }
 
@@ -177,6 +179,7 @@ static inline enum fgw_split_kind step(struct fgw_sse *sse, const uint8_t **at,
             sse->started = 1;
             if (**at == 0xef) {
                 sse->state = MARK_1;
+                sse->inside = 1;
                 ++*at;
                 break;
             }

@@ -23,7 +23,8 @@
 struct fgw_sse {
     uint8_t state;
     uint8_t field;     /* enum fgw_split_kind of the value being read; MORE: nobody wants it */
-    uint8_t lines;     /* 1: this block has had a data line */
+    uint8_t lines;     /* 1: this block has had a data line, */
+    uint8_t inside;    /* 1: or any other */
     uint8_t started;   /* 1: past the place of a byte order mark */
     uint8_t name_length;
     uint8_t fresh;

@@ -19,6 +19,7 @@ cdef class Attempts(Leaving):
     cdef int _draw(self, Exchange x, uint64_t tokens) except -1
     cdef bint _look_at_answer(self, Exchange x, fgw_head *head, const uint8_t *bytes) except -1
     cdef int _track(self, Exchange x, Relay relay) except -1
+    cdef int _settle_whole(self, Exchange x) except -1
     cdef int _look(self, Exchange x, Relay relay, Asked asked, const fgw_head *head,
                    const uint8_t *bytes, int coding, int kind) except -1
     cdef bint _tries_another(self, Exchange x, int status) except -1

@@ -15,6 +15,7 @@ from fastgw.codes cimport (
     CODE_INTERNAL,
     CODE_LEDGER_FULL,
     CODE_UPSTREAM_CUT,
+    CODE_UPSTREAM_FAILED,
     CODE_UPSTREAM_MALFORMED,
     CODE_UPSTREAM_TIMEOUT_CONNECT,
     CODE_UPSTREAM_TIMEOUT_FIRST_BYTE,
@@ -40,6 +41,7 @@ from fastgw.native.counters cimport (
 )
 from fastgw.native.dialect cimport FGW_ASK_STREAM, FGW_ROUTE_METERED
 from fastgw.native.dialect_meter cimport (
+    FGW_EVENT_ERROR,
     FGW_STREAM_NONE,
     fgw_meter_end,
     fgw_meter_init,
@@ -57,6 +59,7 @@ from fastgw.native.price cimport fgw_price_ceiling, fgw_price_micro
 from fastgw.native.record cimport (
     FGW_FATE_CUT_BY_CAP,
     FGW_FATE_DELIVERED,
+    FGW_FATE_FAILED_IN_STREAM,
     FGW_FATE_RETRIED_AWAY,
     FGW_NAME_MODEL,
     FGW_UNIT_COST,
@@ -510,6 +513,13 @@ cdef class Attempts(Leaving):
         x.answered = True
         if sent == SENT_QUEUED:
             return 0  # delivered is what the client's socket took: client_writable goes on
+        return self._settle_whole(x)
+
+    cdef int _settle_whole(self, Exchange x) except -1:
+        """All that the provider had to say is out, be it that it failed."""
+        if x.metered and x.meter.streaming and x.meter.ever & FGW_EVENT_ERROR and not x.code:
+            x.code = CODE_UPSTREAM_FAILED
+            return self._settle(x, FGW_FATE_FAILED_IN_STREAM)
         return self._settle(x, FGW_FATE_DELIVERED)
 
     # ------------------------------------------------------------------ the client's side of it
@@ -520,10 +530,9 @@ cdef class Attempts(Leaving):
 
     cdef int client_writable(self, Exchange x) except -1:
         if x.answered:
-            return self._settle(
-                x, FGW_FATE_CUT_BY_CAP if x.code in (CODE_CUT_BY_CAP, CODE_CUT_BY_DETECT)
-                else FGW_FATE_DELIVERED
-            )
+            if x.code in (CODE_CUT_BY_CAP, CODE_CUT_BY_DETECT):
+                return self._settle(x, FGW_FATE_CUT_BY_CAP)
+            return self._settle_whole(x)
         if x.connection is not None:
             (<Connection>x.connection).resume_read()
         return 0

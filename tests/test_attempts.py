@@ -15,7 +15,19 @@ from fastgw.ledger.records import (
     FATE_RETRIED_AWAY,
     Close,
 )
-from tests.worker import Loop, chat, provider, request, response
+from tests.worker import (
+    DONE,
+    USAGE,
+    Loop,
+    chat,
+    chunked,
+    delta,
+    event,
+    provider,
+    request,
+    response,
+    stream_head,
+)
 
 TWO = [{"id": "gpt-4o", "candidates": [{"provider": "one", "model": "m"}],
         "fallback": [{"provider": "two", "model": "m"}]}]
@@ -106,3 +118,17 @@ def test_a_provider_that_falls_silent_has_its_code(worker, monkeypatch, kind, co
                           else FATE_FAILED_BEFORE_FIRST_BYTE)
     if kind != "idle":
         assert (client.answer().status, client.transport.closed) == (504, False)
+
+
+@pytest.mark.parametrize("ending", [
+    event({"error": {"message": "overloaded", "code": 502}}), b"event: error\ndata: {}\n\n",
+    event({"error": {"code": 502}, "choices": [], "usage": USAGE}) + DONE])
+def test_an_error_that_the_provider_tells_in_its_stream_is_a_failure(worker, ending):
+    one = worker()
+    _, answer = one.ask(request(chat(stream=True)),
+                        stream_head() + chunked(delta("a"), ending, b""))
+
+    close = one.one(Close)
+    assert answer.body == delta("a") + ending and answer.status == 200
+    assert (close.fate, close.code) == (FATE_FAILED_IN_STREAM, 911)
+    assert close.output_low >= 1 and (close.tokens.output == 19) == (b"usage" in ending)

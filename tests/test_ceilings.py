@@ -88,6 +88,15 @@ def test_the_largest_limit_that_fits_takes_the_place_of_the_clients(worker, more
     assert written == sent
 
 
+def test_each_prompt_of_a_completion_may_use_the_whole_limit(worker):
+    body = orjson.dumps({"model": "m", "prompt": ["a", "b", "c"], "max_tokens": 500})
+    one = capped(worker, cap(len(body) + ALLOWANCE + 77))
+
+    got, _ = one.ask(request(body, path="/v1/completions"), billed(9, 1, "/v1/completions"))
+
+    assert body_of(got)["max_tokens"] == 25
+
+
 def test_where_not_even_one_token_for_each_answer_fits_it_is_refused(worker):
     body = chat(model="m", max_tokens=500, n=3)
     one = capped(worker, cap(len(body) + ALLOWANCE + 2))

@@ -33,7 +33,7 @@ ASK_ERRORS = (
     ("you must provide a model", "model"),
     ("model must be a string of 1 to 256 bytes without control characters", "model"),
     ("stream must be true or false", "stream"),
-    ("n must be a whole number from 1 to 1024", "n"),
+    ("n must be a whole number from 1 to 1024; all prompts ask for at most 16384 answers", "n"),
     ("the limit of output tokens must be a whole number, 0 or more", "max_tokens"),
     ("the form can be read in more than one way", None),
 )

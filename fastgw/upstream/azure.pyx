@@ -148,7 +148,8 @@ cdef Py_ssize_t write_azure_target(Exchange x, Candidate candidate, uint8_t *out
     queried = 0
     if x.head.query.len:
         queried = write_query(
-            out + at, query, x.head.query.len, not versioned and (dated or not provider.azure)
+            out + at, query, x.head.query.len, False,
+            not versioned and (dated or not provider.azure),
         )
         at += queried
     if dated and not versioned and provider.api_version:

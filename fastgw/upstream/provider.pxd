@@ -6,7 +6,7 @@ from fastgw.upstream.pricing cimport PriceList
 
 # Writes "?" and the query without the client's credentials (and `api-version`); returns the bytes
 # written.
-cdef size_t write_query(uint8_t *out, const uint8_t *query, size_t length,
+cdef size_t write_query(uint8_t *out, const uint8_t *query, size_t length, bint steered,
                         bint unversioned=*)
 
 # Writes a segment of a path: what RFC 3986 has no unreserved character for, in %XX.

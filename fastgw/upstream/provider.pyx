@@ -1,12 +1,14 @@
 """Phase ROUTE: the providers, their keys and where their API begins."""
 
 import ssl
+from urllib.parse import unquote_to_bytes
 
 cimport cython
 from libc.string cimport memcmp, memcpy
 
 from fastgw.dialect.faces import BY_NUMBER, FACES
 from fastgw.dialect.names import DIALECTS as NAMES
+from fastgw.native.dialect cimport FGW_DIALECT_ANTHROPIC, FGW_DIALECT_GEMINI
 
 # The wire dialect that a provider of the configuration speaks.
 DIALECTS = {name: NAMES.index(name) for name in FACES}
@@ -16,8 +18,25 @@ DIALECTS = {name: NAMES.index(name) for name in FACES}
 cdef tuple SECRETS = (b"key=", b"api_key=", b"api-key=", b"access_token=")
 
 
-cdef size_t write_query(uint8_t *out, const uint8_t *query, size_t length,
+# What Google's APIs take as words about the answer and the request instead of parts of it: an
+# answer without its usage, or written as no meter reads it.
+cdef tuple STEERING = (b"fields", b"callback", b"oauth_token")
+cdef tuple PLAIN_ALT = (b"alt=sse", b"alt=json")
+
+
+cdef bint steers(bytes parameter):
+    """Whether Google's front end would do otherwise for it than the journey knows."""
+    name = unquote_to_bytes(parameter.partition(b"=")[0])
+    return (
+        name.startswith(b"$") or name in STEERING
+        or (name == b"alt" and parameter not in PLAIN_ALT)
+    )
+
+
+cdef size_t write_query(uint8_t *out, const uint8_t *query, size_t length, bint steered,
                         bint unversioned=False):
+    """Write "?" and the query without the client's credentials, and where it is ``steered`` by it
+    without what a client has no say in; returns the bytes written."""
     cdef size_t at = 0, start = 0, end
     cdef bytes secret
     cdef bint drop
@@ -31,6 +50,8 @@ cdef size_t write_query(uint8_t *out, const uint8_t *query, size_t length,
                 query + start, <const char *>secret, <size_t>len(secret)
             ) == 0:
                 drop = True
+        if steered and not drop and end > start:
+            drop = steers(query[start:end])
         if unversioned and end - start >= 12 and memcmp(query + start, b"api-version=", 12) == 0:
             drop = True
         if not drop:
@@ -166,5 +187,9 @@ cdef class Provider:
         memcpy(out + at, path + cut, path_length - cut)
         at += path_length - cut
         if query_length:
-            at += write_query(out + at, query, query_length)
+            at += write_query(
+                out + at, query, query_length,
+                # (Models of Anthropic are at Google's, too.)
+                self.dialect in (FGW_DIALECT_GEMINI, FGW_DIALECT_ANTHROPIC),
+            )
         return <Py_ssize_t>at

@@ -44,6 +44,15 @@ def test_a_chat_request_is_read():
     assert got.messages == 1
 
 
+@pytest.mark.parametrize("prompt, n, answers", [
+    ("a", 2, 2), (["a"], 2, 2), (["a", "b", "c"], 2, 6), ([1, 2, 3], 2, 2), ([[1, 2], [3]], 2, 4),
+    ([], 3, 3), (["a"] * 4096, 4, 16384), (["a"] * 4097, 4, None)])  # fmt: skip
+def test_each_prompt_of_a_completion_has_answers_of_its_own(prompt, n, answers):
+    got = ask(COMPLETIONS, {"model": "m", "prompt": prompt, "n": n, "max_tokens": 10})
+    assert (got.n if not got.error else None) == answers
+    assert ask(CHAT, {"model": "m", "prompt": ["a", "b"], "messages": HELLO}).n == 1
+
+
 def test_defaults_are_told_from_values():
     got = ask(CHAT, {"model": "m", "messages": HELLO, "stream": None, "n": None,
     "max_tokens": None,

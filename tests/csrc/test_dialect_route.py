@@ -92,7 +92,23 @@ def test_what_a_route_demands_of_its_request():
 
 def test_stored_results_are_not_metered_again():
     assert Route("GET", "/v1/responses/resp_1").flags == {"sub"}
-    assert Route("POST", "/v1/responses/r/cancel").flags == {"sub", "metered"}
+    for path in ("/v1/responses/resp_1/cancel", "/v1/chat/completions/chatcmpl-1"):
+        assert Route("POST", path).flags == {"sub"}, path  # (its answer has the usage once more)
+
+
+def test_what_is_not_known_below_responses_is_refused():
+    assert Route("POST", "/v1/responses/anything_new").status == 404
+    assert Route("POST", "/v1/responses/resp_1").status == 404
+
+
+@pytest.mark.parametrize("path", [
+    "/v1beta/models/g:generateContent", "/v1beta/models/g%3AgenerateContent",
+    "/v1/models/g:streamGenerateContent",
+    "/v1/projects/p/locations/l/publishers/google/models/g:predict"])  # fmt: skip
+def test_no_get_calls_a_model(path):
+    """Whatever turns it into a POST behind us would be metered by nobody."""
+    assert Route("GET", path, told="gemini").status in (404, 405)
+    assert Route("GET", "/v1/models/ft:gpt-4o:org::id").status == 0
 
 
 def test_what_makes_something_below_an_operation_names_its_model():

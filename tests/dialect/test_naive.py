@@ -148,3 +148,31 @@ def test_answers_that_mean_the_same_cost_the_same_at_any_cut(row):
         cuts = sorted(rng.randrange(len(again) + 1) for _ in range(40))
         pieces = [again[a:b] for a, b in zip([0, *cuts], [*cuts, len(again)], strict=True)]
         assert state(metered(how, *pieces)) == state(whole)
+
+
+NOISE = [
+    b"\xff", b"\xe2\x82", rb"\ud83d", rb"\ude00", b"NaN", b"-Infinity", b"1e999", b"null", b"\n\n",
+    b"\r\n", b"\r", b"data: ", b"[DONE]", b"event: error\n", b"\xef\xbb\xbf", b"{", b"}", b"[",
+    b"]", b",", b'"', b"\\", b": x\n\n", b'"error":{"a":1},', b'"usage":{"prompt_tokens":3},',
+    b"1.5e2",
+]  # fmt: skip
+
+
+def test_broken_answers_are_read_alike_at_any_cut():
+    rng = random.Random(SEED)
+    print("seed", SEED)
+    bodies = [(wire(row), body_of(row)) for row in found()]
+    small = [(how, body) for how, body in bodies if len(body) < 3000]
+    if not small:
+        pytest.skip("no vectors here")
+    for _ in range(600):
+        how, body = rng.choice(small)
+        for _ in range(rng.randrange(1, 6)):
+            at = rng.randrange(len(body) + 1)
+            body = body[:at] + rng.choice(NOISE) + body[at + rng.choice((0, 0, 1, 7)) :]
+        body = body[: rng.randrange(len(body) + 1)] if rng.random() < 0.3 else body
+        cuts = sorted(rng.randrange(len(body) + 1) for _ in range(rng.randrange(1, 30)))
+        pieces = [body[a:b] for a, b in zip([0, *cuts], [*cuts, len(body)], strict=True)]
+        whole = state(metered(how, body))
+        assert state(metered(how, *pieces)) == whole, (how, body, cuts)
+        assert state(metered(how, *(body[a : a + 1] for a in range(len(body))))) == whole

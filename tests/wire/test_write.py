@@ -229,7 +229,9 @@ FIELDS = (
     b" anthropic-version anthropic-beta openai-organization openai-project x-request-id"
     b" x-forwarded-for forwarded user-agent retry-after retry-after-ms x-should-retry date"
     b" server set-cookie ratelimit ratelimit-policy x-mock x-fastgw-anything x-stainless-lang"
+    b" x-http-method"
 ).split()
+OVERRIDES = b"x-goog-fieldmask x-method-override x-http-method-override".split()
 
 
 def test_every_known_field_has_its_own_id_in_any_case():
@@ -238,6 +240,7 @@ def test_every_known_field_has_its_own_id_in_any_case():
     assert ids == list(range(1, len(FIELDS) + 1))
     for name, number in zip(FIELDS, ids, strict=True):
         assert wire.field_id(name.upper()) == wire.field_id(name.title()) == number
+    assert {wire.field_id(name) for name in OVERRIDES} == {ids[-1]}
 
 
 def test_a_name_that_differs_in_one_byte_is_another_field():

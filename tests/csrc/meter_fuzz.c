@@ -1,0 +1,133 @@
+/* meter_fuzz.c - hostile answers through every meter, under the sanitizers: ROUNDS SEED.
+ *
+ * Answers are shuffled from pieces of all dialects; every input is an allocation of exactly its
+ * size. What a meter says must not depend on where the input was cut. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "fgw_dialect_meter.h"
+
+static const char *const PIECES[] = {
+    "{", "}", "[", "]", "\"", "\\", ",", ":", "\n", "\r", "\r\n", " ", "data:", "data: ", "\n\n",
+    "event: error\n", "event: message_start\n", "[DONE]", "\xEF\xBB\xBF", "null", "12", "-",
+    "NaN", "-Infinity", "1e999", "0.5e2", "\xFF", "\xE2\x82", "\\ud83d", "\\ude00", "\"usage\":",
+    "{\"usage\":{", "\"prompt_tokens\":3", "\"completion_tokens\":4", "\"total_tokens\":9",
+    "\"input_tokens\":3", "\"output_tokens\":4",
+    "\"choices\":[{\"index\":0,\"delta\":{\"content\":\"", "\"choices\":[]",
+    "\"finish_reason\":\"stop\"", "\"type\":\"message_start\"", "\"type\":\"message_delta\"",
+    "\"type\":\"content_block_start\"", "\"message\":{", "\"delta\":{", "\"iterations\":[{",
+    "\"error\":{", "\"error\":\"no\"", "\"usageMetadata\":{", "\"promptTokenCount\":5",
+    "\"candidates\":[{\"content\":{\"parts\":[{\"text\":\"", "\"promptTokensDetails\":[{",
+    "\"modality\":\"AUDIO\"", "\"tokenCount\":7", "\"done\":true", "\"eval_count\":5",
+    "\"tokens\":{", "\"billed_units\":{", "\"type\":\"message-end\"",
+    "\"type\":\"response.completed\"", "\"response\":{", "\"x_groq\":{",
+    "\"tool_calls\":[{\"function\":{\"arguments\":\"", "\"amazon-bedrock-invocationMetrics\":{",
+    "}}\n\n", ": ping\n\n",
+};
+#define N_PIECES (sizeof PIECES / sizeof *PIECES)
+
+static uint64_t seed;
+
+static uint32_t pick(uint32_t below)
+{
+    seed = seed * 6364136223846793005u + 1442695040888963407u;
+    return (uint32_t)(seed >> 33) % below;
+}
+
+struct said {
+    struct fgw_usage_report report, beside;
+    struct fgw_usage usage;
+    uint64_t events, texts, bytes, output, certain;
+    uint8_t ever;
+};
+
+/* How a stream is made, and how it is read. */
+struct wire {
+    uint8_t dialect, operation, tracked;
+    int kind;
+};
+
+static void feed(struct fgw_meter *meter, const uint8_t *bytes, size_t length)
+{
+    uint8_t *exact = malloc(length);
+    size_t at = 0;
+
+    memcpy(exact, bytes, length);
+    while (fgw_meter_next(meter, exact, length, &at) == FGW_METER_EVENT)
+        ;
+    free(exact);
+    if (at != length) {
+        fputs("input was left\n", stderr);
+        exit(2);
+    }
+}
+
+/* `cut`: 0 whole, 1 byte by byte, else at random. */
+static struct said run(struct wire wire, const uint8_t *bytes, size_t length, int cut)
+{
+    struct fgw_meter *meter = malloc(sizeof *meter);
+    struct said said;
+
+    memset(meter, 0xa5, sizeof *meter);
+    fgw_meter_init(meter, wire.dialect, wire.operation, wire.kind);
+    if (wire.tracked)
+        fgw_meter_track(meter);
+    for (size_t at = 0, now; at < length; at += now) {
+        now = cut == 0 ? length : cut == 1 ? 1 : 1 + pick(20);
+        if (now > length - at)
+            now = length - at;
+        feed(meter, bytes + at, now);
+    }
+    fgw_meter_end(meter);
+    memset(&said, 0, sizeof said);
+    memcpy(said.report.value, meter->report.value, sizeof said.report.value);
+    memcpy(said.beside.value, meter->beside.value, sizeof said.beside.value);
+    said.report.present = meter->report.present;
+    fgw_meter_usage(meter, &said.usage);
+    said.events = meter->events;
+    said.texts = meter->text_events;
+    said.bytes = meter->output_bytes;
+    if (wire.tracked)
+        said.output = fgw_meter_output(meter, UINT32_MAX, &said.certain);
+    said.ever = meter->ever;
+    free(meter);
+    return said;
+}
+
+static size_t shuffle(uint8_t *bytes)
+{
+    size_t length = 0;
+
+    for (uint32_t left = 1 + pick(40); left; left--) {
+        const char *piece = PIECES[pick(N_PIECES)];
+        memcpy(bytes + length, piece, strlen(piece));
+        length += strlen(piece);
+    }
+    return length;
+}
+
+int main(int argc, char **argv)
+{
+    long rounds = argc > 1 ? atol(argv[1]) : 1000;
+    static uint8_t bytes[8192];
+
+    seed = argc > 2 ? strtoull(argv[2], NULL, 10) : 1;
+    for (long round = 0; round < rounds; round++) {
+        struct wire wire = {(uint8_t)(1 + pick(7)), (uint8_t)pick(18), 0, (int)pick(5)};
+        size_t length = shuffle(bytes);
+        wire.tracked = wire.kind && pick(2);
+        struct said whole = run(wire, bytes, length, 0);
+        for (int cut = 1; cut < 4; cut++) {
+            struct said said = run(wire, bytes, length, cut);
+            if (!memcmp(&whole, &said, sizeof said))
+                continue;
+            fprintf(stderr, "the cut matters: dialect %d, operation %d, kind %d, tracked %d\n",
+                    wire.dialect, wire.operation, wire.kind, wire.tracked);
+            fprintf(stderr, "%.*s\n", (int)length, bytes);
+            return 1;
+        }
+    }
+    puts("ok");
+    return 0;
+}
