@@ -18,11 +18,16 @@ struct place {
 #define RESOURCE (FGW_SURFACE_V1 | FGW_SURFACE_DATED)
 #define DEPLOYED (FGW_SURFACE_V1 | FGW_SURFACE_DEPLOYED)
 #define ASKS (FGW_ROUTE_BODY | FGW_ROUTE_MODEL | FGW_ROUTE_METERED)
+#define TAKES_FORMS (FGW_ROUTE_BODY | FGW_ROUTE_FORM | FGW_ROUTE_METERED)
 
 /* Below /v1/ and what Azure has instead. Longer paths stand before those that they begin with. */
 static const struct place PLACES[] = {
     {"chat/completions", FGW_DIALECT_OPENAI, FGW_OPERATION_CHAT, POST, ANY,
      ASKS | FGW_ROUTE_CAPPABLE, DEPLOYED},
+    {"responses/compact", FGW_DIALECT_OPENAI, FGW_OPERATION_RESPONSES, POST, 0,
+     ASKS | FGW_ROUTE_SUB, RESOURCE}, /* no limit bounds what it writes */
+    {"responses/input_tokens", FGW_DIALECT_OPENAI, FGW_OPERATION_COUNT_TOKENS, POST, 0,
+     FGW_ROUTE_BODY, RESOURCE},
     {"responses", FGW_DIALECT_OPENAI, FGW_OPERATION_RESPONSES, POST, ANY,
      ASKS | FGW_ROUTE_CAPPABLE, RESOURCE},
     {"completions", FGW_DIALECT_OPENAI, FGW_OPERATION_COMPLETIONS, POST, 0,
@@ -32,9 +37,13 @@ static const struct place PLACES[] = {
      FGW_ROUTE_BODY | FGW_ROUTE_METERED, 0},
     {"images/generations", FGW_DIALECT_OPENAI, FGW_OPERATION_IMAGES, POST, 0,
      FGW_ROUTE_BODY | FGW_ROUTE_METERED, DEPLOYED},
-    {"images", FGW_DIALECT_OPENAI, FGW_OPERATION_IMAGES, 0, POST, FGW_ROUTE_METERED, DEPLOYED},
+    {"images", FGW_DIALECT_OPENAI, FGW_OPERATION_IMAGES, 0, POST, TAKES_FORMS, DEPLOYED},
     {"audio/speech", FGW_DIALECT_OPENAI, FGW_OPERATION_AUDIO, POST, 0, ASKS, DEPLOYED},
-    {"audio", FGW_DIALECT_OPENAI, FGW_OPERATION_AUDIO, 0, POST, FGW_ROUTE_METERED, DEPLOYED},
+    {"audio/transcriptions", FGW_DIALECT_OPENAI, FGW_OPERATION_AUDIO, POST, 0,
+     TAKES_FORMS | FGW_ROUTE_MODEL, DEPLOYED},
+    {"audio/translations", FGW_DIALECT_OPENAI, FGW_OPERATION_AUDIO, POST, 0,
+     TAKES_FORMS | FGW_ROUTE_MODEL, DEPLOYED},
+    {"audio", FGW_DIALECT_OPENAI, FGW_OPERATION_AUDIO, 0, POST, TAKES_FORMS, DEPLOYED},
     {"realtime", FGW_DIALECT_OPENAI, FGW_OPERATION_REALTIME, GET, ANY, 0, RESOURCE},
     {"batches", FGW_DIALECT_OPENAI, FGW_OPERATION_BATCHES, GET | POST, ANY, 0, RESOURCE},
     {"messages/count_tokens", FGW_DIALECT_ANTHROPIC, FGW_OPERATION_COUNT_TOKENS, POST, 0,
@@ -179,10 +188,12 @@ static int take(struct fgw_route *route, const struct place *place, uint8_t meth
     route->flags = place->flags;
     if (sub) {
         /* Below an operation lie its stored results: their usage was billed when they were made,
-         * so only what makes something new (POST) is metered. */
+         * so only what makes something new (POST) is metered. What has forms has nothing
+         * stored: the model is in each of its bodies. */
         route->flags = FGW_ROUTE_SUB;
         if (method == POST)
-            route->flags |= place->flags & FGW_ROUTE_METERED;
+            route->flags |= place->flags & (place->flags & FGW_ROUTE_FORM ? TAKES_FORMS
+                                                                          : FGW_ROUTE_METERED);
     }
     return 0;
 }

@@ -51,6 +51,7 @@ enum fgw_route_flag {
     FGW_ROUTE_CAPPABLE = 16, /* generates tokens under a limit the request may carry */
     FGW_ROUTE_STREAM = 32,   /* the path asks for a stream, whatever the body says */
     FGW_ROUTE_IN_PATH = 64,  /* the model is the one that the path names (name_at) */
+    FGW_ROUTE_FORM = 128,    /* the body may be a form instead (fgw_dialect_form.h) */
 };
 
 /* Azure has OpenAI's operations in three places. */

@@ -44,6 +44,7 @@ cdef extern from "fgw_dialect.h" nogil:
         FGW_ROUTE_CAPPABLE
         FGW_ROUTE_STREAM
         FGW_ROUTE_IN_PATH
+        FGW_ROUTE_FORM
 
     enum fgw_surface:
         FGW_SURFACE_V1
@@ -81,6 +82,7 @@ cdef extern from "fgw_dialect.h" nogil:
         FGW_ASK_STREAM_INVALID
         FGW_ASK_N_INVALID
         FGW_ASK_LIMIT_INVALID
+        FGW_ASK_FORM_INVALID
 
     enum fgw_ask_flag:
         FGW_ASK_STREAM
@@ -123,9 +125,11 @@ cdef extern from "fgw_dialect.h" nogil:
         fgw_place include_at
         uint32_t options_members
         uint8_t options_type
+        uint8_t form
         char *model
         char *user
 
+    void fgw_ask_clear(fgw_ask *ask, const fgw_route *route) noexcept
     void fgw_ask_begin(fgw_json *json, uint8_t dialect, uint8_t operation) noexcept
     int fgw_ask_finish(fgw_ask *ask, fgw_json *json, const fgw_route *route) noexcept
     int fgw_ask_scan(

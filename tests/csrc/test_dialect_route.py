@@ -92,7 +92,20 @@ def test_what_a_route_demands_of_its_request():
 
 def test_stored_results_are_not_metered_again():
     assert Route("GET", "/v1/responses/resp_1").flags == {"sub"}
-    assert Route("POST", "/v1/responses/compact").flags == {"sub", "metered"}
+    assert Route("POST", "/v1/responses/r/cancel").flags == {"sub", "metered"}
+
+
+def test_what_makes_something_below_an_operation_names_its_model():
+    assert Route("POST", "/v1/responses/compact").flags == {"sub", "metered", "body", "model"}
+    counts = Route("POST", "/v1/responses/input_tokens")
+    assert (counts.operation, counts.flags) == ("count_tokens", {"body"})
+    assert Route("POST", "/openai/v1/responses/compact").dialect == "azure"
+    for path in ("transcriptions", "translations"):
+        assert Route("POST", f"/v1/audio/{path}").flags == {"body", "form", "metered", "model"}
+    for path in ("images/edits", "images/variations", "audio/voices"):
+        assert Route("POST", f"/v1/{path}").flags == {"sub", "body", "form", "metered"}
+    deployed = Route("POST", "/openai/deployments/d/audio/transcriptions")
+    assert deployed.flags == {"body", "form", "metered", "in_path"}
 
 
 VERTEX = "/v1/projects/p-1/locations/us-east5/publishers"
