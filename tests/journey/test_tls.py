@@ -158,7 +158,7 @@ def test_streams_and_meters_over_tls(house):
 
 @pytest.mark.parametrize("begun", [0, 4])
 def test_reads_on_over_tls_when_the_client_has_gone(house, begun):
-    """Also the client's whole backlog: it took nothing, so the provider was not read for a while."""
+    """Also where it took nothing, so that the provider had not been read for a while."""
     left, pad = threading.Event(), b": " + b"x" * 60000 + b"\n\n"
 
     def script(call):
