@@ -73,11 +73,12 @@ class Refusals:
             status, document = 200, {"status": "ok"}
         elif path in (b"/fastgw/usage", b"/fastgw/limits"):
             status, document = 503, {"error": {"message": "nobody here can tell"}}
-        if status != 404 and method not in (b"GET", b"HEAD"):
-            status, document = 405, {"error": {"message": "GET or HEAD"}}
         fields = [
             ("content-type", "application/json"), ("x-fastgw-request-id", request_id.decode()),
         ]
+        if status != 404 and method not in (b"GET", b"HEAD"):
+            status, document = 405, {"error": {"message": "GET or HEAD"}}
+            fields.append(("allow", "GET, HEAD"))
         return _answer(status, fields, orjson.dumps(document), close, method == b"HEAD")
 
     def told(self, status: int, text: bytes, request_id: bytes, close: bool,

@@ -5,12 +5,13 @@ The path of a webhook's URL is often its password, so only the host may be logge
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import hmac
 import http.client
 import ssl
 import time
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from fastgw import __version__
 
@@ -34,6 +35,8 @@ class Hook:
         """JSON. None, or why it was not taken."""
         target = (self._url.path or "/") + (f"?{self._url.query}" if self._url.query else "")
         fields = {"content-type": "application/json", "user-agent": f"fastgw/{__version__}"}
+        if self._url.username is not None:
+            fields["authorization"] = _basic(self._url.username, self._url.password or "")
         if self._secret is not None:
             fields[SIGNATURE] = sign(self._secret, int(time.time()), content)
         try:
@@ -54,6 +57,12 @@ class Hook:
                 self.host, self._url.port, timeout=self._timeout_s, context=trust
             )
         return http.client.HTTPConnection(self.host, self._url.port, timeout=self._timeout_s)
+
+
+def _basic(username: str, password: str) -> str:
+    """Of a URL's user part (RFC 7617)."""
+    pair = f"{unquote(username)}:{unquote(password)}".encode()
+    return f"Basic {base64.b64encode(pair).decode()}"
 
 
 def sign(secret: bytes, timestamp_s: int, content: bytes) -> str:

@@ -13,7 +13,7 @@ import time
 import pytest
 
 from tests.authority import authority, certificate
-from tests.journey.harness import Gateway, chat, configuration, post
+from tests.journey.harness import Gateway, chat, configuration, post, wait_until
 from tests.journey.peers import (
     Upstream,
     answer,
@@ -22,6 +22,7 @@ from tests.journey.peers import (
     chunked,
     event_stream,
     hear,
+    leave_rudely,
     settled,
 )
 
@@ -74,6 +75,9 @@ class House:
         config["providers"].append(
             {"id": "by-address", "dialect": "openai", "keys": [{"value": "sk"}],
              "base_url": f"https://127.0.0.1:{ports['right']}/v1"})
+        config["policy"] = {"on_http_request": [{
+            "expressions": ["'x-drain' in req.headers"],
+            "actions": [{"type": "on-abort", "config": {"then": "drain"}}]}]}
         self.gateway = Gateway(config, env={"SSL_CERT_FILE": str(folder / "ours.pem")})
 
     def answer_plainly(self):
@@ -130,6 +134,34 @@ def test_streams_and_meters_over_tls(house):
     [attempt] = attempts_of(house.gateway, house.upstreams["right"].calls[-1])
     assert attempt["usage"]["output_tokens"] == 9
     assert attempt["usage"]["provenance"] == "provider"
+
+
+@pytest.mark.parametrize("begun", [0, 4])
+def test_reads_on_over_tls_when_the_client_has_gone(house, begun):
+    """Also where it took nothing, so that the provider had not been read for a while."""
+    left, pad = threading.Event(), b": " + b"x" * 60000 + b"\n\n"
+
+    def script(call):
+        call.sock.sendall(event_stream(*[EVENT, pad] * begun, end=False))
+        assert left.wait(10)
+        call.sock.sendall(chunked(*[EVENT, pad] * (40 - begun), FINISH, USAGE))
+        return True
+
+    house.script = script
+    upstream = house.upstreams["right"]
+    before = len(upstream.calls)
+    with house.gateway.connect() as sock:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        body = chat(model="right/gpt", stream=True)
+        sock.sendall(post("/v1/chat/completions", body, "x-drain: yes"))
+        wait_until(lambda: len(upstream.calls) > before)
+        if begun:
+            sock.recv(100)
+        leave_rudely(sock)
+    left.set()
+    [attempt] = attempts_of(house.gateway, upstream.calls[-1])
+    assert (attempt["fate"], attempt["code"]) == ("cut by client", "FGW-956")
+    assert attempt["usage"]["output_tokens"] == 9 and attempt["usage"]["provenance"] == "provider"
 
 
 @pytest.mark.parametrize("clean", [True, False])

@@ -3,6 +3,7 @@
 Method: a real server (that of test_alerts), and one that is not there.
 """
 
+import base64
 import hashlib
 import hmac
 import re
@@ -25,6 +26,16 @@ def test_what_is_posted_is_signed_and_its_answer_told():
     wanted = hmac.new(b"canary-secret", b"%s." % found[1].encode() + content, hashlib.sha256)
     assert found[2] == wanted.hexdigest()
     assert sign(b"canary-secret", int(found[1]), content).endswith(found[2])
+    receiver.server.shutdown()
+
+
+def test_a_user_in_the_url_is_told_to_the_receiver_and_to_no_log():
+    receiver = Receiver(204)
+    hook = Hook(receiver.url.replace("//", "//bob:p%40ss@"), None)
+    assert hook.post(b"{}") is None and hook.host == "127.0.0.1"
+    fields = {name.lower(): value for name, value in receiver.calls[0][1].items()}
+    assert fields["authorization"] == "Basic " + base64.b64encode(b"bob:p@ss").decode()
+    assert "bob" not in fields["host"]
     receiver.server.shutdown()
 
 
