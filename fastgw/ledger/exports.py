@@ -60,6 +60,7 @@ class Billed:
     key: str | None
     tokens: dict[str, int]
     requests: int | None
+    tier: str | None = None  # the service tier, where the report tells it
 
     @property
     def day(self) -> str:
@@ -292,7 +293,9 @@ class _Reading:
             self.export.batch_tokens += tokens["input_tokens"] + tokens["output_tokens"]
             return
         model, key = result.get("model") or None, result.get("api_key_id") or None
-        self.export.billed.append(Billed(start, end, model, key, tokens, requests))
+        tier = result.get("service_tier")
+        tier = tier if isinstance(tier, str) and tier else None
+        self.export.billed.append(Billed(start, end, model, key, tokens, requests, tier))
 
     def _count(
         self, row: dict[str, Any], name: str, place: str, *, needed: bool = False

@@ -42,7 +42,7 @@ from fastgw.ledger.records import (
 )
 from fastgw.ledger.spill import waiting
 from fastgw.ledger.usage import normalise
-from fastgw.ledger.vocabulary import FATES, PROVENANCES, word
+from fastgw.ledger.vocabulary import FATES, PROVENANCES, TIERS, word
 
 EXACT, OVER_EDGE = "exact", "over a bucket's edge"
 # The order in which a difference is allotted: what ended badly before what was only counted.
@@ -106,7 +106,8 @@ def reconcile(
     keys: dict[str, str] | None = None,
     instance: str | None = None,
 ) -> dict[str, Any]:
-    """{"provider", "since", "until", "rows", "unexplained", "notes"}; a row per day, model, key.
+    """{"provider", "since", "until", "rows", "unexplained", "service_tiers", "notes"}; a row per
+    day, model, key.
 
     ``providers``: of the ledger; empty: the one that has the export's name or dialect.
     ``keys``: the export's name of a key -> the gateway's. ``instance``: as of `Ledger.usage`.
@@ -116,6 +117,7 @@ def reconcile(
         book = _Book(data_dir, ledger, export, instance)
         chosen = book.choose(providers)
         sums = book.sums(chosen)
+        tiers = _tiers(export, {key: n for key, n in book.tiers.items() if key[0] in chosen})
     notes = [*export.notes, *book.notes]
     groups = _match(export, sums, keys or {}, notes)
     told = tuple(name for name in FIELDS if any(name in one.tokens for one in export.billed))
@@ -126,8 +128,40 @@ def reconcile(
         "until": day_of(export.end_ns - 1),
         "rows": rows,
         "unexplained": sum(row["verdict"] == "unexplained" for row in rows),
-        "notes": notes,
+        "service_tiers": tiers,
+        "notes": notes + [
+            f"{one['day']} {one['model'] or '(all)'}, {one['service_tier']}: billed "
+            f"{one['billed']:,} tokens, {one['ledger']:,} by the answers' own words"
+            for one in tiers if one["billed"] != one["ledger"]
+        ],
     }
+
+
+def _tiers(
+    export: Export, ours: dict[tuple[str, str, str, str], int]
+) -> list[dict[str, Any]]:
+    """Tokens in and out by day, model and service tier, where the report tells tiers: what
+    explains a bill in money whose tokens are right."""
+    if not any(one.tier for one in export.billed):
+        return []
+    by_model = any(one.model for one in export.billed)
+    found: dict[tuple[str, str, str], list[int]] = {}
+
+    def add(day: str, model: str, tier: str, side: int, tokens: int) -> None:
+        at = (day, _SNAPSHOT.sub("", model) if by_model else "", tier)
+        found.setdefault(at, [0, 0])[side] += tokens
+
+    for one in export.billed:
+        tokens = one.tokens["input_tokens"] + one.tokens["output_tokens"]
+        tier = one.tier or "standard"
+        add(one.day, one.model or "", "standard" if tier == "default" else tier, 0, tokens)
+    for (_, day, model, tier), tokens in ours.items():
+        add(day, model, tier, 1, tokens)
+    return [
+        {"day": day, "model": model or None, "service_tier": tier, "billed": sides[0],
+         "ledger": sides[1]}
+        for (day, model, tier), sides in sorted(found.items())
+    ]  # fmt: skip
 
 
 class _Book:
@@ -138,6 +172,7 @@ class _Book:
     ) -> None:
         self._export = export
         self._sums: dict[tuple[str, str, str, str, str], Part] = {}
+        self.tiers: dict[tuple[str, str, str, str], int] = {}
         self._dialects: dict[str, set[str]] = {}
         self._known = {text for _, _, _, text in ledger.names(NAME_PROVIDER)}
         self._names = Names(ledger.database)
@@ -175,6 +210,9 @@ class _Book:
         for day, cause, spans in _placed(close, self._export):
             at = (provider, day, model, key_name, cause)
             self._sums.setdefault(at, Part()).add(1, spans)
+            tiered = (provider, day, model, word(TIERS, close.dims.tier))
+            tokens = spans["input_tokens"].point + spans["output_tokens"].point
+            self.tiers[tiered] = self.tiers.get(tiered, 0) + tokens
 
     def choose(self, asked: tuple[str, ...]) -> set[str]:
         unknown = set(asked) - self._known

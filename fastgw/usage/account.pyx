@@ -46,6 +46,7 @@ from fastgw.native.record cimport (
     FGW_TIER_STANDARD,
     FGW_UNITS,
     fgw_tokens,
+    fgw_units,
 )
 from fastgw.native.tier cimport FGW_TIER_UNTOLD, fgw_tier_of
 
@@ -115,13 +116,16 @@ cdef inline uint8_t tier_of(Exchange x) noexcept:
 cdef int64_t cost_of(Exchange x, const fgw_record_close *close, unsigned int flags) noexcept:
     cdef fgw_usage usage
     cdef fgw_tokens billed
+    cdef fgw_units units
     if not flags & FGW_USAGE_BILLED or close.provenance != FGW_PROVENANCE_PROVIDER:
         return fgw_price_cost(x.price, close.dims.tier, &close.tokens, &close.units, x.picture)
     fgw_meter_usage(&x.meter, &usage)
     memset(&billed, 0, sizeof(billed))
     billed.input = usage.billed_input
     billed.output = usage.billed_output
-    return fgw_price_cost(x.price, close.dims.tier, &billed, &close.units, x.picture)
+    units = close.units
+    units.image_input = units.image_output = 0  # they are in what is billed
+    return fgw_price_cost(x.price, close.dims.tier, &billed, &units, x.picture)
 
 
 cdef void add_overrun(Exchange x, fgw_record_close *close) noexcept:

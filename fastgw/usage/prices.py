@@ -169,10 +169,12 @@ def _entry(line: dict[str, Any], path: str, version: int, reading: Reading) -> E
         return ConfigError(what, file=place.file, line=place.line, column=place.column,
                            key=place.key)
 
+    # An entry without any price may say how large a model is, or what its limit is called.
+    priced = any(name in line for name in (*CLASSES, *UNITS, "above", "tiers"))
     for name in ("input", "output"):
-        if name not in line and not any(unit in line for unit in UNITS):
-            raise wrong("missing", name)
-    rows = _rows(line, "", 0, {}, wrong)
+        if name not in line and priced and not any(unit in line for unit in UNITS):
+            raise wrong(f"'{name}' is missing", name)
+    rows = _rows(line, "", 0, {}, wrong) if priced else []
     for name, other in line.get("tiers", {}).items():
         tier, at = TIERS.index(name), f"tiers.{name}"
         if isinstance(other, dict):

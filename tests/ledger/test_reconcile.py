@@ -4,6 +4,7 @@ Method: attempts with known numbers go through a ring and the real recorder; rep
 out with what a provider would have billed for them.
 """
 
+from dataclasses import replace
 from functools import partial
 
 import pytest
@@ -29,6 +30,7 @@ from fastgw.ledger.records import (
     RequestId,
     Tokens,
 )
+from fastgw.ledger.vocabulary import TIERS
 from tests.ledger.fabricate import T0, dims, names, post_all, rings
 from tests.ledger.test_exports import CLAUDE, START, USED, anthropic, openai
 
@@ -279,3 +281,27 @@ def test_books_of_all_instances_are_one_sides(postgres, folders, tmp_path, monke
 
     assert only(told)["verdict"] == "equal" and only(told)["requests"]["ledger"] == 2
     assert only(alone)["verdict"] == "unexplained" and only(alone)["requests"]["ledger"] == 1
+
+
+def test_a_report_by_service_tier_shows_which_side_says_which(book):
+    """What costs more at the provider than here although all its tokens are known."""
+    book.attempt(60, 4, cached=40, what=replace(dims(), tier=TIERS.index("flex")))
+    book.attempt(40, 3)
+    parts = ({"input_tokens": 60, "output_tokens": 4, "service_tier": "priority"},
+             {"input_tokens": 40, "input_cached_tokens": 0, "output_tokens": 3,
+              "service_tier": "default"})
+    told = book.against(openai(*(USED | part for part in parts)), keys={"key_a": "main"})
+
+    assert only(told)["verdict"] == "equal"
+    assert [(one["service_tier"], one["billed"], one["ledger"])
+            for one in told["service_tiers"]] == [
+        ("flex", 0, 64), ("priority", 64, 0), ("standard", 43, 43)]
+    assert [note for note in told["notes"] if "standard" in note] == []
+    assert any("priority: billed 64 tokens, 0 by" in note for note in told["notes"])
+
+
+def test_a_report_without_tiers_says_nothing_of_them(book):
+    book.attempt(100, 7, cached=40)
+    told = book.against(openai(USED), keys={"key_a": "main"})
+
+    assert told["service_tiers"] == []

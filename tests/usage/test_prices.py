@@ -137,6 +137,14 @@ def test_what_is_no_token_needs_no_price_of_tokens():
     assert entry.price.searched_once
 
 
+def test_a_row_without_a_price_tells_the_rest_and_is_unknown():
+    (entry,) = read_prices(b"prices: [{models: ['*'], limit_name: max_tokens, context: 9}]", "f")
+
+    assert entry.price.rows == () and entry.price.old_limit_name and entry.price.window == 9
+    moved = price("mistral-large-latest", ("openai", "api.mistral.ai", "m"))
+    assert moved.rows == () and moved.old_limit_name
+
+
 def test_every_shipped_row_says_whose_word_it_is():
     table = resources.files("fastgw.usage").joinpath("prices.yaml").read_bytes()
     tree = yaml.safe_load(table)
