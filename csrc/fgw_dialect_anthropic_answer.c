@@ -199,10 +199,11 @@ const struct fgw_json_spec fgw_anthropic_answer = {
     .rooms = ANSWER_ROOMS,
     .node_count = sizeof ANSWER_NODES / sizeof *ANSWER_NODES,
     .slot_count = ANSWER_SLOTS,
+    .lenient = 1,
 };
 
 /* meter->usage_state */
-enum { STARTED = 1, FINAL = 2 };
+enum { STARTED = 1, STOPPED = 2 };
 
 static void take_report(struct fgw_meter *meter)
 {
@@ -333,6 +334,7 @@ unsigned fgw_anthropic_fold(struct fgw_meter *meter)
         if (is_repetition(meter))
             return 0;
         meter->usage_state = STARTED;
+        meter->told = 0;
         take_usage(meter);
         return FGW_EVENT_USAGE;
     }
@@ -346,15 +348,19 @@ unsigned fgw_anthropic_fold(struct fgw_meter *meter)
     if (fgw_json_type_of(json, ANSWER_USAGE) == FGW_JSON_OBJECT ||
         (!meter->streaming && fgw_json_type_of(json, ANSWER_INPUT) == FGW_JSON_NUMBER)) {
         take_usage(meter);
-        meter->usage_state |= FINAL;
+        /* What message_start says of the output is a placeholder. */
+        if (fgw_json_type_of(json, ANSWER_OUTPUT) == FGW_JSON_NUMBER)
+            meter->told = 1;
         flags |= FGW_EVENT_USAGE;
     }
+    if (flags & (FGW_EVENT_FINISH | FGW_EVENT_DONE))
+        meter->usage_state |= STOPPED; /* there may be several message_delta */
     return flags;
 }
 
 int fgw_anthropic_final(const struct fgw_meter *meter)
 {
-    return (meter->usage_state & FINAL) != 0;
+    return !meter->streaming || (meter->told && meter->usage_state & STOPPED);
 }
 
 static uint64_t part_of(uint64_t whole, uint64_t part, struct fgw_usage *usage)

@@ -7,6 +7,7 @@
 
 #define N_MAX 1024
 #define MESSAGE_TOKENS 4    /* what a message costs besides its text */
+#define SOUND_TOKEN_BYTES 400 /* of a recording of 32 kbit/s, ten tokens a second */
 #define TOKEN_ID_BYTES 5    /* of a token given as a number, comma included */
 
 void fgw_ask_begin(struct fgw_json *json, uint8_t dialect, uint8_t operation)
@@ -117,8 +118,10 @@ static enum fgw_ask_error read_model(struct fgw_ask *ask, const struct fgw_json 
     const struct fgw_json_slot *slot = &json->slots[ASK_MODEL];
     enum fgw_json_type type = fgw_json_type_of(json, ASK_MODEL);
 
-    if (type == FGW_JSON_ABSENT || type == FGW_JSON_NULL)
+    if (type == FGW_JSON_ABSENT || type == FGW_JSON_NULL) {
+        ask->model_at = span_of(json, ASK_MODEL); /* a null gives way to a name */
         return required ? FGW_ASK_MODEL_MISSING : FGW_ASK_OK;
+    }
     if (type != FGW_JSON_STRING || !slot->count || slot->count > FGW_MODEL_MAX)
         return FGW_ASK_MODEL_INVALID;
     memcpy(ask->model, fgw_json_text_of(json, ASK_MODEL), slot->copied);
@@ -250,13 +253,18 @@ static enum fgw_ask_error read_all(struct fgw_ask *ask, struct fgw_json *json, i
     return error ? error : read_limits(ask, json);
 }
 
-int fgw_ask_finish(struct fgw_ask *ask, struct fgw_json *json, const struct fgw_route *route)
+void fgw_ask_clear(struct fgw_ask *ask, const struct fgw_route *route)
 {
     memset(ask, 0, offsetof(struct fgw_ask, model));
     ask->dialect = route->dialect;
     ask->operation = route->operation;
     ask->output_limit = ask->limit[0] = ask->limit[1] = -1;
     ask->n = 1;
+}
+
+int fgw_ask_finish(struct fgw_ask *ask, struct fgw_json *json, const struct fgw_route *route)
+{
+    fgw_ask_clear(ask, route);
     read_sizes(ask, json);
     ask->error = (uint8_t)read_all(ask, json, route->flags & FGW_ROUTE_MODEL);
     if (route->flags & FGW_ROUTE_STREAM)
@@ -314,6 +322,8 @@ uint64_t fgw_ask_input_guess(const struct fgw_ask *ask)
 
     if (ask->flags & FGW_ASK_TOOLS)
         tokens += fgw_dialect_face(ask->dialect)->tools_tokens;
+    if (ask->form && ask->operation == FGW_OPERATION_AUDIO)
+        tokens += ask->binary_bytes / SOUND_TOKEN_BYTES;
     if (!ask->text_bytes && !ask->binaries && ask->messages) /* tokens given as numbers */
         tokens += ask->input_bytes / TOKEN_ID_BYTES;
     return tokens;

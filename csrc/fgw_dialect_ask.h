@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "fgw_dialect_route.h"
+#include "fgw_form.h"
 #include "fgw_json.h"
 
 #define FGW_MODEL_MAX 256
@@ -25,6 +26,7 @@ enum fgw_ask_error {
     FGW_ASK_STREAM_INVALID, /* `stream` is neither a boolean nor null */
     FGW_ASK_N_INVALID,      /* `n` or `best_of` is no integer in 1..1024, nor null */
     FGW_ASK_LIMIT_INVALID,  /* an output limit that is no whole number >= 0, nor null */
+    FGW_ASK_FORM_INVALID,   /* a form that servers may read in two ways (fgw_form.h) */
 };
 
 enum fgw_ask_flag {
@@ -66,17 +68,23 @@ struct fgw_ask {
     uint64_t tools_bytes;   /* raw bytes of the tool definitions and of a schema for the answer */
     uint64_t input_bytes;   /* raw bytes of messages, input or prompt */
     uint64_t binary_bytes;  /* raw bytes of base64 */
-    uint64_t members_at;    /* just past the opening brace: where a member can be put in */
-    uint32_t members;       /* of the whole body */
-    struct fgw_place model_at;
+    uint64_t members_at;    /* just past the opening brace: where a member can be put in; of a
+                               form past its first delimiter */
+    uint32_t members;       /* of the whole body; parts of a form */
+    struct fgw_place model_at;    /* its value, also where that is null */
     struct fgw_place limit_at[2]; /* as fgw_limit_members has them */
     struct fgw_place options_at;  /* stream_options, or what the limit stands in */
     struct fgw_place include_at;  /* stream_options.include_usage, its value */
     uint32_t options_members;    /* members inside it; 0 if it is no object */
     uint8_t options_type;        /* enum fgw_json_type */
+    uint8_t form;                /* the body is a form: bytes of its boundary; 0: JSON */
     char model[FGW_MODEL_MAX];   /* decoded, not terminated */
     char user[FGW_USER_MAX];     /* decoded, cut at FGW_USER_MAX */
+    char boundary[FGW_BOUNDARY_MAX];
 };
+
+/* What a body that says nothing asks for: all but the texts. */
+void fgw_ask_clear(struct fgw_ask *ask, const struct fgw_route *route);
 
 /* Reads a body that comes in pieces: begin, then fgw_json_feed(json, ...) for each, then finish.
  * `json` is scratch: one per worker will do for bodies that are whole. finish returns 0 or -1 with

@@ -241,6 +241,7 @@ const struct fgw_json_spec fgw_bedrock_answer = {
     .rooms = ANSWER_ROOMS,
     .node_count = sizeof ANSWER_NODES / sizeof *ANSWER_NODES,
     .slot_count = ANSWER_SLOTS,
+    .lenient = 1,
 };
 
 uint8_t fgw_bedrock_root(const struct fgw_meter *meter)

@@ -151,16 +151,44 @@ static void plan_usage(struct fgw_edits *edits, const struct fgw_ask *ask, struc
     }
 }
 
+/* The model of a form: its value, or a part of its own, the first. */
+static void plan_part(struct fgw_edits *edits, const struct fgw_ask *ask,
+                      const struct fgw_want *want, struct pen *pen)
+{
+    size_t source = pen->used;
+    int stands = ask->model_at.bytes != 0;
+
+    if (!stands && ask->flags & FGW_ASK_IN_PATH && !want->model_in_body)
+        return;
+    if (!stands)
+        write_text(pen, "Content-Disposition: form-data; name=\"model\"\r\n\r\n");
+    memcpy(pen->text + pen->used, want->model, want->model_bytes);
+    pen->used += want->model_bytes;
+    if (!stands) {
+        write_text(pen, "\r\n--");
+        memcpy(pen->text + pen->used, ask->boundary, ask->form);
+        pen->used += ask->form;
+        write_text(pen, "\r\n");
+    }
+    add_edit(edits, pen, source, stands ? ask->model_at.at : ask->members_at,
+             ask->model_at.bytes);
+}
+
 static void plan_model(struct fgw_edits *edits, const struct fgw_ask *ask,
                        const struct fgw_want *want, struct pen *pen, struct pen *members)
 {
     size_t source = pen->used;
+    int in_path = ask->flags & FGW_ASK_IN_PATH && !want->model_in_body;
 
-    if (!want->model || (ask->model_bytes == want->model_bytes &&
+    if (!want->model || (!want->model_in_body && ask->model_bytes == want->model_bytes &&
                          !memcmp(ask->model, want->model, want->model_bytes)))
         return;
+    if (ask->form) {
+        plan_part(edits, ask, want, pen);
+        return;
+    }
     if (!ask->model_at.bytes) {
-        if (ask->flags & FGW_ASK_IN_PATH)
+        if (in_path)
             return;
         write_text(members, "\"model\":");
         write_string(members, "", want->model, want->model_bytes);
@@ -168,7 +196,7 @@ static void plan_model(struct fgw_edits *edits, const struct fgw_ask *ask,
         return;
     }
     const char *prefix = fgw_dialect_face(ask->dialect)->model_prefix;
-    if (!(ask->flags & FGW_ASK_IN_PATH) || !prefix)
+    if (!in_path || !prefix)
         prefix = "";
     write_string(pen, prefix, want->model, want->model_bytes);
     add_edit(edits, pen, source, ask->model_at.at, ask->model_at.bytes);

@@ -19,6 +19,9 @@ struct fgw_want {
     uint8_t include_usage;
     /* 1: chat's limit must stand in `max_tokens`; the API knows no other name */
     uint8_t old_limit_name;
+    /* 1: the model stands in the path here, and in the body where this goes: it is put there,
+     * whatever the body has said */
+    uint8_t model_in_body;
 };
 
 /* At `at`, `drop` bytes of the body give way to `bytes` bytes from text[source]. */

@@ -31,6 +31,7 @@ const struct fgw_limit_members fgw_limit_unknown = {{FGW_LIMIT_NONE, FGW_LIMIT_N
 static const struct fgw_dialect_face FACES[FGW_DIALECTS] = {
     [FGW_DIALECT_NONE] = OPENAI_FACE,
     [FGW_DIALECT_OPENAI] = OPENAI_FACE,
+    [FGW_DIALECT_AZURE] = OPENAI_FACE,
     [FGW_DIALECT_ANTHROPIC] = {
         .ask = &fgw_anthropic_ask,
         .ask_root = FGW_ANTHROPIC_ASK_ROOT,

@@ -221,6 +221,7 @@ const struct fgw_json_spec fgw_gemini_answer = {
     .rooms = ANSWER_ROOMS,
     .node_count = sizeof ANSWER_NODES / sizeof *ANSWER_NODES,
     .slot_count = ANSWER_SLOTS,
+    .lenient = 1,
 };
 
 #define BIT(slot) ((uint64_t)1 << (slot))
@@ -379,14 +380,19 @@ void fgw_gemini_classes(const struct fgw_meter *meter, struct fgw_usage *usage)
 {
     const uint64_t *value = meter->report.value;
     uint64_t input = value[FGW_REPORT_INPUT], output = value[FGW_REPORT_OUTPUT];
+    uint64_t thoughts = value[FGW_REPORT_REASONING];
+    uint64_t named = input + value[FGW_REPORT_TOOL_INPUT] + output + thoughts;
 
     usage->cached_input = fgw_part_of(&input, value[FGW_REPORT_CACHED], usage);
     input += value[FGW_REPORT_TOOL_INPUT];
+    /* What only the total has: thoughts that are not told. */
+    if (value[FGW_REPORT_TOTAL] > named && meter->operation == FGW_OPERATION_GENERATE)
+        thoughts += value[FGW_REPORT_TOTAL] - named;
     usage->audio_input = fgw_part_of(&input, value[FGW_REPORT_AUDIO_INPUT], usage);
     usage->image_input = fgw_part_of(&input, value[FGW_REPORT_IMAGE_INPUT], usage);
     usage->input = input;
     usage->audio_output = fgw_part_of(&output, value[FGW_REPORT_AUDIO_OUTPUT], usage);
     usage->image_output = fgw_part_of(&output, value[FGW_REPORT_IMAGE_OUTPUT], usage);
     usage->output = output;
-    usage->reasoning = value[FGW_REPORT_REASONING];
+    usage->reasoning = thoughts;
 }

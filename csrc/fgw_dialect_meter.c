@@ -162,12 +162,6 @@ static unsigned fold(struct fgw_meter *meter)
     return json->text_bytes ? flags | FGW_EVENT_TEXT : flags;
 }
 
-static int is_usage_chunk(const struct fgw_json *json)
-{
-    return fgw_json_type_of(json, ANSWER_CHOICES) == FGW_JSON_ARRAY &&
-           json->slots[ANSWER_CHOICES].count == 0;
-}
-
 /* What the event that just ended bore besides what was heard of it. Returns FGW_EVENT_TEXT where
  * that is sound. */
 static unsigned add_unheard(struct fgw_meter *meter)
@@ -198,13 +192,15 @@ static void end_event(struct fgw_meter *meter, int dispatch)
         meter->text_events += (flags & FGW_EVENT_TEXT) != 0;
         if (meter->tracked)
             flags |= add_unheard(meter);
-        if (meter->hide_usage && flags & FGW_EVENT_USAGE && is_usage_chunk(&meter->json))
-            flags |= FGW_EVENT_HIDE;
         if (meter->name_bytes == 5 && !memcmp(meter->name, "error", 5))
             flags |= FGW_EVENT_ERROR;
         if (meter->streaming == FGW_STREAM_FRAMES &&
             meter->split.frames.message_type > FGW_EVENT_STREAM_EVENT)
             flags |= FGW_EVENT_ERROR;
+        /* (Some tell an error in one event with the usage: that is for the client.) */
+        if (meter->hide_usage && flags & FGW_EVENT_USAGE && !(flags & FGW_EVENT_ERROR) &&
+            fgw_is_usage_alone(&meter->json))
+            flags |= FGW_EVENT_HIDE;
     }
     meter->fed = FED_NOTHING;
     meter->head_bytes = 0;
@@ -256,16 +252,40 @@ static inline enum fgw_split_kind next_piece(struct fgw_meter *meter, const uint
     return next_other(meter, bytes, length, at, piece);
 }
 
+static int is_bare(int byte)
+{
+    return byte == '{' || byte == '[';
+}
+
+/* JSON where a line of events must begin: Google writes errors into a stream so, over many lines;
+ * elsewhere it is the whole answer, under the name of a stream. */
+static void take_bare(struct fgw_meter *meter)
+{
+    memset(&meter->split, 0, sizeof meter->split);
+    meter->streaming = meter->face->bare_errors ? FGW_STREAM_ARRAY : FGW_STREAM_NONE;
+}
+
+/* Of an answer that is one document, or was said to be one. */
+static enum fgw_meter_code next_of_document(struct fgw_meter *meter, const uint8_t *bytes,
+                                            size_t length, size_t *at)
+{
+    if (meter->fed == FED_NOTHING && *at < length)
+        begin_json(meter);
+    feed_json(meter, bytes + *at, length - *at);
+    *at = length;
+    return FGW_METER_MORE;
+}
+
 static enum fgw_meter_code next_event(struct fgw_meter *meter, const uint8_t *bytes, size_t length,
                                       size_t *at)
 {
     struct fgw_split_piece piece;
 
-    /* Google writes an error into a stream of events as a document of many lines, bare. */
-    if (meter->face->bare_errors && meter->streaming == FGW_STREAM_SSE &&
-        fgw_sse_first(&meter->split.sse, bytes, length, *at) == '{') {
-        meter->streaming = FGW_STREAM_ARRAY;
-        fgw_json_array_init(&meter->split.array);
+    if (meter->streaming == FGW_STREAM_SSE && (!meter->events || meter->face->bare_errors) &&
+        is_bare(fgw_sse_first(&meter->split.sse, bytes, length, *at))) {
+        take_bare(meter);
+        if (!meter->streaming)
+            return next_of_document(meter, bytes, length, at);
     }
     for (;;) {
         switch (next_piece(meter, bytes, length, at, &piece)) {
@@ -292,16 +312,31 @@ static enum fgw_meter_code next_event(struct fgw_meter *meter, const uint8_t *by
     }
 }
 
+/* What stands before a document: white space (some keep the connection alive so) and a byte order
+ * mark. An answer that goes on like a line of events is a stream, whatever its head says. */
+static void look_at_start(struct fgw_meter *meter, const uint8_t *bytes, size_t length, size_t *at)
+{
+    static const uint8_t MARK[] = {0xef, 0xbb, 0xbf};
+
+    for (; *at < length; ++*at) {
+        uint8_t byte = bytes[*at];
+        if (meter->head_bytes < sizeof MARK && byte == MARK[meter->head_bytes])
+            meter->head_bytes++;
+        else if (byte != ' ' && byte != '\n' && byte != '\r' && byte != '\t')
+            break;
+    }
+    if (*at < length && memchr("deir:", bytes[*at], 5)) /* of data, event, id, retry; comments */
+        meter->streaming = FGW_STREAM_SSE;
+}
+
 enum fgw_meter_code fgw_meter_next(struct fgw_meter *meter, const uint8_t *bytes, size_t length,
                                    size_t *at)
 {
+    if (!meter->streaming && meter->fed == FED_NOTHING)
+        look_at_start(meter, bytes, length, at);
     if (meter->streaming)
         return next_event(meter, bytes, length, at);
-    if (meter->fed == FED_NOTHING && *at < length)
-        begin_json(meter);
-    feed_json(meter, bytes + *at, length - *at);
-    *at = length;
-    return FGW_METER_MORE;
+    return next_of_document(meter, bytes, length, at);
 }
 
 /* A stream has ended: whether its last event lacks nothing but its own end. */
@@ -330,6 +365,7 @@ static void end_stream(struct fgw_meter *meter)
 
 void fgw_meter_end(struct fgw_meter *meter)
 {
+    meter->whole = 1;
     if (meter->streaming) {
         end_stream(meter);
         return;
@@ -347,7 +383,7 @@ uint64_t fgw_meter_told_output(const struct fgw_meter *meter)
 
     if (!(meter->report.present >> FGW_REPORT_OUTPUT & 1))
         return 0;
-    if (!meter->face->placeholder || meter->face->final(meter))
+    if (!meter->face->placeholder || meter->told || meter->face->final(meter))
         meter->face->classes(meter, &usage);
     return fgw_usage_output(&usage);
 }
@@ -397,9 +433,15 @@ uint32_t fgw_meter_usage(const struct fgw_meter *meter, struct fgw_usage *usage)
     if (!report->present || meter->operation == FGW_OPERATION_COUNT_TOKENS)
         return 0; /* counting tokens is not billed */
     meter->face->classes(meter, usage);
-    if (!fgw_usage_input(usage) && !fgw_usage_output(usage) && meter->output_bytes)
+    uint64_t input = fgw_usage_input(usage), output = fgw_usage_output(usage);
+    /* What is left out is not known; what is told as 0 is 0. */
+    int untold = !output && !(report->present >> FGW_REPORT_OUTPUT & 1) && meter->output_bytes;
+    if (!input && !(report->present >> FGW_REPORT_INPUT & 1))
+        usage->flags |= FGW_USAGE_NO_INPUT;
+    if (!input && !output && meter->output_bytes)
         usage->flags |= FGW_USAGE_ZERO;
     else
-        usage->flags |= meter->face->final(meter) ? FGW_USAGE_PROVIDER : FGW_USAGE_PARTIAL;
+        usage->flags |= meter->face->final(meter) && !untold ? FGW_USAGE_PROVIDER
+                                                             : FGW_USAGE_PARTIAL;
     return usage->flags;
 }

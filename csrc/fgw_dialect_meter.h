@@ -165,6 +165,8 @@ struct fgw_meter {
     uint8_t head_bytes;
     uint8_t fed;
     uint8_t tracked; /* by fgw_meter_track */
+    uint8_t told;    /* Anthropic: a number of output that is no placeholder has come */
+    uint8_t whole;   /* fgw_meter_end has been called */
     uint64_t event_bytes;  /* decoded bytes of generated text in the event that just ended */
     uint64_t events;       /* dispatched */
     uint64_t text_events;  /* dispatched with generated text */

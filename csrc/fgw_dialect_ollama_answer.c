@@ -94,6 +94,7 @@ const struct fgw_json_spec fgw_ollama_answer = {
     .rooms = ANSWER_ROOMS,
     .node_count = sizeof ANSWER_NODES / sizeof *ANSWER_NODES,
     .slot_count = ANSWER_SLOTS,
+    .lenient = 1,
 };
 
 uint8_t fgw_ollama_root(const struct fgw_meter *meter)

@@ -326,6 +326,7 @@ const struct fgw_json_spec fgw_openai_answer = {
     .rooms = ANSWER_ROOMS,
     .node_count = sizeof ANSWER_NODES / sizeof *ANSWER_NODES,
     .slot_count = ANSWER_SLOTS,
+    .lenient = 1,
 };
 
 uint8_t fgw_openai_root(const struct fgw_meter *meter)
@@ -341,7 +342,8 @@ uint8_t fgw_openai_root(const struct fgw_meter *meter)
 int fgw_openai_final(const struct fgw_meter *meter)
 {
     return !meter->streaming ||
-           meter->ever & (FGW_EVENT_FINISH | FGW_EVENT_DONE | FGW_EVENT_ERROR);
+           meter->ever & (FGW_EVENT_FINISH | FGW_EVENT_DONE | FGW_EVENT_ERROR) ||
+           (meter->whole && meter->usage_state);
 }
 
 static int type_is_bytes(const struct fgw_json *json, const char *word, size_t length)
@@ -440,7 +442,8 @@ static void track(struct fgw_meter *meter)
 /* What the name of a typed event (responses, audio, images) says. */
 static unsigned flags_of_type(struct fgw_json *json)
 {
-    if (type_is(json, "response.completed") || type_is(json, "response.incomplete"))
+    if (type_is(json, "response.completed") || type_is(json, "response.incomplete") ||
+        type_is(json, "response.cancelled"))
         return FGW_EVENT_FINISH | FGW_EVENT_DONE;
     if (type_is(json, "response.failed"))
         return FGW_EVENT_FINISH | FGW_EVENT_DONE | FGW_EVENT_ERROR;
@@ -478,6 +481,9 @@ static void take_report(struct fgw_meter *meter)
     fgw_report_take(&report, json, FGW_REPORT_AUDIO_OUTPUT, ANSWER_AUDIO_OUTPUT);
     fgw_report_take(&report, json, FGW_REPORT_IMAGE_INPUT, ANSWER_IMAGE_INPUT);
     fgw_report_take(&report, json, FGW_REPORT_IMAGE_OUTPUT, ANSWER_IMAGE_OUTPUT);
+    if (meter->operation != FGW_OPERATION_EMBEDDINGS &&
+        !(report.present & (1u << FGW_REPORT_INPUT | 1u << FGW_REPORT_OUTPUT)))
+        return; /* of what is generated, a total alone says neither */
     if (!report.present)
         return;
     if (fgw_json_type_of(json, ANSWER_VENDOR) > FGW_JSON_NULL)
@@ -509,25 +515,33 @@ unsigned fgw_openai_fold(struct fgw_meter *meter)
     if (is_usage(json, ANSWER_USAGE) || is_usage(json, ANSWER_USAGE_TWIN)) {
         take_report(meter);
         flags |= FGW_EVENT_USAGE;
+        /* A chunk of usage alone comes behind all that is said, but for a preview. */
+        meter->usage_state = !json->text_bytes && fgw_is_usage_alone(json);
+    } else if (json->text_bytes) {
+        meter->usage_state = 0;
     }
     return flags;
 }
 
 /* All output tokens. Whether reasoning is inside completion_tokens differs by vendor; the total
- * tells, and where it says nothing, the known exceptions do. `*hidden` gets what lies outside the
- * reported output and belongs to the input instead. */
-static uint64_t whole_output(const struct fgw_meter *meter, uint64_t *hidden)
+ * tells, and where it says nothing, the known exceptions do. What lies outside of the reported
+ * output and is none goes to `*input`, or to `*sound`. */
+static uint64_t whole_output(const struct fgw_meter *meter, uint64_t *input, uint64_t *sound)
 {
     const struct fgw_usage_report *report = &meter->report;
     const uint64_t *value = report->value;
     uint64_t output = value[FGW_REPORT_OUTPUT], reasoning = value[FGW_REPORT_REASONING];
     uint64_t named = value[FGW_REPORT_INPUT] + output;
 
-    *hidden = 0;
     if (value[FGW_REPORT_TOTAL] > named) {
         uint64_t extra = value[FGW_REPORT_TOTAL] - named;
+        if (meter->operation == FGW_OPERATION_EMBEDDINGS ||
+            !(report->present >> FGW_REPORT_INPUT & 1)) {
+            *input += extra; /* of vectors, Voyage tells the total alone */
+            return output;
+        }
         if (report->vendor & FGW_VENDOR_AUDIO_APART && extra != reasoning) {
-            *hidden = extra; /* Mistral: tokens of sound are in the total alone */
+            *sound = extra; /* Mistral: tokens of sound are in the total alone */
             return output;
         }
         return output + extra; /* xAI: reasoning; Gemini's compatible API: thoughts not told */
@@ -541,11 +555,14 @@ static uint64_t whole_output(const struct fgw_meter *meter, uint64_t *hidden)
 void fgw_openai_classes(const struct fgw_meter *meter, struct fgw_usage *usage)
 {
     const uint64_t *value = meter->report.value;
-    uint64_t hidden, output = whole_output(meter, &hidden), input = value[FGW_REPORT_INPUT];
+    uint64_t input = value[FGW_REPORT_INPUT], sound = 0;
+    uint64_t output = whole_output(meter, &input, &sound);
 
     usage->cached_input = fgw_part_of(&input, value[FGW_REPORT_CACHED], usage);
     usage->cache_write = fgw_part_of(&input, value[FGW_REPORT_CACHE_WRITE], usage);
-    usage->audio_input = fgw_part_of(&input, value[FGW_REPORT_AUDIO_INPUT], usage) + hidden;
+    usage->audio_input = sound;
+    if (!sound)
+        usage->audio_input = fgw_part_of(&input, value[FGW_REPORT_AUDIO_INPUT], usage);
     usage->image_input = fgw_part_of(&input, value[FGW_REPORT_IMAGE_INPUT], usage);
     usage->input = input;
     usage->reasoning = fgw_part_of(&output, value[FGW_REPORT_REASONING], usage);

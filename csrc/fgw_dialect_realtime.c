@@ -187,6 +187,7 @@ const struct fgw_json_spec fgw_realtime_answer = {
     .rooms = ROOMS,
     .node_count = sizeof NODES / sizeof *NODES,
     .slot_count = ANSWER_SLOTS,
+    .lenient = 1,
 };
 
 uint8_t fgw_realtime_root(const struct fgw_meter *meter)

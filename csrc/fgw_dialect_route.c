@@ -12,35 +12,47 @@ struct place {
     uint8_t methods;
     uint8_t below;
     uint8_t flags;
+    uint8_t azure; /* enum fgw_surface: where Azure has it, too */
 };
 
+#define RESOURCE (FGW_SURFACE_V1 | FGW_SURFACE_DATED)
+#define DEPLOYED (FGW_SURFACE_V1 | FGW_SURFACE_DEPLOYED)
 #define ASKS (FGW_ROUTE_BODY | FGW_ROUTE_MODEL | FGW_ROUTE_METERED)
+#define TAKES_FORMS (FGW_ROUTE_BODY | FGW_ROUTE_FORM | FGW_ROUTE_METERED)
 
-/* Below /v1/. Longer paths stand before those that they begin with. */
+/* Below /v1/ and what Azure has instead. Longer paths stand before those that they begin with. */
 static const struct place PLACES[] = {
     {"chat/completions", FGW_DIALECT_OPENAI, FGW_OPERATION_CHAT, POST, ANY,
-     ASKS | FGW_ROUTE_CAPPABLE},
+     ASKS | FGW_ROUTE_CAPPABLE, DEPLOYED},
+    {"responses/compact", FGW_DIALECT_OPENAI, FGW_OPERATION_RESPONSES, POST, 0,
+     ASKS | FGW_ROUTE_SUB, RESOURCE}, /* no limit bounds what it writes */
+    {"responses/input_tokens", FGW_DIALECT_OPENAI, FGW_OPERATION_COUNT_TOKENS, POST, 0,
+     FGW_ROUTE_BODY, RESOURCE},
     {"responses", FGW_DIALECT_OPENAI, FGW_OPERATION_RESPONSES, POST, ANY,
-     ASKS | FGW_ROUTE_CAPPABLE},
+     ASKS | FGW_ROUTE_CAPPABLE, RESOURCE},
     {"completions", FGW_DIALECT_OPENAI, FGW_OPERATION_COMPLETIONS, POST, 0,
-     ASKS | FGW_ROUTE_CAPPABLE},
-    {"embeddings", FGW_DIALECT_OPENAI, FGW_OPERATION_EMBEDDINGS, POST, 0, ASKS},
+     ASKS | FGW_ROUTE_CAPPABLE, DEPLOYED},
+    {"embeddings", FGW_DIALECT_OPENAI, FGW_OPERATION_EMBEDDINGS, POST, 0, ASKS, DEPLOYED},
     {"moderations", FGW_DIALECT_OPENAI, FGW_OPERATION_MODERATIONS, POST, 0,
-     FGW_ROUTE_BODY | FGW_ROUTE_METERED},
+     FGW_ROUTE_BODY | FGW_ROUTE_METERED, 0},
     {"images/generations", FGW_DIALECT_OPENAI, FGW_OPERATION_IMAGES, POST, 0,
-     FGW_ROUTE_BODY | FGW_ROUTE_METERED},
-    {"images", FGW_DIALECT_OPENAI, FGW_OPERATION_IMAGES, 0, POST, FGW_ROUTE_METERED},
-    {"audio/speech", FGW_DIALECT_OPENAI, FGW_OPERATION_AUDIO, POST, 0, ASKS},
-    {"audio", FGW_DIALECT_OPENAI, FGW_OPERATION_AUDIO, 0, POST, FGW_ROUTE_METERED},
-    {"realtime", FGW_DIALECT_OPENAI, FGW_OPERATION_REALTIME, GET, ANY, 0},
-    {"batches", FGW_DIALECT_OPENAI, FGW_OPERATION_BATCHES, GET | POST, ANY, 0},
+     FGW_ROUTE_BODY | FGW_ROUTE_METERED, DEPLOYED},
+    {"images", FGW_DIALECT_OPENAI, FGW_OPERATION_IMAGES, 0, POST, TAKES_FORMS, DEPLOYED},
+    {"audio/speech", FGW_DIALECT_OPENAI, FGW_OPERATION_AUDIO, POST, 0, ASKS, DEPLOYED},
+    {"audio/transcriptions", FGW_DIALECT_OPENAI, FGW_OPERATION_AUDIO, POST, 0,
+     TAKES_FORMS | FGW_ROUTE_MODEL, DEPLOYED},
+    {"audio/translations", FGW_DIALECT_OPENAI, FGW_OPERATION_AUDIO, POST, 0,
+     TAKES_FORMS | FGW_ROUTE_MODEL, DEPLOYED},
+    {"audio", FGW_DIALECT_OPENAI, FGW_OPERATION_AUDIO, 0, POST, TAKES_FORMS, DEPLOYED},
+    {"realtime", FGW_DIALECT_OPENAI, FGW_OPERATION_REALTIME, GET, ANY, 0, RESOURCE},
+    {"batches", FGW_DIALECT_OPENAI, FGW_OPERATION_BATCHES, GET | POST, ANY, 0, RESOURCE},
     {"messages/count_tokens", FGW_DIALECT_ANTHROPIC, FGW_OPERATION_COUNT_TOKENS, POST, 0,
-     FGW_ROUTE_BODY | FGW_ROUTE_MODEL},
-    {"messages/batches", FGW_DIALECT_ANTHROPIC, FGW_OPERATION_BATCHES, GET | POST, ANY, 0},
+     FGW_ROUTE_BODY | FGW_ROUTE_MODEL, 0},
+    {"messages/batches", FGW_DIALECT_ANTHROPIC, FGW_OPERATION_BATCHES, GET | POST, ANY, 0, 0},
     {"messages", FGW_DIALECT_ANTHROPIC, FGW_OPERATION_MESSAGES, POST, 0,
-     ASKS | FGW_ROUTE_CAPPABLE},
-    {"models", FGW_DIALECT_NONE, FGW_OPERATION_MODELS, GET, GET | DELETE, 0},
-    {"files", FGW_DIALECT_NONE, FGW_OPERATION_FILES, GET | POST, ANY, 0},
+     ASKS | FGW_ROUTE_CAPPABLE, 0},
+    {"models", FGW_DIALECT_NONE, FGW_OPERATION_MODELS, GET, GET | DELETE, 0, RESOURCE},
+    {"files", FGW_DIALECT_NONE, FGW_OPERATION_FILES, GET | POST, ANY, 0, RESOURCE},
 };
 
 /* Anywhere else; where `tail` is not NULL, a model's name, one segment or the beginning of one,
@@ -176,10 +188,12 @@ static int take(struct fgw_route *route, const struct place *place, uint8_t meth
     route->flags = place->flags;
     if (sub) {
         /* Below an operation lie its stored results: their usage was billed when they were made,
-         * so only what makes something new (POST) is metered. */
+         * so only what makes something new (POST) is metered. What has forms has nothing
+         * stored: the model is in each of its bodies. */
         route->flags = FGW_ROUTE_SUB;
         if (method == POST)
-            route->flags |= place->flags & FGW_ROUTE_METERED;
+            route->flags |= place->flags & (place->flags & FGW_ROUTE_FORM ? TAKES_FORMS
+                                                                          : FGW_ROUTE_METERED);
     }
     return 0;
 }
@@ -247,32 +261,86 @@ static int find_pattern(struct fgw_route *route, const char *path, size_t bytes,
     return refuse(route, methods & method || !methods ? 404 : 405, methods);
 }
 
+/* Of one place the path below it, from `rest` on, asks for something; 1: it is not this place. */
+static int take_below(struct fgw_route *route, const struct place *place, const char *rest,
+                      size_t bytes, uint8_t asked, uint8_t told)
+{
+    size_t length = strlen(place->path);
+
+    if (bytes < length || memcmp(rest, place->path, length))
+        return 1;
+    if (bytes == length)
+        return take(route, place, asked, told, 0);
+    if (rest[length] != '/' || bytes == length + 1)
+        return 1;
+    if (!unambiguous(rest + length + 1, bytes - length - 1))
+        return refuse(route, 404, 0);
+    if (place->operation == FGW_OPERATION_MODELS) {
+        route->name_at = (uint16_t)(route->tail_at + 1 + length + 1);
+        route->name_bytes = (uint16_t)(bytes - length - 1);
+    }
+    return take(route, place, asked, told, 1);
+}
+
 static int find_place(struct fgw_route *route, const char *path, size_t path_bytes,
                       uint8_t asked, uint8_t told)
 {
-    const char *rest = path + 4;
-    size_t bytes = path_bytes - 4;
-
+    route->tail_at = 3;
     for (size_t i = 0; i < sizeof PLACES / sizeof *PLACES; i++) {
         const struct place *place = &PLACES[i];
-        size_t length = strlen(place->path);
-        if (bytes < length || memcmp(rest, place->path, length))
+        int taken = take_below(route, place, path + 4, path_bytes - 4, asked, told);
+        if (taken > 0)
             continue;
-        if (bytes == length)
-            return take(route, place, asked, told, 0);
-        if (rest[length] != '/' || bytes == length + 1)
-            continue;
-        if (!unambiguous(rest + length + 1, bytes - length - 1))
-            return refuse(route, 404, 0);
-        if (place->operation == FGW_OPERATION_MODELS) {
-            if (asked == POST && find_pattern(route, path, path_bytes, asked, told) == 0)
-                return 0;
-            route->name_at = (uint16_t)(4 + length + 1);
-            route->name_bytes = (uint16_t)(bytes - length - 1);
+        if (taken < 0 && asked == POST && place->operation == FGW_OPERATION_MODELS) {
+            struct fgw_route google = {0}; /* its methods stand below /v1/models/, too */
+            if (find_pattern(&google, path, path_bytes, asked, told) == 0)
+                *route = google;
         }
-        return take(route, place, asked, told, 1);
+        return route->status ? -1 : 0;
     }
+    route->tail_at = 0;
     return find_pattern(route, path, path_bytes, asked, told);
+}
+
+/* "/openai/" and what follows, as Azure has it. */
+static int find_azure(struct fgw_route *route, const char *path, size_t path_bytes, uint8_t asked)
+{
+    static const char V1[] = "/openai/v1/", DEPLOYMENTS[] = "/openai/deployments/";
+    size_t at = sizeof "/openai" - 1;
+
+    route->dialect = FGW_DIALECT_AZURE;
+    route->surface = FGW_SURFACE_DATED;
+    if (path_bytes > sizeof V1 - 1 && !memcmp(path, V1, sizeof V1 - 1)) {
+        route->surface = FGW_SURFACE_V1;
+        at = sizeof V1 - 2;
+    } else if (path_bytes > sizeof DEPLOYMENTS - 1 &&
+               !memcmp(path, DEPLOYMENTS, sizeof DEPLOYMENTS - 1)) {
+        size_t name = sizeof DEPLOYMENTS - 1;
+        const char *slash = memchr(path + name, '/', path_bytes - name);
+        if (slash == NULL || !unambiguous(path + name, path_bytes - name))
+            return refuse(route, 404, 0);
+        route->surface = FGW_SURFACE_DEPLOYED;
+        route->name_at = (uint16_t)name;
+        at = (size_t)(slash - path);
+        route->name_bytes = (uint16_t)(at - name);
+    }
+    route->tail_at = (uint16_t)at;
+    for (size_t i = 0; i < sizeof PLACES / sizeof *PLACES; i++) {
+        if (!(PLACES[i].azure & route->surface))
+            continue;
+        int taken = take_below(route, &PLACES[i], path + at + 1, path_bytes - at - 1, asked, 0);
+        if (taken > 0)
+            continue;
+        route->dialect = FGW_DIALECT_AZURE; /* not the place's */
+        if (taken < 0 || route->surface != FGW_SURFACE_DEPLOYED)
+            return taken;
+        if (route->flags & FGW_ROUTE_SUB && PLACES[i].methods)
+            return refuse(route, 404, 0); /* what is stored lies nowhere below a deployment */
+        route->flags = (uint8_t)((route->flags & ~(unsigned)FGW_ROUTE_MODEL) |
+                                 FGW_ROUTE_IN_PATH);
+        return 0;
+    }
+    return refuse(route, 404, 0);
 }
 
 int fgw_route_find(const char *method, size_t method_bytes, const char *path, size_t path_bytes,
@@ -283,7 +351,9 @@ int fgw_route_find(const char *method, size_t method_bytes, const char *path, si
     memset(route, 0, sizeof *route);
     if (path_bytes < 4 || path_bytes > UINT16_MAX)
         return refuse(route, 404, 0);
-    if (memcmp(path, "/v1/", 4))
-        return find_pattern(route, path, path_bytes, asked, told);
-    return find_place(route, path, path_bytes, asked, told);
+    if (!memcmp(path, "/v1/", 4))
+        return find_place(route, path, path_bytes, asked, told);
+    if (path_bytes > 8 && !memcmp(path, "/openai/", 8))
+        return find_azure(route, path, path_bytes, asked);
+    return find_pattern(route, path, path_bytes, asked, told);
 }

@@ -13,7 +13,7 @@ enum fgw_dialect {
     FGW_DIALECT_OPENAI,
     FGW_DIALECT_ANTHROPIC,
     FGW_DIALECT_GEMINI, /* also Vertex AI */
-    FGW_DIALECT_AZURE,
+    FGW_DIALECT_AZURE,  /* its clients; as a provider it is a vendor of the openai one */
     FGW_DIALECT_BEDROCK,
     FGW_DIALECT_OLLAMA,
     FGW_DIALECT_COHERE,
@@ -51,6 +51,14 @@ enum fgw_route_flag {
     FGW_ROUTE_CAPPABLE = 16, /* generates tokens under a limit the request may carry */
     FGW_ROUTE_STREAM = 32,   /* the path asks for a stream, whatever the body says */
     FGW_ROUTE_IN_PATH = 64,  /* the model is the one that the path names (name_at) */
+    FGW_ROUTE_FORM = 128,    /* the body may be a form instead (fgw_dialect_form.h) */
+};
+
+/* Azure has OpenAI's operations in three places. */
+enum fgw_surface {
+    FGW_SURFACE_V1 = 1,       /* /openai/v1/…: the deployment is the body's model */
+    FGW_SURFACE_DATED = 2,    /* /openai/…?api-version=…, the same */
+    FGW_SURFACE_DEPLOYED = 4, /* /openai/deployments/{model}/…?api-version=… */
 };
 
 struct fgw_route {
@@ -62,6 +70,9 @@ struct fgw_route {
     uint16_t name_at;    /* where the path names a model (GET /v1/models/{model}): the name, still
                             percent-encoded; */
     uint16_t name_bytes; /* 0 where the path names none */
+    uint16_t tail_at;    /* of APIs like OpenAI's: where the operation's own path begins, with its
+                            slash, behind /v1, /openai/v1, /openai or a deployment */
+    uint8_t surface;     /* of Azure's API: enum fgw_surface */
 };
 
 /* Says what `path` (absolute, without query; a /providers/{id} prefix taken off) asks for.
@@ -71,6 +82,12 @@ struct fgw_route {
  * segments, also encoded ones) or 405. */
 int fgw_route_find(const char *method, size_t method_bytes, const char *path, size_t path_bytes,
                    uint8_t told, struct fgw_route *route);
+
+/* What providers of such requests speak: Azure's differ from OpenAI's in their head alone. */
+static inline uint8_t fgw_dialect_wire(uint8_t dialect)
+{
+    return dialect == FGW_DIALECT_AZURE ? FGW_DIALECT_OPENAI : dialect;
+}
 
 /* One byte of a path with its percent-encoding undone; `*at` < bytes moves past it. -1:
  * badly encoded. */

@@ -102,6 +102,13 @@ static inline int fgw_text_is_bytes(const struct fgw_json *json, unsigned slot, 
 }
 #define fgw_text_is(json, slot, word) fgw_text_is_bytes(json, slot, word, sizeof(word) - 1)
 
+/* A chunk (openai's) without an answer in it: usage alone, where it bears any. */
+static inline int fgw_is_usage_alone(const struct fgw_json *json)
+{
+    return fgw_json_type_of(json, ANSWER_CHOICES) == FGW_JSON_ARRAY &&
+           json->slots[ANSWER_CHOICES].count == 0;
+}
+
 /* A part taken out of what is left of its whole: classes are disjoint. */
 static inline uint64_t fgw_part_of(uint64_t *left, uint64_t part, struct fgw_usage *usage)
 {

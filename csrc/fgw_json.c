@@ -153,7 +153,7 @@ static inline const uint8_t *begin_string(struct fgw_json *json, const uint8_t *
 
 /* ---- words and numbers ---- */
 
-static const char *const WORDS[] = {"true", "false", "null"};
+static const char *const WORDS[] = {"true", "false", "null", "NaN", "Infinity"};
 
 static const uint8_t *in_word(struct fgw_json *json, const uint8_t *p, const uint8_t *end)
 {
@@ -196,12 +196,24 @@ static int end_number(struct fgw_json *json, uint64_t end)
     return 0;
 }
 
-static const uint8_t *in_number(struct fgw_json *json, const uint8_t *p, const uint8_t *end)
+/* In a number, read up to p. */
+static const uint8_t *after_number(struct fgw_json *json, const uint8_t *p, const uint8_t *end)
 {
-    p = fgw_json_in_number(json, p, end);
     if (p == end)
         return p;
+    if (json->state == MINUS && *p == 'I' && json->spec->lenient) {
+        if (node_of(json)->slot != FGW_JSON_NO_SLOT)
+            json->slots[node_of(json)->slot].type = FGW_JSON_NULL;
+        json->state = WORD_INFINITY;
+        json->literal_at = 0;
+        return in_word(json, p, end);
+    }
     return end_number(json, offset_of(json, p)) ? NULL : p;
+}
+
+static const uint8_t *in_number(struct fgw_json *json, const uint8_t *p, const uint8_t *end)
+{
+    return after_number(json, fgw_json_in_number(json, p, end), end);
 }
 
 /* ---- structure ---- */
@@ -222,13 +234,12 @@ static const uint8_t *begin_value(struct fgw_json *json, const uint8_t *p, const
     case 'n':
         return begin_word(json, p, end, WORD_NULL, FGW_JSON_NULL);
     default:
+        if (json->spec->lenient && (*p == 'N' || *p == 'I'))
+            return begin_word(json, p, end, *p == 'N' ? WORD_NAN : WORD_INFINITY, FGW_JSON_NULL);
         if (*p != '-' && (*p < '0' || *p > '9'))
             return fail(json, FGW_JSON_SYNTAX);
         begin_slot(json, node_of(json), FGW_JSON_NUMBER, p);
-        p = fgw_json_begin_number(json, p, end);
-        if (p == end)
-            return p;
-        return end_number(json, offset_of(json, p)) ? NULL : p;
+        return after_number(json, fgw_json_begin_number(json, p, end), end);
     }
 }
 
@@ -294,7 +305,7 @@ static inline const uint8_t *step(struct fgw_json *json, const uint8_t *p, const
         p = fgw_json_in_string(json, p, end);
         return p && p < end ? end_string(json, p) : p;
     }
-    if (json->state <= WORD_NULL)
+    if (json->state <= WORD_INFINITY)
         return in_word(json, p, end);
     return in_number(json, p, end);
 }

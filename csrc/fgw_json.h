@@ -2,8 +2,9 @@
  *
  * The scan is fed a document in pieces of any size, checks it as strictly as
  * RFC 8259 (UTF-8 included; a lone surrogate escape is an error, so is a number
- * that no double can hold) and notes the values that a *spec* names. It keeps no
- * byte of the document but what a slot asks for, allocates nothing, and its
+ * that no double can hold; but for lenient specs) and notes the values that a
+ * *spec* names. It keeps no byte of the document but what a slot asks for,
+ * allocates nothing, and its
  * depth is bounded.
  *
  * A spec is a graph of nodes, compiled by hand, that says what to look at:
@@ -107,6 +108,10 @@ struct fgw_json_spec {
     const char *const *words;
     uint8_t node_count;
     uint8_t slot_count;
+    /* Nobody is to be protected from this document: what other parsers let pass in values is let
+     * pass (a lone surrogate, as U+FFFD; bytes that are no UTF-8; NaN and Infinity, as null;
+     * numbers beyond every double). */
+    uint8_t lenient;
 };
 
 struct fgw_json_slot {

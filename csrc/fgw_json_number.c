@@ -141,7 +141,7 @@ int fgw_json_end_number(struct fgw_json *json, int64_t *value)
         fail(json, FGW_JSON_SYNTAX);
         return -1;
     }
-    if (json->mantissa && overflows(json->mantissa, power)) {
+    if (json->mantissa && !json->spec->lenient && overflows(json->mantissa, power)) {
         fail(json, FGW_JSON_NUMBER_RANGE);
         return -1;
     }

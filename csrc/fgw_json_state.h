@@ -33,6 +33,8 @@ enum state {
     WORD_TRUE,
     WORD_FALSE,
     WORD_NULL,
+    WORD_NAN,       /* of lenient specs, */
+    WORD_INFINITY,  /* also behind a minus */
     MINUS,
     ZERO,
     INTEGER,

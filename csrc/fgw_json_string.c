@@ -70,6 +70,19 @@ static void pour_character(struct fgw_json *json, uint32_t character)
     pour(json, bytes, length);
 }
 
+/* Half of a surrogate pair, without the other: nobody's character. */
+static int pour_half(struct fgw_json *json)
+{
+    json->high = 0;
+    if (!json->spec->lenient) {
+        fail(json, FGW_JSON_ESCAPE);
+        return -1;
+    }
+    pour_character(json, 0xfffd);
+    json->state = STRING;
+    return 0;
+}
+
 /* The byte after a backslash. */
 static inline const uint8_t *in_escape(struct fgw_json *json, const uint8_t *p)
 {
@@ -125,8 +138,12 @@ static const uint8_t *in_hex(struct fgw_json *json, const uint8_t *p, const uint
         return p;
 
     int is_low = (json->unit & 0xfc00) == 0xdc00;
-    if ((json->high != 0) != is_low)
-        return fail(json, FGW_JSON_ESCAPE);
+    if ((json->high != 0) != is_low) {
+        if (pour_half(json))
+            return NULL;
+        if (is_low)
+            return p;
+    }
     if (is_low) {
         pour_character(json, 0x10000u + ((json->high & 0x3ffu) << 10) + (json->unit & 0x3ffu));
         json->high = 0;
@@ -175,8 +192,12 @@ static const uint8_t *in_utf8(struct fgw_json *json, const uint8_t *p, const uin
 
     while (p < end && *p >= 0x80) {
         unsigned more = utf8_expect(*p, &low, &high);
-        if (!more)
-            return fail(json, FGW_JSON_UTF8);
+        if (!more) {
+            if (!json->spec->lenient)
+                return fail(json, FGW_JSON_UTF8);
+            p++;
+            continue;
+        }
         if ((size_t)(end - p) <= more) { /* broken by the cut: go on byte by byte */
             json->utf8_left = (uint8_t)more;
             json->utf8_low = low;
@@ -186,8 +207,11 @@ static const uint8_t *in_utf8(struct fgw_json *json, const uint8_t *p, const uin
             break;
         }
         if (p[1] < low || p[1] > high || (more > 1 && (p[2] & 0xc0) != 0x80) ||
-            (more > 2 && (p[3] & 0xc0) != 0x80))
-            return fail(json, FGW_JSON_UTF8);
+            (more > 2 && (p[3] & 0xc0) != 0x80)) {
+            if (!json->spec->lenient)
+                return fail(json, FGW_JSON_UTF8);
+            more = 0; /* a byte by itself */
+        }
         p += more + 1;
     }
     pour(json, start, (size_t)(p - start));
@@ -196,8 +220,12 @@ static const uint8_t *in_utf8(struct fgw_json *json, const uint8_t *p, const uin
 
 static const uint8_t *in_continuation(struct fgw_json *json, const uint8_t *p)
 {
-    if (*p < json->utf8_low || *p > json->utf8_high)
-        return fail(json, FGW_JSON_UTF8);
+    if (*p < json->utf8_low || *p > json->utf8_high) {
+        if (!json->spec->lenient)
+            return fail(json, FGW_JSON_UTF8);
+        json->state = STRING;
+        return p;
+    }
     json->utf8_low = 0x80;
     json->utf8_high = 0xbf;
     if (!--json->utf8_left)
@@ -248,11 +276,14 @@ const uint8_t *fgw_json_in_string(struct fgw_json *json, const uint8_t *p, const
             break;
         case LOW_BACKSLASH:
             json->state = LOW_U;
-            p = *p == '\\' ? p + 1 : fail(json, FGW_JSON_ESCAPE);
+            if (*p == '\\')
+                p++;
+            else if (pour_half(json))
+                return NULL;
             break;
         case LOW_U:
-            if (*p != 'u')
-                return fail(json, FGW_JSON_ESCAPE);
+            if (*p != 'u' && pour_half(json))
+                return NULL;
             p = in_escape(json, p);
             break;
         default:

@@ -38,7 +38,7 @@ from fastgw.native.counters cimport (
     fgw_count,
     fgw_count_time,
 )
-from fastgw.native.dialect cimport FGW_ROUTE_METERED
+from fastgw.native.dialect cimport FGW_ASK_STREAM, FGW_ROUTE_METERED
 from fastgw.native.dialect_meter cimport (
     FGW_STREAM_NONE,
     fgw_meter_end,
@@ -297,7 +297,7 @@ cdef class Attempts(Leaving):
         ))
         if self._look_at_answer(x, head, bytes):
             return 0
-        kind = stream_kind(&x.route, head, bytes)
+        kind = stream_kind(&x.route, head, bytes, x.ask.flags & FGW_ASK_STREAM)
         events = kind != FGW_STREAM_NONE
         coding = coding_of(head, bytes)
         hide = x.edits.hide_usage and events and head.status < 300

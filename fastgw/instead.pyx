@@ -16,6 +16,7 @@ from fastgw.native.dialect cimport (
     FGW_OPERATION_GENERATE,
     FGW_OPERATION_MESSAGES,
     FGW_OPERATION_RESPONSES,
+    fgw_dialect_wire,
 )
 from fastgw.native.policy cimport FGW_FACT_AI_MODEL, fgw_value
 from fastgw.native.record cimport FGW_UNIT_COST
@@ -83,7 +84,8 @@ cdef class Instead:
         for entry in route.candidates:
             candidate = <Candidate>entry
             if (
-                candidate.provider.dialect == x.route.dialect and candidate.price.output_max
+                candidate.provider.dialect == fgw_dialect_wire(x.route.dialect)
+                and candidate.price.output_max
                 and (candidate.price.window == 0 or x.input_estimate < candidate.price.window)
                 and (part is None or part.allows_provider(
                     candidate.provider.id_text, <uint32_t>len(candidate.provider.id_text)

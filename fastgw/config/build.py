@@ -195,14 +195,28 @@ def _build_providers(items: list[dict[str, Any]], reading: Reading) -> tuple[Pro
             keys=tuple(ProviderKey(**key) for key in keys),
             timeouts=Timeouts(**timeouts),
             retries=_build_retries(item.get("retries", {})),
+            api_version=item.get("api_version", ""),
         ))
-        if item["dialect"] == "azure" and prefix and not prefix.endswith("/v1"):
-            reading.fail(f"{path}.base_url", "of Azure's APIs only v1 is supported yet",
-                         "https://NAME.openai.azure.com/openai/v1, with deployments as models")
+        _check_azure(providers[-1], path, reading)
         if not keys and not is_loopback(host):
             reading.warn(f"{path}.keys", "no key: this provider is asked without a credential",
                          f'keys: [{{value: "${{env:{item["id"].upper()}_API_KEY}}"}}]')
     return tuple(providers)
+
+
+def _check_azure(provider: Provider, path: str, reading: Reading) -> None:
+    """Azure has two APIs: v1, and paths below deployments that are asked by dated versions."""
+    if provider.dialect != "azure":
+        if provider.api_version:
+            reading.fail(f"{path}.api_version", "only Azure's API has dated versions",
+                         "dialect: azure, or leave it out")
+    elif provider.api_version:
+        if provider.prefix.endswith("/v1") or "/deployments" in provider.prefix:
+            reading.fail(f"{path}.base_url", "dated versions are asked below the resource itself",
+                         "https://NAME.openai.azure.com, or leave out api_version")
+    elif provider.prefix and not provider.prefix.endswith("/v1"):
+        reading.fail(f"{path}.base_url", "without an api_version Azure's v1 API is asked",
+                     "https://NAME.openai.azure.com/openai/v1, or an api_version")
 
 
 def _build_retries(values: dict[str, Any]) -> Retries:

@@ -51,6 +51,7 @@ MEANINGS = {
     "providers": "Where requests go to",
     "providers.id": "Its name here: `id/model` and /providers/id/… pin it",
     "dialect": "The API that it speaks, or the vendor of an OpenAI-like one",
+    "api_version": "Azure: asks its dated paths by this version; left out: v1",
     "base_url": "What its own SDK takes as base_url",
     "providers.keys": "Credentials of this provider; by weight",
     "providers.keys.value": "The credential, best from the environment",

@@ -136,6 +136,7 @@ class Provider:
     keys: tuple[ProviderKey, ...]
     timeouts: Timeouts = Timeouts()
     retries: Retries = Retries()
+    api_version: str = ""  # Azure's dated paths, asked by this version; "": v1
 
     @property
     def wire(self) -> str:

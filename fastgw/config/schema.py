@@ -268,6 +268,8 @@ PROVIDER = Object({
     "id": ID,
     "dialect": Choice(DIALECTS + VENDORS, DIALECTS_LATER),
     "base_url": Text("a URL", None, "https://api.openai.com/v1", 1024, shown=False),
+    "api_version": Text("a dated version of Azure's API (v1 needs none)",
+                        r"\d{4}-\d{2}-\d{2}(-preview)?", "'2024-10-21'", 32),
     "keys": ListOf(Object({"id": ID, "value": SecretText("the provider's key"), "weight": WEIGHT},
                           ["value"])),
     "timeouts": Object({"connect": DURATION, "first_byte": DURATION, "idle": DURATION,

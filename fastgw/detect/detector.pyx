@@ -109,7 +109,7 @@ cdef class Detector:
         if not asked.look:
             return 0
         memset(&self.report, 0, sizeof(self.report))
-        if x.body_length and x.ask.body_bytes:
+        if x.body_length and x.ask.body_bytes and not x.ask.form:
             x.screened = self._scan(FGW_WALK_REQUEST, x.bytes + x.body_at, x.body_length, asked)
             if x.screened is not None:
                 x.body_length = <size_t>len(x.screened)

@@ -5,12 +5,12 @@ from typing import Any
 
 import orjson
 
-from fastgw.dialect import anthropic, cohere, gemini, ollama, openai
+from fastgw.dialect import anthropic, azure, cohere, gemini, ollama, openai
 from fastgw.dialect.face import Cut, Face, Fault
 from fastgw.dialect.names import DIALECTS
 
 FACES: dict[str, Face] = {face.name: face for face in (
-    openai.FACE, anthropic.FACE, gemini.FACE, ollama.FACE, cohere.FACE)}  # fmt: skip
+    openai.FACE, anthropic.FACE, gemini.FACE, azure.FACE, ollama.FACE, cohere.FACE)}  # fmt: skip
 
 # By enum fgw_dialect; who has no API, or none that is spoken, is answered as OpenAI would.
 BY_NUMBER: tuple[Face, ...] = tuple(FACES.get(name, openai.FACE) for name in DIALECTS)

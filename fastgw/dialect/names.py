@@ -35,6 +35,7 @@ ASK_ERRORS = (
     ("stream must be true or false", "stream"),
     ("n must be a whole number from 1 to 1024", "n"),
     ("the limit of output tokens must be a whole number, 0 or more", "max_tokens"),
+    ("the form can be read in more than one way", None),
 )
 
 # enum fgw_stream_kind: how a body is cut into events.

@@ -1,5 +1,6 @@
 """How OpenAI's API words things: errors, the ends of its streams."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import orjson
@@ -41,30 +42,40 @@ KINDS: dict[str, tuple[str, str | None]] = {
 }
 
 
-def shape(kind: str, status: int, param: str | None, own: bytes) -> Shape:
-    type, code = KINDS[kind]
+def shape_of(words: tuple[str | None, str | None], param: str | None, own: bytes) -> Shape:
+    """A refusal with this (type, code)."""
+    type, code = words
     rest = b'","type":%b,"param":%b,"code":%b,' % tuple(map(orjson.dumps, (type, param, code)))
     return Shape(b'{"error":{"message":"', rest + own, b'"}}}')
 
 
-def _inner(fault: Fault) -> dict[str, Any]:
-    usual = ERRORS.get(fault.status, ERRORS[500] if fault.status >= 500 else ERRORS[400])
+def shape(kind: str, status: int, param: str | None, own: bytes) -> Shape:
+    return shape_of(KINDS[kind], param, own)
+
+
+def inner(fault: Fault, errors: Mapping[int, tuple[str | None, str | None]]) -> dict[str, Any]:
+    """The member `error`; ``errors``: what an API calls each status."""
+    usual = errors.get(fault.status, errors[500] if fault.status >= 500 else errors[400])
     error = {"message": fault.message, "type": fault.type or usual[0], "param": fault.param,
              "code": fault.code or usual[1]}
     return {**error, "fastgw": fault.fastgw} if fault.fastgw else error
 
 
 def error(fault: Fault) -> dict[str, Any]:
-    return {"error": _inner(fault)}
+    return {"error": inner(fault, ERRORS)}
+
+
+def told_in_stream(operation: str, error: dict[str, Any]) -> bytes:
+    """The SDK raises on a member `error` of any event."""
+    if operation == "responses":
+        typed = {"type": "error", "code": error["code"], "message": error["message"],
+                 "param": None}
+        return sse({**typed, "error": error}, "error")
+    return sse({"error": error})
 
 
 def stream_error(operation: str, fault: Fault) -> bytes:
-    """The SDK raises on a member `error` of any event."""
-    inner = _inner(fault)
-    if operation == "responses":
-        typed = {"type": "error", "code": inner["code"], "message": fault.message, "param": None}
-        return sse({**typed, "error": inner}, "error")
-    return sse({"error": inner})
+    return told_in_stream(operation, inner(fault, ERRORS))
 
 
 def _chat_usage(cut: Cut) -> dict[str, int]:

@@ -16,6 +16,7 @@ from fastgw.native.dialect cimport (
     FGW_ASK_UNBOUNDED,
     FGW_ROUTE_BODY,
     FGW_ROUTE_CAPPABLE,
+    FGW_ROUTE_FORM,
     FGW_ROUTE_IN_PATH,
     FGW_ROUTE_METERED,
     FGW_ROUTE_MODEL,
@@ -36,6 +37,7 @@ from fastgw.native.dialect cimport (
     fgw_route_find,
     fgw_want,
 )
+from fastgw.native.dialect_form cimport fgw_ask_form, fgw_ask_is_form
 from fastgw.native.estimate cimport fgw_estimate_input
 from fastgw.native.json cimport fgw_json, fgw_json_feed
 
@@ -83,9 +85,14 @@ cdef class Route:
         names = (
             (FGW_ROUTE_BODY, "body"), (FGW_ROUTE_MODEL, "model"), (FGW_ROUTE_METERED, "metered"),
             (FGW_ROUTE_SUB, "sub"), (FGW_ROUTE_CAPPABLE, "cappable"), (FGW_ROUTE_STREAM, "stream"),
-            (FGW_ROUTE_IN_PATH, "in_path"),
+            (FGW_ROUTE_IN_PATH, "in_path"), (FGW_ROUTE_FORM, "form"),
         )
         return frozenset(name for bit, name in names if bits & bit)
+
+    @property
+    def tail(self):
+        """The operation's own path, for the APIs that are like OpenAI's."""
+        return self._path[self._route.tail_at:].decode()
 
     @property
     def name(self):
@@ -96,22 +103,32 @@ cdef class Route:
 
 @cython.final
 cdef class Ask:
-    """What a JSON body asks for; ``error`` says why it is refused ('' if it is not)."""
+    """What a body asks for; ``error`` says why it is refused ('' if it is not). ``type``: its
+    Content-Type, which says whether it is a form; else it is JSON."""
 
     cdef fgw_ask _ask
     cdef bytes _body
 
-    def __init__(self, Route route, *pieces):
+    def __init__(self, Route route, *pieces, str type=""):
+        cdef bytes kind = type.encode()
+        self._body = b"".join(pieces)
+        if fgw_ask_is_form(kind, len(kind)):
+            failed = fgw_ask_form(
+                &self._ask, &route._route, kind, len(kind),
+                <const uint8_t *>PyBytes_AS_STRING(self._body), len(self._body))
+        else:
+            failed = self._scan(route, pieces)
+        if not failed and route._route.flags & FGW_ROUTE_IN_PATH:
+            fgw_ask_take_path(&self._ask, &route._route, route._path)
+
+    cdef int _scan(self, Route route, tuple pieces):
         cdef fgw_json json
         cdef bytes piece
-        self._body = b"".join(pieces)
         fgw_ask_begin(&json, route._route.dialect, route._route.operation)
         for piece in pieces:
             fgw_json_feed(&json, <const uint8_t *>PyBytes_AS_STRING(piece),
                           PyBytes_GET_SIZE(piece))
-        if fgw_ask_finish(&self._ask, &json, &route._route) == 0:
-            if route._route.flags & FGW_ROUTE_IN_PATH:
-                fgw_ask_take_path(&self._ask, &route._route, route._path)
+        return fgw_ask_finish(&self._ask, &json, &route._route)
 
     @property
     def error(self):
@@ -192,7 +209,7 @@ cdef class Ask:
         return fgw_ask_input_bound(&self._ask)
 
     def edited(self, *, int output_limit=0, str model=None, bint include_usage=False,
-               bint old_limit_name=False):
+               bint old_limit_name=False, bint model_in_body=False):
         """The body with these wishes put in, and whether the usage chunk is to be hidden then."""
         cdef fgw_edits edits
         cdef fgw_want want
@@ -201,6 +218,7 @@ cdef class Ask:
         want.output_limit = output_limit
         want.include_usage = include_usage
         want.old_limit_name = old_limit_name
+        want.model_in_body = model_in_body
         want.model = NULL
         want.model_bytes = 0
         if model is not None:

@@ -33,7 +33,15 @@ def complete(decision: dict[str, Any]) -> dict[str, Any]:
 
 def render(decision: dict[str, Any]) -> str:
     """Plain text, a few lines to a screen."""
-    return "\n".join(_lines(complete(decision))) + "\n"
+    return "\n".join(map(plain, _lines(complete(decision)))) + "\n"
+
+
+def plain(text: str) -> str:
+    """What is no visible sign is shown as its escape: names come from clients, and a terminal
+    would do what control characters say."""
+    return text if text.isprintable() else "".join(
+        sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in text
+    )
 
 
 def _lines(one: dict[str, Any]) -> Iterator[str]:

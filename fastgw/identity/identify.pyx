@@ -5,6 +5,7 @@ from libc.string cimport memcmp, memset
 
 from fastgw.codes cimport (
     CODE_CONTENT_CODING,
+    CODE_FORM_AMBIGUOUS,
     CODE_JSON_DUPLICATE,
     CODE_JSON_INVALID,
     CODE_JSON_NOT_OBJECT,
@@ -27,6 +28,7 @@ from fastgw.exchange cimport Client
 from fastgw.identity.keys cimport Principal
 from fastgw.native.dialect cimport (
     FGW_ASK_DUPLICATE,
+    FGW_ASK_FORM_INVALID,
     FGW_ASK_LIMIT_INVALID,
     FGW_ASK_MODEL_INVALID,
     FGW_ASK_MODEL_MISSING,
@@ -41,13 +43,16 @@ from fastgw.native.dialect cimport (
     FGW_DIALECT_NONE,
     FGW_ROUTE_BODY,
     FGW_ROUTE_CAPPABLE,
+    FGW_ROUTE_FORM,
     FGW_ROUTE_IN_PATH,
+    fgw_ask_clear,
     fgw_ask_input_bound,
     fgw_ask_input_guess,
     fgw_ask_scan,
     fgw_ask_take_path,
     fgw_route_find,
 )
+from fastgw.native.dialect_form cimport fgw_ask_form, fgw_ask_is_form
 from fastgw.native.hash cimport fgw_equal_constant_time
 from fastgw.native.http1 cimport (
     FGW_FRAMING_NONE,
@@ -268,29 +273,23 @@ cdef int identify(Exchange x, fgw_json *scan) noexcept:
     """
     cdef const uint8_t *coding
     cdef uint64_t limit
+    cdef int code
     x.input_guess = 0
     x.input_bound = 0
     x.output_bound = 0
     if not x.route.flags & FGW_ROUTE_BODY:
-        memset(&x.ask, 0, sizeof(x.ask))
-        x.ask.dialect = x.route.dialect
-        x.ask.operation = x.route.operation
-        x.ask.output_limit = -1
-        x.ask.n = 1
-        return 0
+        fgw_ask_clear(&x.ask, &x.route)
+        return take_path(x)
     if field(x, FGW_H_CONTENT_ENCODING, &coding):
         # What cannot be read cannot be governed: the client is told to send it plain.
         return CODE_CONTENT_CODING
     if x.head.framing == FGW_FRAMING_NONE and x.head.content_length < 0:
         return CODE_LENGTH_REQUIRED
-    if is_form(x):
-        return CODE_MEDIA_TYPE
-    if fgw_ask_scan(&x.ask, scan, &x.route, x.bytes + x.body_at, x.body_length) < 0:
-        return ask_code(x.ask.error)
-    if x.route.flags & FGW_ROUTE_IN_PATH and fgw_ask_take_path(
-        &x.ask, &x.route, <const char *>x.bytes + x.path_at
-    ) < 0:
-        return ask_code(x.ask.error)
+    code = read_body(x, scan)
+    if code:
+        return code
+    if take_path(x):
+        return CODE_MODEL_INVALID
     x.input_guess = fgw_ask_input_guess(&x.ask)
     x.input_bound = fgw_ask_input_bound(&x.ask)
     if x.ask.flags & FGW_ASK_UNBOUNDED:
@@ -304,13 +303,34 @@ cdef int identify(Exchange x, fgw_json *scan) noexcept:
     return 0
 
 
-cdef bint is_form(Exchange x) noexcept:
-    """The body calls itself a form: a provider could read other members in it than we do."""
-    cdef const uint8_t *value = NULL
-    cdef size_t length = field(x, FGW_H_CONTENT_TYPE, &value)
-    return (length >= 10 and same_word(value, b"multipart/", 10)) or (
-        length >= 33 and same_word(value, b"application/x-www-form-urlencoded", 33)
-    )
+cdef int take_path(Exchange x) noexcept:
+    """The model of a path that names one."""
+    if x.route.flags & FGW_ROUTE_IN_PATH and fgw_ask_take_path(
+        &x.ask, &x.route, <const char *>x.bytes + x.path_at
+    ) < 0:
+        return ask_code(x.ask.error)
+    return 0
+
+
+cdef int read_body(Exchange x, fgw_json *scan) noexcept:
+    """JSON, whatever it calls itself; but what calls itself a form is read as one or not at all: a
+    provider could find other members in it than we do."""
+    cdef const uint8_t *type = NULL
+    cdef size_t length = field(x, FGW_H_CONTENT_TYPE, &type)
+    cdef int failed
+    if length >= 33 and same_word(type, b"application/x-www-form-urlencoded", 33):
+        return CODE_MEDIA_TYPE
+    if not fgw_ask_is_form(type, length):
+        failed = fgw_ask_scan(&x.ask, scan, &x.route, x.bytes + x.body_at, x.body_length)
+    elif not x.route.flags & FGW_ROUTE_FORM or (
+        x.head.repeated & (<uint64_t>1 << FGW_H_CONTENT_TYPE)
+    ):
+        return CODE_MEDIA_TYPE
+    else:
+        failed = fgw_ask_form(
+            &x.ask, &x.route, type, length, x.bytes + x.body_at, x.body_length
+        )
+    return ask_code(x.ask.error) if failed else 0
 
 
 cdef bint same_word(const uint8_t *text, const char *lower, size_t length) noexcept:
@@ -336,6 +356,8 @@ cdef int ask_code(int error) noexcept:
         return CODE_STREAM_INVALID
     if error == FGW_ASK_N_INVALID:
         return CODE_N_INVALID
+    if error == FGW_ASK_FORM_INVALID:
+        return CODE_FORM_AMBIGUOUS
     if error == FGW_ASK_LIMIT_INVALID:
         return CODE_OUTPUT_LIMIT_INVALID
     return CODE_JSON_INVALID

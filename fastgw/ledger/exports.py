@@ -223,10 +223,13 @@ class _Reading:
             "output_tokens": outputs,
         }
         requests = self._count(result, "num_model_requests", place)
-        self._take(result, start, end, tokens, requests, batch=bool(result.get("batch")))
+        batch = bool(result.get("batch"))
+        self._take(result, start, end, tokens, requests, batch=batch, place=place)
 
     def _anthropic(self, result: dict[str, Any], start: int, end: int, place: str) -> None:
         written = result.get("cache_creation") or {}
+        if not isinstance(written, dict):
+            raise self.wrong(f"{place}.cache_creation", f"expected an object; {_REMEDY}")
         cache_write = sum(
             self._count(written, f"ephemeral_{life}_input_tokens", f"{place}.cache_creation")
             for life in ("5m", "1h")
@@ -240,11 +243,14 @@ class _Reading:
             "output_tokens": self._count(result, "output_tokens", place, needed=True),
         }
         batch = result.get("service_tier") == "batch"
-        self._take(result, start, end, tokens, None, batch=batch)
+        self._take(result, start, end, tokens, None, batch=batch, place=place)
 
     def _take(self, result: dict[str, Any], start: int, end: int, tokens: dict[str, int],
-              requests: int | None, *, batch: bool) -> None:
+              requests: int | None, *, batch: bool, place: str) -> None:
         assert self.export is not None
+        for name in ("model", "api_key_id"):
+            if not isinstance(result.get(name) or "", str):
+                raise self.wrong(f"{place}.{name}", f"expected a text, got {result[name]!r}")
         if batch:
             self.export.batch_tokens += tokens["input_tokens"] + tokens["output_tokens"]
             return

@@ -52,10 +52,15 @@ class Names:
         """{"id", "owner", "tags"}: the key as it was then."""
         known = self._accounts.get(hash0)
         if known is None:
-            text = self.text(NAME_ACCOUNT, hash0)
-            known = _object(text) or {"id": text, "owner": {}, "tags": {}}
+            known = _account(self.text(NAME_ACCOUNT, hash0))
             self._accounts[hash0] = known
         return known
+
+    def accounts_of(self, key: str) -> list[int]:
+        """Signed hashes of all that this key's account ever was: owner and tags are edited."""
+        rows = self._database.rows("SELECT hash0, text FROM name WHERE space = ?", NAME_ACCOUNT)
+        texts = [(hash0, raw.decode(errors="replace")) for hash0, raw in rows]
+        return [hash0 for hash0, text in texts if _account(text)["id"] == key]
 
     def granted(self, identity: tuple[int, int], until_ns: int) -> int:
         """How much of what a bucket had used was forgiven from outside, up to an instant."""
@@ -74,6 +79,10 @@ class Names:
         """{"name", "unit", "key", "limit", …BUCKET_PARTS} of a limit's word; empty where its name
         was lost."""
         return _object(self.text(NAME_BUCKET, *identity)) or {}
+
+
+def _account(text: str) -> dict[str, Any]:
+    return {"id": text, "owner": {}, "tags": {}} | (_object(text) or {})
 
 
 def _object(text: str) -> dict[str, Any] | None:

@@ -15,7 +15,7 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, LiteralString
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
@@ -87,7 +87,11 @@ class PostgresDatabase(Database):
 
     def run(self, sql: str, *values: Any) -> int:
         try:
-            return self._connection.execute(self._sql(sql), values or None).rowcount
+            cursor = self._connection.execute(self._sql(sql), values or None)
+            if self._connection.info.pipeline_status:
+                with self._connection.pipeline() as sent:
+                    sent.sync()  # how many rows is only known then
+            return cursor.rowcount
         except psycopg.Error as error:
             raise self._failed(error) from None
 
@@ -103,15 +107,33 @@ class PostgresDatabase(Database):
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
+        """What gives no rows is sent without waiting, so that a commit is three round trips."""
         self._copies.clear()
         try:
-            with self._connection.transaction():
+            with self._connection.pipeline():
+                self._send("BEGIN")
                 if self._unsynced:
-                    self.run("SET LOCAL synchronous_commit = on")
+                    self._send("SET LOCAL synchronous_commit = on")
                 yield
+                if self._copies:
+                    self._send("SAVEPOINT before_attempts")
+            if self._copies:
                 self._copy()
-        except psycopg.Error as error:
-            raise self._failed(error) from None
+            self._send("COMMIT")
+        except BaseException as error:
+            self._roll_back()
+            if isinstance(error, psycopg.Error):
+                raise self._failed(error) from None
+            raise
+
+    def _roll_back(self) -> None:
+        try:
+            self._connection.execute("ROLLBACK")
+        except psycopg.Error:
+            pass  # the server rolls back what it lost the client of
+
+    def _send(self, statement: LiteralString) -> None:
+        self._connection.execute(statement)
 
     @contextmanager
     def snapshot(self) -> Iterator[None]:
@@ -136,7 +158,9 @@ class PostgresDatabase(Database):
     # ------------------------------------------------------------------- attempts
 
     def put_attempts(self, batch: int, records: bytes) -> None:
-        self._copies.append(attempt_rows(records, self.first, batch))
+        rows = attempt_rows(records, self.first, batch)
+        if rows:
+            self._copies.append(rows)
 
     def drop_attempts(self, batch: int) -> None:
         self.run("DELETE FROM attempt WHERE batch = ?", batch)
@@ -144,13 +168,11 @@ class PostgresDatabase(Database):
     def _copy(self) -> None:
         """All rows of the transaction at once. One that is there already stays as it is."""
         rows = b"".join(self._copies)
-        if not rows:
-            return
         try:
-            with self._connection.transaction():
-                self._copy_into(_COPY, rows)
+            self._copy_into(_COPY, rows)
         except psycopg.errors.UniqueViolation:
-            self.run("CREATE TEMPORARY TABLE again (LIKE attempt) ON COMMIT DROP")
+            self._send("ROLLBACK TO SAVEPOINT before_attempts")
+            self._send("CREATE TEMPORARY TABLE again (LIKE attempt) ON COMMIT DROP")
             self._copy_into(_COPY.replace("COPY attempt", "COPY again"), rows)
             self.run(
                 f"INSERT INTO attempt ({_COLUMNS}) SELECT {_COLUMNS} FROM again "

@@ -118,6 +118,7 @@ class Ledger:
         until_ns: int | None = None,
         by: Sequence[str] = (),
         labels: Sequence[str] = (),
+        key: str | None = None,
     ) -> list[dict[str, Any]]:
         """Rows in the shape of INTERFACE section 5, for whole minutes of [since, until).
 
@@ -126,8 +127,9 @@ class Ledger:
 
         ``by``: key, model, provider, upstream_model, user, dialect, operation, stream, minute,
         hour, day, owner.NAME, tags.NAME, or the bare name of a label, an owner's member or a tag.
+        ``key``: of this one alone.
         """
-        return sum_usage(self._database, since_ns, until_ns, by, labels)
+        return sum_usage(self._database, since_ns, until_ns, by, labels, key)
 
     def decision(self, request_id: str) -> dict[str, Any] | None:
         """One request as `/api/decisions/{id}` has it; None: not recorded (yet).
@@ -445,9 +447,10 @@ def usage(
     until_ns: int | None = None,
     by: Sequence[str] = (),
     labels: Sequence[str] = (),
+    key: str | None = None,
 ) -> list[dict[str, Any]]:
     with Ledger(data_dir) as ledger:
-        return ledger.usage(since_ns, until_ns, by, labels)
+        return ledger.usage(since_ns, until_ns, by, labels, key)
 
 
 def decision(data_dir: Path | str, request_id: str) -> dict[str, Any] | None:

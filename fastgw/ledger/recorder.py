@@ -67,6 +67,9 @@ class Recorder:
                 paths, self._spill, log, outbox, exports, changed=self._write_status
             )
             self.counts = self._committer.counts
+            for lost in self._spill.lost:
+                self.counts.damaged += 1
+                log("spill damaged", {"reason": lost})
             self._committer.open(first=True)
             self._tails = Tails(paths.ring_dir, self._position_of, self._note_damage)
         except OSError as error:
@@ -101,9 +104,10 @@ class Recorder:
     def _store_spans(self, spans: list[Span]) -> bool:
         """False: not stored. While older spans stand in the spill, newer ones queue behind
         them."""
-        if self._committer.remote or not self._spill.empty:
+        if self._committer.remote or not self._spill.empty or not self._committer.commit(spans):
             return False
-        return self._committer.commit(spans)
+        self._failing = ""
+        return True
 
     def _spill_spans(self, spans: list[Span]) -> bool:
         try:
@@ -173,8 +177,8 @@ class Recorder:
 
     def run(self, stop_fd: int, between: Callable[[], None] = lambda: None) -> None:
         """Until ``stop_fd`` is readable or closed; then one last pass over everything.
-        ``between``: called after every pass; it may ask the store, so where that is remote its
-        thread calls, when all that was spilled is stored."""
+        ``between``: called after every pass behind which the store has all; it may ask the store,
+        so where that is remote its thread calls."""
         poll = select.poll()
         poll.register(stop_fd, select.POLLIN | select.POLLHUP)
         interval_s = self._paths.interval_ms / 1000
@@ -186,7 +190,7 @@ class Recorder:
         while not poll.poll(max(0, int(wait_s * 1000))):
             started = time.monotonic()
             self.step()
-            if self._shipping is None:
+            if self._shipping is None and self._spill.empty and not self.failing:
                 between()
             wait_s = interval_s - (time.monotonic() - started)
         self.finish()

@@ -18,6 +18,7 @@ class Span:
     first: int
     next: int
     records: bytes
+    packed: bytes = b""  # the same, as the store has them, where somebody packed them already
 
     @property
     def from_supervisor(self) -> bool:

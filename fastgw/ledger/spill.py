@@ -6,15 +6,19 @@ Files ``spill-<number>.log`` in the data directory, each a run of entries::
       u32     u32  |_ u32 __________________ crc32 is of all of this _______________________|
 
 An entry counts once `append` returned: it is synced, and so is the file's name. At open each file
-is cut after its last whole entry. Replaying twice is harmless, since the store knows what it has.
+is cut after its last whole entry; where a whole one stands behind what is not (rot, no power cut),
+the file as it was is kept beside it, all whole entries stay, and `lost` says so. Replaying twice
+is harmless, since the store knows what it has.
 """
 
 from __future__ import annotations
 
 import errno
 import os
+import shutil
 import struct
 import threading
+import time
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -42,13 +46,14 @@ class Spill:
         files = sorted(data_dir.glob("spill-*.log"))
         self._next_number = 1 + max((_number(path) for path in files), default=0)
         self.ends: dict[int, int] = {}  # ring -> position up to which spans stand here
+        self.lost: list[str] = []  # where entries of a file that was synced cannot be read
         self._files = [_File(path, self._recover(path)) for path in files]
         self._replayed = self._replaying = 0  # offset in the oldest file
 
     @property
     def empty(self) -> bool:
         """All that stands here was stored."""
-        return self.size() == 0
+        return not self._files or self.size() == 0
 
     def size(self) -> int:
         """Bytes that were not stored yet."""
@@ -159,9 +164,33 @@ class Spill:
             for span in spans:
                 self.ends[span.ring] = max(span.next, self.ends.get(span.ring, 0))
             offset = after
+        if offset < size and (behind := _whole_behind(path, offset)):
+            return self._salvage(path, offset, behind)
         if offset < size:
             os.truncate(path, offset)
         return offset
+
+    def _salvage(self, path: Path, good: int, behind: list[tuple[int, int]]) -> int:
+        """Keep the file for people, and what can be read of it for the store."""
+        kept = path.with_name(f"damaged-{time.time_ns()}-{path.name}")
+        try:
+            os.link(path, kept)
+        except OSError:  # not every file system has them
+            shutil.copyfile(path, kept)
+        raw = path.read_bytes()
+        whole = raw[:good] + b"".join(raw[start:end] for start, end in behind)
+        temporary = path.with_suffix(".new")
+        with open(temporary, "wb") as file:
+            os.fchmod(file.fileno(), 0o600)
+            file.write(whole)
+            os.fsync(file.fileno())
+        temporary.replace(path)
+        _sync_dir(self._dir)
+        self.lost.append(f"{kept.name}: {len(raw) - len(whole)} bytes at {good} cannot be read")
+        for start, _ in behind:
+            _, _, _, _, _, ring, _, end = _ENTRY.unpack_from(raw, start)
+            self.ends[ring] = max(end, self.ends.get(ring, 0))
+        return len(whole)
 
 
 @dataclass(slots=True)
@@ -176,7 +205,7 @@ def _number(path: Path) -> int:
 
 
 def _encode(span: Span) -> bytes:
-    records = pack(span.records)
+    records = span.packed = pack(span.records)
     entry = _ENTRY.pack(
         _MAGIC, 0, len(records), span.slot, span.lane, span.ring, span.first, span.next
     )
@@ -198,7 +227,28 @@ def _entries(path: Path, offset: int, size: int) -> Iterator[tuple[Span, int]]:
             if len(records) < length or zlib.crc32(records, zlib.crc32(first[8:])) != crc:
                 return
             offset += _ENTRY.size + length
-            yield Span(ring, slot, lane, start, end, unpack(records)), offset
+            yield Span(ring, slot, lane, start, end, unpack(records), records), offset
+
+
+def _whole_behind(path: Path, offset: int) -> list[tuple[int, int]]:
+    """[start, end) of each whole entry behind an offset where none begins."""
+    raw, magic, found = path.read_bytes(), struct.pack("<I", _MAGIC), []
+    start = raw.find(magic, offset + 1)
+    while start >= 0:
+        end = _whole_at(raw, start)
+        if end:
+            found.append((start, end))
+        start = raw.find(magic, end or start + 1)
+    return found
+
+
+def _whole_at(raw: bytes, start: int) -> int:
+    """Where the entry at ``start`` ends; 0: there is none."""
+    if len(raw) - start < _ENTRY.size:
+        return 0
+    _, crc, length, *_ = _ENTRY.unpack_from(raw, start)
+    end = start + _ENTRY.size + length
+    return end if end <= len(raw) and zlib.crc32(raw[start + 8 : end]) == crc else 0
 
 
 def _read_group(path: Path, offset: int, end: int) -> tuple[list[Span], int]:

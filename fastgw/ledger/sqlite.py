@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,8 @@ from fastgw.ledger.schema import check, prepare
 
 FILE = "ledger.db"
 _SHRINK_PAGES = 1000
+# No full disk and no fault of a device: somebody must do something about it.
+_FOR_GOOD = (errno.EACCES, errno.EPERM, errno.EROFS, errno.EISDIR, errno.ELOOP)
 
 
 class SqliteDatabase(Database):
@@ -22,6 +25,7 @@ class SqliteDatabase(Database):
 
     def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
         self.connection = connection
+        self._cursor = connection.cursor()  # for what gives no rows
         self._path = path
 
     def rows(self, sql: str, *values: Any) -> list[tuple[Any, ...]]:
@@ -32,26 +36,18 @@ class SqliteDatabase(Database):
 
     def run(self, sql: str, *values: Any) -> int:
         try:
-            return self.connection.execute(sql, values).rowcount
+            return self._cursor.execute(sql, values).rowcount
         except sqlite3.Error as error:
             raise self._failed(error) from None
 
     def run_many(self, sql: str, values: Iterable[Sequence[Any]]) -> None:
         try:
-            self.connection.executemany(sql, values)
+            self._cursor.executemany(sql, values)
         except sqlite3.Error as error:
             raise self._failed(error) from None
 
-    @contextmanager
-    def transaction(self) -> Iterator[None]:
-        self.run("BEGIN IMMEDIATE")
-        try:
-            yield
-            self.run("COMMIT")
-        except BaseException:
-            if self.connection.in_transaction:
-                self.connection.execute("ROLLBACK")
-            raise
+    def transaction(self) -> AbstractContextManager[None]:
+        return _Transaction(self)
 
     @contextmanager
     def snapshot(self) -> Iterator[None]:
@@ -80,12 +76,32 @@ class SqliteDatabase(Database):
             raise self._failed(error) from None
 
     def close(self) -> None:
+        self._cursor.close()  # with its statement left open the file would stay open
         self.connection.close()
 
     def _failed(self, error: sqlite3.Error) -> StoreFailed:
         for_good = not isinstance(error, sqlite3.OperationalError)
         what = "the ledger is damaged: " if for_good else ""
         return StoreFailed(f"{self._path}: {what}{error}", for_good=for_good)
+
+
+class _Transaction:
+    """A class and no generator: there is one for each commit."""
+
+    def __init__(self, database: SqliteDatabase) -> None:
+        self._database = database
+
+    def __enter__(self) -> None:
+        self._database.run("BEGIN IMMEDIATE")
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        try:
+            if kind is None:
+                self._database.run("COMMIT")
+        finally:
+            connection = self._database.connection
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
 
 
 def open_writer(data_dir: Path, *, busy_ms: int = 100) -> SqliteDatabase:
@@ -102,11 +118,14 @@ def open_writer(data_dir: Path, *, busy_ms: int = 100) -> SqliteDatabase:
             path, timeout=busy_ms / 1000, isolation_level=None, check_same_thread=False
         )
     except OSError as error:
-        raise StoreFailed(f"{path}: {error.strerror}") from None
+        for_good = error.errno in _FOR_GOOD
+        raise StoreFailed(f"{path}: {error.strerror}", for_good=for_good) from None
     except sqlite3.Error as error:
         raise StoreFailed(f"{path}: {error}") from None
     database = SqliteDatabase(connection, path)
     try:
+        if database.has_table("meta"):
+            check(database, str(path))  # of what is not ours, not a byte is changed
         # Only a fresh file takes these two; they keep a deletion of old batches cheap.
         database.rows("PRAGMA page_size = 8192")
         database.rows("PRAGMA auto_vacuum = INCREMENTAL")

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import takewhile
 from pathlib import Path
+from typing import Any
 
 from fastgw.ledger.database import Database, StoreFailed
 from fastgw.ledger.drawn import Alert, CapRule, Drawn
@@ -32,6 +33,7 @@ _RENAME = (
     "INSERT INTO name VALUES (?, ?, ?, ?) ON CONFLICT (space, hash0, hash1) "
     "DO UPDATE SET text = excluded.text WHERE name.text <> excluded.text"
 )
+_BATCH = "INSERT INTO batch VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 _ACKNOWLEDGE = (
     "INSERT INTO ring VALUES (?, ?, ?, ?) ON CONFLICT (ring) DO UPDATE SET acked = "
     "CASE WHEN ring.acked > excluded.acked THEN ring.acked ELSE excluded.acked END"
@@ -58,6 +60,18 @@ class Stored:
     lost: int = 0  # closes written for attempts of workers that ended
     late: int = 0  # closes of attempts that were closed already: left out
     alerts: list[Alert] = field(default_factory=list)  # fractions of caps that were reached
+
+
+class _Rows:
+    """What a pass adds to the tables, until it is written."""
+
+    __slots__ = ("acked", "batches", "names", "pages")
+
+    def __init__(self) -> None:
+        self.batches: list[tuple[Any, ...]] = []
+        self.pages: list[tuple[int, int, int, int]] = []
+        self.acked: list[tuple[int, int, int, int]] = []
+        self.names: dict[tuple[int, int, int], bytes] = {}
 
 
 class Store:
@@ -117,16 +131,16 @@ class Store:
     def commit(self, spans: list[Span]) -> Stored:
         """Store what of the spans is not stored yet, in one synced transaction."""
         todo = [fresh for span in spans if (fresh := span.after(self.acked(span.ring)))]
-        # Workers first: the supervisor's records speak of attempts that workers opened.
-        todo.sort(key=lambda span: (span.from_supervisor, span.first))
-        stored = Stored()
+        if len(todo) > 1:
+            # Workers first: the supervisor's records speak of attempts that workers opened.
+            todo.sort(key=lambda span: (span.from_supervisor, span.first))
+        stored, rows = Stored(), _Rows()
         self._fold.clear()
         try:
             with self.database.transaction():
-                names: dict[tuple[int, int, int], bytes] = {}
                 for span in todo:
-                    self._take(span, stored, names)
-                self._write_names(names)
+                    self._take(span, stored, rows)
+                self._write(rows)
                 self._write_rollups()
                 self._write_attempts()
                 self.drawn.write()
@@ -144,9 +158,7 @@ class Store:
         except StoreFailed:
             pass  # who was told that the commit failed opens the store anew
 
-    def _take(
-        self, span: Span, stored: Stored, names: dict[tuple[int, int, int], bytes]
-    ) -> None:
+    def _take(self, span: Span, stored: Stored, rows: _Rows) -> None:
         database, records = self.database, span.records
         if span.from_supervisor and records:
             lost = Lost(database, self._fold)
@@ -155,22 +167,23 @@ class Store:
             stored.late += lost.late
         if records:
             tally = self._fold.add(records)
-            self._write_batch(span, records, tally)
-            names.update((name[:3], name[3]) for name in tally.names)
+            self._take_batch(span, records, tally, rows)
+            for name in tally.names:
+                rows.names[name[:3]] = name[3]
             self.drawn.add(records, from_supervisor=span.from_supervisor)
             stored.records += tally.records
             stored.requests += tally.requests + tally.counted
             stored.denied += tally.denied + tally.counted
             stored.closes += tally.closes
         ring = span.ring or database.first  # ring 0 is each instance's own
-        database.run(_ACKNOWLEDGE, ring, database.first + span.slot, span.lane, span.next)
+        rows.acked.append((ring, database.first + span.slot, span.lane, span.next))
         self._acked[ring] = max(span.next, self.acked(ring))
 
-    def _write_batch(self, span: Span, records: bytes, tally: Tally) -> None:
-        database, packed, batch = self.database, pack(records), self._next_batch
+    def _take_batch(self, span: Span, records: bytes, tally: Tally, rows: _Rows) -> None:
+        known = records is span.records  # and not what the sweep's came to
+        packed, batch = known and span.packed or pack(records), self._next_batch
         self._next_batch += 1
-        database.run(
-            "INSERT INTO batch VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        rows.batches.append((
             batch,
             span.ring,
             span.first,
@@ -184,12 +197,23 @@ class Store:
             tally.closes,
             zlib.crc32(packed),
             packed,
-        )
-        database.run_many(
-            "INSERT INTO page VALUES (?, ?, ?, ?)",
-            [(database.first + page[0], *page[1:], batch) for page in tally.pages],
-        )
-        database.put_attempts(batch, records)
+        ))
+        first = self.database.first
+        for generation, worker, page in tally.pages:
+            rows.pages.append((first + generation, worker, page, batch))
+        self.database.put_attempts(batch, records)
+
+    def _write(self, rows: _Rows) -> None:
+        """What the spans came to, a statement for each table that has some of it."""
+        database = self.database
+        if rows.batches:
+            database.run_many(_BATCH, rows.batches)
+        if rows.pages:
+            database.run_many("INSERT INTO page VALUES (?, ?, ?, ?)", rows.pages)
+        if rows.acked:
+            database.run_many(_ACKNOWLEDGE, rows.acked)
+        if rows.names:
+            self._write_names(rows.names)
 
     def _write_names(self, names: dict[tuple[int, int, int], bytes]) -> None:
         """In one order everywhere: instances that share a database wait for no one who waits."""
@@ -203,6 +227,8 @@ class Store:
 
     def _write_rollups(self) -> None:
         rows = self._fold.rollups()
+        if not rows:
+            return
         if len(self._dims) > _CACHE_MAX:
             self._dims.clear()
         self.database.run_many(
@@ -233,8 +259,10 @@ class Store:
         if first:
             opened = [(key[0] + first, *key[1:]) for key in opened]
             closed = [(key[0] + first, *key[1:]) for key in closed]
-        database.run_many(_OPEN, opened)
-        database.run_many(f"DELETE FROM open {_ATTEMPT}", closed)
+        if opened:
+            database.run_many(_OPEN, opened)
+        if closed:
+            database.run_many(f"DELETE FROM open {_ATTEMPT}", closed)
         for key, held in self._fold.held():
             self._hold((key[0] + first, *key[1:]), held)
 
@@ -268,21 +296,39 @@ class Store:
                 [(database.own_text(name), batch) for name, batch in marks.items()],
             )
 
-    def prune(self, before_ns: int, batches_max: int = 200) -> int:
-        """Delete old batches, a few at a time; roll-ups stay. Returns how many were deleted."""
+    def prune(
+        self, before_ns: int, batches_max: int = 200, *, now_ns: int | None = None
+    ) -> int:
+        """Delete old batches, a few at a time; roll-ups stay. Returns how many were deleted.
+
+        ``now_ns``: what is dated later was written by a clock that ran ahead: it is as old as
+        what was stored behind it.
+        """
         database = self.database
-        oldest = "FROM batch WHERE id BETWEEN ? AND ? ORDER BY id LIMIT"
+        oldest = "FROM batch WHERE id BETWEEN ? AND ?"
         mine = (database.first, database.last)
-        first = database.row(f"SELECT wall_last {oldest} 1", *mine)
-        if first is None or first[0] >= before_ns:
+        upto = self._ran_ahead(before_ns, now_ns)
+        if upto is None:
             return 0
-        rows = database.rows(f"SELECT id, wall_last, packed {oldest} {batches_max}", *mine)
-        old = list(takewhile(lambda row: row[1] < before_ns, rows))
+        rows = database.rows(
+            f"SELECT id, wall_last, packed {oldest} ORDER BY id LIMIT {batches_max}", *mine
+        )
+        old = list(takewhile(lambda row: row[1] < before_ns or row[0] < upto, rows))
         with database.transaction():
             for batch, _, packed in old:
                 self._delete_batch(batch, packed)
         database.shrink()
         return len(old)
+
+    def _ran_ahead(self, before_ns: int, now_ns: int | None) -> int | None:
+        """Before which batch all are old, whatever their clock said; None: nothing is old."""
+        database = self.database
+        mine = (database.first, database.last)
+        which = "SELECT id, wall_last FROM batch WHERE id BETWEEN ? AND ?"
+        first = database.row(f"{which} ORDER BY id LIMIT 1", *mine)
+        if first is not None and now_ns is not None and first[1] > now_ns:
+            first = database.row(f"{which} AND wall_last <= ? ORDER BY id LIMIT 1", *mine, now_ns)
+        return None if first is None or first[1] >= before_ns else first[0]
 
     def _delete_batch(self, batch: int, packed: bytes) -> None:
         database, tally = self.database, tally_of(unpack(packed))

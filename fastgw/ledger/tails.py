@@ -15,6 +15,7 @@ from fastgw.ledger.ring import SUPERVISOR, Ring
 from fastgw.ledger.span import Span
 
 PREFIX = "ring-"  # of every ring's file name; what is not finished yet begins otherwise
+_LOOK_EVERY = 8  # passes in which old rings alone may be read, while they have something
 
 
 class _Tail:
@@ -24,6 +25,7 @@ class _Tail:
         self.ring = ring
         self.inode = inode
         self.id = ring.ring_id
+        self.supervisor = ring.slot == SUPERVISOR
         # The store may know more than the ring: killed between commit and release.
         ring.look()
         self.position = min(max(position, ring.tail), ring.head)
@@ -50,18 +52,21 @@ class Tails:
         self._leaving: list[_Tail] = []
         self._refused: dict[Path, int] = {}
         self._changed_ns = -1
+        self._ordered: list[_Tail] = []
+        self._passes = 0  # since the directory was looked at
 
     def __len__(self) -> int:
         return len(self._tails)
 
-    def refresh(self) -> None:
-        """Attach to rings that appeared. One stat where nothing changed."""
+    def refresh(self) -> bool:
+        """Attach to rings that appeared. One stat where nothing changed; False then."""
+        self._passes = 0
         try:
             changed_ns = os.stat(self._directory).st_mtime_ns
         except FileNotFoundError:
-            return
+            return False
         if changed_ns == self._changed_ns:
-            return
+            return False
         self._changed_ns = changed_ns
         there = {}
         for entry in os.scandir(self._directory):
@@ -73,6 +78,13 @@ class Tails:
         for path, inode in there.items():
             if path not in self._tails and self._refused.get(path) != inode:
                 self._attach(path, inode)
+        self._order()
+        return True
+
+    def _order(self) -> None:
+        """The supervisor's rings first: see `_ready`."""
+        self._ordered = [*self._leaving, *self._tails.values()]
+        self._ordered.sort(key=lambda tail: not tail.supervisor)
 
     def _attach(self, path: Path, inode: int) -> None:
         try:
@@ -85,13 +97,20 @@ class Tails:
 
     def take(self) -> list[Span]:
         """All whole records that are not safe yet. Nothing is released."""
-        self.refresh()
-        tails = [*self._leaving, *self._tails.values()]
-        # The supervisor's rings are looked at first: when a record of its sweep is seen here, all
-        # that the dead worker wrote before is seen below. Looking at all before reading any.
-        tails.sort(key=lambda tail: tail.ring.slot != SUPERVISOR)
-        ready = [tail for tail in tails if self._look(tail)]
+        self._passes += 1
+        ready = self._ready()
+        # New rings are looked for when there is time, and before a record of the supervisor's is
+        # read: it may speak of a worker whose ring was never seen.
+        wanted = not ready or self._passes >= _LOOK_EVERY or ready[0].supervisor
+        if wanted and self.refresh():
+            ready = self._ready()
         return [span for tail in ready if (span := self._read(tail)) is not None]
+
+    def _ready(self) -> list[_Tail]:
+        """Those with something new. When a record of the supervisor's sweep is seen, all that the
+        dead worker wrote before is seen as well: its ring is looked at later. And all are looked
+        at before any is read."""
+        return [tail for tail in self._ordered if self._look(tail)]
 
     def _look(self, tail: _Tail) -> bool:
         try:
@@ -121,7 +140,7 @@ class Tails:
     def safe(self, spans: list[Span]) -> None:
         """The spans are stored or spilled: their room is free again."""
         ends = {span.ring: span.next for span in spans}
-        for tail in [*self._leaving, *self._tails.values()]:
+        for tail in self._ordered:
             end = ends.get(tail.id)
             if end is not None:
                 tail.position = end
@@ -129,16 +148,18 @@ class Tails:
         for tail in [tail for tail in self._leaving if not _waiting(tail)]:
             self._leaving.remove(tail)
             tail.ring.close()
+            self._order()
 
     def lag(self) -> int:
         """Bytes in all rings that are not safe yet."""
-        return sum(map(_waiting, [*self._leaving, *self._tails.values()]))
+        return sum(map(_waiting, self._ordered))
 
     def close(self) -> None:
         for tail in [*self._leaving, *self._tails.values()]:
             tail.ring.close()
         self._tails.clear()
         self._leaving.clear()
+        self._ordered.clear()
 
 
 def _waiting(tail: _Tail) -> int:

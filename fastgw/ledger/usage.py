@@ -26,6 +26,10 @@ _HASHED = {
 }
 
 
+class GroupError(LedgerError):
+    """Usage cannot be grouped by what was asked."""
+
+
 @dataclass(frozen=True, slots=True)
 class Column:
     """One column of the answer: the columns of `dims` it is made of, and how."""
@@ -40,11 +44,13 @@ def sum_usage(
     until_ns: int | None,
     by: Sequence[str],
     labels: Sequence[str] = (),
+    key: str | None = None,
 ) -> list[dict[str, Any]]:
-    """Rows of [since, until), grouped by ``by``, in whole minutes. Raises LedgerError: unknown
-    ``by``.
+    """Rows of [since, until), grouped by ``by``, in whole minutes. Raises GroupError: unknown
+    ``by``; LedgerError.
 
-    ``labels`` are the configured names, in their order: records hold only the values.
+    ``labels`` are the configured names, in their order: records hold only the values. ``key``:
+    what was used with this one alone; others' rows are not even read.
     """
     names = Names(database)
     columns = {name: _column(name, names, labels) for name in by}
@@ -52,14 +58,15 @@ def sum_usage(
     needs = sorted({need for column in columns.values() for need in column.needs})
     rows: dict[tuple[Any, ...], list[int]] = {}
     with database.snapshot():  # rows move on to coarser tables meanwhile
-        for dims, sums in _read(database, since_ns, until_ns, step, needs):
-            key = tuple(column.show(dims) for column in columns.values())
-            total = rows.setdefault(key, [0] * len(SUMS))
+        accounts = None if key is None else names.accounts_of(key)
+        for dims, sums in _read(database, since_ns, until_ns, step, needs, accounts):
+            group = tuple(column.show(dims) for column in columns.values())
+            total = rows.setdefault(group, [0] * len(SUMS))
             for index, number in enumerate(sums):
                 total[index] += number
     if not by and not rows:
         rows[()] = [0] * len(SUMS)
-    made = [dict(zip(by, key, strict=True)) | shape(total) for key, total in rows.items()]
+    made = [dict(zip(by, group, strict=True)) | shape(total) for group, total in rows.items()]
     return sorted(made, key=lambda row: tuple(str(row[name]) for name in by))
 
 
@@ -111,6 +118,7 @@ def _read(
     until_ns: int | None,
     step: int,
     needs: Sequence[str],
+    accounts: Sequence[int] | None,
 ) -> Iterator[tuple[dict[str, int], tuple[int, ...]]]:
     """({column of dims, and "bucket": its value}, sums): summed by the database to what the answer
     needs to tell apart."""
@@ -121,10 +129,14 @@ def _read(
     quoted = "".join(f', dims."{name}"' for name in needs)
     grouped = ", ".join(map(str, range(1, 2 + len(needs))))
     for table, _ in rollups_of(version_of(database) or 0):
-        joined = f"{table} JOIN dims ON dims.id = {table}.dims" if needs else table
+        joined, of_key = table, ""
+        if needs or accounts is not None:
+            joined = f"{table} JOIN dims ON dims.id = {table}.dims"
+        if accounts is not None:
+            of_key = f"AND dims.account IN ({', '.join(map(str, accounts)) or 'NULL'}) "
         rows = database.rows(
             f"SELECT {bucket} AS bucket{quoted}, {sums} FROM {joined} "
-            "WHERE minute >= ? AND minute < ? AND dims BETWEEN ? AND ? "
+            f"WHERE minute >= ? AND minute < ? AND dims BETWEEN ? AND ? {of_key}"
             f"GROUP BY {grouped}",
             first, last, database.first, database.last,
         )
@@ -157,7 +169,7 @@ def _column(name: str, names: Names, labels: Sequence[str]) -> Column:
 
 def _label_or_owner(name: str, names: Names, labels: Sequence[str]) -> Column:
     if not name.replace("-", "_").isidentifier():
-        raise LedgerError(
+        raise GroupError(
             f"usage cannot be grouped by {name!r}: use key, model, provider, upstream_model, "
             "user, dialect, operation, stream, minute, hour, day, team, owner.*, tags.* or a "
             "label's name"

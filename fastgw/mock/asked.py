@@ -10,6 +10,8 @@ How much
     ignore_max=1         generates past the request's own output limit
     text=T               generates this text, percent-encoded, a token each event (for a tool call:
                          its arguments); piece=N: characters in each event (4)
+    filter=W             Azure's content filter: prompt (refused), answer (its end), async (told
+                         behind the end)
     tool=1               answers with a call of the first tool, if the request has tools
 When (durations as 10ms, 2s, 1m)
     delay=D              before the answer's first byte
@@ -78,6 +80,7 @@ class Asked:
     tool: bool = False
     text: str = ""
     piece: int = 4
+    filter: str = ""
     delay: int = 0
     pace: int = 0
     batch: int = 0
@@ -104,7 +107,8 @@ class Asked:
     record: bool = False
 
 
-_CHOICES = {"usage": ("none", "every", "last"), "bad": BAD}
+_CHOICES = {"usage": ("none", "every", "last"), "bad": BAD,
+            "filter": ("prompt", "answer", "async")}
 _DURATIONS = ("delay", "pace")
 _KINDS = {field.name: field.type for field in fields(Asked)}
 _INT_MAX = 10_000_000

@@ -32,6 +32,7 @@ class Call:
     inputs: int = 1
     dimensions: int = 256
     base64: bool = False
+    filter: str = ""  # what Azure's content filter does
     echoed: Json = field(default_factory=dict)
 
     def shape(self) -> tuple[object, ...]:
@@ -142,10 +143,13 @@ def body_object(raw: bytes) -> Json:
     return body
 
 
-def read_call(operation: str, raw: bytes, forced_tool: bool) -> Call:
-    """Refusal(400) where a provider would refuse the body."""
+def read_call(operation: str, raw: bytes, forced_tool: bool, deployment: str = "") -> Call:
+    """Refusal(400) where a provider would refuse the body. ``deployment``: the model, whatever
+    the body says."""
     body = body_object(raw)
-    model = _field(body, "model", str) if operation != "moderations" else body.get("model", "")
+    model: object = deployment
+    if not deployment:
+        model = body.get("model", "") if operation == "moderations" else _field(body, "model", str)
     call = Call(operation, str(model or "omni-moderation-latest"))
     call.stream = body.get("stream") is True and operation in _LIMITS
     call.limit = limit_of(body, *_LIMITS.get(operation, ()))

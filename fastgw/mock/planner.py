@@ -10,6 +10,7 @@ import orjson
 
 from fastgw.mock import (
     anthropic,
+    azure,
     cohere,
     framing,
     gemini,
@@ -42,7 +43,8 @@ _EMBEDS: dict[str, Any] = {
 }  # fmt: skip
 _OTHERS: dict[str, Any] = {"ollama": ollama, "cohere": cohere}
 _MODELS: dict[str, Any] = {
-    "openai": openai_other, "anthropic": anthropic, "gemini": gemini, "ollama": ollama,
+    "openai": openai_other, "azure": openai_other, "anthropic": anthropic, "gemini": gemini,
+    "ollama": ollama,
 }  # fmt: skip
 _NO_FAULT = Frame("", b"", 0, False)
 _DESK = (b"/healthz", b"/books", b"/books/lines")
@@ -95,6 +97,8 @@ def _api(operation: str, target: bytes, by_anthropic: bool, by_google: bool) -> 
     for name, module in _OTHERS.items():
         if operation in module.OPERATIONS:
             return Api(name)
+    if azure.place_of(target.partition(b"?")[0].decode("latin-1")):
+        return Api("azure")
     shared = operation in ("models", "")
     if shared and b"/api/" in target:
         return Api("ollama")
@@ -105,7 +109,9 @@ def _api(operation: str, target: bytes, by_anthropic: bool, by_google: bool) -> 
     return Api("openai")
 
 
-def _headers(api: Api, stream: bool) -> tuple[tuple[str, str], ...]:
+def _headers(api: Api, stream: bool, model: str = "") -> tuple[tuple[str, str], ...]:
+    if api.name == "azure":
+        return azure.headers(stream, model)
     if api.name == "gemini":
         return gemini.headers(stream, api.events)
     if api.name in _OTHERS:
@@ -190,7 +196,7 @@ class Planner:
             elif api.name in _OTHERS and operation in _MODULES and body is not None:
                 call = _OTHERS[api.name].read(operation, _inflated(body, encoding), asked.tool)
             elif operation != "models" and body is not None and not asked.reset:
-                call = read_call(operation, _inflated(body, encoding), asked.tool)
+                call = self._read(operation, path, target, _inflated(body, encoding), asked)
             asked = self._for_whom(asked, key, call.model, tag)
             # Prompts differ more than their answers do: most plans are known by this.
             made = (call.shape(), None if asked is self._defaults else asked, api, old, key, path)
@@ -201,6 +207,17 @@ class Planner:
             options = self._options(call, asked, key, path, refusal.status, None)
             options |= {"cacheable": cacheable, "bodiless": method == b"HEAD"}
             return self._refused(refusal, asked, api, old, options)
+
+    def _read(self, operation: str, path: str, target: bytes, raw: bytes, asked: Asked) -> Call:
+        place = azure.place_of(path)
+        if place is None:
+            return read_call(operation, raw, asked.tool)
+        azure.check(place, path, target, raw)
+        call = read_call(operation, raw, asked.tool, place.deployment)
+        call.filter = asked.filter
+        if call.filter == "prompt":
+            raise azure.filtered()
+        return call
 
     # ---- who may
 
@@ -294,13 +311,13 @@ class Planner:
             shape.output_tokens = shape.reasoning = 0
             body = _EMBEDS[call.operation].embeddings(call, shape, self._words)
         else:
-            module = _MODULES.get(call.operation, openai_chat)
+            module = _MODULES.get(call.operation, azure if api.name == "azure" else openai_chat)
             if call.stream:
                 frames = module.frames(call, shape)
             else:
                 body = module.body(call, shape)
-        return Answer(200, _headers(api, call.stream), body, frames, _fault(call, asked, api),
-                      shape.output_tokens, shape.reasoning, api.form)
+        return Answer(200, _headers(api, call.stream, call.model), body, frames,
+                      _fault(call, asked, api), shape.output_tokens, shape.reasoning, api.form)
 
     def _refused(self, refusal: Refusal, asked: Asked, api: Api, old: bool,
                  options: Json) -> Plan:
@@ -312,6 +329,8 @@ class Planner:
             body = gemini.refusal_body(refusal, stream and not api.events, asked.retry_after)
         elif api.name in _OTHERS:
             body = orjson.dumps(_OTHERS[api.name].error(str(refusal)))
+        elif api.name == "azure":
+            body = orjson.dumps(azure.error(refusal))
         else:
             body = refusal.body(api.name == "anthropic")
         # Google calls an error to a stream of events one, too.

@@ -44,6 +44,14 @@ cdef extern from "fgw_dialect.h" nogil:
         FGW_ROUTE_CAPPABLE
         FGW_ROUTE_STREAM
         FGW_ROUTE_IN_PATH
+        FGW_ROUTE_FORM
+
+    enum fgw_surface:
+        FGW_SURFACE_V1
+        FGW_SURFACE_DATED
+        FGW_SURFACE_DEPLOYED
+
+    uint8_t fgw_dialect_wire(uint8_t dialect) noexcept
 
     struct fgw_route:
         uint8_t dialect
@@ -53,6 +61,8 @@ cdef extern from "fgw_dialect.h" nogil:
         uint16_t status
         uint16_t name_at
         uint16_t name_bytes
+        uint16_t tail_at
+        uint8_t surface
 
     int fgw_route_find(
         const char *method, size_t method_bytes, const char *path, size_t path_bytes,
@@ -72,6 +82,7 @@ cdef extern from "fgw_dialect.h" nogil:
         FGW_ASK_STREAM_INVALID
         FGW_ASK_N_INVALID
         FGW_ASK_LIMIT_INVALID
+        FGW_ASK_FORM_INVALID
 
     enum fgw_ask_flag:
         FGW_ASK_STREAM
@@ -114,9 +125,11 @@ cdef extern from "fgw_dialect.h" nogil:
         fgw_place include_at
         uint32_t options_members
         uint8_t options_type
+        uint8_t form
         char *model
         char *user
 
+    void fgw_ask_clear(fgw_ask *ask, const fgw_route *route) noexcept
     void fgw_ask_begin(fgw_json *json, uint8_t dialect, uint8_t operation) noexcept
     int fgw_ask_finish(fgw_ask *ask, fgw_json *json, const fgw_route *route) noexcept
     int fgw_ask_scan(
@@ -138,6 +151,7 @@ cdef extern from "fgw_dialect.h" nogil:
         uint16_t model_bytes
         uint8_t include_usage
         uint8_t old_limit_name
+        uint8_t model_in_body
 
     struct fgw_edit:
         uint64_t at

@@ -30,6 +30,7 @@ from fastgw.policy.program import glob_match
 # What the dialects' operations generate: the ones that cost.
 GENERATING = {
     "openai": ("chat", "responses", "completions", "embeddings"),
+    "azure": ("chat", "responses", "completions", "embeddings"),
     "anthropic": ("messages",),
     "gemini": ("generate", "embeddings"),
     "ollama": ("chat", "generate", "embeddings"),
@@ -76,9 +77,15 @@ def _lasting(asks: Conditions, scope: PolicyScope) -> Conditions:
     return Conditions(facts, asks.exact and len(facts) == len(asks.facts), asks.never)
 
 
+def _dialects(config: Config) -> tuple[str, ...]:
+    """What clients may speak here: who speaks OpenAI's is asked by Azure's clients, too."""
+    wires = dict.fromkeys(provider.wire for provider in config.providers)
+    return (*wires, "azure") if "openai" in wires else tuple(wires)
+
+
 def _domain(name: str, config: Config) -> Values | None:
     """All values that a fact can have; None: any."""
-    dialects = frozenset[object](provider.dialect for provider in config.providers)
+    dialects = frozenset[object](_dialects(config))
     domains: dict[str, Values] = {
         "time.hour": Interval(0, 23), "time.weekday": Interval(0, 6), "ai.n": Interval(1, None),
         "req.size": Interval(0, None), "ai.input_tokens": Interval(0, None),
@@ -180,10 +187,15 @@ def _coverage(config: Config, read: list[_Read], scope: PolicyScope) -> Iterator
         return
     dialect_at, operation_at = scope.variables["ai.dialect"][0], scope.variables["ai.operation"][0]
     place = read[0].rule.place
-    for dialect in dict.fromkeys(provider.dialect for provider in config.providers):
+    told: set[str] = set()
+    for dialect in _dialects(config):
         bare = [operation for operation in GENERATING.get(dialect, ())
                 if not any(_allows(asks, dialect_at, dialect)
                            and _allows(asks, operation_at, operation) for asks in acting)]
+        if dialect == "azure" and told.issuperset(bare):
+            continue  # it has been said of OpenAI's
+        if dialect == "openai":
+            told.update(bare)
         if bare:
             whole = len(bare) == len(GENERATING[dialect])
             said = "no rule covers " + ("" if whole else ", ".join(bare) + " of ")

@@ -57,7 +57,8 @@ class Books:
         self._said: tuple[int, int, int] = (0, 0, 0)
 
     def between(self) -> None:
-        """After a pass of the recorder."""
+        """After a pass of the recorder behind which the ledger has all: one that lags behind an
+        outage differs from the words, and nothing is wrong."""
         began = self._clock()
         if began < self._due_s:
             return

@@ -46,7 +46,8 @@ class Sender(Protocol):
 
 
 class WebhookSender:
-    """A POST of some hundred attempts, signed as alerts are."""
+    """POSTs of `events_max` attempts at most, signed as alerts are: what an outage has heaped up
+    in one batch would be larger than receivers take."""
 
     events_max = 500
 
@@ -56,7 +57,11 @@ class WebhookSender:
         self.place = f"host {self._hook.host}"
 
     def send(self, events: list[dict[str, Any]]) -> str | None:
-        return self._hook.post(body(events))
+        for at in range(0, len(events), self.events_max):
+            problem = self._hook.post(body(events[at : at + self.events_max]))
+            if problem is not None:
+                return problem  # those before come again, under the same ids
+        return None
 
 
 def body(events: list[dict[str, Any]]) -> bytes:

@@ -6,10 +6,11 @@
        ^  <────────────{status, body}─────────────┘              (in an embedded gateway, of it)
 
 A worker has authenticated the key; it asks and goes on serving. The desk answers one question
-after another, from the ledger and the segment, so what holders ask costs the recorder's process
-its spare time and the data path nothing. An answer holds for a second; a worker waits for at most
-`WAITING_MAX` of them at a time, and 5 s for each. Asking counts against no limit of the key: how
-much is left must be known just when nothing is.
+after another, from the ledger and the segment, and rests as long as it has worked, so what holders
+ask costs the recorder's process its spare time and the data path nothing. An answer holds for a
+second, for all who ask the same; a worker waits for at most `WAITING_MAX` of them at a time,
+`OF_KEY_MAX` of one key, and 5 s for each. Asking counts against no limit of the key: how much is
+left must be known just when nothing is.
 
 Usage is that of all attempts made with the key. Limits are those buckets that are this key's
 alone: of `keys[].limits`, and of rules whose `bucket_key` has `key.id`. What a key shares with
@@ -32,10 +33,9 @@ from urllib.parse import parse_qs
 import orjson
 
 from fastgw.config.model import Config
-from fastgw.errors import FastgwError
+from fastgw.errors import LedgerError, ShmError
 from fastgw.ledger import query
-from fastgw.ledger.schema import SUMS
-from fastgw.ledger.usage import shape
+from fastgw.ledger.usage import GroupError
 from fastgw.log import Log
 from fastgw.process.levels import live_limits
 from fastgw.process.moments import since_ns
@@ -43,15 +43,20 @@ from fastgw.process.orders import reachable
 
 NAME = "holders"
 WAITING_MAX = 16
+OF_KEY_MAX = 4
 KEPT_S = 1.0
 PATIENCE_S = 5.0
-_KEPT_MAX = 256
+ROWS_MAX = 10_000
+KEPT_BYTES_MAX = 1 << 20  # of all answers together
+_GROUPS_MAX = 8
 _QUESTION_MAX = 16384
 _HOLDER = "key.id"
 BUSY = (503, {"error": {"message": "too many ask at this moment: try again in a second"}})
 ABSENT = (503, {"error": {"message": "the recorder does not answer: try again in a second"}})
+UNREADABLE = (503, {"error": {"message": "the books cannot be read now: try again in a second"}})
 
 Told = Callable[[int, bytes], None]
+_About = tuple[str, str, str]  # what, key, query
 
 
 def places_of(config: Config) -> dict[str, int]:
@@ -94,22 +99,30 @@ class Desk:
         poll = select.poll()
         for waited in (self._stop_end, self._sock.fileno()):
             poll.register(waited, select.POLLIN | select.POLLHUP)
+        rest = select.poll()
+        rest.register(self._stop_end, select.POLLIN | select.POLLHUP)
         while True:
             ready = [fd for fd, _ in poll.poll()]
             if self._stop_end in ready:
                 return
-            try:
-                connection, _ = self._sock.accept()
-                with connection:
-                    connection.settimeout(PATIENCE_S)
-                    raw = connection.recv(_QUESTION_MAX)
-                    status, body = self.answer(orjson.loads(raw))
-                    connection.sendall(orjson.dumps([status]) + b"\n" + orjson.dumps(body))
-            except (OSError, orjson.JSONDecodeError):
-                continue  # who asked is gone
-            except Exception as error:
-                # A defect fails one answer; the desk stays.
-                self._log.error("a holder was not answered", error=type(error).__name__)
+            began = time.monotonic()
+            self._serve_one()
+            # It shares an interpreter with the recorder, who must not wait for it.
+            rest.poll(1000 * min(PATIENCE_S, time.monotonic() - began))
+
+    def _serve_one(self) -> None:
+        try:
+            connection, _ = self._sock.accept()
+            with connection:
+                connection.settimeout(PATIENCE_S)
+                raw = connection.recv(_QUESTION_MAX)
+                status, body = self.answer(orjson.loads(raw))
+                connection.sendall(orjson.dumps([status]) + b"\n" + orjson.dumps(body))
+        except (OSError, orjson.JSONDecodeError):
+            pass  # who asked is gone
+        except Exception as error:
+            # A defect fails one answer; the desk stays.
+            self._log.error("a holder was not answered", error=type(error).__name__)
 
     def answer(self, question: dict[str, Any]) -> tuple[int, Any]:
         """(status, document)."""
@@ -118,20 +131,23 @@ class Desk:
             if question["what"] == "limits":
                 return 200, self._limits(question["key"])
             return 200, self._usage(question["key"], wanted)
-        except (FastgwError, ValueError) as error:
+        except (GroupError, ValueError) as error:
             return 400, {"error": {"message": str(error)}}
+        except (LedgerError, ShmError) as error:
+            self._log.error("a holder was not answered", error=str(error))  # it names our files
+            return UNREADABLE
 
     def _usage(self, key: str, wanted: dict[str, str]) -> list[dict[str, Any]]:
         """As `fastgw usage --format json`, of this key alone."""
         by = [name for name in wanted.get("by", "").split(",") if name and name != "key"]
+        if len(by) > _GROUPS_MAX:
+            raise ValueError(f"by: at most {_GROUPS_MAX} at once")
         since = since_ns(wanted.get("since", "24h"))
         until = since_ns(wanted["until"]) if "until" in wanted else None
-        rows = query.usage(self._data_dir, since, until, ["key", *by], self._labels)
-        mine = [{name: cell for name, cell in row.items() if name != "key"}
-                for row in rows if row["key"] == key]
-        if not mine and not by:
-            return [shape([0] * len(SUMS))]
-        return mine
+        rows = query.usage(self._data_dir, since, until, by, self._labels, key=key)
+        if len(rows) > ROWS_MAX:
+            raise ValueError(f"{len(rows)} rows: ask for a shorter time, or by less")
+        return rows
 
     def _limits(self, key: str) -> list[dict[str, Any]]:
         """As the admin port's `/api/limits`, of this key alone."""
@@ -148,34 +164,48 @@ class Asker:
 
     def __init__(self, folder: Path, loop: asyncio.AbstractEventLoop) -> None:
         self._path, self._loop = folder / NAME, loop
-        self._waiting = 0
-        self._kept: dict[tuple[str, str, str], tuple[float, int, bytes]] = {}
+        self._asked: dict[_About, list[Told]] = {}  # on their way: who waits for them
+        self._kept_bytes = 0
+        self._kept: dict[_About, tuple[float, int, bytes]] = {}
 
     def ask(self, what: str, key: str, query: str, told: Told) -> None:
-        about = (what, key, query)
+        about = (what, key, query if what == "usage" else "")
         kept = self._kept.get(about)
         if kept is not None and time.monotonic() - kept[0] < KEPT_S:
             self._loop.call_soon(told, kept[1], kept[2])
-        elif self._waiting >= WAITING_MAX:
+        elif about in self._asked:
+            self._asked[about].append(told)
+        elif len(self._asked) >= WAITING_MAX or self._of_key(key) >= OF_KEY_MAX:
             self._loop.call_soon(told, BUSY[0], orjson.dumps(BUSY[1]))
         else:
-            self._waiting += 1
+            self._asked[about] = [told]
             task = self._loop.create_task(self._fetch(about))
-            task.add_done_callback(lambda done: self._got(about, done, told))
+            task.add_done_callback(lambda done: self._got(about, done))
 
-    def _got(self, about: tuple[str, str, str], done: asyncio.Task[tuple[int, bytes]],
-             told: Told) -> None:
-        self._waiting -= 1
+    def _of_key(self, key: str) -> int:
+        return sum(asked[1] == key for asked in self._asked)
+
+    def _got(self, about: _About, done: asyncio.Task[tuple[int, bytes]]) -> None:
+        waiting = self._asked.pop(about)
         if done.cancelled() or done.exception() is not None:
-            told(ABSENT[0], orjson.dumps(ABSENT[1]))
-            return
-        status, text = done.result()
-        if len(self._kept) >= _KEPT_MAX:
-            self._kept.clear()
-        self._kept[about] = (time.monotonic(), status, text)
-        told(status, text)
+            status, text = ABSENT[0], orjson.dumps(ABSENT[1])
+        else:
+            status, text = done.result()
+            self._keep(about, status, text)
+        for told in waiting:
+            told(status, text)
 
-    async def _fetch(self, about: tuple[str, str, str]) -> tuple[int, bytes]:
+    def _keep(self, about: _About, status: int, text: bytes) -> None:
+        size = len(text) + len(about[2]) + 500
+        if size > KEPT_BYTES_MAX // 8:
+            return
+        if self._kept_bytes + size > KEPT_BYTES_MAX:
+            self._kept.clear()
+            self._kept_bytes = 0
+        self._kept_bytes += size
+        self._kept[about] = (time.monotonic(), status, text)
+
+    async def _fetch(self, about: _About) -> tuple[int, bytes]:
         async with asyncio.timeout(PATIENCE_S):
             with reachable(self._path) as address:
                 reader, writer = await asyncio.open_unix_connection(address)

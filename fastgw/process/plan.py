@@ -119,7 +119,8 @@ def _provider(provider, prices: PriceTable) -> Provider:
     ]
     return Provider(
         provider.id, dialect, scheme="https" if provider.tls else "http", host=provider.host,
-        port=provider.port, path=provider.prefix or path, keys=keys,
+        port=provider.port, keys=keys,
+        path=provider.prefix or ("" if provider.api_version else path),
         connect_ns=provider.timeouts.connect_ns, first_byte_ns=provider.timeouts.first_byte_ns,
         idle_ns=provider.timeouts.idle_ns, total_ns=provider.timeouts.total_ns,
         retries_max=provider.retries.max, retry_statuses=frozenset(provider.retries.on_statuses),
@@ -128,7 +129,7 @@ def _provider(provider, prices: PriceTable) -> Provider:
             (pattern, price.pack())
             for pattern, price in prices.rows(provider.wire, provider.host, provider.id, home)
         ]),
-        vendor=vendor,
+        vendor=vendor, api_version=provider.api_version,
     )
 
 

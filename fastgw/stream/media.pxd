@@ -7,7 +7,10 @@ from fastgw.native.http1 cimport fgw_head
 # `bytes` begin with `word` (lower case), in any case.
 cdef bint begins(const uint8_t *bytes, size_t length, const char *word) noexcept
 # enum fgw_stream_kind, by content-type; FGW_STREAM_NONE: one document.
-cdef int stream_kind(const fgw_route *route, const fgw_head *head, const uint8_t *bytes) noexcept
+# `asked`: the client wants a stream.
+cdef int stream_kind(
+    const fgw_route *route, const fgw_head *head, const uint8_t *bytes, bint asked
+) noexcept
 # 0 identity, 1 gzip or deflate, 2 anything else.
 cdef int coding_of(const fgw_head *head, const uint8_t *bytes) noexcept
 

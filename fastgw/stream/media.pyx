@@ -35,16 +35,30 @@ cdef bint begins(const uint8_t *bytes, size_t length, const char *word) noexcept
     return True
 
 
-cdef int stream_kind(const fgw_route *route, const fgw_head *head, const uint8_t *bytes) noexcept:
+cdef int own_kind(const fgw_route *route) noexcept:
+    """How this API writes a stream."""
+    if route.dialect == FGW_DIALECT_OLLAMA:
+        return FGW_STREAM_NDJSON
+    return FGW_STREAM_FRAMES if route.dialect == FGW_DIALECT_BEDROCK else FGW_STREAM_SSE
+
+
+cdef int stream_kind(
+    const fgw_route *route, const fgw_head *head, const uint8_t *bytes, bint asked
+) noexcept:
     cdef int at = fgw_http1_find(head, FGW_H_CONTENT_TYPE)
     cdef const uint8_t *value
     cdef size_t length
     if at < 0:
-        return FGW_STREAM_NONE
+        return own_kind(route) if asked else FGW_STREAM_NONE
     value = bytes + head.headers[at].value_off
     length = head.headers[at].value_len
     if begins(value, length, b"text/event-stream"):
         return FGW_STREAM_SSE
+    if asked and (
+        length == 0 or begins(value, length, b"text/plain")
+        or begins(value, length, b"application/octet-stream")
+    ):
+        return own_kind(route)  # official SDKs do not look at it, either
     if not begins(value, length, b"application/"):
         return FGW_STREAM_NONE
     value += 12

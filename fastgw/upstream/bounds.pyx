@@ -6,6 +6,7 @@ at the dearest of them: failover never passes a cap.
 
 from libc.stdint cimport uint8_t
 
+from fastgw.native.dialect cimport fgw_dialect_wire
 from fastgw.native.price cimport (
     fgw_price_ceiling,
     fgw_price_output_within,
@@ -39,7 +40,8 @@ cdef Candidate next_left(Exchange x, int *at):
             route.candidates[at[0]] if at[0] < weighted else route.fallback[at[0] - weighted]
         )
         if candidate is x.candidate or not (
-            candidate.provider.dialect != x.route.dialect or x.passed >> at[0] & 1
+            candidate.provider.dialect != fgw_dialect_wire(x.route.dialect)
+            or x.passed >> at[0] & 1
         ):
             return candidate
     return None

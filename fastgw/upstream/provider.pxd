@@ -4,6 +4,15 @@ from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 from fastgw.upstream.pricing cimport PriceList
 
 
+# Writes "?" and the query without the client's credentials (and `api-version`); returns the bytes
+# written.
+cdef size_t write_query(uint8_t *out, const uint8_t *query, size_t length,
+                        bint unversioned=*)
+
+# Writes a segment of a path: what RFC 3986 has no unreserved character for, in %XX.
+cdef size_t write_encoded(uint8_t *out, const uint8_t *text, size_t length)
+
+
 cdef class ProviderKey:
     cdef:
         readonly str id
@@ -46,6 +55,9 @@ cdef class Provider:
         readonly bint retry_connect
         readonly bint usage_option   # streams bear usage only where asked for it
         readonly bint old_limit_name  # chat's limit is max_tokens alone
+        readonly bint azure          # Azure's API: the paths of a resource
+        bytes api_version            # … and by which of its dated ones it is asked; b"": v1
+        size_t root_length           # of base_path: what stands before /openai
         list idle                    # connections to reuse, the youngest last
 
     cdef ProviderKey choose_key(self)

@@ -16,8 +16,8 @@ DIALECTS = {name: NAMES.index(name) for name in FACES}
 cdef tuple SECRETS = (b"key=", b"api_key=", b"api-key=", b"access_token=")
 
 
-cdef size_t write_query(uint8_t *out, const uint8_t *query, size_t length):
-    """Write "?" and the query without the client's credentials; returns the bytes written."""
+cdef size_t write_query(uint8_t *out, const uint8_t *query, size_t length,
+                        bint unversioned=False):
     cdef size_t at = 0, start = 0, end
     cdef bytes secret
     cdef bint drop
@@ -31,6 +31,8 @@ cdef size_t write_query(uint8_t *out, const uint8_t *query, size_t length):
                 query + start, <const char *>secret, <size_t>len(secret)
             ) == 0:
                 drop = True
+        if unversioned and end - start >= 12 and memcmp(query + start, b"api-version=", 12) == 0:
+            drop = True
         if not drop:
             out[at] = c"&" if at else c"?"
             memcpy(out + at + 1, query + start, end - start)
@@ -40,7 +42,6 @@ cdef size_t write_query(uint8_t *out, const uint8_t *query, size_t length):
 
 
 cdef size_t write_encoded(uint8_t *out, const uint8_t *text, size_t length):
-    """Write a segment of a path: what RFC 3986 has no unreserved character for, in %XX."""
     cdef const char *digits = b"0123456789ABCDEF"
     cdef size_t i, at = 0
     cdef uint8_t c
@@ -81,14 +82,16 @@ cdef class Provider:
     """Where requests of one ``providers`` entry go.
 
     Times are in nanoseconds. ``base_url`` is what that provider's own SDK takes. ``vendor``: its
-    row of `fastgw.dialect.vendors`; None: it does as the API's inventor does.
+    row of `fastgw.dialect.vendors`; None: it does as the API's inventor does. ``api_version``:
+    Azure's, where its dated paths are to be asked.
     """
 
     def __init__(self, str id, uint8_t dialect, *, str scheme, str host, int port, str path,
                  list keys, uint64_t connect_ns, uint64_t first_byte_ns, uint64_t idle_ns,
                  uint64_t total_ns, int retries_max=2, retry_statuses=frozenset(),
                  bint retry_connect=True, object tls=None,
-                 uint64_t name_hash=0, PriceList prices=None, object vendor=None):
+                 uint64_t name_hash=0, PriceList prices=None, object vendor=None,
+                 str api_version=""):
         self.id = id
         self.id_text = id.encode()
         self.name_hash = name_hash
@@ -116,6 +119,10 @@ cdef class Provider:
         self.retry_connect = retry_connect
         self.usage_option = vendor is None or vendor.usage_option
         self.old_limit_name = vendor is not None and vendor.old_limit_name
+        self.azure = vendor is not None and vendor.name == "azure"
+        self.api_version = api_version.encode()
+        root = path.rstrip("/").removesuffix("/v1").removesuffix("/openai")
+        self.root_length = <size_t>len(root.encode())
         self.idle = []
 
     def open_tls(self):

@@ -28,6 +28,7 @@ from fastgw.native.http1 cimport (
 )
 from fastgw.native.http1 cimport FGW_DROP_REQUEST, fgw_http1_copy_fields, fgw_http1_put_number
 from fastgw.native.price cimport FGW_PRICE_OLD_LIMIT_NAME
+from fastgw.upstream.azure cimport is_azure, is_old, wants_model, write_azure_target
 from fastgw.upstream.provider cimport Provider, ProviderKey, Renamed
 from fastgw.upstream.route cimport Candidate
 
@@ -92,13 +93,26 @@ cdef bint says_version(Said said) noexcept:
     )
 
 
+cdef Py_ssize_t write_target(Exchange x, Candidate candidate, uint8_t *out, size_t room):
+    """Path and query; their length, -1 if there is no room."""
+    cdef Renamed renamed
+    if is_azure(x, candidate):
+        return write_azure_target(x, candidate, out, room)
+    renamed.length = 0
+    if x.route.flags & FGW_ROUTE_IN_PATH:
+        rename(x, candidate, &renamed)
+    return candidate.provider.write_target(
+        out, room, x.bytes + x.path_at, x.path_length,
+        x.bytes + x.head.query.off, x.head.query.len, &renamed,
+    )
+
+
 cdef Py_ssize_t write_head(Exchange x, uint8_t *out, size_t room, uint64_t body_length) noexcept:
     cdef Provider provider = (<Candidate>x.candidate).provider
     cdef ProviderKey key = <ProviderKey>x.provider_key
     cdef uint8_t *at = out
     cdef Py_ssize_t length
     cdef int copied
-    cdef Renamed renamed
     cdef size_t fixed = (
         x.head.method_text.len + <size_t>len(provider.host_line) + OWN_BYTES
         + (<size_t>len(key.credential_line) if key is not None else 0)
@@ -110,13 +124,7 @@ cdef Py_ssize_t write_head(Exchange x, uint8_t *out, size_t room, uint64_t body_
     memcpy(at, x.bytes + x.head.method_text.off, x.head.method_text.len)
     at += x.head.method_text.len
     at[0] = c" "
-    renamed.length = 0
-    if x.route.flags & FGW_ROUTE_IN_PATH:
-        rename(x, <Candidate>x.candidate, &renamed)
-    length = provider.write_target(
-        at + 1, room - fixed, x.bytes + x.path_at, x.path_length,
-        x.bytes + x.head.query.off, x.head.query.len, &renamed,
-    )
+    length = write_target(x, <Candidate>x.candidate, at + 1, room - fixed)
     if length < 0:
         return -1
     at = put(at + 1 + length, VERSION_END)
@@ -180,18 +188,24 @@ cdef int rename_requests(Exchange x) except -1:
 cdef void plan_edits(Exchange x) noexcept:
     cdef Candidate candidate = <Candidate>x.candidate
     cdef fgw_want want
+    cdef bint old = False
     if x.body_length == 0 or x.ask.body_bytes == 0:
         return
     memset(&want, 0, sizeof(want))
     want.include_usage = candidate.provider.usage_option
-    want.old_limit_name = candidate.provider.old_limit_name or (
+    if is_azure(x, candidate):
+        want.model_in_body = wants_model(x, candidate)
+        if is_old(x, candidate):
+            want.include_usage = 0
+            old = True
+    want.old_limit_name = old or candidate.provider.old_limit_name or (
         x.price != NULL and x.price.flags & FGW_PRICE_OLD_LIMIT_NAME)
     if x.limit_written or want.old_limit_name:
         want.output_limit = <int64_t>x.output_max
     if candidate.model:
         want.model = candidate.model
         want.model_bytes = <uint16_t>len(candidate.model)
-    elif x.split_model:
+    elif x.split_model or want.model_in_body:
         want.model = x.ask.model + x.split_model
         want.model_bytes = x.ask.model_bytes - x.split_model
     fgw_edits_plan(&x.edits, &x.ask, &want)

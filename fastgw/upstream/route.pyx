@@ -10,7 +10,7 @@ from libc.stdlib cimport calloc, free
 from libc.string cimport memcmp, memcpy
 
 from fastgw.native.demand cimport fgw_name_hash
-from fastgw.native.dialect cimport FGW_DIALECTS
+from fastgw.native.dialect cimport FGW_DIALECT_AZURE, FGW_DIALECTS, fgw_dialect_wire
 
 cdef enum:
     CANDIDATES_MAX = 64    # a bit each in Exchange.passed
@@ -52,6 +52,7 @@ cdef class Route:
         cdef int64_t total = 0
         cdef int i, at = 0
         cdef int weighted = <int>len(self.candidates)
+        dialect = fgw_dialect_wire(dialect)
         for i in range(weighted):
             candidate = <Candidate>self.candidates[i]
             if candidate.provider.dialect != dialect or passed[0] >> i & 1:
@@ -79,7 +80,8 @@ cdef class Routes:
     """All routes of a policy version.
 
     ``models`` maps a model's name to its Route. Unless ``strict``, a model that stands nowhere
-    goes under its own name to the first provider of the request's dialect.
+    goes under its own name to the first provider of the request's dialect (of Azure's: else to the
+    first that speaks OpenAI's).
     """
 
     def __cinit__(self, list providers, dict models, bint strict=False):
@@ -101,6 +103,11 @@ cdef class Routes:
             self.providers[provider.id.encode()] = Route([Candidate(provider)])
             if self._defaults[provider.dialect] is None:
                 self._defaults[provider.dialect] = self.providers[provider.id.encode()]
+            if provider.azure and self._defaults[<int>FGW_DIALECT_AZURE] is None:
+                self._defaults[<int>FGW_DIALECT_AZURE] = self.providers[provider.id.encode()]
+        if self._defaults[<int>FGW_DIALECT_AZURE] is None:
+            self._defaults[<int>FGW_DIALECT_AZURE] = \
+                self._defaults[<int>fgw_dialect_wire(FGW_DIALECT_AZURE)]
         for name, route in models.items():
             key = fgw_name_hash(name.encode(), len(name.encode()))
             at = <uint32_t>key & self._mask

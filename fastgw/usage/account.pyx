@@ -18,8 +18,12 @@ from libc.stdint cimport int64_t, uint32_t
 from libc.string cimport memset
 
 from fastgw.codes cimport CODE_CUT_BY_CAP, CODE_CUT_BY_DETECT
-from fastgw.native.dialect cimport FGW_ASK_BACKGROUND, FGW_ASK_OTHER_PRICE
+from fastgw.native.dialect cimport (
+    FGW_ASK_BACKGROUND, FGW_ASK_OTHER_PRICE, FGW_DIALECT_OPENAI
+)
 from fastgw.native.dialect_meter cimport (
+    FGW_EVENT_DONE,
+    FGW_EVENT_ERROR,
     FGW_USAGE_BILLED,
     FGW_USAGE_NO_INPUT,
     FGW_USAGE_OTHER_MODEL,
@@ -135,6 +139,19 @@ cdef inline uint64_t above(uint64_t used, uint64_t ceiling) noexcept:
     return used - ceiling if used > ceiling else 0
 
 
+cdef bint goes_on(Exchange x, const fgw_usage *usage, bint whole) noexcept:
+    """Whether more was, or will be, generated than the provider's last number says."""
+    if x.code in (CODE_CUT_BY_CAP, CODE_CUT_BY_DETECT):
+        return True  # one of several answers had ended, the rest had not
+    if x.ask.flags & FGW_ASK_BACKGROUND and usage.output + usage.reasoning == 0:
+        return True  # it has only begun
+    return (
+        # vLLM tells of each answer as it goes: one of several had ended.
+        x.ask.n > 1 and not whole and x.meter.streaming and x.route.dialect == FGW_DIALECT_OPENAI
+        and not x.meter.ever & (FGW_EVENT_DONE | FGW_EVENT_ERROR)
+    )
+
+
 cdef unsigned int count_tokens(
     Exchange x, fgw_record_close *close, bint asked, bint whole
 ) noexcept:
@@ -152,12 +169,8 @@ cdef unsigned int count_tokens(
         return 0
     if x.metered:
         flags = fgw_meter_usage(&x.meter, &usage)
-        if x.code in (CODE_CUT_BY_CAP, CODE_CUT_BY_DETECT) and flags & FGW_USAGE_PROVIDER:
-            flags = FGW_USAGE_PARTIAL  # one of several answers had ended, the rest had not
-        if x.ask.flags & FGW_ASK_BACKGROUND and flags & FGW_USAGE_PROVIDER and (
-            usage.output + usage.reasoning == 0
-        ):
-            flags = FGW_USAGE_PARTIAL  # it has only begun
+        if flags & FGW_USAGE_PROVIDER and goes_on(x, &usage, whole):
+            flags = flags & ~FGW_USAGE_PROVIDER | FGW_USAGE_PARTIAL
     if flags & (FGW_USAGE_PROVIDER | FGW_USAGE_PARTIAL):
         tokens.input = usage.input + usage.image_input
         tokens.cached_input = usage.cached_input

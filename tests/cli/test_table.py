@@ -16,3 +16,11 @@ def test_an_empty_table_has_its_headings(capsys):
     print_table(["name", "n"], [])
 
     assert capsys.readouterr().out == "name  n\n"
+
+
+def test_what_a_client_wrote_gives_a_terminal_no_orders(capsys):
+    print_table(["user", "n"], [["\x1b[2J\x9b31m\u202egood\nrow  9", "1"], ["zoë", "2"]])
+
+    lines = capsys.readouterr().out.split("\n")
+    assert lines[1] == r"\x1b[2J\x9b31m\u202egood\nrow  9  1"
+    assert lines[2].split() == ["zoë", "2"]

@@ -103,7 +103,23 @@ def test_of_azure_only_the_api_that_is_spoken_is_taken(url, fine):
 
     assert [error.key for error in errors] == ([] if fine else ["providers[0].base_url"])
     assert not fine or config.providers[0].wire == "openai"
-    assert fine or "only v1 is supported yet" in str(errors[0])
+    assert fine or "Azure's v1 API is asked" in str(errors[0])
+
+
+@pytest.mark.parametrize("dialect, url, version, wrong", [
+    ("azure", "https://n.openai.azure.com", "2024-10-21", ""),
+    ("azure", "https://n.openai.azure.com/openai", "2025-04-01-preview", ""),
+    ("azure", "https://n.openai.azure.com/openai/v1", "2024-10-21", "base_url"),
+    ("azure", "https://n.openai.azure.com/openai/deployments/x", "2024-10-21", "base_url"),
+    ("azure", "https://n.openai.azure.com", "v1", "api_version"),
+    ("azure", "https://n.openai.azure.com", "2024-1-1", "api_version"),
+    ("openai", "https://api.openai.com/v1", "2024-10-21", "api_version")])
+def test_a_dated_version_is_azures_and_asked_below_the_resource(dialect, url, version, wrong):
+    text = f"providers: [{{id: a, dialect: {dialect}, base_url: '{url}', api_version: {version}}}]"
+    config, errors, _ = examine_text(text, "f", {})
+
+    assert [error.key for error in errors] == ([f"providers[0].{wrong}"] if wrong else [])
+    assert wrong or config.providers[0].api_version == version
 
 
 @pytest.mark.parametrize("other, fine", [("mistral", True), ("vllm", True), ("cohere", False)])

@@ -14,6 +14,7 @@ SOURCES = [
     *ROOT.glob("csrc/fgw_bpe*.c"),
     ROOT / "csrc/fgw_sse.c",
     ROOT / "csrc/fgw_ndjson.c",
+    ROOT / "csrc/fgw_form.c",
     ROOT / "csrc/fgw_bedrock_chunk.c",
     ROOT / "csrc/fgw_event_stream.c",
     ROOT / "csrc/fgw_crc32.c",

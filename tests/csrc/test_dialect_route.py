@@ -92,7 +92,20 @@ def test_what_a_route_demands_of_its_request():
 
 def test_stored_results_are_not_metered_again():
     assert Route("GET", "/v1/responses/resp_1").flags == {"sub"}
-    assert Route("POST", "/v1/responses/compact").flags == {"sub", "metered"}
+    assert Route("POST", "/v1/responses/r/cancel").flags == {"sub", "metered"}
+
+
+def test_what_makes_something_below_an_operation_names_its_model():
+    assert Route("POST", "/v1/responses/compact").flags == {"sub", "metered", "body", "model"}
+    counts = Route("POST", "/v1/responses/input_tokens")
+    assert (counts.operation, counts.flags) == ("count_tokens", {"body"})
+    assert Route("POST", "/openai/v1/responses/compact").dialect == "azure"
+    for path in ("transcriptions", "translations"):
+        assert Route("POST", f"/v1/audio/{path}").flags == {"body", "form", "metered", "model"}
+    for path in ("images/edits", "images/variations", "audio/voices"):
+        assert Route("POST", f"/v1/{path}").flags == {"sub", "body", "form", "metered"}
+    deployed = Route("POST", "/openai/deployments/d/audio/transcriptions")
+    assert deployed.flags == {"body", "form", "metered", "in_path"}
 
 
 VERTEX = "/v1/projects/p-1/locations/us-east5/publishers"
@@ -138,3 +151,53 @@ def test_lists_of_models_are_asked_of_the_dialect_whose_key_they_bear():
     assert Route("GET", "/v1beta/models/g").name == "g"
     assert Route("GET", "/v1/models", told="gemini").dialect == "gemini"
     assert Route("POST", "/v1beta/models").methods == ("GET",)
+
+
+@pytest.mark.parametrize("method, path, operation, model, tail", [
+    ("POST", "/openai/deployments/d/chat/completions", "chat", "d", "/chat/completions"),
+    ("POST", "/openai/deployments/a%2Fb/completions", "completions", "a%2Fb", "/completions"),
+    ("POST", "/openai/deployments/d/embeddings", "embeddings", "d", "/embeddings"),
+    ("POST", "/openai/deployments/d/images/generations", "images", "d", "/images/generations"),
+    ("POST", "/openai/deployments/d/images/edits", "images", "d", "/images/edits"),
+    ("POST", "/openai/deployments/d/audio/transcriptions", "audio", "d",
+     "/audio/transcriptions"),
+    ("POST", "/openai/deployments/d/audio/speech", "audio", "d", "/audio/speech"),
+    ("POST", "/openai/v1/chat/completions", "chat", "", "/chat/completions"),
+    ("POST", "/openai/v1/responses", "responses", "", "/responses"),
+    ("GET", "/openai/v1/responses/r", "responses", "", "/responses/r"),
+    ("POST", "/openai/v1/images/generations", "images", "", "/images/generations"),
+    ("GET", "/openai/v1/models/m", "models", "m", "/models/m"),
+    ("POST", "/openai/responses", "responses", "", "/responses"),
+    ("GET", "/openai/models", "models", "", "/models"),
+    ("POST", "/openai/files", "files", "", "/files"),
+    ("POST", "/openai/batches", "batches", "", "/batches")])
+def test_azures_paths_lead_to_openais_operations(method, path, operation, model, tail):
+    route = Route(method, path)
+    assert (route.status, route.dialect, route.operation) == (0, "azure", operation)
+    assert (route.name, route.tail) == (model, tail)
+
+
+@pytest.mark.parametrize("path", [
+    "/openai", "/openai/", "/openai/v1", "/openai/v1/", "/openai/deployments/",
+    "/openai/deployments/d", "/openai/deployments/d/", "/openai/deployments//chat/completions",
+    "/openai/deployments/d/chat/completions/", "/openai/deployments/d/chat/completions/x",
+    "/openai/deployments/d/responses", "/openai/deployments/d/models",
+    "/openai/deployments/../chat/completions", "/openai/deployments/%2e%2e/chat/completions",
+    "/openai/deployments/d%2f../chat/completions", "/openai/deployments/d\\/chat/completions",
+    "/openai/deployments/d/messages", "/openai/v1/messages", "/openai/chat/completions",
+    "/openai/embeddings", "/openai/v1/moderations", "/openai/v1/chat/completion",
+    "/openai/deployments/d/extensions/chat/completions", "/openai/v1/models/..",
+    "/openai/v1/files/%2e%2e/x", "/openai/deployments/d/images", "/openai/threads"])
+def test_what_azure_has_not_is_unknown_and_refused_in_its_words(path):
+    for method in ("GET", "POST"):
+        route = Route(method, path)
+        assert route.status == 404
+        assert route.dialect == ("azure" if path.startswith("/openai/v") else route.dialect)
+
+
+def test_a_deployments_model_is_needed_in_no_body():
+    deployed = Route("POST", "/openai/deployments/d/chat/completions")
+    assert deployed.flags == {"body", "metered", "cappable", "in_path"}
+    assert Route("POST", "/openai/v1/chat/completions").flags == {
+        "body", "model", "metered", "cappable"}
+    assert Route("GET", "/openai/deployments/d/chat/completions").methods == ("POST",)

@@ -136,6 +136,12 @@ def test_what_the_rule_said_stands_before_the_catalogue(tell):
     assert complete(denied)["reason"] == "not from here"
 
 
+def test_what_a_client_wrote_gives_a_terminal_no_orders(tell):
+    denied = tell(request(ID, verdict=1, status=403, code=601)) | {"reason": "no\x1b[2J\nyes"}
+
+    assert r"no\x1b[2J\nyes" in render(denied) and "\x1b" not in render(denied)
+
+
 def test_a_sample_says_that_it_stands_for_more(tell):
     assert "is a sample" in render(tell(request(ID, verdict=1, status=401, code=301, sampled=1)))
 

@@ -152,3 +152,58 @@ def test_each_request_of_a_connection_is_judged_by_its_own_credential(worker):
         found, accounts = asks(key)
         assert found == status
         assert [f'"id":"{account}"' in text for text in accounts] == [True] * (status == 200)
+
+
+FORM = "Content-Type: multipart/form-data; boundary=b0"
+
+
+def form(model: str = "whisper-1") -> bytes:
+    return (f'--b0\r\nContent-Disposition: form-data; name="model"\r\n\r\n{model}\r\n--b0\r\n'
+            'Content-Disposition: form-data; name="file"; filename="a.wav"\r\n\r\nRIFF\r\n--b0--'
+            "\r\n").encode()
+
+
+@pytest.mark.parametrize("path, deployed", [
+    ("/v1/audio/transcriptions", False), ("/v1/audio/translations", False),
+    ("/v1/images/edits", False), ("/openai/v1/audio/transcriptions", False),
+    ("/openai/deployments/whisper-1/audio/transcriptions", True)])
+def test_a_forms_model_is_scoped_routed_and_renamed(worker, path, deployed):
+    keys = [{"id": "alice", "value": "fgw-alice", "access": {"models": ["whisper-*"]}}]
+    models = [{"id": "whisper-1", "candidates": [{"provider": "openai", "model": "scribe"}]}]
+    one = worker(keys=keys, models=models)
+
+    got, answer = one.ask(request(form("ignored" if deployed else "whisper-1"), FORM, path=path),
+                          response(b'{"text":"hi"}'))
+    assert answer.status == 200 and got.endswith(form("scribe"))
+    assert f"Content-Length: {len(form('scribe'))}".encode().lower() in got.lower()
+
+    asked = path.replace("whisper-1", "gpt-4o-transcribe")
+    _, refused = one.ask(request(form("gpt-4o-transcribe"), FORM, path=asked))
+    assert (refused.status, refused.code) == (403, "FGW-602")
+
+
+@pytest.mark.parametrize("path, fields, body, code", [
+    ("/v1/audio/transcriptions", [FORM], form()[:-6], "FGW-510"),
+    ("/v1/audio/transcriptions", [FORM], form().replace(b'"model"', b'"Model"'), "FGW-503"),
+    ("/v1/audio/transcriptions", [FORM], form().replace(b'"model"', b'"other"'), "FGW-504"),
+    ("/v1/audio/transcriptions", [FORM, FORM.replace("b0", "b1")], form(), "FGW-403"),
+    ("/v1/audio/transcriptions", ["Content-Type: application/x-www-form-urlencoded"], b"model=a",
+     "FGW-403"),
+    ("/v1/audio/transcriptions", [FORM, "Content-Encoding: gzip"], form(), "FGW-407"),
+    ("/v1/audio/transcriptions", [], form(), "FGW-501"),
+    ("/v1/audio/speech", [FORM], form(), "FGW-403"),
+    ("/v1/images/generations", [FORM], form(), "FGW-403"),
+    ("/v1/chat/completions", [FORM], form(), "FGW-403")])
+def test_a_form_that_could_hide_its_model_goes_nowhere(worker, path, fields, body, code):
+    one = worker()
+    _, answer = one.ask(request(body, *fields, path=path))
+    assert answer.code == code and not one.loop.opened
+
+
+def test_a_form_without_a_model_is_closed_to_who_may_not_ask_all(worker):
+    keys = [{"id": "alice", "value": "fgw-alice", "access": {"models": ["dall-e-2"]}}]
+    body = form().replace(b'"model"', b'"prompt"')
+    _, answer = worker(keys=keys).ask(request(body, FORM, path="/v1/images/edits"))
+    assert answer.code == "FGW-602"
+    _, answer = worker().ask(request(body, FORM, path="/v1/images/edits"), response())
+    assert answer.status == 200

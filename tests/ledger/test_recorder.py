@@ -6,12 +6,14 @@ damaged. The books of `Traffic` are the oracle. Nothing waits for time: a test s
 itself.
 """
 
+import errno
 import os
 import signal
 import sqlite3
 import struct
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
@@ -19,10 +21,14 @@ from fastgw.config.model import DAY_NS, Retention
 from fastgw.errors import LedgerError
 from fastgw.ledger import committer
 from fastgw.ledger.committer import Paths
+from fastgw.ledger.database import StoreFailed
 from fastgw.ledger.query import Ledger
 from fastgw.ledger.recorder import Recorder, drain, run
 from fastgw.ledger.records import CLOSE, NAME_MODEL, PHASES_SIZE, Name, Open, RequestId, head
 from fastgw.ledger.ring import REFUSALS, Ring
+from fastgw.ledger.span import Span
+from fastgw.ledger.spill import Spill
+from fastgw.ledger.store import Store
 from tests.csrc.ledger_native import seeded
 from tests.ledger.fabricate import T0, Traffic, close, dims, names, post_all, request, rings
 
@@ -129,7 +135,8 @@ def test_new_rings_are_found_and_replaced_ones_read_to_their_end(folders):
     post_all(rings(folders[1], 1), traffics[1].one())
     refusals = Ring.create(folders[1] / "ring-02-refusals", 1 << 16, slot=2, lane=REFUSALS)
     post_all(refusals, traffics[2].one())
-    assert one.step() == 3 and one.step() == 0
+    # Those that are known first; who has nothing to read looks for new ones.
+    assert one.step() == 1 and one.step() == 2 and one.step() == 0
     assert_exactly_once(folders[0], traffics)
 
 
@@ -187,6 +194,38 @@ def test_a_locked_store_spills_and_is_caught_up_in_order(folders):
     assert_exactly_once(folders[0], [traffic])
     events = [event for event, _ in one._log.events]
     assert events.count("ledger failing") == 1 and "spill replayed" in events
+
+
+def test_what_failed_once_is_not_said_for_ever(folders, monkeypatch):
+    ring, traffic, one = rings(folders[1]), Traffic(8), recorder(folders)
+
+    def fails(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    def refuses(*_):
+        raise StoreFailed("disk is full")
+    with monkeypatch.context() as bad:
+        bad.setattr(Spill, "append", fails)
+        bad.setattr(Store, "commit", refuses)
+        post_all(ring, traffic.one())
+        assert one.step() == 0 and one.failing and one.status()["failing"]
+    until = time.monotonic() + 10
+    # The store is open again before there is anything to spill.
+    while one._committer.store is None and time.monotonic() < until:
+        one._committer.work()
+    one.step()
+    assert one.drained() and not one.failing and one.status()["failing"] == ""
+
+
+def test_spans_behind_one_that_could_not_be_put_aside_wait_for_it(folders, monkeypatch):
+    """Else their acknowledgement would be that of the one before, which would be gone."""
+    ring, one = rings(folders[1]), recorder(folders)
+    first = Span(ring.ring_id, 0, 0, 0, 8, b"\1" * 8)  # no record
+    second = Span(ring.ring_id, 0, 0, 8, 16, b"".join(Traffic(9).one()))
+    monkeypatch.setattr(Path, "write_bytes", lambda *_: (_ for _ in ()).throw(
+        OSError(errno.ENOSPC, "No space left on device")))
+    assert not one._committer.commit([first, second])
+    assert one._committer.acked(ring.ring_id) == 0
 
 
 def test_killed_while_spilling_and_replaying_nothing_is_lost_or_doubled(folders):

@@ -5,6 +5,7 @@ Method: real files, one of which an older version has written.
 
 import gzip
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -41,6 +42,32 @@ def test_a_newer_schema_is_refused_by_writer_and_reader(tmp_path):
             LedgerError, match=f"schema {VERSION + 1}; this fastgw knows {VERSION}"
         ):
             opened(tmp_path)
+
+
+@pytest.mark.parametrize("mode", ["wal", "delete"])
+@pytest.mark.parametrize("statement", [
+    "CREATE TABLE meta (key TEXT, value); INSERT INTO meta VALUES ('schema', 99);",
+    "CREATE TABLE meta (key TEXT, value); CREATE TABLE theirs (a);",
+])
+def test_of_what_is_not_ours_not_a_byte_is_changed(tmp_path, mode, statement):
+    path = tmp_path / FILE
+    with closing(sqlite3.connect(path)) as other:
+        other.execute(f"PRAGMA journal_mode = {mode}")
+        other.executescript(statement)
+    before = path.read_bytes()
+    with pytest.raises(LedgerError, match="schema 99|is no ledger of fastgw") as refused:
+        open_writer(tmp_path)
+    assert not isinstance(refused.value, StoreFailed), "waiting does not help"
+    assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize("kind", ["folder", "link"])
+def test_what_can_never_be_opened_is_no_outage(tmp_path, kind):
+    path = tmp_path / FILE
+    path.mkdir() if kind == "folder" else path.symlink_to(FILE)
+    with pytest.raises(StoreFailed) as refused:
+        open_writer(tmp_path)
+    assert refused.value.for_good
 
 
 def test_a_reader_says_when_there_is_nothing_or_something_else(tmp_path):

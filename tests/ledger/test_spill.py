@@ -31,7 +31,11 @@ def spans(count: int, requests: int = 3) -> list[Span]:
 
 def read(folder) -> list[Span]:
     """All that a fresh start finds."""
-    log, found = Spill(folder), []
+    return everything(Spill(folder))
+
+
+def everything(log) -> list[Span]:
+    found = []
     while group := log.pending():
         found += group
         log.stored()
@@ -67,20 +71,32 @@ def test_cut_at_every_byte_a_prefix_survives(tmp_path):
     assert lengths == set(range(6))
 
 
-def test_a_flipped_byte_ends_the_log_before_it(tmp_path):
+def test_a_flipped_byte_costs_its_entry_and_is_said(tmp_path):
     draw = seeded("flips")
     sent = spans(4, requests=1)
     log = Spill(tmp_path)
     log.append(sent)
     (path,) = tmp_path.glob("spill-*.log")
     whole = path.read_bytes()
+    lost = set()
 
     for at in range(len(whole)):
         damaged = bytearray(whole)
         damaged[at] ^= draw.randrange(1, 256)
         path.write_bytes(damaged)
-        found = read(tmp_path)
-        assert found == sent[: len(found)] and len(found) < 4
+        again = Spill(tmp_path)
+        found = everything(again)
+        assert found == [span for span in sent if span in found] and len(found) == 3
+        (gone,) = [sent.index(span) for span in sent if span not in found]
+        lost.add(gone)
+        # Behind the last entry nothing tells rot from a power cut.
+        assert len(again.lost) == (gone < 3)
+        for kept in tmp_path.glob("damaged-*"):
+            assert kept.read_bytes() == damaged and kept.name in again.lost[0]
+            kept.unlink()
+        assert again.ends == {sent[0].ring: max(span.next for span in found)}
+        assert everything(Spill(tmp_path)) == found and not list(tmp_path.glob("damaged-*"))
+    assert lost == {0, 1, 2, 3}
 
 
 def test_appending_goes_on_in_another_file_after_a_restart(tmp_path):

@@ -71,3 +71,29 @@ def test_a_folder_that_is_not_there_yet_is_waited_for(tmp_path):
     post_all(rings(tmp_path / "later"), [Name(2, 1, 0, "a").pack()])
 
     assert len(one.take()) == 1
+
+
+def test_new_rings_are_found_however_busy_the_old_ones_are(tmp_path):
+    worker = rings(tmp_path)
+    one = tails(tmp_path)
+    one.take()
+    post_all(rings(tmp_path, 1), [Name(2, 1, 0, "a").pack()])
+
+    found = []
+    for _ in range(8):
+        post_all(worker, [Name(2, 1, 0, "a").pack()])
+        spans = one.take()
+        one.safe(spans)
+        found.append({span.slot for span in spans})
+    assert found == [{0}] * 7 + [{0, 1}]
+
+
+def test_who_the_supervisor_speaks_of_is_looked_for_first(tmp_path):
+    supervisor = Ring.create(tmp_path / "ring-supervisor", 1 << 15, slot=SUPERVISOR)
+    one = tails(tmp_path)
+    assert one.take() == []
+    post_all(rings(tmp_path), [Open(ID, T0).pack()])
+    post_all(supervisor, [ended_mark(1, 0, T0)])
+
+    spans = one.take()
+    assert {span.slot for span in spans} == {0, SUPERVISOR}, "the OPEN that the mark closes"

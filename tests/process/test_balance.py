@@ -5,13 +5,17 @@ Method: a whole gateway behind which the test changes a word of shared memory, a
 an attempt that was counted and never posted, a cap that was charged and never recorded.
 """
 
+import sqlite3
+import time
 import urllib.request
+from contextlib import closing
 
 import pytest
 
 from fastgw.clock import wall_ns
 from fastgw.ledger.query import Ledger
 from fastgw.limit.adjust import Adjust
+from fastgw.process.balance import _EVERY_S
 from fastgw.process.directory import read_document, read_instance
 from fastgw.shm import counters
 from fastgw.shm.segment import Segment
@@ -82,3 +86,20 @@ def test_the_books_agree_and_a_defect_shows(gateway):
     assert shown["attempts"] >= 1 and shown["accounts"] == 1 and shown["rollups"] == 0
     assert "books: DIFFER, attempts by" in gateway.run("status")
     assert '"event":"the books differ"' in gateway.log()
+
+
+def test_a_ledger_that_lags_behind_an_outage_is_no_defect(gateway):
+    ask(gateway, 5)
+    looked(gateway, times=1)
+    with closing(sqlite3.connect(gateway.data_dir / "ledger.db", isolation_level=None)) as other:
+        other.execute("PRAGMA busy_timeout = 10000")
+        other.execute("BEGIN IMMEDIATE")
+        ask(gateway, 5)
+        wait_until(lambda: '"reason":"store: ' in gateway.log())
+        time.sleep(4 * _EVERY_S)  # (what must not be seen in that time)
+        other.execute("ROLLBACK")
+    ask(gateway)
+    now = looked(gateway)
+    assert (now["attempts"], now["rollups"], now["accounts"]) == (0, 0, 0)
+    assert "the books differ" not in gateway.log()
+    wait_until(lambda: read_document(gateway.data_dir / "recorder.json")["failing"] == "")

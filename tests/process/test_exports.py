@@ -129,6 +129,23 @@ def test_a_webhook_gets_attempts_in_groups_with_one_id_whenever_sent(stored):
     assert body([{"id": "a"}]) != body([{"id": "b"}])
 
 
+def test_a_post_has_a_bounded_size_however_large_the_batch(stored, monkeypatch):
+    folder, _, traffic = stored
+    monkeypatch.setattr(WebhookSender, "events_max", 7)
+    receiver = Receiver(204, 500, 204)
+    wanted = WebhookExport("hook", Secret(receiver.url), Secret("canary-secret"))
+    export = Export("hook", WebhookSender(wanted), folder, quiet)
+    assert export.step()[0] == "status 500" and export.progress.delivered == 0
+    all_of(export)
+    receiver.server.shutdown()
+
+    sent = [json.loads(content) for _, _, content in receiver.calls]
+    assert all(0 < len(one["attempts"]) <= 7 for one in sent)
+    assert [one["id"] for one in sent[2:4]] == [one["id"] for one in sent[:2]], "sent again"
+    ids = {one["id"] for part in sent for one in part["attempts"]}
+    assert len(ids) == export.progress.delivered == traffic.books["attempts"]
+
+
 def test_over_kills_of_the_recorder_every_attempt_arrives(tmp_path):
     folders = tmp_path / "data", tmp_path / "shm"
     receiver = Receiver(204)

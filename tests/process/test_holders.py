@@ -14,14 +14,19 @@ import socket
 import time
 import urllib.error
 import urllib.request
+from contextlib import contextmanager
 
 import pytest
 
 from fastgw.config import examine_text
+from fastgw.ledger.span import Span
+from fastgw.ledger.store import Store
+from fastgw.log import Log
 from fastgw.process import holders
-from fastgw.process.holders import Asker, places_of
+from fastgw.process.holders import Asker, Desk, places_of
 from tests.journey.harness import Gateway, chat, configuration, post, read_answer, wait_until
 from tests.journey.harness import Mock as Provider
+from tests.ledger import fabricate
 
 POLICY = {"on_http_request": [{"actions": [
     {"type": "rate-limit", "config": {"name": "pace", "unit": "requests", "capacity": 100,
@@ -153,7 +158,7 @@ def test_a_recorder_that_was_killed_is_replaced(gateway):
                            "bob")[0] == 200)
 
 
-def ask(asker, what, times=1):
+def ask(asker, what, times=1, key=lambda number: "alice"):
     """Answers to so many questions at once."""
     async def all():
         told = asyncio.get_running_loop().create_future()
@@ -164,7 +169,7 @@ def ask(asker, what, times=1):
             if len(got) == times:
                 told.set_result(None)
         for number in range(times):
-            asker(asyncio.get_running_loop()).ask(what, "alice", str(number), hear)
+            asker(asyncio.get_running_loop()).ask(what, key(number), str(number), hear)
         assert got == []  # nothing is said before it has returned
         await asyncio.wait_for(told, 10)
         return got
@@ -186,16 +191,119 @@ def test_an_asker_waits_for_a_bounded_number_and_not_for_ever(tmp_path, monkeypa
         def one(loop):
             kept.append(kept[0] if kept else Asker(tmp_path, loop))
             return kept[0]
-        got = ask(one, "limits", holders.WAITING_MAX + 5)
+        got = ask(one, "usage", holders.WAITING_MAX + 5, str)
     said = [body["error"]["message"] for _, body in got]
     assert all(status == 503 for status, _ in got)
     assert sum("too many" in text for text in said) == 5
 
 
-def places(**more):
+def test_one_key_does_not_take_the_places_of_all(tmp_path, monkeypatch):
+    monkeypatch.setattr(holders, "PATIENCE_S", 0.3)
+    with socket.socket(socket.AF_UNIX) as silent:
+        silent.bind(str(tmp_path / holders.NAME))
+        silent.listen(100)
+        kept = []
+
+        def one(loop):
+            kept.append(kept[0] if kept else Asker(tmp_path, loop))
+            return kept[0]
+        got = ask(one, "usage", 20, lambda number: "eve" if number < 19 else "alice")
+    said = [body["error"]["message"] for _, body in got]
+    assert sum("does not answer" in text for text in said) == holders.OF_KEY_MAX + 1
+
+
+def loaded(**more):
     config, errors, _ = examine_text(json.dumps(configuration(1, **more)).encode(), "f", {})
     assert config is not None, errors
-    return places_of(config)
+    return config
+
+
+def places(**more):
+    return places_of(loaded(**more))
+
+
+@contextmanager
+def desk(folder, **more):
+    """A desk by itself, over what is in ``folder``."""
+    path = folder / "log"
+    with path.open("wb") as file:
+        there = Desk(folder, folder, loaded(**more), Log(fd=file.fileno()))
+        try:
+            yield there, path
+        finally:
+            there.close()
+
+
+def fill(folder, minutes):
+    """A ledger of two keys; one was used in each of so many minutes."""
+    store = Store(folder)
+    records = fabricate.names()
+    for minute in range(minutes):
+        at = fabricate.T0 + minute * fabricate.MINUTE
+        for key in ("k1", "k2")[: 1 if minute else 2]:
+            one = fabricate.RequestId(1, 0, 2 * minute + (key == "k2"))
+            records += [fabricate.request(one, at, dims=fabricate.dims(key)).pack(),
+                        fabricate.close(one, at, dims=fabricate.dims(key)).pack()]
+    store.commit([Span(5, 0, 0, 0, 8, b"".join(records))])
+    store.close()
+
+
+def asked(there, key, query, what="usage"):
+    return there.answer({"what": what, "key": key, "query": query})
+
+
+def test_no_answer_is_larger_than_a_worker_should_hold(tmp_path, monkeypatch):
+    monkeypatch.setattr(holders, "ROWS_MAX", 30)
+    fill(tmp_path, 31)
+    with desk(tmp_path) as (there, _):
+        status, body = asked(there, "k1", "by=minute&since=2020-01-01")
+        assert status == 400 and "31 rows" in body["error"]["message"]
+        assert len(asked(there, "k1", "by=hour&since=2020-01-01")[1]) == 1
+        # What others used is neither counted nor told.
+        status, rows = asked(there, "k2", "by=minute&since=2020-01-01")
+        assert status == 200 and [row["attempts"] for row in rows] == [1]
+        assert asked(there, "k2", "since=2020-01-01")[1][0]["attempts"] == 1
+        assert asked(there, "k3", "since=2020-01-01")[1][0]["attempts"] == 0
+        assert asked(there, "k3", "since=2020-01-01&by=model")[1] == []
+        many = ",".join(f"owner.x{number}" for number in range(9))
+        assert asked(there, "k1", f"by={many}&since=2020-01-01")[0] == 400
+
+
+def test_books_that_cannot_be_read_are_said_without_their_place(tmp_path):
+    with desk(tmp_path) as (there, log):
+        for what in ("usage", "limits"):
+            status, body = asked(there, "alice", "", what)
+            assert status == 503 and str(tmp_path) not in json.dumps(body)
+    assert str(tmp_path) in log.read_text()
+
+
+def test_a_desk_rests_as_long_as_it_has_worked(tmp_path, monkeypatch):
+    monkeypatch.setattr(Desk, "answer", lambda self, question: time.sleep(0.2) or (200, []))
+    began = time.monotonic()
+    with desk(tmp_path):
+        for _ in range(3):
+            assert ask(lambda loop: Asker(tmp_path, loop), "usage") == [(200, [])]
+    assert time.monotonic() - began >= 1.0  # worked three times, rested twice
+
+
+def test_what_an_asker_keeps_is_bounded(tmp_path, monkeypatch):
+    size = holders.KEPT_BYTES_MAX // 20
+    monkeypatch.setattr(Desk, "answer", lambda self, question: (
+        200, "x" * (size if question["query"] != "7" else 3 * size)))
+    with desk(tmp_path):
+        async def all():
+            asker, answers = Asker(tmp_path, asyncio.get_running_loop()), []
+            for number in range(60):
+                told = asyncio.Queue()
+                asker.ask("usage", "alice", str(number),
+                          lambda *said, told=told: told.put_nowait(said))
+                answers.append(await asyncio.wait_for(told.get(), 10))
+                sizes = [len(text) for _, _, text in asker._kept.values()]
+                assert sum(sizes) <= holders.KEPT_BYTES_MAX and max(sizes) < 2 * size
+            return answers
+        answers = asyncio.run(all())
+    assert [status for status, _ in answers] == [200] * 60
+    assert len(answers[7][1]) > 3 * size
 
 
 def test_a_limit_belongs_to_a_key_where_its_bucket_does():

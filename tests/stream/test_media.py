@@ -17,7 +17,7 @@ BODY = response().partition(b"\r\n\r\n")[2]
 @pytest.mark.parametrize("kind, hidden", [
     ("text/event-stream", True), ("Text/Event-Stream;charset=UTF-8", True),
     ("text/event-stream; charset=utf-8", True), ("application/json", False),
-    ("text/plain", False), ("text/event", False)])
+    ("text/plain", True), ("text/event", False)])
 def test_an_event_stream_is_known_by_its_type(worker, kind, hidden):
     one = worker()
     client = one.connect()
