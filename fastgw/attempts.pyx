@@ -420,15 +420,10 @@ cdef class Attempts(Leaving):
 
     cdef int _track(self, Exchange x, Relay relay) except -1:
         """A stream that may have to be ended at its cap's edge."""
-        cdef Candidate candidate = <Candidate>x.candidate
         cdef const fgw_bpe_vocabulary *vocabulary
         cdef bint known = False
-        cdef const uint8_t *model = <const uint8_t *>x.ask.model + x.split_model
-        cdef size_t length = x.ask.model_bytes - x.split_model
         fgw_meter_track(&x.meter)
-        if candidate.model:
-            model, length = candidate.model, <size_t>len(candidate.model)
-        vocabulary = self.tokenizers.of(x.route.dialect, model, length, &known)
+        vocabulary = self._vocabulary_of(x, &known)
         if vocabulary != NULL:
             relay.listen(x, vocabulary, known)
         return 0

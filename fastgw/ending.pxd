@@ -12,6 +12,7 @@ from fastgw.instead cimport Instead
 from fastgw.ledger.journal cimport Journal
 from fastgw.limit.limits cimport Limits
 from fastgw.limit.queue cimport Queue
+from fastgw.native.bpe cimport fgw_bpe_vocabulary
 from fastgw.native.policy cimport fgw_amounts
 from fastgw.native.books cimport fgw_books
 from fastgw.native.counters cimport fgw_counters
@@ -87,5 +88,9 @@ cdef class Endings(Receiver):
     cdef int _drop_connection(self, Exchange x) except -1
     cdef dict _where(self, Exchange x)
     cdef int _break(self, Exchange x, int code) except -1
+    # The tokenizer of the model that is asked; `known` as Tokenizers.of has it.
+    cdef const fgw_bpe_vocabulary *_vocabulary_of(self, Exchange x, bint *known) except? NULL
+    # Before the body goes: what its texts are, where no provider will tell.
+    cdef int _count_prompt(self, Exchange x) except -1
     cdef int _close_attempt(
         self, Exchange x, int fate, bint final, fgw_record_close *close) except -1

@@ -4,7 +4,7 @@ An exchange that reached a provider ends in ``_settle``, any other in ``refuse``
 attempts in ``_close_attempt``. All three may be called from any phase.
 """
 
-from libc.stdint cimport uint16_t, uint32_t, uint64_t
+from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
 from libc.string cimport memset
 
 from fastgw.codes cimport (
@@ -20,7 +20,7 @@ from fastgw.codes cimport (
 )
 from fastgw.detect.detector cimport ON_EVENT
 from fastgw.dialect.cut cimport cut_of
-from fastgw.exchange cimport BODY, Client, Exchange, HEAD, SETTLE
+from fastgw.exchange cimport BODY, Client, Exchange, HEAD, SETTLE, body_of
 from fastgw.identity.identify cimport field
 from fastgw.identity.keys cimport Principal
 from fastgw.ledger.entries cimport fill_close, post_refusal
@@ -58,7 +58,7 @@ from fastgw.native.counters cimport (
     fgw_counters_books,
     fgw_drain_end,
 )
-from fastgw.native.dialect cimport FGW_ASK_INCLUDE_USAGE
+from fastgw.native.dialect cimport FGW_ASK_INCLUDE_USAGE, FGW_ASK_UNBOUNDED
 from fastgw.native.dialect_meter cimport FGW_REPORT_INPUT
 from fastgw.ledger.journal cimport JOURNAL_DROPPED, hash_of
 from fastgw.native.books cimport (
@@ -78,6 +78,7 @@ from fastgw.native.record cimport (
 )
 from fastgw.stream.relay cimport FRAMING_CLOSE, Relay
 from fastgw.upstream.request cimport write_id
+from fastgw.upstream.route cimport Candidate
 from fastgw.usage.account cimport account, amounts
 from fastgw.upstream.connection cimport Connection
 from fastgw.wire.link cimport SENT_CLOSED, SENT_QUEUED
@@ -174,6 +175,29 @@ cdef class Endings(Receiver):
         return where
 
     # ------------------------------------------------------------------ USAGE, SETTLE
+    cdef const fgw_bpe_vocabulary *_vocabulary_of(self, Exchange x, bint *known) except? NULL:
+        cdef Candidate candidate = <Candidate>x.candidate
+        cdef const uint8_t *model = <const uint8_t *>x.ask.model + x.split_model
+        cdef size_t length = x.ask.model_bytes - x.split_model
+        if candidate.model:
+            model, length = candidate.model, <size_t>len(candidate.model)
+        return self.tokenizers.of(x.route.dialect, model, length, known)
+
+    cdef int _count_prompt(self, Exchange x) except -1:
+        cdef const fgw_bpe_vocabulary *vocabulary
+        cdef bint known = False
+        x.input_saved = 0
+        if (
+            not x.asked or not x.generates or x.upstream_status >= 300 or x.candidate is None
+            or x.ask.flags & FGW_ASK_UNBOUNDED or not (<Candidate>x.candidate).provider.openai
+        ):
+            return 0
+        vocabulary = self._vocabulary_of(x, &known)
+        if known:
+            x.input_saved = self.tokenizers.saved(
+                x.route.dialect, vocabulary, &self.scan, body_of(x), x.body_length)
+        return 0
+
     cdef int _close_attempt(
         self, Exchange x, int fate, bint final, fgw_record_close *close
     ) except -1:
@@ -183,7 +207,10 @@ cdef class Endings(Receiver):
         memset(close, 0, sizeof(fgw_record_close))
         x.body_sent = (<Relay>x.relay).sent_bytes if x.head_sent else 0
         fill_close(x, close, fate, final, self.now_ns, self.now_ns + self.wall_offset_ns)
+        if fate != FGW_FATE_DELIVERED and not x.client_gone:
+            self._count_prompt(x)
         account(x, close, x.asked, fate == FGW_FATE_DELIVERED or x.whole)
+        x.input_saved = 0
         self.expect.learn(x, close, self.counters)
         if final:
             self.used = x.earlier

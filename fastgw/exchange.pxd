@@ -148,6 +148,7 @@ cdef class Exchange:
         uint64_t input_guess         # tokens, by bytes alone; without pictures
         uint64_t input_estimate      # tokens, with what was learned of the model
         uint64_t input_bound
+        uint64_t input_saved         # of it: what this attempt's own tokenizer makes less
         uint64_t output_bound        # tokens, all answers together
         uint64_t output_expected
         uint64_t output_max          # output limit in force, tokens an answer; 0: none

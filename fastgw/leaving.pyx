@@ -65,6 +65,8 @@ cdef class Leaving(Endings):
         elif x.code == 0:
             x.code = CODE_CLIENT_GONE
         self._drop_connection(x)
+        if fate != FGW_FATE_DELIVERED:
+            self._count_prompt(x)  # its body goes now
         x.client.leave(x)
         return self._settle(x, fate)
 

@@ -55,6 +55,7 @@ cdef class Provider:
         readonly bint retry_connect
         readonly bint usage_option   # streams bear usage only where asked for it
         readonly bint old_limit_name  # chat's limit is max_tokens alone
+        readonly bint openai         # what OpenAI's models are called here, they are
         readonly bint azure          # Azure's API: the paths of a resource
         bytes api_version            # … and by which of its dated ones it is asked; b"": v1
         size_t root_length           # of base_path: what stands before /openai

@@ -140,6 +140,8 @@ cdef class Provider:
         self.retry_connect = retry_connect
         self.usage_option = vendor is None or vendor.usage_option
         self.old_limit_name = vendor is not None and vendor.old_limit_name
+        self.openai = BY_NUMBER[dialect].name == "openai" and (
+            vendor is None or vendor.name == "azure")
         self.azure = vendor is not None and vendor.name == "azure"
         self.api_version = api_version.encode()
         root = path.rstrip("/").removesuffix("/v1").removesuffix("/openai")

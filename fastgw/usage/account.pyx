@@ -3,7 +3,8 @@
 The provider's own final number is the truth. Where it was not read here (the client left, the
 stream broke, the provider reports none) the count is an interval that the provider's books lie in:
 
-    input   [0 or what the provider said at the start, bound of the body]
+    input   [0 or what the provider said at the start, bound of the body; its text by the
+             model's own tokenizer where that is known (csrc/fgw_dialect_prompt.h), else by bytes]
     output  [delivered: at least one token for each event that bore text, limit in force]
 
 What runs in the background (`background: true`) goes on when its answer has come, or its client is
@@ -225,7 +226,9 @@ cdef unsigned int count_tokens(
         if x.upstream_status or x.client_gone:
             tokens.input = x.input_estimate  # else: asked, never answered; most bill nothing
         close.input_provenance = FGW_PROVENANCE_ESTIMATED
-        close.input_high = x.input_bound
+        close.input_high = x.input_bound - x.input_saved
+        if tokens.input > close.input_high:
+            tokens.input = close.input_high
     estimate_output(x, close)
     return flags
 

@@ -8,9 +8,12 @@ bound, so it decides where a stream ends, but the ledger calls the number *estim
 """
 
 cimport cython
+from cpython.mem cimport PyMem_Free, PyMem_Malloc
+from libc.string cimport memset
 
 from fastgw.native.bpe cimport fgw_bpe_vocabulary
 from fastgw.native.dialect cimport FGW_DIALECT_ANTHROPIC
+from fastgw.native.dialect_prompt cimport fgw_prompt_count, fgw_prompt_saved
 from fastgw.usage.tokens cimport Vocabulary, loaded_vocabulary, vocabulary_of
 
 from fastgw.usage.tokens import ENCODINGS, encoding_of
@@ -34,6 +37,9 @@ cdef class Tokenizers:
     def __cinit__(self):
         self._known = {}
 
+    def __dealloc__(self):
+        PyMem_Free(self._prompt)
+
     cdef const fgw_bpe_vocabulary *of(
         self, int dialect, const uint8_t *model, size_t length, bint *known
     ) except? NULL:
@@ -53,6 +59,28 @@ cdef class Tokenizers:
             encoding = encoding_of(model.decode("utf-8", "replace"))
             self._known[model] = None if encoding is None else loaded_vocabulary(encoding)
         return self._known[model]
+
+    cdef uint64_t saved(
+        self, int dialect, const fgw_bpe_vocabulary *vocabulary, fgw_json *scan,
+        const uint8_t *body, size_t length
+    ) except? 0:
+        if self._prompt == NULL:
+            self._prompt = <fgw_prompt *>PyMem_Malloc(sizeof(fgw_prompt))
+            if self._prompt == NULL:
+                raise MemoryError
+        fgw_prompt_count(self._prompt, scan, <uint8_t>dialect, vocabulary, body, length)
+        return fgw_prompt_saved(self._prompt)
+
+    def counted(self, int dialect, str encoding not None, bytes body not None) -> tuple:
+        """(bytes, tokens, saved) of the texts of a body, for tests; LookupError: not loaded."""
+        cdef Vocabulary vocabulary = loaded_vocabulary(encoding)
+        cdef fgw_json scan
+        cdef uint64_t saved
+        if vocabulary is None:
+            raise LookupError(encoding)
+        memset(&scan, 0, sizeof(scan))
+        saved = self.saved(dialect, vocabulary.blob, &scan, body, <size_t>len(body))
+        return self._prompt.bytes, self._prompt.tokens, saved
 
     def name_of(self, int dialect, bytes model not None) -> str | None:
         """The encoding that is sure to count the answers of ``model``; None: NEAREST, unsurely."""

@@ -5,6 +5,7 @@ Method: answers, whole and broken off, through a worker; the CLOSE record has th
 
 import orjson
 import pytest
+from fastgw.usage.tokenizers import load_tokenizers
 
 from fastgw.ledger.records import (
     FATE_CUT_BY_CLIENT,
@@ -16,6 +17,7 @@ from fastgw.ledger.records import (
 )
 from fastgw.ledger.vocabulary import TIERS
 from fastgw.shm import counters
+from fastgw.usage import tokens
 from tests.worker import chat, chunked, delta, event, provider, request, response, stream_head
 
 
@@ -92,6 +94,61 @@ def test_a_client_that_left_before_the_answer_may_owe_everything(worker):
 
     assert (close.output_low, close.output_high, close.tokens.output) == (0, 40, 0)
     assert close.input_low == 0 < close.tokens.input <= close.input_high
+
+
+PROMPT = "The gateway counts what every answer has cost; é, 中文 and \n too. " * 200
+
+
+def interval_of(worker, model, how, content=PROMPT, **more):
+    """(low, high) of the input, where no provider told it."""
+    ask = chat(stream=True, max_tokens=40, **more | {
+        "model": model, "messages": [{"role": "user", "content": content}]})
+    begun = (stream_head(), chunked(delta("words")))
+    if how == "left":
+        close = closed(worker(), ask, *begun, leave=True)
+    elif how == "left early":
+        close = closed(worker(), ask, leave=True)
+    else:  # the provider breaks off
+        one = worker()
+        client = one.connect()
+        client.feed(request(ask))
+        one.upstream.feed(b"".join(begun))
+        one.upstream.end()
+        close = one.one(Close)
+        client.lose()
+    assert close.provenance == PROVENANCE_ESTIMATED
+    assert close.tokens.input <= close.input_high
+    return close.input_low, close.input_high, len(ask)
+
+
+@pytest.mark.parametrize("how", ["left", "left early", "broken off"])
+def test_a_prompt_that_nobody_told_of_is_counted_where_its_tokenizer_is_known(worker, how):
+    load_tokenizers()
+    text = tokens.count(PROMPT, "gpt-4o")
+    least = max(text, len(PROMPT.encode()) // 4)
+
+    low, high, size = interval_of(worker, "gpt-4o", how)
+
+    # What the provider adds, and all of the body that is no text, is still allowed for.
+    assert low == 0 and least + 4096 <= high <= least + 4096 + 2 + size - len(PROMPT.encode())
+    assert high < size / 2 + 4096
+
+
+@pytest.mark.parametrize("model, more", [
+    ("claude-sonnet-5", {}), ("mistral-large", {}), ("gpt-4o-search-preview", {}),
+    ("gpt-4o", {"web_search_options": {}})])
+def test_other_prompts_are_bounded_by_their_bytes(worker, model, more):
+    load_tokenizers()
+
+    _low, high, size = interval_of(worker, model, "left", **more)
+
+    assert high >= size + 4096
+
+
+def test_a_text_of_few_tokens_is_a_quarter_of_its_bytes_at_least(worker):
+    load_tokenizers()
+
+    assert interval_of(worker, "gpt-4o", "left", " " * 8000)[1] >= 2000 + 4096
 
 
 def test_anthropics_first_word_on_input_stands_where_the_stream_broke(worker):
