@@ -9,10 +9,11 @@
 #include "fgw_dialect_route.h"
 #include "fgw_form.h"
 #include "fgw_json.h"
+#include "fgw_tier.h"
 
 #define FGW_MODEL_MAX 256
 #define FGW_USER_MAX 128
-#define FGW_TIER_MAX 16
+#define FGW_TIER_MAX 24 /* bytes of a word that names one */
 
 enum fgw_ask_error {
     FGW_ASK_OK = 0,
@@ -38,7 +39,6 @@ enum fgw_ask_flag {
                                   is not all that may answer */
     FGW_ASK_BACKGROUND = 32,   /* the provider goes on whoever waits for the answer, or leaves */
     FGW_ASK_IN_PATH = 64,      /* the model is the one in the path: none is put into the body */
-    FGW_ASK_OTHER_PRICE = 128, /* names a service tier that no table has a price of */
 };
 
 /* A value's place in the body; bytes 0: absent. */
@@ -52,6 +52,8 @@ struct fgw_ask {
     uint8_t operation;
     uint8_t flags;
     uint8_t error;        /* enum fgw_ask_error */
+    uint8_t tier;         /* enum fgw_tier that it names, or FGW_TIER_UNTOLD */
+    uint8_t tiers;        /* FGW_TIER_BIT of all that its answer may come at */
     uint8_t limit_fields; /* which of limit_at hold a number: 1 the first, 2 the second */
     uint16_t model_bytes;
     uint16_t user_bytes;
