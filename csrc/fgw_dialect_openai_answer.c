@@ -514,6 +514,8 @@ unsigned fgw_openai_fold(struct fgw_meter *meter)
         track(meter);
     if (is_usage(json, ANSWER_USAGE) || is_usage(json, ANSWER_USAGE_TWIN)) {
         take_report(meter);
+        if (fgw_text_is(json, ANSWER_TYPE, "speech.audio.done"))
+            meter->report.vendor |= FGW_VENDOR_SPEECH;
         flags |= FGW_EVENT_USAGE;
         /* A chunk of usage alone comes behind all that is said, but for a preview. */
         meter->usage_state = !json->text_bytes && fgw_is_usage_alone(json);
@@ -568,5 +570,14 @@ void fgw_openai_classes(const struct fgw_meter *meter, struct fgw_usage *usage)
     usage->reasoning = fgw_part_of(&output, value[FGW_REPORT_REASONING], usage);
     usage->audio_output = fgw_part_of(&output, value[FGW_REPORT_AUDIO_OUTPUT], usage);
     usage->image_output = fgw_part_of(&output, value[FGW_REPORT_IMAGE_OUTPUT], usage);
+    /* Where no details are told, what is asked for says what came. */
+    if (meter->operation == FGW_OPERATION_IMAGES &&
+        !(meter->report.present >> FGW_REPORT_IMAGE_OUTPUT & 1)) {
+        usage->image_output = output;
+        output = 0;
+    } else if (meter->report.vendor & FGW_VENDOR_SPEECH) {
+        usage->audio_output += output;
+        output = 0;
+    }
     usage->output = output;
 }

@@ -14,6 +14,7 @@ from fastgw.mock import (
     cohere,
     framing,
     gemini,
+    media,
     ollama,
     openai_chat,
     openai_other,
@@ -30,7 +31,7 @@ from fastgw.mock.words import Words
 
 # By the end of the path, the longest first; the prefix is whatever base_url says.
 _ROUTES = (
-    *ollama.ROUTES, *cohere.ROUTES,
+    *ollama.ROUTES, *cohere.ROUTES, *media.ROUTES,
     ("/messages/count_tokens", "count_tokens"), ("/chat/completions", "chat"),
     ("/responses", "responses"), ("/completions", "completions"),
     ("/embeddings", "embeddings"), ("/moderations", "moderations"), ("/messages", "messages"),
@@ -140,7 +141,8 @@ def _inflated(body: bytes, encoding: bytes | None) -> bytes:
 # What renders an operation's answers; those that are not here, openai_chat does.
 _MODULES: dict[str, Any] = {
     "responses": openai_responses, "messages": anthropic, "generate": gemini,
-    **dict.fromkeys(ollama.OPERATIONS, ollama), **dict.fromkeys(cohere.OPERATIONS, cohere),
+    **dict.fromkeys(media.OPERATIONS, media), **dict.fromkeys(ollama.OPERATIONS, ollama),
+    **dict.fromkeys(cohere.OPERATIONS, cohere),
 }  # fmt: skip
 
 
@@ -210,10 +212,14 @@ class Planner:
 
     def _read(self, operation: str, path: str, target: bytes, raw: bytes, asked: Asked) -> Call:
         place = azure.place_of(path)
+        if place is not None:
+            azure.check(place, path, target, raw)
+        deployment = place.deployment if place else ""
+        if operation in media.OPERATIONS:
+            return media.read(operation, raw, deployment)
+        call = read_call(operation, raw, asked.tool, deployment)
         if place is None:
-            return read_call(operation, raw, asked.tool)
-        azure.check(place, path, target, raw)
-        call = read_call(operation, raw, asked.tool, place.deployment)
+            return call
         call.filter = asked.filter
         if call.filter == "prompt":
             raise azure.filtered()
@@ -316,7 +322,12 @@ class Planner:
                 frames = module.frames(call, shape)
             else:
                 body = module.body(call, shape)
-        return Answer(200, _headers(api, call.stream, call.model), body, frames,
+        headers = _headers(api, call.stream, call.model)
+        if call.operation in media.OPERATIONS:
+            media.bill(call, shape)
+            if not call.stream:
+                headers = (("content-type", media.content_type(call)), *headers[1:])
+        return Answer(200, headers, body, frames,
                       _fault(call, asked, api), shape.output_tokens, shape.reasoning, api.form)
 
     def _refused(self, refusal: Refusal, asked: Asked, api: Api, old: bool,

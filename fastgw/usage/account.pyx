@@ -19,7 +19,12 @@ from libc.string cimport memset
 
 from fastgw.codes cimport CODE_CUT_BY_CAP, CODE_CUT_BY_DETECT
 from fastgw.native.dialect cimport (
-    FGW_ASK_BACKGROUND, FGW_ASK_OTHER_PRICE, FGW_DIALECT_OPENAI
+    FGW_ASK_BACKGROUND,
+    FGW_ASK_OTHER_PRICE,
+    FGW_DIALECT_OPENAI,
+    FGW_OPERATION_AUDIO,
+    FGW_OPERATION_IMAGES,
+    fgw_dialect_wire,
 )
 from fastgw.native.dialect_meter cimport (
     FGW_EVENT_DONE,
@@ -51,6 +56,12 @@ from fastgw.native.record cimport (
 
 cdef enum:
     BYTES_PER_TOKEN = 4   # of generated text; what cannot be counted here is an interval anyway
+    MADE_MOST = 131072    # tokens of a picture, or of sound, whose number nobody tells: no bound
+
+
+cdef inline bint makes_no_text(Exchange x) noexcept:
+    """Pictures and sound: nothing of them can be counted here, and some cost no tokens at all."""
+    return x.route.operation == FGW_OPERATION_IMAGES or x.route.operation == FGW_OPERATION_AUDIO
 
 
 cdef void estimate_output(Exchange x, fgw_record_close *close) noexcept:
@@ -58,6 +69,8 @@ cdef void estimate_output(Exchange x, fgw_record_close *close) noexcept:
     cdef fgw_tokens *tokens = &close.tokens
     cdef uint64_t low = 0
     close.output_high = x.output_bound
+    if makes_no_text(x):
+        close.output_high = max(close.output_high, <uint64_t>MADE_MOST * x.ask.n)
     if x.code == CODE_CUT_BY_CAP:
         low = x.output_certain
         tokens.output = max(x.output_delivered, fgw_meter_told_output(&x.meter))
@@ -68,6 +81,8 @@ cdef void estimate_output(Exchange x, fgw_record_close *close) noexcept:
         if low == 0 and x.meter.output_bytes:
             low = 1
         tokens.output = x.meter.output_bytes // BYTES_PER_TOKEN
+        if makes_no_text(x) and not x.meter.streaming:
+            low = 0  # a transcript may have been billed by the second
     if close.output_high < low:
         close.output_high = low
     if tokens.output < low:
@@ -95,6 +110,8 @@ cdef void account(Exchange x, fgw_record_close *close, bint asked, bint whole) n
     ):
         close.cost_nano_usd = 0  # whatever the price; also of what was never answered
         return
+    if makes_no_text(x) and close.provenance == FGW_PROVENANCE_ESTIMATED:
+        return  # what it came to is not known, so neither is its cost
     if (
         x.price != NULL and not flags & FGW_USAGE_OTHER_MODEL
         and not x.ask.flags & FGW_ASK_OTHER_PRICE
@@ -147,7 +164,8 @@ cdef bint goes_on(Exchange x, const fgw_usage *usage, bint whole) noexcept:
         return True  # it has only begun
     return (
         # vLLM tells of each answer as it goes: one of several had ended.
-        x.ask.n > 1 and not whole and x.meter.streaming and x.route.dialect == FGW_DIALECT_OPENAI
+        x.ask.n > 1 and not whole and x.meter.streaming
+        and fgw_dialect_wire(x.route.dialect) == FGW_DIALECT_OPENAI
         and not x.meter.ever & (FGW_EVENT_DONE | FGW_EVENT_ERROR)
     )
 
