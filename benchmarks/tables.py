@@ -1,4 +1,4 @@
-"""Policy and detect in figures, beside the libraries that do something like it.
+"""Policy, detect and tokenizers in figures, beside the libraries that do something like it.
 
     python -m benchmarks.tables [--rules 100000]
 
@@ -10,6 +10,7 @@ same expressions, rules and texts for everybody. What is not installed (extra: b
 from __future__ import annotations
 
 import argparse
+import base64
 import ctypes
 import importlib
 import re
@@ -23,11 +24,13 @@ import orjson
 from benchmarks.bench_detect import PROSE
 from benchmarks.bench_policy import expressions, nested
 from benchmarks.policies import MANY_FACTS, many
+from benchmarks.texts import writings
 from fastgw.policy import policy as room
 from fastgw.policy.bindings import Bindings
 from fastgw.policy.compiler import compile_whole
 from fastgw.policy.policy import Policy
 from fastgw.policy.trial import decide_often
+from fastgw.usage import tokens
 from tests.csrc.detect_native import Job
 
 COUNTS = (10, 100, 1000, 10_000)
@@ -182,6 +185,41 @@ def scanners() -> dict[str, Callable[[bytes], object]]:
     return found
 
 
+def oracle(name: str) -> Any:
+    """tiktoken's encoding out of our file, so that nothing is fetched; None: not installed."""
+    tiktoken, published = package("tiktoken"), package("tiktoken_ext.openai_public")
+    if tiktoken is None or published is None:
+        return None
+    ranks = {base64.b64decode(token): int(rank) for token, rank in
+             map(bytes.split, tokens.published(name).splitlines())}
+    fetch, published.load_tiktoken_bpe = published.load_tiktoken_bpe, lambda *_, **__: ranks
+    try:
+        return tiktoken.Encoding(**getattr(published, name)())
+    finally:
+        published.load_tiktoken_bpe = fetch
+
+
+def token_table() -> str:
+    """MB/s of counting, and how many times tiktoken's on the same text in the same run."""
+    names = ("o200k_base", "cl100k_base")
+    oracles = [oracle(name) for name in names]
+    lines = ["\ntokens counted: MB/s, and that by tiktoken's encode_ordinary",
+             f"{'':28}" + "".join(f"{name:>22}" for name in names)]
+    for title, text in writings().items():
+        raw, line = text.encode(), f"{title:28}"
+        for name, theirs in zip(names, oracles, strict=True):
+            ours = seconds(partial(tokens.count, raw, name))
+            line += f"{len(raw) / ours / 1e6:>14.1f}"
+            if theirs is None:
+                line += f"{'-':>8}"
+                continue
+            if len(theirs.encode_ordinary(text)) != tokens.count(raw, name):
+                raise AssertionError(f"{title}: another count than tiktoken's")
+            line += f"{seconds(partial(theirs.encode_ordinary, text)) / ours:>7.1f}x"
+        lines.append(line)
+    return "\n".join(lines)
+
+
 def main(words: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="benchmarks.tables")
     parser.add_argument("--rules", type=int, default=0, help="one more number of rules")
@@ -189,6 +227,7 @@ def main(words: list[str] | None = None) -> None:
     print(cel_table(), flush=True)
     print(index_table((*COUNTS, asked.rules) if asked.rules else COUNTS), flush=True)
     print(detect_table(), flush=True)
+    print(token_table(), flush=True)
 
 
 if __name__ == "__main__":

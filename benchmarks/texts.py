@@ -1,6 +1,12 @@
-"""Texts that benches read: a request as the OpenAI SDK sends it, an event, answers."""
+"""Texts that benches read: a request as the OpenAI SDK sends it, an event, answers, writings."""
 
+import argparse
+import base64
 import json
+import random
+import subprocess
+import typing
+from pathlib import Path
 
 CHAT = json.dumps({
     "messages": [{"role": "system", "content": "You are a careful assistant."},
@@ -62,3 +68,53 @@ def response_head(framing: str, kind: str = "application/json") -> bytes:
 RESPONSE_HEAD = response_head(f"Content-Length: {len(ANSWER)}")
 RESPONSE = RESPONSE_HEAD + ANSWER
 STREAM_HEAD = response_head("Transfer-Encoding: chunked", "text/event-stream")
+
+HERE = Path(__file__).resolve().parent
+CHINESE = ("我们 的 数据 中心 服务器 请求 模型 回答 问题 时候 可以 需要 计算 费用 用户 密钥 "
+           "限制 每天 系统 因为 所以 如果 但是 已经 没有 一个 这些 那些 非常 重要 工作 时间 "
+           "发展 经济 社会 文化 历史 研究 方法 结果 表明 通过 使用 提供 支持 管理 安全 网络 "
+           "信息 技术 人工 智能 学习 语言 处理 文本 分析 城市 生活 孩子 老师 学校 朋友 今天 "
+           "明天 昨天 天气 喜欢 吃饭 苹果 电脑 手机 公司 市场 价格 产品 质量 提高 降低 错误 "
+           "日志 配置 文件 目录 进程 线程 内存 缓存 磁盘 延迟 吞吐 队列 流量 带宽 证书 域名 "
+           "端口 协议").split()
+RUSSIAN = ("мы наши данные сервер запрос ответ модель вопрос время можно нужно считать "
+           "стоимость ключ предел каждый день система потому если однако уже нет один эти "
+           "очень важно работа развитие общество история исследование метод результат "
+           "показал через использование поддержка управление безопасность сеть информация "
+           "технология обучение язык обработка текст анализ город жизнь ребёнок учитель "
+           "школа друг сегодня завтра погода любить компьютер телефон рынок цена качество "
+           "ошибка журнал настройка файл каталог процесс поток память очередь задержка "
+           "пропускная").split()
+
+
+def _sentences(words: list[str], gap: str, stops: str, choice: random.Random) -> str:
+    return "".join(
+        gap.join(choice.choices(words, k=choice.randrange(3, 14))) + choice.choice(stops)
+        for _ in range(3000))
+
+
+def writings() -> dict[str, str]:
+    """What tokenizers read, some 50 to 300 KB each; Chinese and Russian are words by chance."""
+    choice = random.Random(1)
+    letters = "abcdefghijklmnopqrstuvwxyz"
+    rows = [{"id": f"req_{choice.getrandbits(64):x}", "model": "gpt-4o", "stream": True,
+             "tokens": choice.randrange(90_000), "cost": choice.random(), "user": None,
+             "labels": {"team": choice.choice(["search", "billing", "ops"])}} for _ in range(800)]
+    return {
+        "prose (ARCHITECTURE.md)": (HERE.parent / "ARCHITECTURE.md").read_text(),
+        "Python (argparse, typing …)": "".join(
+            Path(str(module.__file__)).read_text() for module in (argparse, typing, subprocess)),
+        "JSON": json.dumps(rows),
+        "Chinese": _sentences(CHINESE, "", "，。！？\n", choice),
+        "Russian": _sentences(RUSSIAN, " ", ".,!\n", choice),
+        "hexadecimal": choice.randbytes(40_000).hex(),
+        "base64": base64.b64encode(choice.randbytes(60_000)).decode(),
+        "30 letters by chance, a space": " ".join(
+            "".join(choice.choices(letters, k=30)) for _ in range(2000)),
+        "words of one letter": " ".join(
+            choice.choice(letters) * choice.randrange(3, 200) for _ in range(500)),
+        "60,000 of one letter": "a" * 60_000,
+        "60,000 letters by chance": "".join(choice.choices(letters, k=60_000)),
+        "60,000 spaces": " " * 60_000,
+        "emoji": "".join(choice.choices("😀😁😂🤣😃😄👍🎉❤🚀", k=20_000)),
+    }

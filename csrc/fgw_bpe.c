@@ -2,6 +2,7 @@
 #include "fgw_bpe.h"
 
 #include "fgw_bpe_long.h"
+#include "fgw_bpe_word.h"
 
 static const uint8_t REPLACEMENT[3] = { 0xef, 0xbf, 0xbd };
 
@@ -95,18 +96,77 @@ static size_t feed_tail(struct fgw_bpe_count *counter, const struct fgw_bpe_voca
     return taken;
 }
 
+/* Where words that are no token of 8 bytes stood in this slice, by their hash. A text repeats its
+ * words, and here they are in the cache that is near. */
+#define RECENT 1024
+#define RECENT_LENGTH 32
+#define RECENT_WORTH 1024 /* bytes of a slice */
+
+struct recent {
+    uint32_t at;
+    uint16_t length; /* 0: none */
+    uint16_t tokens;
+};
+
+static uint64_t recent_tokens(const struct fgw_bpe_vocabulary *v, struct recent *recent,
+                              const uint8_t *p, size_t at, size_t length)
+{
+    if (recent == NULL || length > RECENT_LENGTH || at > UINT32_MAX)
+        return fgw_bpe_piece_tokens(v, p + at, length);
+    struct recent *place = recent + (fgw_bpe_hash(p + at, length) >> 32) % RECENT;
+    if (place->length != length || !fgw_bpe_equal(p + place->at, p + at, length)) {
+        place->tokens = (uint16_t)fgw_bpe_piece_tokens(v, p + at, length);
+        place->at = (uint32_t)at;
+        place->length = (uint16_t)length;
+    }
+    return place->tokens;
+}
+
+/* Tokens of the piece of `length` bytes at p + at. */
+static inline uint64_t tokens_of(const struct fgw_bpe_vocabulary *v, struct recent *recent,
+                                 const uint8_t *p, size_t at, size_t length, uint64_t brief)
+{
+    if (length <= FGW_BPE_BRIEF_MAX && fgw_bpe_is_brief(v, brief))
+        return 1;
+    return recent_tokens(v, recent, p, at, length);
+}
+
+/* Counts what is whole pieces of p[0, n). Returns its length; `open` then says what follows. */
+static inline size_t whole_pieces(unsigned kind, const struct fgw_bpe_vocabulary *v,
+                                  struct recent *recent, const uint8_t *p, size_t n,
+                                  uint64_t *tokens, struct fgw_bpe_open *open)
+{
+    size_t at = 0, length;
+    while (at < n) {
+        uint64_t brief = 0;
+        if (n - at >= FGW_BPE_WORD_ROOM
+            && (length = fgw_bpe_word(kind, p + at, n - at, &brief)) > 0)
+            ;
+        else if ((length = fgw_bpe_piece(kind, p + at, n - at, 0, open)) == 0)
+            break;
+        else if (length <= FGW_BPE_BRIEF_MAX)
+            brief = fgw_bpe_brief(p + at, length);
+        *tokens += tokens_of(v, recent, p, at, length, brief);
+        at += length;
+    }
+    return at;
+}
+
 /* Takes all of p, at the beginning of a piece. */
 static size_t feed_pieces(struct fgw_bpe_count *counter, const struct fgw_bpe_vocabulary *v,
                           const uint8_t *p, size_t n)
 {
-    const unsigned kind = v->kind;
+    struct recent places[RECENT], *recent = NULL;
     struct fgw_bpe_open open;
     uint64_t tokens = 0;
-    size_t at = 0, length = 0;
-    while (at < n && (length = fgw_bpe_piece(kind, p + at, n - at, 0, &open)) > 0) {
-        tokens += fgw_bpe_piece_tokens(v, p + at, length);
-        at += length;
+    if (n >= RECENT_WORTH) {
+        memset(places, 0, sizeof places);
+        recent = places;
     }
+    /* Twice, so that each has only its own branches. */
+    size_t at = v->kind == FGW_BPE_O200K
+                    ? whole_pieces(FGW_BPE_O200K, v, recent, p, n, &tokens, &open)
+                    : whole_pieces(FGW_BPE_CL100K, v, recent, p, n, &tokens, &open);
     counter->pieces += tokens;
     if (n - at > FGW_BPE_TAIL) {
         fgw_bpe_long_start(counter, v, &open, p + at);

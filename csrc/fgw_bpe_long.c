@@ -37,8 +37,8 @@ static void blank(struct fgw_bpe_count *counter, const struct fgw_bpe_vocabulary
         split(counter);
         return;
     }
-    counter->before_blank = fgw_bpe_run_tokens(&counter->rest);
-    fgw_bpe_run_feed(&counter->rest, v, p, rune.width);
+    if (counter->has_split)
+        fgw_bpe_run_feed(&counter->rest, v, p, rune.width);
     memcpy(counter->blank, p, rune.width);
     counter->blank_length = (uint8_t)rune.width;
     counter->blanks++;
@@ -48,9 +48,10 @@ static void blank(struct fgw_bpe_count *counter, const struct fgw_bpe_vocabulary
  * that. */
 static void spaces_end(struct fgw_bpe_count *counter)
 {
+    const struct fgw_bpe_run *run = counter->has_split ? &counter->rest : &counter->whole;
     uint64_t tokens = counter->has_split ? counter->split : 0;
     if (counter->blanks > 1)
-        tokens += counter->before_blank;
+        tokens += fgw_bpe_run_before(run, counter->blank_length);
     memcpy(counter->tail, counter->blank, sizeof counter->blank);
     counter->tail_length = counter->blank_length;
     finish(counter, tokens);
@@ -132,30 +133,48 @@ static size_t ends(struct fgw_bpe_count *counter, const struct fgw_bpe_vocabular
     return end;
 }
 
+/* Where white space or capitals may yet be cut: behind the last line end, or the last caseless
+ * letter or mark. 0: nowhere. Notes what white space ends with. */
+static size_t last_split(struct fgw_bpe_count *counter, const uint8_t *p, size_t n)
+{
+    size_t split = 0;
+    for (size_t at = 0; at < n;) {
+        struct fgw_bpe_rune rune = fgw_bpe_rune_at(p + at);
+        const size_t end = at + rune.width;
+        if (counter->state == FGW_BPE_CAPITALS) {
+            /* Only at the beginning there may be something else, which leads the word. */
+            split = rune.sort == FGW_BPE_CASELESS || rune.sort == FGW_BPE_MARK ? end : split;
+        } else if (rune.sort == FGW_BPE_NEWLINE) {
+            split = end;
+            counter->blanks = 0;
+            counter->blank_length = 0;
+        } else {
+            counter->blanks++;
+            counter->blank_length = (uint8_t)rune.width;
+            memcpy(counter->blank, p + at, rune.width);
+        }
+        at = end;
+    }
+    return split;
+}
+
 void fgw_bpe_long_start(struct fgw_bpe_count *counter, const struct fgw_bpe_vocabulary *v,
                         const struct fgw_bpe_open *open, const uint8_t *p)
 {
-    size_t at = 0;
     fgw_bpe_run_start(&counter->whole);
     fgw_bpe_run_start(&counter->rest);
     counter->has_split = 0;
     counter->blanks = 0;
     counter->blank_length = 0;
     counter->state = (uint8_t)open->state;
-    if (open->state != FGW_BPE_CAPITALS && open->state != FGW_BPE_SPACES) {
-        fgw_bpe_run_feed(&counter->whole, v, p, open->body);
-        return;
-    }
-    while (at < open->body) {
-        struct fgw_bpe_rune rune = fgw_bpe_rune_at(p + at);
-        if (open->state == FGW_BPE_SPACES)
-            blank(counter, v, p + at, rune);
-        else if (at == 0 && rune.sort != FGW_BPE_UPPER && rune.sort != FGW_BPE_CASELESS
-                 && rune.sort != FGW_BPE_MARK)
-            fgw_bpe_run_feed(&counter->whole, v, p, rune.width); /* what leads the word */
-        else
-            capital(counter, v, p + at, rune);
-        at += rune.width;
+    fgw_bpe_run_feed(&counter->whole, v, p, open->body);
+    if (open->state == FGW_BPE_CAPITALS || open->state == FGW_BPE_SPACES) {
+        size_t split = last_split(counter, p, open->body);
+        if (split) {
+            counter->has_split = 1;
+            counter->split = (uint32_t)fgw_bpe_piece_tokens(v, p, split);
+            fgw_bpe_run_feed(&counter->rest, v, p + split, open->body - split);
+        }
     }
 }
 

@@ -1,59 +1,115 @@
-/* fgw_bpe_merge.c - short pieces merged as written, long ones by their prefixes. */
+/* fgw_bpe_merge.c - a short piece merged as written, all merges of a rank at once. */
 #include "fgw_bpe_merge.h"
 
-#define NEVER INT32_MAX
+#define NEVER INT32_MAX /* ranks are signed here, because that is what SSE2 compares */
+#define STALE (-1)
 
-/* A rank and its place in one number: the least of these is the next merge, the leftmost of
- * equals. Signed, because that is what SSE2 compares. */
-static inline int32_t order(uint32_t rank, size_t at)
+static inline int32_t rank_of(const struct fgw_bpe_vocabulary *v, int32_t a, int32_t b)
 {
-    return rank == FGW_BPE_NONE ? NEVER : (int32_t)(rank << 8 | (uint32_t)at);
+    uint32_t rank = fgw_bpe_pair(v, (uint32_t)a, (uint32_t)b);
+    return rank == FGW_BPE_NONE ? NEVER : (int32_t)rank;
+}
+
+/* The token of the character of 2 or 3 bytes at p, if it surely becomes one before anything else
+ * happens to it; else FGW_BPE_NONE. `before` is the byte before it and `behind` the one behind,
+ * or 0: no character that is not ASCII has it. */
+static inline uint32_t calm_letter(const struct fgw_bpe_vocabulary *v, const uint8_t *p,
+                                   size_t width, int first, int final)
+{
+    const uint32_t *letters = fgw_bpe_part(v, v->letters);
+    uint32_t code = width == 2 ? (p[0] & 31u) << 6 | (p[1] & 63u)
+                               : (p[0] & 15u) << 12 | (p[1] & 63u) << 6 | (p[2] & 63u);
+    uint32_t letter = letters[code], token = letter & FGW_BPE_LETTER_TOKEN;
+    if (token == FGW_BPE_LETTER_TOKEN
+        || (!first && !(letter & FGW_BPE_CALM_BEFORE) && fgw_bpe_straddles(v, p[-1], p[0]))
+        || (!final && !(letter & FGW_BPE_CALM_BEHIND)
+            && fgw_bpe_straddles(v, p[width - 1], p[width])))
+        return FGW_BPE_NONE;
+    return token;
+}
+
+/* The parts that merging begins with, bytes and characters that are calm, and the rank of each
+ * with the next one. */
+static size_t first_parts(const struct fgw_bpe_vocabulary *v, const uint8_t *bytes, size_t length,
+                          int32_t *parts, int32_t *ranks)
+{
+    const uint32_t *duets = fgw_bpe_part(v, v->duets);
+    size_t n = 0, before = 0;
+    for (size_t at = 0; at < length;) {
+        size_t width = bytes[at] < 0xc2 || bytes[at] > 0xef ? 1 : bytes[at] < 0xe0 ? 2 : 3;
+        uint32_t token = width == 1 || length - at < width
+                             ? FGW_BPE_NONE
+                             : calm_letter(v, bytes + at, width, at == 0, length - at == width);
+        if (token == FGW_BPE_NONE) {
+            token = v->byte_token[bytes[at]];
+            width = 1;
+        }
+        if (n && width == 1 && before == 1) {
+            uint32_t rank = duets[bytes[at - 1] << 8 | bytes[at]];
+            ranks[n - 1] = rank == FGW_BPE_NONE ? NEVER : (int32_t)rank;
+        } else if (n) {
+            ranks[n - 1] = rank_of(v, parts[n - 1], (int32_t)token);
+        }
+        before = width;
+        parts[n++] = (int32_t)token;
+        at += width;
+    }
+    ranks[n - 1] = NEVER;
+    return n;
+}
+
+/* Merges all neighbours of that rank, from the left, and takes out the gaps. What arises has
+ * greater ranks, so the order of merges is as if they were found one by one. Returns the number of
+ * parts that are left. */
+static size_t merge_all(const struct fgw_bpe_vocabulary *v, int32_t *parts, int32_t *ranks,
+                        size_t n, size_t from, int32_t rank)
+{
+    size_t out = from;
+    for (size_t at = from; at < n; out++) {
+        if (ranks[at] == rank) {
+            parts[out] = rank;
+            ranks[out] = STALE;
+            if (out)
+                ranks[out - 1] = rank_of(v, parts[out - 1], rank);
+            at += 2;
+        } else {
+            parts[out] = parts[at];
+            ranks[out] = ranks[at];
+            if (out && ranks[out - 1] == STALE)
+                ranks[out - 1] = rank_of(v, parts[out - 1], parts[out]);
+            at++;
+        }
+    }
+    if (ranks[out - 1] == STALE)
+        ranks[out - 1] = NEVER;
+    return out;
 }
 
 size_t fgw_bpe_merge(const struct fgw_bpe_vocabulary *v, const uint8_t *bytes, size_t length,
                      uint32_t *tokens)
 {
-    const uint32_t *duets = fgw_bpe_part(v, v->duets);
-    /* A part stays where its first byte is, so that finding the least is a loop without branches:
-     * for its place, the order of merging it with the next one, and where its neighbours are. */
-    int32_t orders[FGW_BPE_SHORT];
-    uint16_t next[FGW_BPE_SHORT], before[FGW_BPE_SHORT + 1];
-
-    for (size_t i = 0; i < length; i++) {
-        tokens[i] = v->byte_token[bytes[i]];
-        orders[i] = i + 1 < length ? order(duets[bytes[i] << 8 | bytes[i + 1]], i) : NEVER;
-        next[i] = (uint16_t)(i + 1);
-        before[i + 1] = (uint16_t)i;
-    }
+    int32_t parts[FGW_BPE_SHORT], ranks[FGW_BPE_SHORT];
+    size_t n = first_parts(v, bytes, length, parts, ranks);
     for (;;) {
         int32_t least = NEVER;
-        for (size_t i = 0; i < length; i++)
-            least = orders[i] < least ? orders[i] : least;
+        size_t from = 0;
+        for (size_t i = 0; i < n; i++)
+            least = ranks[i] < least ? ranks[i] : least;
         if (least == NEVER)
             break;
-        size_t at = (size_t)least & 0xff, gone = next[at], after = next[gone];
-        tokens[at] = (uint32_t)least >> 8;
-        orders[gone] = orders[at] = NEVER;
-        next[at] = (uint16_t)after;
-        before[after] = (uint16_t)at;
-        if (after < length)
-            orders[at] = order(fgw_bpe_pair(v, tokens[at], tokens[after]), at);
-        if (at > 0)
-            orders[before[at]] = order(fgw_bpe_pair(v, tokens[before[at]], tokens[at]),
-                                       before[at]);
+        while (ranks[from] != least)
+            from++;
+        n = merge_all(v, parts, ranks, n, from, least);
     }
-    size_t parts = 0;
-    for (size_t at = 0; at < length; at = next[at])
-        tokens[parts++] = tokens[at];
-    return parts;
+    for (size_t i = 0; i < n; i++)
+        tokens[i] = (uint32_t)parts[i];
+    return n;
 }
 
-/* Whether two tokens stay as they are when they become neighbours.
- *
- * Their merges are undone from the greatest rank to the least, on whichever side it is. `limit`
+/* Their merges are undone from the greatest rank to the least, on whichever side it is. `limit`
  * is the merge that took the neighbour at the border away: a pair across the border that comes
  * before it would have been merged first. Of equal ranks the left one comes first. */
-static int neighbours(const struct fgw_bpe_vocabulary *v, uint32_t left, uint32_t right)
+int fgw_bpe_neighbours(const struct fgw_bpe_vocabulary *v, uint32_t left, uint32_t right)
 {
     const uint32_t *splits = fgw_bpe_part(v, v->splits);
     uint32_t limit = FGW_BPE_NONE;
@@ -72,102 +128,4 @@ static int neighbours(const struct fgw_bpe_vocabulary *v, uint32_t left, uint32_
             right = splits[2 * right];
         }
     }
-}
-
-void fgw_bpe_run_start(struct fgw_bpe_run *run)
-{
-    run->length = 0;
-    run->filled = 0;
-    run->count[0] = 0;
-}
-
-/* Whether the last `length` bytes, up to `end`, are the last token; then notes it. */
-static int ends_with(struct fgw_bpe_run *run, const struct fgw_bpe_vocabulary *v,
-                     const uint8_t *end, size_t length)
-{
-    uint32_t token = fgw_bpe_find(v, end - length, length);
-    uint64_t before = run->length - length;
-    if (token == FGW_BPE_NONE
-        || (before && !neighbours(v, run->last[before % FGW_BPE_TOKEN_MAX], token)))
-        return 0;
-    /* Before the write: a token as long as the ring stands on the place that it is read from. */
-    uint32_t tokens = run->count[before % FGW_BPE_TOKEN_MAX] + 1;
-    run->last[run->length % FGW_BPE_TOKEN_MAX] = token;
-    run->count[run->length % FGW_BPE_TOKEN_MAX] = tokens;
-    return 1;
-}
-
-static void step(struct fgw_bpe_run *run, const struct fgw_bpe_vocabulary *v, uint8_t byte)
-{
-    if (run->filled == sizeof run->bytes) {
-        run->filled = FGW_BPE_TOKEN_MAX;
-        memcpy(run->bytes, run->bytes + FGW_BPE_TOKEN_MAX, FGW_BPE_TOKEN_MAX);
-    }
-    run->bytes[run->filled++] = byte;
-    run->length++;
-    const uint8_t *end = run->bytes + run->filled;
-    size_t longest = run->length < FGW_BPE_TOKEN_MAX ? (size_t)run->length : FGW_BPE_TOKEN_MAX;
-    if (run->length > 1) { /* most often the last token has grown by this byte */
-        const uint32_t *starts = fgw_bpe_part(v, v->starts);
-        uint32_t last = run->last[(run->length - 1) % FGW_BPE_TOKEN_MAX];
-        size_t grown = starts[last + 1] - starts[last] + 1;
-        if (grown <= longest && ends_with(run, v, end, grown))
-            return;
-    }
-    if (longest >= 3) {
-        const uint64_t *endings = fgw_bpe_part(v, v->endings);
-        uint64_t lengths = endings[fgw_bpe_ending(end - 3)];
-        if (lengths >> 63)
-            for (size_t length = longest; length >= 63; length--)
-                if (ends_with(run, v, end, length))
-                    return;
-        lengths &= ~(UINT64_C(1) << 63);
-        while (lengths) {
-            size_t length = 63 - (size_t)__builtin_clzll(lengths);
-            if (length <= longest && ends_with(run, v, end, length))
-                return;
-            lengths &= ~(UINT64_C(1) << length);
-        }
-    }
-    if (longest >= 2 && ends_with(run, v, end, 2))
-        return;
-    ends_with(run, v, end, 1);
-}
-
-void fgw_bpe_run_feed(struct fgw_bpe_run *run, const struct fgw_bpe_vocabulary *v,
-                      const uint8_t *bytes, size_t length)
-{
-    for (size_t i = 0; i < length; i++)
-        step(run, v, bytes[i]);
-}
-
-uint32_t fgw_bpe_run_least(const struct fgw_bpe_run *run)
-{
-    /* The whole ends here, or a token that goes on from here began behind one of the prefixes. */
-    uint32_t least = fgw_bpe_run_tokens(run);
-    for (uint64_t back = 1; back < FGW_BPE_TOKEN_MAX && back <= run->length; back++) {
-        uint32_t then = run->count[(run->length - back) % FGW_BPE_TOKEN_MAX] + 1;
-        if (then < least)
-            least = then;
-    }
-    return least;
-}
-
-uint64_t fgw_bpe_piece_tokens(const struct fgw_bpe_vocabulary *v, const uint8_t *bytes,
-                              size_t length)
-{
-    if (length <= 2) {
-        const uint32_t *duets = fgw_bpe_part(v, v->duets);
-        return length == 1 || duets[bytes[0] << 8 | bytes[1]] != FGW_BPE_NONE ? 1 : 2;
-    }
-    if (fgw_bpe_find(v, bytes, length) != FGW_BPE_NONE)
-        return 1;
-    if (length <= FGW_BPE_SHORT) {
-        uint32_t tokens[FGW_BPE_SHORT];
-        return fgw_bpe_merge(v, bytes, length, tokens);
-    }
-    struct fgw_bpe_run run;
-    fgw_bpe_run_start(&run);
-    fgw_bpe_run_feed(&run, v, bytes, length);
-    return fgw_bpe_run_tokens(&run);
 }

@@ -2,24 +2,34 @@
  *
  * Built once from the file that tiktoken publishes (a line a token: base64 of its bytes, a space,
  * its rank), read by all: it holds offsets, no pointers, so it may be mapped anywhere, and a
- * fork shares it. o200k_base takes 13.0 MB, cl100k_base 6.7 MB.
+ * fork shares it. o200k_base takes 10.6 MB, cl100k_base 5.7 MB.
  *
- *     | header | slots | pairs | known | splits | starts | endings | duets | bytes of all tokens |
+ *     | header | briefs | ids | slots | pairs | known | splits | starts | endings | duets
+ *     | letters | straddles | bytes of all tokens |
  *
- * slots    bytes -> token.    One word: token 18, length 8, start 22, fingerprint 16 bits.
+ * briefs   tokens of 1 to 8 bytes: the bytes themselves (fgw_bpe_brief), so that whether a word is
+ *          a token is one look at one cache line.
+ * ids      the token of each of them, place for place.
+ * slots    longer ones -> token. One word: token 18, length 8, start 22, fingerprint 16 bits.
  * pairs    a, b  -> token.    One word: a 18, b 18, token 28 bits. Only the pair of the last merge
  *                             that makes the token: whoever merges in order of rank can never
  *                             have two neighbours that make a token in another way.
- * known    a bit a pair, 4 a slot: most neighbours merge to nothing, and this, a sixteenth of the
- *          pairs, stays in the cache that is near.
+ * known    a bit a pair, FGW_BPE_KNOWN a place: most neighbours merge to nothing, and this, an
+ *          eighth of the pairs, stays in the cache that is near.
  * splits   token -> a, b.     A byte is its own a and b.
  * starts   token -> where its bytes begin.
  * endings  last three bytes -> the lengths that a token ending so can have (bit 63: 63 and more).
  *          Different endings may share a word; so it can only say too much.
  * duets    two bytes -> token or FGW_BPE_NONE.
+ * letters  code point below U+10000 of 2 or 3 bytes -> its token, if it is one, and two bits: that
+ *          nothing before it (FGW_BPE_CALM_BEFORE), or behind it, merges with a part of it before
+ *          it is whole. So what is calm on both sides may be taken whole before all else.
+ * straddles a bit for each two bytes: that there is a merge at all of what ends with the one and
+ *          what begins with the other, where a character ends between them and one of the two
+ *          halves is less than a character. Both vocabularies have about a hundred such merges.
  *
- * Slots and pairs are open-addressed, at most half full. The token that is its bytes' encoding is
- * itself for every token of both vocabularies; building fails where it is not.
+ * Briefs, slots and pairs are open-addressed, at most four fifths full. The token that is its
+ * bytes' encoding is itself for every token of both vocabularies; building fails where it is not.
  */
 #ifndef FGW_BPE_VOCABULARY_H
 #define FGW_BPE_VOCABULARY_H
@@ -41,9 +51,13 @@ struct fgw_bpe_vocabulary {
     uint64_t size;            /* of all of it, in bytes */
     uint32_t kind;
     uint32_t tokens;
-    uint32_t slots_shift;     /* 64 - log2 of the number of slots, and of pairs */
+    uint32_t briefs_shift;    /* 64 - log2 of the number of briefs, */
+    uint32_t slots_shift;     /* of slots, */
+    uint32_t pairs_shift;     /* and of pairs */
     uint32_t reserved;
-    uint64_t slots, pairs, known, splits, starts, endings, duets, bytes; /* offsets from here */
+    /* Offsets from here: */
+    uint64_t briefs, ids, slots, pairs, known, splits, starts, endings, duets, letters, straddles;
+    uint64_t bytes;
     uint32_t byte_token[256];
 };
 
@@ -117,9 +131,63 @@ static inline int fgw_bpe_equal(const uint8_t *a, const uint8_t *b, size_t lengt
     return a[0] == b[0] && a[length - 1] == b[length - 1] && a[length >> 1] == b[length >> 1];
 }
 
-/* The token that `length` >= 1 bytes are, or FGW_BPE_NONE. */
-static inline uint32_t fgw_bpe_find(const struct fgw_bpe_vocabulary *v, const uint8_t *bytes,
-                                    size_t length)
+/* 1 to 8 bytes of text as one number: the bytes, and in the last place how many, where it is free.
+ * Those values no byte of UTF-8 has. 0 is no brief. */
+#define FGW_BPE_BRIEF_MAX 8
+#define FGW_BPE_BRIEF_MARK 0xf8u
+
+static inline uint64_t fgw_bpe_marked(uint64_t bytes, size_t length)
+{
+    return bytes | (uint64_t)(FGW_BPE_BRIEF_MARK + length) << 56;
+}
+
+static inline uint64_t fgw_bpe_brief(const uint8_t *bytes, size_t length)
+{
+    if (length == 8)
+        return fgw_bpe_word64(bytes);
+    if (length >= 4)
+        return fgw_bpe_marked(fgw_bpe_word32(bytes)
+                                  | (uint64_t)fgw_bpe_word32(bytes + length - 4)
+                                        << 8 * (length - 4),
+                              length);
+    return fgw_bpe_marked(bytes[0] | (uint64_t)bytes[length >> 1] << 8 * (length >> 1)
+                              | (uint64_t)bytes[length - 1] << 8 * (length - 1),
+                          length);
+}
+
+static inline uint64_t fgw_bpe_brief_at(const struct fgw_bpe_vocabulary *v, uint64_t brief)
+{
+    return fgw_bpe_mix(brief ^ 0xd6e8feb86659fd93u, 0x9e3779b97f4a7c15u) >> v->briefs_shift;
+}
+
+/* The place of a brief, or of the gap where it would stand. */
+static inline uint64_t fgw_bpe_brief_place(const struct fgw_bpe_vocabulary *v, uint64_t brief)
+{
+    const uint64_t *briefs = fgw_bpe_part(v, v->briefs);
+    uint64_t mask = (UINT64_C(1) << (64 - v->briefs_shift)) - 1, at = fgw_bpe_brief_at(v, brief);
+    while (briefs[at] != brief && briefs[at])
+        at = (at + 1) & mask;
+    return at;
+}
+
+/* Whether these are a token. */
+static inline int fgw_bpe_is_brief(const struct fgw_bpe_vocabulary *v, uint64_t brief)
+{
+    const uint64_t *briefs = fgw_bpe_part(v, v->briefs);
+    return briefs[fgw_bpe_brief_place(v, brief)] != 0;
+}
+
+static inline uint32_t fgw_bpe_find_brief(const struct fgw_bpe_vocabulary *v, uint64_t brief)
+{
+    const uint64_t *briefs = fgw_bpe_part(v, v->briefs);
+    const uint32_t *ids = fgw_bpe_part(v, v->ids);
+    uint64_t at = fgw_bpe_brief_place(v, brief);
+    return briefs[at] ? ids[at] : FGW_BPE_NONE;
+}
+
+/* The token that more than FGW_BPE_BRIEF_MAX bytes are, or FGW_BPE_NONE. */
+static inline uint32_t fgw_bpe_find_long(const struct fgw_bpe_vocabulary *v, const uint8_t *bytes,
+                                         size_t length)
 {
     const uint64_t *slots = fgw_bpe_part(v, v->slots);
     const uint8_t *texts = fgw_bpe_part(v, v->bytes);
@@ -135,14 +203,24 @@ static inline uint32_t fgw_bpe_find(const struct fgw_bpe_vocabulary *v, const ui
     return FGW_BPE_NONE;
 }
 
+/* The token that `length` >= 1 bytes are, or FGW_BPE_NONE. */
+static inline uint32_t fgw_bpe_find(const struct fgw_bpe_vocabulary *v, const uint8_t *bytes,
+                                    size_t length)
+{
+    return length <= FGW_BPE_BRIEF_MAX ? fgw_bpe_find_brief(v, fgw_bpe_brief(bytes, length))
+                                       : fgw_bpe_find_long(v, bytes, length);
+}
+
 static inline uint64_t fgw_bpe_pair_at(const struct fgw_bpe_vocabulary *v, uint64_t key)
 {
-    return (key * 0x9e3779b97f4a7c15u) >> v->slots_shift;
+    return (key * 0x9e3779b97f4a7c15u) >> v->pairs_shift;
 }
+
+#define FGW_BPE_KNOWN 8u
 
 static inline uint64_t fgw_bpe_known_bit(const struct fgw_bpe_vocabulary *v, uint64_t key)
 {
-    return (key * 0xd6e8feb86659fd93u) >> (v->slots_shift - 2);
+    return (key * 0xd6e8feb86659fd93u) >> (v->pairs_shift - 3);
 }
 
 /* The token that two neighbours merge to, which is its rank too, or FGW_BPE_NONE. */
@@ -150,7 +228,7 @@ static inline uint32_t fgw_bpe_pair(const struct fgw_bpe_vocabulary *v, uint32_t
 {
     const uint64_t *pairs = fgw_bpe_part(v, v->pairs);
     const uint64_t *known = fgw_bpe_part(v, v->known);
-    uint64_t mask = (UINT64_C(1) << (64 - v->slots_shift)) - 1, key = (uint64_t)a << 18 | b;
+    uint64_t mask = (UINT64_C(1) << (64 - v->pairs_shift)) - 1, key = (uint64_t)a << 18 | b;
     uint64_t at = fgw_bpe_pair_at(v, key), bit = fgw_bpe_known_bit(v, key);
     if (!(known[bit >> 6] >> (bit & 63) & 1))
         return FGW_BPE_NONE;
@@ -166,5 +244,17 @@ static inline size_t fgw_bpe_ending(const uint8_t *last_three)
     return (three * 0x9e3779b1u) >> 17;
 }
 #define FGW_BPE_ENDINGS (1u << 15)
+
+#define FGW_BPE_LETTERS_END 0x10000u
+#define FGW_BPE_CALM_BEFORE (1u << 30)
+#define FGW_BPE_CALM_BEHIND (1u << 31)
+#define FGW_BPE_LETTER_TOKEN (FGW_BPE_CALM_BEFORE - 1) /* all bits set: it is no token */
+
+/* Whether anything of less than a character merges across these two, `b` beginning one. */
+static inline int fgw_bpe_straddles(const struct fgw_bpe_vocabulary *v, uint8_t a, uint8_t b)
+{
+    const uint64_t *straddles = fgw_bpe_part(v, v->straddles);
+    return (int)(straddles[a << 2 | b >> 6] >> (b & 63) & 1);
+}
 
 #endif

@@ -11,6 +11,7 @@ import pytest
 
 from fastgw.errors import Code
 from fastgw.ledger.records import FATE_CUT_BY_CLIENT, FATE_DELIVERED, Close
+from fastgw.limit import peek
 from fastgw.shm.counters import total
 from tests.worker import (
     DONE,
@@ -113,6 +114,44 @@ def test_byte_by_byte_and_compressed(worker):
     one.upstream.feed(chunked(b""))
 
     assert_provider_told(one, one.one(Close))
+
+
+PACKED = gzip.compress(b"".join((delta("one"), delta("two"), usage_event(), DONE)))
+DETECT = [{"actions": [{"type": "detect", "config": {"kinds": ["us_ssn"], "then": "redact"}}]}]
+
+
+@pytest.mark.parametrize("ask, answer, rules", [
+    (STREAM, BEGUN + REST, {}),
+    (STREAM, stream_head("Content-Encoding: gzip") + chunked(PACKED[:30], PACKED[30:], b""), {}),
+    (STREAM, BEGUN + REST, {"on_event_stream_message": DETECT}),
+    (PLAIN, response(), {}),
+    (PLAIN, response(), {"on_http_response": DETECT}),
+], ids=["stream", "compressed", "looked at", "plain", "kept back"])
+@pytest.mark.parametrize("how", ["fin", "rst"])
+@pytest.mark.parametrize("capped", [False, True])
+def test_a_client_may_leave_at_any_byte(worker, ask, answer, rules, how, capped):
+    """One CLOSE with the provider's number, and every cap charged with it, once."""
+    caps = [{"type": "usage-cap", "config": {
+        "name": f"all {unit}", "unit": unit, "limit": 10**6, "window": "total"}}
+        for unit in ("tokens", "requests")]
+    acting = {"actions": drain()["actions"] + (caps if capped else [])}
+    one = worker(policy={**policy(acting), **rules})
+    cuts = range(0, len(answer) + 1, 3 if capped else 1)
+    for at in cuts:
+        client = begun(one, ask, b"")
+        (upstream,) = [end for end in one.loop.opened if not end.transport.closed]
+        if at:
+            upstream.feed(answer[:at])
+        client.end() if how == "fin" else client.lose(ConnectionResetError())
+        if not upstream.transport.closed and answer[at:]:
+            upstream.feed(answer[at:])
+        close = one.one(Close)
+        assert (close.provenance, close.tokens.input, close.tokens.output) == (PROVIDER, 31, 19)
+        assert close.fate in (FATE_CUT_BY_CLIENT, FATE_DELIVERED)
+        assert one.segment.live_holds(0) == (0, 0) and one.journey.active == 0
+        assert running(one) == 0
+    used = {entry.unit: entry.raw for entry in peek.entries(one.segment) if entry.kind == "cap"}
+    assert sorted(used.values()) == ([len(cuts), 50 * len(cuts)] if capped else [])
 
 
 def test_without_a_rule_the_provider_is_cut_off(worker):

@@ -115,6 +115,14 @@ class Gateway:
         """-9, and another instance on the same directory and port, which waits for what is left of
         the first; returns when it serves."""
         self._process.kill()
+        self._again()
+
+    def kill_all(self) -> None:
+        """-9 to every process at once, as when a container is killed; and another instance."""
+        os.killpg(self._process.pid, signal.SIGKILL)
+        self._again()
+
+    def _again(self) -> None:
         self._process.wait(_STOP_S)
         self._process = self._begin()
         deadline = time.monotonic() + _START_S
@@ -126,15 +134,29 @@ class Gateway:
 
     def kill_one(self) -> None:
         """-9 to a random worker that is ready; none, if none is."""
+        pid = self._worker()
+        if pid:
+            with contextlib.suppress(ProcessLookupError):  # it went by itself meanwhile
+                os.kill(pid, signal.SIGKILL)
+                self.killed += 1
+
+    def _worker(self) -> int:
+        """A random one that is ready; 0: none is."""
         ready = [one["pid"] for one in self.instance().get("workers", ())
                  if one["state"] == "ready" and one["pid"]]
-        if not ready:
+        return self._draw.choice(ready) if ready else 0
+
+    def freeze(self, who: str, seconds: float) -> None:
+        """STOP and, so much later, CONT to a worker, the recorder or the supervisor: as when a
+        machine is suspended or swaps."""
+        pid = {"worker": self._worker(), "supervisor": self._process.pid}.get(who) or (
+            self.instance().get(who) or {}).get("pid")
+        if not pid:
             return
-        try:
-            os.kill(self._draw.choice(ready), signal.SIGKILL)
-            self.killed += 1
-        except ProcessLookupError:
-            pass            # it went by itself between the look and the kill
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGSTOP)
+            time.sleep(seconds)
+            os.kill(pid, signal.SIGCONT)
 
     def stop(self) -> int:
         """TERM, and its exit code; -9 when it does not end."""

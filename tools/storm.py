@@ -4,10 +4,11 @@
 
 Clients read, leave, reset, rush and stall; half of those that leave are drained. The provider
 stalls, breaks off, answers 5xx and malformed streams. Beside that workers, recorder and supervisor
-are killed -9, the store is locked, and the disk of the data directory is filled (a small tmpfs,
-where one may be mounted). Then the mock's books are laid beside the ledger, call by call: one
-CLOSE each, equal to the token where the provider's number was read, else inside the interval,
-whose widths are told; nothing is held, and the gateway's own invariant is 0. Exit 0 only then.
+are killed -9 or frozen, the store is locked, and the disk of the data directory is filled (a
+small tmpfs, where one may be mounted). Then the mock's books are laid beside the ledger, call by
+call: one CLOSE each, equal to the token where the provider's number was read, else inside the
+interval, whose widths are told; nothing is held, and the gateway's own invariant is 0. Exit 0 only
+then.
 """
 
 import argparse
@@ -24,6 +25,7 @@ import time
 import urllib.request
 from collections import Counter
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +42,7 @@ from tools.killing import KEY, Gateway
 _SETTLE_S = 15.0
 _DISK_BYTES = 512 << 20
 _OUTAGE_S = 0.8
+_FREEZE_S = 1.2
 Key = tuple[str, int]
 
 
@@ -98,6 +101,9 @@ class Weather:
             ("recorder killed", 12, gateway.kill_recorder),
             ("store locked", 8, self._lock_store),
             ("supervisor killed", 2 if gentle else 4, gateway.kill_supervisor),
+            ("all killed", 1 if gentle else 2, gateway.kill_all),
+            *((f"{who} frozen", 3, partial(gateway.freeze, who, _FREEZE_S))
+              for who in ("worker", "recorder", "supervisor")),
         ]
         if fills:
             sorts.append(("disk full", 5, self._fill_disk))

@@ -335,7 +335,7 @@ class Committer:
             store.drawn.prune(now_ns)
         pruned = moved = 0
         if retention.decisions is not None:
-            pruned = store.prune(now_ns - retention.decisions)
+            pruned = store.prune(now_ns - retention.decisions, now_ns=now_ns)
         if retention != KEEP_ALL:
             ages = (retention.minutely, retention.hourly, retention.daily)
             moved = store.age([

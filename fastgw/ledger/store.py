@@ -296,21 +296,39 @@ class Store:
                 [(database.own_text(name), batch) for name, batch in marks.items()],
             )
 
-    def prune(self, before_ns: int, batches_max: int = 200) -> int:
-        """Delete old batches, a few at a time; roll-ups stay. Returns how many were deleted."""
+    def prune(
+        self, before_ns: int, batches_max: int = 200, *, now_ns: int | None = None
+    ) -> int:
+        """Delete old batches, a few at a time; roll-ups stay. Returns how many were deleted.
+
+        ``now_ns``: what is dated later was written by a clock that ran ahead: it is as old as
+        what was stored behind it.
+        """
         database = self.database
-        oldest = "FROM batch WHERE id BETWEEN ? AND ? ORDER BY id LIMIT"
+        oldest = "FROM batch WHERE id BETWEEN ? AND ?"
         mine = (database.first, database.last)
-        first = database.row(f"SELECT wall_last {oldest} 1", *mine)
-        if first is None or first[0] >= before_ns:
+        upto = self._ran_ahead(before_ns, now_ns)
+        if upto is None:
             return 0
-        rows = database.rows(f"SELECT id, wall_last, packed {oldest} {batches_max}", *mine)
-        old = list(takewhile(lambda row: row[1] < before_ns, rows))
+        rows = database.rows(
+            f"SELECT id, wall_last, packed {oldest} ORDER BY id LIMIT {batches_max}", *mine
+        )
+        old = list(takewhile(lambda row: row[1] < before_ns or row[0] < upto, rows))
         with database.transaction():
             for batch, _, packed in old:
                 self._delete_batch(batch, packed)
         database.shrink()
         return len(old)
+
+    def _ran_ahead(self, before_ns: int, now_ns: int | None) -> int | None:
+        """Before which batch all are old, whatever their clock said; None: nothing is old."""
+        database = self.database
+        mine = (database.first, database.last)
+        which = "SELECT id, wall_last FROM batch WHERE id BETWEEN ? AND ?"
+        first = database.row(f"{which} ORDER BY id LIMIT 1", *mine)
+        if first is not None and now_ns is not None and first[1] > now_ns:
+            first = database.row(f"{which} AND wall_last <= ? ORDER BY id LIMIT 1", *mine, now_ns)
+        return None if first is None or first[1] >= before_ns else first[0]
 
     def _delete_batch(self, batch: int, packed: bytes) -> None:
         database, tally = self.database, tally_of(unpack(packed))

@@ -6,6 +6,7 @@ while and after they move from minutes to hours, days and away.
 
 import dataclasses
 import time
+from functools import partialmethod
 
 import pytest
 
@@ -17,6 +18,7 @@ from fastgw.ledger.database import StoreFailed
 from fastgw.ledger.query import Ledger
 from fastgw.ledger.records import Open, RequestId
 from fastgw.ledger.spill import Spill
+from fastgw.ledger.store import Store
 from tests.ledger.fabricate import close, dims, request
 from tests.ledger.test_store import placed, span
 
@@ -136,12 +138,27 @@ def test_age_bites_are_bounded_and_commits_go_on_between(tmp_path, monkeypatch):
     one.close()
 
 
+def test_a_clock_that_ran_ahead_does_not_stop_retention(tmp_path, monkeypatch):
+    now = time.time_ns()
+    one = made(tmp_path, Retention(decisions=5 * DAY_NS))
+    ages = [20, -3000, -3000, 10, 9, -4000, 8, 1, -2000, 0]
+    for number, each in enumerate(spans_of(ages, now)):
+        assert one.commit([each]), number
+    monkeypatch.setattr(Store, "prune", partialmethod(Store.prune, batches_max=2))
+    age_all(one)
+    with Ledger(tmp_path) as ledger:
+        left = [round((now - wall_last) / DAY_NS) for _, wall_last, _ in ledger.batches()]
+        assert ledger.verify() == []
+    assert left == [1, -2000, 0], "what was stored behind what is kept is kept"
+    one.close()
+
+
 def test_a_store_that_fails_in_a_bite_is_opened_again(tmp_path, monkeypatch):
     one = made(tmp_path, Retention(DAY_NS, None, None, None))
     assert one.store is not None
     with monkeypatch.context() as patch:
 
-        def fails(*_):
+        def fails(*_, **more):
             raise StoreFailed("gone")
 
         patch.setattr(one.store, "prune", fails)

@@ -23,7 +23,7 @@ from tools.storm import trial, verdict_of
 
 @pytest.fixture(scope="module")
 def told(tmp_path_factory) -> dict:
-    told = trial(tmp_path_factory.mktemp("storm"), calls=2500, seconds=9.0, clients=20, seed=7,
+    told = trial(tmp_path_factory.mktemp("storm"), calls=4000, seconds=16.0, clients=20, seed=7,
                  every_s=0.5, gentle=True)
     print(json.dumps(told, default=str))
     return told
@@ -34,7 +34,8 @@ def test_the_books_agree_in_a_storm(told):
     assert told["verdicts"]["equal"] > 30 and told["verdicts"]["inside"] > 10
     assert set(told["verdicts"]) == {"equal", "inside"}
     assert {"worker killed", "recorder killed", "store locked",
-            "supervisor killed"} <= set(told["happened"])
+            "supervisor killed", "all killed", "worker frozen", "recorder frozen",
+            "supervisor frozen"} <= set(told["happened"])
     assert told["drained"] > 0 and told["widths"]["cut by client"]["n"] > 0
 
 
