@@ -19,6 +19,7 @@ from fastgw.mock import (
     openai_chat,
     openai_other,
     openai_responses,
+    vendors,
 )
 from fastgw.mock.asked import Asked, parse
 from fastgw.mock.books import Books
@@ -185,6 +186,8 @@ class Planner:
             return self._desk(method, path, old)
         operation, name, stream = gemini.route(path)
         if not operation:
+            operation, name, stream = anthropic.route(path)
+        if not operation:
             operation, name = route(path)
         api = _api(operation, target, by_anthropic, by_google)
         key = credential_text(credential) or _key_in(target)
@@ -198,7 +201,8 @@ class Planner:
             elif api.name in _OTHERS and operation in _MODULES and body is not None:
                 call = _OTHERS[api.name].read(operation, _inflated(body, encoding), asked.tool)
             elif operation != "models" and body is not None and not asked.reset:
-                call = self._read(operation, path, target, _inflated(body, encoding), asked)
+                call = self._read(operation, name, stream, path, target,
+                                  _inflated(body, encoding), asked)
             asked = self._for_whom(asked, key, call.model, tag)
             # Prompts differ more than their answers do: most plans are known by this.
             made = (call.shape(), None if asked is self._defaults else asked, api, old, key, path)
@@ -210,15 +214,19 @@ class Planner:
             options |= {"cacheable": cacheable, "bodiless": method == b"HEAD"}
             return self._refused(refusal, asked, api, old, options)
 
-    def _read(self, operation: str, path: str, target: bytes, raw: bytes, asked: Asked) -> Call:
+    def _read(self, operation: str, model: str, stream: bool, path: str, target: bytes,
+              raw: bytes, asked: Asked) -> Call:
         place = azure.place_of(path)
         if place is not None:
             azure.check(place, path, target, raw)
         deployment = place.deployment if place else ""
         if operation in media.OPERATIONS:
             return media.read(operation, raw, deployment)
-        call = read_call(operation, raw, asked.tool, deployment)
+        vendors.check(vendors.vendor_of(path), raw)
+        call = read_call(operation, raw, asked.tool, deployment or model)
         if place is None:
+            call.vendor = vendors.vendor_of(path)
+            call.stream = call.stream or stream
             return call
         call.filter = asked.filter
         if call.filter == "prompt":
@@ -318,7 +326,11 @@ class Planner:
             body = _EMBEDS[call.operation].embeddings(call, shape, self._words)
         else:
             module = _MODULES.get(call.operation, azure if api.name == "azure" else openai_chat)
-            if call.stream:
+            if call.vendor and call.stream:
+                frames = vendors.frames(call.vendor, call, shape)
+            elif call.vendor:
+                body = vendors.body(call.vendor, call, shape)
+            elif call.stream:
                 frames = module.frames(call, shape)
             else:
                 body = module.body(call, shape)

@@ -1,6 +1,6 @@
 """Goal: pictures, sound and moderations go through as the SDK has them, in JSON and in forms,
-whole and streamed; what is told of them is in the ledger as in the books, and what nobody tells is no
-zero: an interval that has the books in it, and a cost that is unknown.
+whole and streamed; what is told of them is in the ledger as in the books, and what nobody tells is
+no zero: an interval that has the books in it, and a cost that is unknown.
 
 Method: a whole gateway in front of the mock; the official SDK, unmodified.
 """
