@@ -17,6 +17,12 @@ void fgw_books_close(struct fgw_books *books, const struct fgw_record_close *clo
         books->cost_nano_usd += (uint64_t)close->cost_nano_usd;
     else
         books->cost_unknown++;
+    books->units.image_input += close->units.image_input;
+    books->units.image_output += close->units.image_output;
+    books->units.images += close->units.images;
+    books->units.audio_ms += close->units.audio_ms;
+    books->units.characters += close->units.characters;
+    books->units.searches += close->units.searches;
 }
 
 void fgw_books_less(struct fgw_books *books, const struct fgw_books *by)
@@ -43,6 +49,9 @@ void fgw_books_add(struct fgw_books *books, const uint8_t *records, size_t lengt
         if (head.kind != FGW_RECORD_CLOSE || head.size < FGW_CLOSE_BYTES_1)
             continue;
         memcpy(&close, records + at, FGW_CLOSE_BYTES_1);
+        memset(&close.units, 0, sizeof close.units);
+        if (head.size >= sizeof close)
+            memcpy(&close.units, records + at + FGW_CLOSE_BYTES_2, sizeof close.units);
         fgw_books_close(books, &close);
     }
 }

@@ -5,8 +5,8 @@
  * ring up to which every CLOSE is counted in them. Whoever has read the ring so far sums its
  * CLOSEs up to that position, and both must have grown by the same.
  *
- *     0         8            16         24         32          96      104
- *     | version | generation | position | attempts | tokens[8] | cost  | cost unknown |   (112)
+ *     0         8            16         24         32          96      104            112
+ *     | version | generation | position | attempts | tokens[8] | cost  | cost unknown | units[6]
  */
 #ifndef FGW_BOOKS_H
 #define FGW_BOOKS_H
@@ -21,8 +21,9 @@ struct fgw_books {
     struct fgw_tokens tokens;
     uint64_t cost_nano_usd;
     uint64_t cost_unknown; /* attempts without a price */
+    struct fgw_units units;
 };
-#define FGW_BOOKS_WORDS 11
+#define FGW_BOOKS_WORDS (11 + FGW_UNITS_WORDS)
 _Static_assert(sizeof(struct fgw_books) == 8 * FGW_BOOKS_WORDS, "compared word by word");
 
 struct fgw_cut {

@@ -89,7 +89,7 @@ void fgw_count_ratio(struct fgw_counters *counters, unsigned ratio, uint64_t rep
 void fgw_counters_books(const struct fgw_counters *counters, struct fgw_books *books)
 {
     const uint64_t *value = counters->value;
-    const uint64_t *tokens = value + FGW_COUNT_TOKENS;
+    const uint64_t *tokens = value + FGW_COUNT_TOKENS, *units = value + FGW_COUNT_UNITS;
 
     books->attempts = 0;
     for (uint32_t fate = 1; fate < 8; fate++)
@@ -98,6 +98,9 @@ void fgw_counters_books(const struct fgw_counters *counters, struct fgw_books *b
         .input = tokens[0], .cached_input = tokens[1], .cache_write = tokens[2],
         .cache_write_1h = tokens[3], .output = tokens[4], .reasoning = tokens[5],
         .audio_input = tokens[6], .audio_output = tokens[7]};
+    books->units = (struct fgw_units){
+        .image_input = units[0], .image_output = units[1], .images = units[2],
+        .audio_ms = units[3], .characters = units[4], .searches = units[5]};
     books->cost_nano_usd = value[FGW_COUNT_COST_NANO_USD];
     books->cost_unknown = value[FGW_COUNT_COST_UNKNOWN];
 }

@@ -4,7 +4,7 @@
  * no cache line is shared between writers. A block outlives its worker: the next one in the slot
  * counts on. Gauges (from FGW_GAUGES on) are set back to 0 when a dead worker is swept.
  *
- *     0          1024      2048              3584         3840       4096         7168 7280 … 8192
+ *     0          1024      2048              3584         3840       4096         7168 7328 … 8192
  *     | value[128] codes[64] histograms[6][32] ratios[2][16] drains[32] shadows[128] cut | (0) |
  */
 #ifndef FGW_COUNTERS_H
@@ -65,6 +65,7 @@ enum fgw_counter {
     FGW_COUNT_UNBOUNDED = 66,     /* requests without a bound that a cap let pass */
     FGW_COUNT_SHADOWS = 67,       /* actions not enforced that would have acted */
     FGW_COUNT_SHADOW_LIMITS = 68, /* limits not enforced that would have refused */
+    FGW_COUNT_UNITS = 69,         /* + index in struct fgw_units, 6 of them */
     FGW_COUNT_DRAINS = 80, /* answers read on without their client, */
     FGW_COUNT_DRAINED = 81, /* of them to their end, */
     FGW_COUNT_DRAIN_TOKENS = 82, /* as far as max_tokens, */

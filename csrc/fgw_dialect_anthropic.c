@@ -24,6 +24,7 @@ enum {
     MORE_MODELS,
     TIER,
     SPEED,
+    PLACE,
     BINARY,
     REMOTE,
     TEXT_TREE,
@@ -42,6 +43,7 @@ static const struct fgw_json_edge ROOT_EDGES[] = {
     FGW_JSON_EDGE("fallbacks", MORE_MODELS),
     FGW_JSON_EDGE("service_tier", TIER),
     FGW_JSON_EDGE("speed", SPEED),
+    FGW_JSON_EDGE("inference_geo", PLACE),
     FGW_JSON_EDGE("output_config", FORMAT),
     FGW_JSON_EDGE("output_format", FORMAT),
 };
@@ -101,6 +103,7 @@ static const struct fgw_json_node ASK_NODES[] = {
     [MORE_MODELS] = {.slot = ASK_MORE_MODELS, ONCE},
     [TIER] = {.slot = ASK_TIER, ONCE},
     [SPEED] = {.slot = ASK_SPEED, ONCE},
+    [PLACE] = {.slot = ASK_PLACE, ONCE},
     [BINARY] = {.text = FGW_JSON_BINARY, FGW_NODE_PLAIN},
     [REMOTE] = {.text = FGW_JSON_REMOTE, FGW_NODE_PLAIN},
     [TEXT_TREE] = {.other = TEXT_TREE, .element = TEXT_TREE, .text = FGW_JSON_TEXT,
@@ -113,6 +116,7 @@ static const struct fgw_json_room ASK_ROOMS[ASK_SLOTS] = {
     [ASK_USER] = {FGW_MODEL_MAX, FGW_USER_MAX},
     [ASK_TIER] = {FGW_MODEL_MAX + FGW_USER_MAX, FGW_TIER_MAX},
     [ASK_SPEED] = {FGW_MODEL_MAX + FGW_USER_MAX + FGW_TIER_MAX, FGW_TIER_MAX},
+    [ASK_PLACE] = {FGW_MODEL_MAX + FGW_USER_MAX + 2 * FGW_TIER_MAX, FGW_TIER_MAX},
 };
 
 /* What a tool's type (they bear dates), or a source's media type, begins with if no more input

@@ -4,6 +4,9 @@
 
 #include "fgw_dialect_slots.h"
 
+/* In slots that this dialect has no other use for. */
+enum { ANSWER_SPEED = ANSWER_VENDOR, ANSWER_PLACE = ANSWER_AUDIO_SECONDS };
+
 enum {
     NOTHING = 0,
     BODY,
@@ -29,6 +32,11 @@ enum {
     NODE_CACHE_WRITE,
     NODE_CACHE_WRITE_1H,
     NODE_REASONING,
+    NODE_TIER,
+    NODE_SPEED,
+    NODE_PLACE,
+    SERVER_TOOLS,
+    NODE_SEARCHES,
     PASSES,
     PASS,
     PASS_TYPE,
@@ -121,6 +129,10 @@ static const struct fgw_json_edge USAGE_EDGES[] = {
     FGW_JSON_EDGE("cache_creation", CACHE_SPLIT),
     FGW_JSON_EDGE("output_tokens_details", OUTPUT_DETAILS),
     FGW_JSON_EDGE("iterations", PASSES),
+    FGW_JSON_EDGE("service_tier", NODE_TIER),
+    FGW_JSON_EDGE("speed", NODE_SPEED),
+    FGW_JSON_EDGE("inference_geo", NODE_PLACE),
+    FGW_JSON_EDGE("server_tool_use", SERVER_TOOLS),
 };
 
 static const struct fgw_json_edge SPLIT_EDGES[] = {
@@ -129,6 +141,10 @@ static const struct fgw_json_edge SPLIT_EDGES[] = {
 
 static const struct fgw_json_edge DETAILS_EDGES[] = {
     FGW_JSON_EDGE("thinking_tokens", NODE_REASONING),
+};
+
+static const struct fgw_json_edge SERVER_TOOLS_EDGES[] = {
+    FGW_JSON_EDGE("web_search_requests", NODE_SEARCHES),
 };
 
 static const struct fgw_json_edge PASS_EDGES[] = {
@@ -169,6 +185,11 @@ static const struct fgw_json_node ANSWER_NODES[] = {
     [NODE_CACHE_WRITE] = {.slot = ANSWER_CACHE_WRITE},
     [NODE_CACHE_WRITE_1H] = {.slot = ANSWER_CACHE_WRITE_1H},
     [NODE_REASONING] = {.slot = ANSWER_REASONING},
+    [NODE_TIER] = {.slot = ANSWER_TIER},
+    [NODE_SPEED] = {.slot = ANSWER_SPEED},
+    [NODE_PLACE] = {.slot = ANSWER_PLACE},
+    [SERVER_TOOLS] = {FGW_NODE_EDGES(SERVER_TOOLS_EDGES), FGW_NODE_PLAIN},
+    [NODE_SEARCHES] = {.slot = ANSWER_SEARCHES},
     [PASSES] = {.element = PASS, .slot = ANSWER_ITERATIONS},
     [PASS] = {FGW_NODE_EDGES(PASS_EDGES), FGW_NODE_PLAIN, .flags = FGW_JSON_PAUSE},
     [PASS_TYPE] = {.slot = ANSWER_PASS_TYPE},
@@ -192,6 +213,9 @@ static const struct fgw_json_room ANSWER_ROOMS[ANSWER_SLOTS] = {
     [ANSWER_MODEL] = {FGW_METER_ID_MAX, FGW_METER_MODEL_MAX},
     [ANSWER_TYPE] = {FGW_METER_ID_MAX + FGW_METER_MODEL_MAX, 32},
     [ANSWER_PASS_TYPE] = {FGW_METER_ID_MAX + FGW_METER_MODEL_MAX + 32, 32},
+    [ANSWER_TIER] = {FGW_METER_ID_MAX + FGW_METER_MODEL_MAX + 64, FGW_TIER_WORD_MAX},
+    [ANSWER_SPEED] = {FGW_METER_ID_MAX + FGW_METER_MODEL_MAX + 96, FGW_TIER_WORD_MAX},
+    [ANSWER_PLACE] = {FGW_METER_ID_MAX + FGW_METER_MODEL_MAX + 128, FGW_TIER_WORD_MAX},
 };
 
 const struct fgw_json_spec fgw_anthropic_answer = {
@@ -261,7 +285,7 @@ void fgw_anthropic_begin(struct fgw_meter *meter)
 void fgw_anthropic_pass(struct fgw_meter *meter)
 {
     struct fgw_json *json = &meter->json;
-    const uint64_t slots = ((uint64_t)1 << ANSWER_SLOTS) - ((uint64_t)1 << ANSWER_PASS_TYPE);
+    const uint64_t slots = ((uint64_t)1 << ANSWER_TIER) - ((uint64_t)1 << ANSWER_PASS_TYPE);
 
     /* The passes of the conversation itself are the top level's numbers already. */
     if (!fgw_text_is(json, ANSWER_PASS_TYPE, "message") &&
@@ -303,6 +327,10 @@ static int is_repetition(struct fgw_meter *meter)
 static void take_usage(struct fgw_meter *meter)
 {
     take_report(meter);
+    fgw_take_tier(meter, FGW_TIER_SERVICE, ANSWER_TIER);
+    fgw_take_tier(meter, FGW_TIER_SPEED, ANSWER_SPEED);
+    fgw_take_tier(meter, FGW_TIER_PLACE, ANSWER_PLACE);
+    fgw_take_searches(meter, ANSWER_SEARCHES);
     if (fgw_json_type_of(&meter->json, ANSWER_ITERATIONS) == FGW_JSON_ARRAY) {
         meter->iterations = meter->passes;
         meter->iteration_flags = meter->pass_flags;

@@ -42,23 +42,37 @@ static uint32_t count_of(const struct fgw_json *json, unsigned slot)
     }
 }
 
-/* Whether a service tier is asked for whose price is that of the lists. */
-static int is_list_price(const struct fgw_json *json, unsigned at)
+static void say_tier(struct fgw_tier_said *said, enum fgw_tier_place place,
+                     const struct fgw_json *json, unsigned at)
 {
-    static const char *const WORDS[] = {"auto", "default", "standard", "standard_only",
-                                        "on_demand"};
     enum fgw_json_type type = fgw_json_type_of(json, at);
     const struct fgw_json_slot *slot = &json->slots[at];
 
     if (type == FGW_JSON_ABSENT || type == FGW_JSON_NULL)
-        return 1;
+        return;
     if (type != FGW_JSON_STRING || slot->count != slot->copied)
-        return 0;
-    for (unsigned i = 0; i < sizeof WORDS / sizeof *WORDS; i++)
-        if (strlen(WORDS[i]) == slot->copied &&
-            !memcmp(fgw_json_text_of(json, at), WORDS[i], slot->copied))
-            return 1;
-    return 0;
+        fgw_tier_say(said, place, "?", 1); /* none that is known */
+    else
+        fgw_tier_say(said, place, fgw_json_text_of(json, at), slot->copied);
+}
+
+/* A provider may answer at the standard price whatever was asked for. */
+static void read_tiers(struct fgw_ask *ask, const struct fgw_json *json)
+{
+    struct fgw_tier_said said = {{0}};
+    uint8_t unasked = fgw_dialect_face(ask->dialect)->unasked_tiers;
+
+    say_tier(&said, FGW_TIER_SERVICE, json, ASK_TIER);
+    say_tier(&said, FGW_TIER_SPEED, json, ASK_SPEED);
+    say_tier(&said, FGW_TIER_PLACE, json, ASK_PLACE);
+    ask->tier = fgw_tier_of(&said);
+    ask->tiers = FGW_TIER_BIT(FGW_TIER_STANDARD);
+    if (ask->tier != FGW_TIER_UNTOLD)
+        ask->tiers |= (uint8_t)FGW_TIER_BIT(ask->tier);
+    if (!said.told[FGW_TIER_SERVICE])
+        ask->tiers |= unasked & (uint8_t)~FGW_TIER_BIT(FGW_TIER_REGION);
+    if (!said.told[FGW_TIER_PLACE])
+        ask->tiers |= unasked & FGW_TIER_BIT(FGW_TIER_REGION);
 }
 
 static void read_sizes(struct fgw_ask *ask, const struct fgw_json *json)
@@ -86,8 +100,7 @@ static void read_sizes(struct fgw_ask *ask, const struct fgw_json *json)
         ask->flags |= FGW_ASK_BACKGROUND;
     if (count_of(json, ASK_MORE_MODELS))
         ask->flags |= FGW_ASK_MORE_MODELS;
-    if (!is_list_price(json, ASK_TIER) || !is_list_price(json, ASK_SPEED))
-        ask->flags |= FGW_ASK_OTHER_PRICE;
+    read_tiers(ask, json);
 }
 
 static int contains(const char *text, size_t length, const char *part)
@@ -307,12 +320,37 @@ int fgw_ask_take_path(struct fgw_ask *ask, const struct fgw_route *route, const 
     return 0;
 }
 
+/* Code points of a JSON string, given with its quotes. */
+static uint64_t count_characters(const uint8_t *text, uint64_t bytes)
+{
+    uint64_t count = 0;
+
+    for (uint64_t at = 1; at + 1 < bytes; at++) {
+        if (text[at] != '\\') {
+            count += (text[at] & 0xc0) != 0x80;
+        } else if (text[++at] != 'u') {
+            count++;
+        } else { /* of a pair the second half, DC00 to DFFF, is no further one */
+            count += (text[at + 1] | 0x20) != 'd' || (text[at + 2] | 0x20) < 'c';
+            at += 4;
+        }
+    }
+    return count;
+}
+
 int fgw_ask_scan(struct fgw_ask *ask, struct fgw_json *json, const struct fgw_route *route,
                  const uint8_t *body, size_t length)
 {
     fgw_ask_begin(json, route->dialect, route->operation);
     (void)fgw_json_feed(json, body, length); /* finish sees a failure */
-    return fgw_ask_finish(ask, json, route);
+    if (fgw_ask_finish(ask, json, route))
+        return -1;
+    if (route->operation == FGW_OPERATION_AUDIO &&
+        fgw_json_type_of(json, ASK_INPUT) == FGW_JSON_STRING) {
+        struct fgw_place input = span_of(json, ASK_INPUT);
+        ask->characters = count_characters(body + input.at, input.bytes);
+    }
+    return 0;
 }
 
 uint64_t fgw_ask_input_guess(const struct fgw_ask *ask)

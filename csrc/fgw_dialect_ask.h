@@ -9,10 +9,11 @@
 #include "fgw_dialect_route.h"
 #include "fgw_form.h"
 #include "fgw_json.h"
+#include "fgw_tier.h"
 
 #define FGW_MODEL_MAX 256
 #define FGW_USER_MAX 128
-#define FGW_TIER_MAX 16
+#define FGW_TIER_MAX 24 /* bytes of a word that names one */
 
 enum fgw_ask_error {
     FGW_ASK_OK = 0,
@@ -38,7 +39,6 @@ enum fgw_ask_flag {
                                   is not all that may answer */
     FGW_ASK_BACKGROUND = 32,   /* the provider goes on whoever waits for the answer, or leaves */
     FGW_ASK_IN_PATH = 64,      /* the model is the one in the path: none is put into the body */
-    FGW_ASK_OTHER_PRICE = 128, /* names a service tier that no table has a price of */
 };
 
 /* A value's place in the body; bytes 0: absent. */
@@ -52,6 +52,8 @@ struct fgw_ask {
     uint8_t operation;
     uint8_t flags;
     uint8_t error;        /* enum fgw_ask_error */
+    uint8_t tier;         /* enum fgw_tier that it names, or FGW_TIER_UNTOLD */
+    uint8_t tiers;        /* FGW_TIER_BIT of all that its answer may come at */
     uint8_t limit_fields; /* which of limit_at hold a number: 1 the first, 2 the second */
     uint16_t model_bytes;
     uint16_t user_bytes;
@@ -67,7 +69,8 @@ struct fgw_ask {
     uint64_t text_bytes;    /* decoded bytes of all text that becomes input tokens */
     uint64_t tools_bytes;   /* raw bytes of the tool definitions and of a schema for the answer */
     uint64_t input_bytes;   /* raw bytes of messages, input or prompt */
-    uint64_t binary_bytes;  /* raw bytes of base64 */
+    uint64_t binary_bytes;  /* raw bytes of base64; of a form's files */
+    uint64_t characters;    /* code points of what is to be spoken (audio/speech); else 0 */
     uint64_t members_at;    /* just past the opening brace: where a member can be put in; of a
                                form past its first delimiter */
     uint32_t members;       /* of the whole body; parts of a form */

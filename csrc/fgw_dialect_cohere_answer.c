@@ -35,6 +35,7 @@ enum {
     NODE_BILLED_INPUT,
     NODE_BILLED_OUTPUT,
     NODE_BILLED_IMAGE,
+    NODE_SEARCHES,
     NODE_INPUT,
     NODE_OUTPUT,
     NODE_REASONING,
@@ -132,6 +133,7 @@ static const struct fgw_json_edge BILLED_EDGES[] = {
     FGW_JSON_EDGE("input_tokens", NODE_BILLED_INPUT),
     FGW_JSON_EDGE("output_tokens", NODE_BILLED_OUTPUT),
     FGW_JSON_EDGE("image_tokens", NODE_BILLED_IMAGE),
+    FGW_JSON_EDGE("search_units", NODE_SEARCHES), /* rerank; and chat, of old */
 };
 
 static const struct fgw_json_edge TOKENS_EDGES[] = {
@@ -174,6 +176,7 @@ static const struct fgw_json_node ANSWER_NODES[] = {
     [NODE_BILLED_INPUT] = {.slot = ANSWER_BILLED_INPUT},
     [NODE_BILLED_OUTPUT] = {.slot = ANSWER_BILLED_OUTPUT},
     [NODE_BILLED_IMAGE] = {.slot = ANSWER_BILLED_IMAGE},
+    [NODE_SEARCHES] = {.slot = ANSWER_SEARCHES},
     [NODE_INPUT] = {.slot = ANSWER_INPUT},
     [NODE_OUTPUT] = {.slot = ANSWER_OUTPUT},
     [NODE_REASONING] = {.slot = ANSWER_REASONING},
@@ -249,6 +252,9 @@ static void take_usage(struct fgw_meter *meter)
     fgw_report_take(&report, json, FGW_REPORT_IMAGE_INPUT, ANSWER_IMAGE_INPUT);
     if (pictures > 0) /* of embeddings, billed beside their texts */
         report.value[FGW_REPORT_BILLED_INPUT] += (uint64_t)pictures;
+    fgw_take_searches(meter, ANSWER_SEARCHES);
+    if (!report.present && fgw_json_type_of(json, ANSWER_SEARCHES) == FGW_JSON_NUMBER)
+        report.present = 1u << FGW_REPORT_INPUT; /* rerank: there are no tokens in it */
     if (report.present)
         meter->report = report;
 }

@@ -12,6 +12,7 @@
 #include "fgw_dialect_ollama_answer.h"
 #include "fgw_dialect_openai.h"
 #include "fgw_dialect_openai_answer.h"
+#include "fgw_dialect_openai_usage.h"
 #include "fgw_dialect_realtime.h"
 
 #define CLAUDE_TOOLS_TOKENS 350 /* what Anthropic adds to a request that has tools */
@@ -20,10 +21,15 @@
 const struct fgw_limit_members fgw_limit_unknown = {{FGW_LIMIT_NONE, FGW_LIMIT_NONE},
                                                     NULL, NULL, NULL};
 
+/* A project's setting; and what is left of a commitment. */
+#define OPENAI_UNASKED (FGW_TIER_BIT(FGW_TIER_FLEX) | FGW_TIER_BIT(FGW_TIER_PRIORITY))
+#define CLAUDE_UNASKED (FGW_TIER_BIT(FGW_TIER_PRIORITY) | FGW_TIER_BIT(FGW_TIER_REGION))
+
 #define OPENAI_FACE \
     { \
         .ask = &fgw_openai_ask, .ask_root = FGW_OPENAI_ASK_ROOT, .limits = fgw_openai_limits, \
-        .usage_option = 1, .answer = &fgw_openai_answer, .root = fgw_openai_root, \
+        .unasked_tiers = OPENAI_UNASKED, .usage_option = 1, \
+        .answer = &fgw_openai_answer, .root = fgw_openai_root, \
         .pass = fgw_openai_pass, .fold = fgw_openai_fold, .final = fgw_openai_final, \
         .classes = fgw_openai_classes, .voice = fgw_openai_voice, \
     }
@@ -35,6 +41,7 @@ static const struct fgw_dialect_face FACES[FGW_DIALECTS] = {
     [FGW_DIALECT_ANTHROPIC] = {
         .ask = &fgw_anthropic_ask,
         .ask_root = FGW_ANTHROPIC_ASK_ROOT,
+        .unasked_tiers = CLAUDE_UNASKED,
         .limits = fgw_anthropic_limits,
         .cache_word = "cache_control",
         .tools_tokens = CLAUDE_TOOLS_TOKENS,

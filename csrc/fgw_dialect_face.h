@@ -38,6 +38,8 @@ struct fgw_dialect_face {
                                    stands behind this; NULL: the body's own is not looked at */
     uint16_t tools_tokens;      /* what tools add to the input besides themselves */
     uint8_t ask_root;
+    uint8_t unasked_tiers;      /* FGW_TIER_BIT of those that come without being named: by what an
+                                   account or a project is set to */
     uint8_t streams_unasked;    /* `stream` is true where it is absent */
     uint8_t below_zero;         /* a limit below zero asks for none */
     uint8_t usage_option;       /* chat and completions stream usage only where

@@ -24,6 +24,7 @@ enum {
     FORMAT,
     REQUESTS,
     NESTED,
+    TIER,
     TEXT_TREE,
     TEXT,
 };
@@ -37,6 +38,7 @@ static const struct fgw_json_edge ROOT_EDGES[] = {
     BOTH("systemInstruction", "system_instruction", CONTENT),
     FGW_JSON_EDGE("tools", TOOLS),
     BOTH("cachedContent", "cached_content", STORED),
+    BOTH("serviceTier", "service_tier", TIER),
     FGW_JSON_EDGE("model", MODEL),
     FGW_JSON_EDGE("content", CONTENT),   /* embedContent */
     FGW_JSON_EDGE("title", TEXT),
@@ -112,6 +114,7 @@ static const struct fgw_json_node ASK_NODES[] = {
     [TOOLS] = {FGW_NODE_EDGES(TOOL_EDGES), .element = TOOL, .other = STORED, .slot = ASK_TOOLS,
                ONCE},
     [TOOL] = {FGW_NODE_EDGES(TOOL_EDGES), .other = STORED, FGW_NODE_PLAIN},
+    [TIER] = {.slot = ASK_TIER, ONCE},
     [STORED] = {.slot = ASK_STORED, .flags = FGW_JSON_STICKY},
     [CONFIG] = {FGW_NODE_EDGES(CONFIG_EDGES), .slot = ASK_OPTIONS,
                 .flags = FGW_JSON_ONCE | FGW_JSON_CASES},
@@ -128,6 +131,7 @@ static const struct fgw_json_node ASK_NODES[] = {
 
 static const struct fgw_json_room ASK_ROOMS[ASK_SLOTS] = {
     [ASK_MODEL] = {0, FGW_MODEL_MAX},
+    [ASK_TIER] = {FGW_MODEL_MAX, FGW_TIER_MAX},
 };
 
 /* What a media type begins with if no more input comes of it than its bytes bound. Seconds of

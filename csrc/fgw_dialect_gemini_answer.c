@@ -37,6 +37,9 @@ enum {
     FEEDBACK,
     BLOCKED,
     USAGE,
+    TIER,
+    GROUNDING,
+    QUERIES,
     NODE_INPUT,
     NODE_OUTPUT,
     NODE_TOTAL,
@@ -88,7 +91,11 @@ static const struct fgw_json_edge CANDIDATE_EDGES[] = {
     FGW_JSON_EDGE("content", CONTENT),
     FGW_JSON_EDGE("finishReason", FINISH),
     FGW_JSON_EDGE("index", INDEX),
+    FGW_JSON_EDGE("groundingMetadata", GROUNDING),
 };
+
+/* Told with the last of the answer, or with several: the longest list holds. */
+static const struct fgw_json_edge GROUNDING_EDGES[] = {FGW_JSON_EDGE("webSearchQueries", QUERIES)};
 
 static const struct fgw_json_edge CONTENT_EDGES[] = {FGW_JSON_EDGE("parts", PART)};
 
@@ -110,6 +117,7 @@ static const struct fgw_json_edge TRACKED_CANDIDATE_EDGES[] = {
     FGW_JSON_EDGE("content", TRACKED_CONTENT),
     FGW_JSON_EDGE("finishReason", FINISH),
     FGW_JSON_EDGE("index", INDEX),
+    FGW_JSON_EDGE("groundingMetadata", GROUNDING),
 };
 static const struct fgw_json_edge TRACKED_CONTENT_EDGES[] = {
     FGW_JSON_EDGE("parts", TRACKED_PART),
@@ -132,6 +140,8 @@ static const struct fgw_json_edge USAGE_EDGES[] = {
     FGW_JSON_EDGE("thoughtsTokenCount", NODE_REASONING),
     FGW_JSON_EDGE("cachedContentTokenCount", NODE_CACHED),
     FGW_JSON_EDGE("toolUsePromptTokenCount", NODE_TOOL_INPUT),
+    FGW_JSON_EDGE("serviceTier", TIER),
+    FGW_JSON_EDGE("trafficType", TIER), /* Vertex */
     FGW_JSON_EDGE("promptTokensDetails", INPUT_DETAILS),
     FGW_JSON_EDGE("toolUsePromptTokensDetails", INPUT_DETAILS),
     FGW_JSON_EDGE("candidatesTokensDetails", OUTPUT_DETAILS),
@@ -178,6 +188,9 @@ static const struct fgw_json_node ANSWER_NODES[] = {
     [FEEDBACK] = {FGW_NODE_EDGES(FEEDBACK_EDGES), FGW_NODE_PLAIN},
     [BLOCKED] = {.slot = ANSWER_BLOCKED},
     [USAGE] = {FGW_NODE_EDGES(USAGE_EDGES), .slot = ANSWER_USAGE},
+    [TIER] = {.slot = ANSWER_TIER},
+    [GROUNDING] = {FGW_NODE_EDGES(GROUNDING_EDGES), FGW_NODE_PLAIN},
+    [QUERIES] = {.slot = ANSWER_SEARCHES},
     [NODE_INPUT] = {.slot = ANSWER_INPUT},
     [NODE_OUTPUT] = {.slot = ANSWER_OUTPUT},
     [NODE_TOTAL] = {.slot = ANSWER_TOTAL},
@@ -214,6 +227,7 @@ static const struct fgw_json_room ANSWER_ROOMS[ANSWER_SLOTS] = {
     [ANSWER_ID] = {0, FGW_METER_ID_MAX},
     [ANSWER_MODEL] = {FGW_METER_ID_MAX, FGW_METER_MODEL_MAX},
     [ANSWER_MODALITY] = {FGW_METER_ID_MAX + FGW_METER_MODEL_MAX, 16},
+    [ANSWER_TIER] = {FGW_METER_ID_MAX + FGW_METER_MODEL_MAX + 16, FGW_TIER_WORD_MAX},
 };
 
 const struct fgw_json_spec fgw_gemini_answer = {
@@ -225,7 +239,8 @@ const struct fgw_json_spec fgw_gemini_answer = {
 };
 
 #define BIT(slot) ((uint64_t)1 << (slot))
-#define CANDIDATE_SLOTS (BIT(ANSWER_CANDIDATE_INDEX) | BIT(ANSWER_CANDIDATE_FINISH))
+#define CANDIDATE_SLOTS \
+    (BIT(ANSWER_CANDIDATE_INDEX) | BIT(ANSWER_CANDIDATE_FINISH) | BIT(ANSWER_SEARCHES))
 #define DETAIL_SLOTS \
     (BIT(ANSWER_MODALITY) | BIT(ANSWER_INPUT_PART) | BIT(ANSWER_OUTPUT_PART) | \
      BIT(ANSWER_CACHED_PART) | BIT(ANSWER_STATISTIC))
@@ -304,6 +319,9 @@ static void take_candidate(struct fgw_meter *meter)
 
     if (index < 0 || index >= CANDIDATES_MAX)
         index = 0;
+    if (fgw_json_type_of(json, ANSWER_SEARCHES) == FGW_JSON_ARRAY &&
+        json->slots[ANSWER_SEARCHES].count > meter->units.searches)
+        meter->units.searches = json->slots[ANSWER_SEARCHES].count;
     meter->usage_state |= (uint8_t)(1u << index);
     meter->pass_flags |= (uint8_t)((unsigned)ended << index);
     if (ended) {
@@ -364,6 +382,7 @@ unsigned fgw_gemini_fold(struct fgw_meter *meter)
         flags |= FGW_EVENT_ERROR;
     if (fgw_json_type_of(json, ANSWER_USAGE) == FGW_JSON_OBJECT || meter->passes.present) {
         take_report(meter);
+        fgw_take_tier(meter, FGW_TIER_SERVICE, ANSWER_TIER);
         flags |= FGW_EVENT_USAGE;
     }
     return flags;

@@ -430,6 +430,11 @@ uint32_t fgw_meter_usage(const struct fgw_meter *meter, struct fgw_usage *usage)
     const struct fgw_usage_report *report = &meter->report;
 
     memset(usage, 0, sizeof *usage);
+    usage->tier = fgw_tier_of(&meter->said);
+    usage->images = meter->units.images;
+    usage->audio_ms = meter->units.audio_ms;
+    usage->characters = meter->units.characters;
+    usage->searches = meter->units.searches;
     if (!report->present || meter->operation == FGW_OPERATION_COUNT_TOKENS)
         return 0; /* counting tokens is not billed */
     meter->face->classes(meter, usage);

@@ -32,6 +32,7 @@
 #include "fgw_json_array.h"
 #include "fgw_ndjson.h"
 #include "fgw_sse.h"
+#include "fgw_tier.h"
 
 struct fgw_dialect_face;
 
@@ -97,6 +98,11 @@ struct fgw_usage {
     uint64_t image_output;
     uint64_t billed_input; /* of no class: with BILLED, in place of all of them */
     uint64_t billed_output;
+    uint64_t images; /* and what is no tokens, as in struct fgw_units */
+    uint64_t audio_ms;
+    uint64_t characters;
+    uint64_t searches;
+    uint8_t tier;   /* enum fgw_tier, or FGW_TIER_UNTOLD */
     uint32_t flags; /* enum fgw_usage_flag; 0: nothing was reported */
 };
 
@@ -178,6 +184,8 @@ struct fgw_meter {
     struct fgw_usage_report earlier;    /* and of messages before this one in the same stream */
     struct fgw_usage_report beside;     /* Bedrock: its own count beside the model's; realtime:
                                            what transcribing the client's sound used */
+    struct fgw_units units; /* what is no tokens, as far as it was told; not those of pictures */
+    struct fgw_tier_said said;
     struct fgw_bedrock_chunk chunk;
     uint8_t iteration_flags;
     uint8_t pass_flags;

@@ -2,7 +2,14 @@
 
 #include <string.h>
 
+#include "fgw_dialect_openai_usage.h"
 #include "fgw_dialect_slots.h"
+
+/* Of one item of a response's output, in slots that this dialect has no other use for. */
+enum {
+    ANSWER_ITEM_TYPE = ANSWER_PASS_CACHE_WRITE,
+    ANSWER_ITEM_ACTION = ANSWER_PASS_CACHE_WRITE_1H,
+};
 
 enum {
     NOTHING = 0,
@@ -26,7 +33,14 @@ enum {
     GENERATED,
     FINISH,
     OUTPUT,
+    OUTPUT_ITEM,
+    ITEM_TYPE,
+    ITEM_ACTION,
+    ITEM_ACTION_TYPE,
     RESOURCE,
+    RESOURCE_OUTPUT,
+    RESOURCE_ITEM,
+    TIER,
     GROQ,
     USAGE,
     USAGE_TWIN,
@@ -45,6 +59,7 @@ enum {
     NODE_IMAGE_OUTPUT,
     NODE_VENDOR,
     NODE_AUDIO_SECONDS,
+    PICTURES,
     TRACKED_CHOICES,
     TRACKED_CHOICE,
     TRACKED_RESOURCE,
@@ -76,12 +91,15 @@ static const struct fgw_json_edge BODY_EDGES[] = {
     FGW_JSON_EDGE("error", ERROR),
     FGW_JSON_EDGE("x_groq", GROQ),
     FGW_JSON_EDGE("status", FINISH),
+    FGW_JSON_EDGE("data", PICTURES), /* images: one each */
+    FGW_JSON_EDGE("service_tier", TIER),
 };
 
-enum { EVENT_NAMES = 2 }; /* edges of EVENT that LATER_EVENT leaves out */
+enum { EVENT_NAMES = 3 }; /* edges of EVENT that LATER_EVENT leaves out */
 static const struct fgw_json_edge EVENT_EDGES[] = {
     FGW_JSON_EDGE("id", ID),
     FGW_JSON_EDGE("model", MODEL),
+    FGW_JSON_EDGE("service_tier", TIER), /* chat: the same in all chunks */
     FGW_JSON_EDGE("choices", DELTA_CHOICES),
     FGW_JSON_EDGE("usage", USAGE),
     FGW_JSON_EDGE("type", TYPE),
@@ -127,23 +145,24 @@ static const struct fgw_json_edge FUNCTION_EDGES[] = {
 };
 
 /* Parts of a content array, and items of responses' output, by the members that hold text. */
-static const struct fgw_json_edge CONTENT_EDGES[] = {
-    FGW_JSON_EDGE("text", CONTENT_TEXT),
-    FGW_JSON_EDGE("content", CONTENT_TEXT),
-    FGW_JSON_EDGE("summary", CONTENT_TEXT),
-    FGW_JSON_EDGE("thinking", CONTENT_TEXT),
-    FGW_JSON_EDGE("refusal", GENERATED),
-    FGW_JSON_EDGE("name", GENERATED),
-    FGW_JSON_EDGE("arguments", GENERATED),
-    FGW_JSON_EDGE("input", GENERATED),
-};
+#define CONTENT_MEMBERS \
+    FGW_JSON_EDGE("text", CONTENT_TEXT), FGW_JSON_EDGE("content", CONTENT_TEXT), \
+    FGW_JSON_EDGE("summary", CONTENT_TEXT), FGW_JSON_EDGE("thinking", CONTENT_TEXT), \
+    FGW_JSON_EDGE("refusal", GENERATED), FGW_JSON_EDGE("name", GENERATED), \
+    FGW_JSON_EDGE("arguments", GENERATED), FGW_JSON_EDGE("input", GENERATED)
+static const struct fgw_json_edge CONTENT_EDGES[] = {CONTENT_MEMBERS};
 
-static const struct fgw_json_edge RESOURCE_EDGES[] = {
-    FGW_JSON_EDGE("id", ID),
-    FGW_JSON_EDGE("model", MODEL),
-    FGW_JSON_EDGE("usage", USAGE),
-    FGW_JSON_EDGE("error", ERROR),
-};
+/* An item of a response's output: searches are told by nothing else. */
+#define ITEM_MEMBERS FGW_JSON_EDGE("type", ITEM_TYPE), FGW_JSON_EDGE("action", ITEM_ACTION)
+static const struct fgw_json_edge OUTPUT_ITEM_EDGES[] = {ITEM_MEMBERS, CONTENT_MEMBERS};
+static const struct fgw_json_edge RESOURCE_ITEM_EDGES[] = {ITEM_MEMBERS};
+static const struct fgw_json_edge ITEM_ACTION_EDGES[] = {FGW_JSON_EDGE("type", ITEM_ACTION_TYPE)};
+
+#define RESOURCE_MEMBERS \
+    FGW_JSON_EDGE("id", ID), FGW_JSON_EDGE("model", MODEL), FGW_JSON_EDGE("usage", USAGE), \
+    FGW_JSON_EDGE("error", ERROR), FGW_JSON_EDGE("service_tier", TIER), \
+    FGW_JSON_EDGE("output", RESOURCE_OUTPUT)
+static const struct fgw_json_edge RESOURCE_EDGES[] = {RESOURCE_MEMBERS};
 
 /* Of a stream that may have to be ended here: what its ending must say, too, and what is said, for
  * the tokenizer. */
@@ -153,6 +172,7 @@ static const struct fgw_json_edge TRACKED_EVENT_EDGES[] = {
     FGW_JSON_EDGE("created", CREATED),
     FGW_JSON_EDGE("sequence_number", SEQUENCE),
     FGW_JSON_EDGE("choices", TRACKED_CHOICES),
+    FGW_JSON_EDGE("service_tier", TIER),
     FGW_JSON_EDGE("usage", USAGE),
     FGW_JSON_EDGE("type", TYPE),
     FGW_JSON_EDGE("delta", SAID),
@@ -205,11 +225,8 @@ static const struct fgw_json_edge SAID_CONTENT_EDGES[] = {
 };
 
 static const struct fgw_json_edge TRACKED_RESOURCE_EDGES[] = {
-    FGW_JSON_EDGE("id", ID),
-    FGW_JSON_EDGE("model", MODEL),
+    RESOURCE_MEMBERS,
     FGW_JSON_EDGE("created_at", CREATED),
-    FGW_JSON_EDGE("usage", USAGE),
-    FGW_JSON_EDGE("error", ERROR),
 };
 
 static const struct fgw_json_edge GROQ_EDGES[] = {FGW_JSON_EDGE("usage", USAGE_TWIN)};
@@ -230,8 +247,10 @@ static const struct fgw_json_edge USAGE_EDGES[] = {
     FGW_JSON_EDGE("cached_tokens", NODE_CACHED_OTHER),           /* Together */
     FGW_JSON_EDGE("num_cached_tokens", NODE_CACHED_OTHER),       /* Mistral */
     FGW_JSON_EDGE("prompt_audio_seconds", NODE_AUDIO_SECONDS),
+    FGW_JSON_EDGE("seconds", NODE_AUDIO_SECONDS), /* transcription by the second */
     FGW_JSON_EDGE("market_cost", NODE_VENDOR),
     FGW_JSON_EDGE("cache_creation_input_tokens", NODE_CACHE_WRITE), /* Vercel */
+    FGW_JSON_EDGE("service_tier", TIER), /* Mistral */
 };
 
 static const struct fgw_json_edge INPUT_DETAILS_EDGES[] = {
@@ -270,7 +289,16 @@ static const struct fgw_json_node ANSWER_NODES[] = {
                       .text = FGW_JSON_TEXT, FGW_NODE_PLAIN},
     [GENERATED] = {.text = FGW_JSON_TEXT, FGW_NODE_PLAIN},
     [FINISH] = {.slot = ANSWER_FINISH, .flags = FGW_JSON_STICKY},
-    [OUTPUT] = {.element = CONTENT_TEXT, FGW_NODE_PLAIN},
+    [OUTPUT] = {.element = OUTPUT_ITEM, FGW_NODE_PLAIN},
+    [OUTPUT_ITEM] = {FGW_NODE_EDGES(OUTPUT_ITEM_EDGES), .element = CONTENT_TEXT,
+                     .text = FGW_JSON_TEXT, FGW_NODE_PLAIN, .flags = FGW_JSON_PAUSE},
+    [RESOURCE_OUTPUT] = {.element = RESOURCE_ITEM, FGW_NODE_PLAIN},
+    [RESOURCE_ITEM] = {FGW_NODE_EDGES(RESOURCE_ITEM_EDGES), FGW_NODE_PLAIN,
+                       .flags = FGW_JSON_PAUSE},
+    [ITEM_TYPE] = {.slot = ANSWER_ITEM_TYPE},
+    [ITEM_ACTION] = {FGW_NODE_EDGES(ITEM_ACTION_EDGES), FGW_NODE_PLAIN},
+    [ITEM_ACTION_TYPE] = {.slot = ANSWER_ITEM_ACTION},
+    [TIER] = {.slot = ANSWER_TIER},
     [RESOURCE] = {FGW_NODE_EDGES(RESOURCE_EDGES), FGW_NODE_PLAIN},
     [GROQ] = {FGW_NODE_EDGES(GROQ_EDGES), FGW_NODE_PLAIN},
     [USAGE] = {FGW_NODE_EDGES(USAGE_EDGES), .slot = ANSWER_USAGE},
@@ -289,6 +317,7 @@ static const struct fgw_json_node ANSWER_NODES[] = {
     [NODE_IMAGE_INPUT] = {.slot = ANSWER_IMAGE_INPUT},
     [NODE_IMAGE_OUTPUT] = {.slot = ANSWER_IMAGE_OUTPUT},
     [NODE_VENDOR] = {.slot = ANSWER_VENDOR},
+    [PICTURES] = {.slot = ANSWER_CHOICES}, /* no body has both */
     [NODE_AUDIO_SECONDS] = {.slot = ANSWER_AUDIO_SECONDS},
     [TRACKED_EVENT] = {FGW_NODE_EDGES(TRACKED_EVENT_EDGES), FGW_NODE_PLAIN},
     [TRACKED_CHOICES] = {.element = TRACKED_CHOICE, .slot = ANSWER_CHOICES},
@@ -319,6 +348,9 @@ static const struct fgw_json_room ANSWER_ROOMS[ANSWER_SLOTS] = {
     [ANSWER_MODEL] = {FGW_METER_ID_MAX, FGW_METER_MODEL_MAX},
     [ANSWER_TYPE] = {FGW_METER_ID_MAX + FGW_METER_MODEL_MAX, 64},
     [ANSWER_FINISH] = {FGW_METER_ID_MAX + FGW_METER_MODEL_MAX + 64, 32},
+    [ANSWER_TIER] = {FGW_METER_ID_MAX + FGW_METER_MODEL_MAX + 96, FGW_TIER_WORD_MAX},
+    [ANSWER_ITEM_TYPE] = {FGW_METER_ID_MAX + FGW_METER_MODEL_MAX + 128, 32},
+    [ANSWER_ITEM_ACTION] = {FGW_METER_ID_MAX + FGW_METER_MODEL_MAX + 160, 16},
 };
 
 const struct fgw_json_spec fgw_openai_answer = {
@@ -346,12 +378,7 @@ int fgw_openai_final(const struct fgw_meter *meter)
            (meter->whole && meter->usage_state);
 }
 
-static int type_is_bytes(const struct fgw_json *json, const char *word, size_t length)
-{
-    return json->slots[ANSWER_TYPE].count == length &&
-           !memcmp(fgw_json_text_of(json, ANSWER_TYPE), word, length);
-}
-#define type_is(json, word) type_is_bytes(json, word, sizeof(word) - 1)
+#define type_is(json, word) fgw_text_is(json, ANSWER_TYPE, word)
 
 static int type_begins(const struct fgw_json *json, const char *word)
 {
@@ -407,9 +434,28 @@ int64_t fgw_openai_voice(const struct fgw_meter *meter, enum fgw_voice_kind *kin
     return meter->voices->count == 1 ? 0 : fgw_json_number(json, ANSWER_CHOICE_INDEX, -1);
 }
 
+/* One item of a response's output. Searching is paid; opening what was found is not. */
+static void take_item(struct fgw_meter *meter)
+{
+    struct fgw_json *json = &meter->json;
+    const uint64_t slots =
+        (uint64_t)1 << ANSWER_ITEM_TYPE | (uint64_t)1 << ANSWER_ITEM_ACTION;
+
+    if (fgw_text_is(json, ANSWER_ITEM_TYPE, "web_search_call") &&
+        (fgw_json_type_of(json, ANSWER_ITEM_ACTION) != FGW_JSON_STRING ||
+         fgw_text_is(json, ANSWER_ITEM_ACTION, "search")))
+        meter->units.searches++;
+    json->seen &= ~slots;
+}
+
 void fgw_openai_pass(struct fgw_meter *meter)
 {
     struct fgw_json *json = &meter->json;
+
+    if (!meter->tracked || meter->operation == FGW_OPERATION_RESPONSES) {
+        take_item(meter);
+        return;
+    }
     struct fgw_stream_state *state = &meter->state;
     int64_t index = fgw_json_number(json, ANSWER_CHOICE_INDEX, 0);
     int ended = fgw_json_type_of(json, ANSWER_CHOICE_FINISH) == FGW_JSON_STRING;
@@ -465,36 +511,19 @@ static int is_usage(const struct fgw_json *json, unsigned slot)
     return fgw_json_type_of(json, slot) == FGW_JSON_OBJECT && json->slots[slot].count > 0;
 }
 
-static void take_report(struct fgw_meter *meter)
+/* What is paid by the piece or by the second, where no tokens are told of it. */
+static void take_units(struct fgw_meter *meter)
 {
     const struct fgw_json *json = &meter->json;
-    struct fgw_usage_report report = {0};
+    const struct fgw_json_slot *slot = &json->slots[ANSWER_AUDIO_SECONDS];
 
-    fgw_report_take(&report, json, FGW_REPORT_INPUT, ANSWER_INPUT);
-    fgw_report_take(&report, json, FGW_REPORT_OUTPUT, ANSWER_OUTPUT);
-    fgw_report_take(&report, json, FGW_REPORT_TOTAL, ANSWER_TOTAL);
-    fgw_report_take(&report, json, FGW_REPORT_CACHED, ANSWER_CACHED_OTHER);
-    fgw_report_take(&report, json, FGW_REPORT_CACHED, ANSWER_CACHED);
-    fgw_report_take(&report, json, FGW_REPORT_CACHE_WRITE, ANSWER_CACHE_WRITE);
-    fgw_report_take(&report, json, FGW_REPORT_REASONING, ANSWER_REASONING);
-    fgw_report_take(&report, json, FGW_REPORT_AUDIO_INPUT, ANSWER_AUDIO_INPUT);
-    fgw_report_take(&report, json, FGW_REPORT_AUDIO_OUTPUT, ANSWER_AUDIO_OUTPUT);
-    fgw_report_take(&report, json, FGW_REPORT_IMAGE_INPUT, ANSWER_IMAGE_INPUT);
-    fgw_report_take(&report, json, FGW_REPORT_IMAGE_OUTPUT, ANSWER_IMAGE_OUTPUT);
-    if (meter->operation != FGW_OPERATION_EMBEDDINGS &&
-        !(report.present & (1u << FGW_REPORT_INPUT | 1u << FGW_REPORT_OUTPUT)))
-        return; /* of what is generated, a total alone says neither */
-    if (!report.present)
-        return;
-    if (fgw_json_type_of(json, ANSWER_VENDOR) > FGW_JSON_NULL)
-        report.vendor |= FGW_VENDOR_REASONING_APART;
-    if (fgw_json_type_of(json, ANSWER_AUDIO_SECONDS) == FGW_JSON_NUMBER)
-        report.vendor |= FGW_VENDOR_AUDIO_APART;
-    /* Zeros after numbers are the filling of a chunk that knows nothing (Ollama). */
-    uint64_t sum = report.value[FGW_REPORT_INPUT] + report.value[FGW_REPORT_OUTPUT] +
-                   report.value[FGW_REPORT_TOTAL];
-    if (sum || !meter->report.present)
-        meter->report = report;
+    if (meter->operation == FGW_OPERATION_IMAGES && !meter->streaming &&
+        fgw_json_type_of(json, ANSWER_CHOICES) == FGW_JSON_ARRAY)
+        meter->units.images = json->slots[ANSWER_CHOICES].count;
+    if (meter->operation == FGW_OPERATION_AUDIO &&
+        fgw_json_type_of(json, ANSWER_AUDIO_SECONDS) == FGW_JSON_NUMBER && slot->number >= 0 &&
+        slot->number < FGW_REPORT_MAX / 1000) /* fractions are rounded up */
+        meter->units.audio_ms = ((uint64_t)slot->number + slot->inexact) * 1000;
 }
 
 unsigned fgw_openai_fold(struct fgw_meter *meter)
@@ -512,8 +541,9 @@ unsigned fgw_openai_fold(struct fgw_meter *meter)
         flags |= FGW_EVENT_ERROR;
     if (meter->tracked)
         track(meter);
+    fgw_take_tier(meter, FGW_TIER_SERVICE, ANSWER_TIER);
     if (is_usage(json, ANSWER_USAGE) || is_usage(json, ANSWER_USAGE_TWIN)) {
-        take_report(meter);
+        fgw_openai_take_report(meter);
         if (fgw_text_is(json, ANSWER_TYPE, "speech.audio.done"))
             meter->report.vendor |= FGW_VENDOR_SPEECH;
         flags |= FGW_EVENT_USAGE;
@@ -522,62 +552,8 @@ unsigned fgw_openai_fold(struct fgw_meter *meter)
     } else if (json->text_bytes) {
         meter->usage_state = 0;
     }
+    if (!meter->report.present &&
+        (meter->operation == FGW_OPERATION_IMAGES || meter->operation == FGW_OPERATION_AUDIO))
+        take_units(meter);
     return flags;
-}
-
-/* All output tokens. Whether reasoning is inside completion_tokens differs by vendor; the total
- * tells, and where it says nothing, the known exceptions do. What lies outside of the reported
- * output and is none goes to `*input`, or to `*sound`. */
-static uint64_t whole_output(const struct fgw_meter *meter, uint64_t *input, uint64_t *sound)
-{
-    const struct fgw_usage_report *report = &meter->report;
-    const uint64_t *value = report->value;
-    uint64_t output = value[FGW_REPORT_OUTPUT], reasoning = value[FGW_REPORT_REASONING];
-    uint64_t named = value[FGW_REPORT_INPUT] + output;
-
-    if (value[FGW_REPORT_TOTAL] > named) {
-        uint64_t extra = value[FGW_REPORT_TOTAL] - named;
-        if (meter->operation == FGW_OPERATION_EMBEDDINGS ||
-            !(report->present >> FGW_REPORT_INPUT & 1)) {
-            *input += extra; /* of vectors, Voyage tells the total alone */
-            return output;
-        }
-        if (report->vendor & FGW_VENDOR_AUDIO_APART && extra != reasoning) {
-            *sound = extra; /* Mistral: tokens of sound are in the total alone */
-            return output;
-        }
-        return output + extra; /* xAI: reasoning; Gemini's compatible API: thoughts not told */
-    }
-    if (report->vendor & FGW_VENDOR_REASONING_APART &&
-        (reasoning > output || (meter->model_bytes > 7 && !memcmp(meter->model, "google/", 7))))
-        return output + reasoning;
-    return output;
-}
-
-void fgw_openai_classes(const struct fgw_meter *meter, struct fgw_usage *usage)
-{
-    const uint64_t *value = meter->report.value;
-    uint64_t input = value[FGW_REPORT_INPUT], sound = 0;
-    uint64_t output = whole_output(meter, &input, &sound);
-
-    usage->cached_input = fgw_part_of(&input, value[FGW_REPORT_CACHED], usage);
-    usage->cache_write = fgw_part_of(&input, value[FGW_REPORT_CACHE_WRITE], usage);
-    usage->audio_input = sound;
-    if (!sound)
-        usage->audio_input = fgw_part_of(&input, value[FGW_REPORT_AUDIO_INPUT], usage);
-    usage->image_input = fgw_part_of(&input, value[FGW_REPORT_IMAGE_INPUT], usage);
-    usage->input = input;
-    usage->reasoning = fgw_part_of(&output, value[FGW_REPORT_REASONING], usage);
-    usage->audio_output = fgw_part_of(&output, value[FGW_REPORT_AUDIO_OUTPUT], usage);
-    usage->image_output = fgw_part_of(&output, value[FGW_REPORT_IMAGE_OUTPUT], usage);
-    /* Where no details are told, what is asked for says what came. */
-    if (meter->operation == FGW_OPERATION_IMAGES &&
-        !(meter->report.present >> FGW_REPORT_IMAGE_OUTPUT & 1)) {
-        usage->image_output = output;
-        output = 0;
-    } else if (meter->report.vendor & FGW_VENDOR_SPEECH) {
-        usage->audio_output += output;
-        output = 0;
-    }
-    usage->output = output;
 }

@@ -40,7 +40,4 @@ void fgw_openai_pass(struct fgw_meter *meter);
  * enum fgw_event_flag bits (DISPATCH, TEXT, HIDE apart). */
 unsigned fgw_openai_fold(struct fgw_meter *meter);
 
-/* The report in disjoint classes; sets CLAMPED, no other flag. */
-void fgw_openai_classes(const struct fgw_meter *meter, struct fgw_usage *usage);
-
 #endif

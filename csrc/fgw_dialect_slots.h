@@ -34,6 +34,7 @@ enum ask_slot {
     ASK_BACKGROUND,  /* a member that lets the answer be made without anybody waiting for it */
     ASK_TIER,        /* a member that asks for a service at another price */
     ASK_SPEED,       /* another one */
+    ASK_PLACE,       /* and another */
     ASK_SLOTS
 };
 
@@ -68,6 +69,8 @@ enum answer_slot {
     ANSWER_PASS_CACHED,
     ANSWER_PASS_CACHE_WRITE,
     ANSWER_PASS_CACHE_WRITE_1H,
+    ANSWER_TIER,     /* at whose price */
+    ANSWER_SEARCHES, /* how many were made */
     ANSWER_SLOTS
 };
 _Static_assert(ANSWER_SLOTS <= FGW_JSON_SLOTS_MAX, "slots of an answer");
@@ -91,6 +94,25 @@ static inline void fgw_report_take(struct fgw_usage_report *report, const struct
         report->present |= 1u << field;
         report->value[field] = (uint64_t)number;
     }
+}
+
+/* What a slot says of the answer's tier. */
+static inline void fgw_take_tier(struct fgw_meter *meter, enum fgw_tier_place place,
+                                 unsigned slot)
+{
+    const struct fgw_json *json = &meter->json;
+
+    if (fgw_json_type_of(json, slot) == FGW_JSON_STRING)
+        fgw_tier_say(&meter->said, place, fgw_json_text_of(json, slot), json->slots[slot].count);
+}
+
+/* What a slot says of searches: the last number holds. */
+static inline void fgw_take_searches(struct fgw_meter *meter, unsigned slot)
+{
+    int64_t number = fgw_json_number(&meter->json, slot, -1);
+
+    if (number >= 0 && number <= FGW_REPORT_MAX)
+        meter->units.searches = (uint64_t)number;
 }
 
 /* Whether a slot has just this word. */

@@ -29,9 +29,12 @@
  *   1  CLOSE ended 8 bytes earlier at first (no overrun_nano_usd, phase_us in its place); later
  *      builds wrote it whole under the same number, so its size tells; no HELD; zeros where
  *      REQUEST has answers and input_high, and its traces a place
- *   2  as below */
-#define FGW_RECORD_VERSION 2
-#define FGW_CLOSE_BYTES_1 (sizeof(struct fgw_record_close) - 8)
+ *   2  CLOSE ended before its units, and pictures' tokens stood in input and output; no tier in
+ *      dims
+ *   3  as below */
+#define FGW_RECORD_VERSION 3
+#define FGW_CLOSE_BYTES_2 (sizeof(struct fgw_record_close) - sizeof(struct fgw_units))
+#define FGW_CLOSE_BYTES_1 (FGW_CLOSE_BYTES_2 - 8)
 #define FGW_LABELS_MAX 4
 #define FGW_RULES_MAX 16  /* matched rules kept in a record; more are counted in rules_total */
 #define FGW_LIMITS_MAX 8  /* limits one request may take together: a load error beyond that */
@@ -89,11 +92,25 @@ struct fgw_dims {
     uint8_t dialect;   /* enum fgw_dialect_id (fgw_dialect.h) */
     uint8_t operation; /* enum fgw_operation (fgw_dialect.h) */
     uint8_t stream;
-    uint8_t reserved[5];
+    uint8_t tier; /* enum fgw_tier, of a CLOSE: the answer's */
+    uint8_t reserved[4];
 };
 _Static_assert(sizeof(struct fgw_dims) == 80, "stored in the ledger");
 
-/* Tokens by class, disjoint: no token stands in two of them. */
+/* At whose price an answer was made. */
+enum fgw_tier {
+    FGW_TIER_STANDARD = 0, /* and wherever nothing else was told */
+    FGW_TIER_FLEX = 1,
+    FGW_TIER_PRIORITY = 2,
+    FGW_TIER_BATCH = 3,
+    FGW_TIER_FAST = 4,     /* Anthropic's `speed` */
+    FGW_TIER_REGION = 5,   /* Anthropic's `inference_geo`: kept in one country */
+    FGW_TIER_RESERVED = 6, /* capacity that is paid apart: scale, provisioned throughput */
+    FGW_TIER_OTHER = 7,    /* a word that nobody here knows, or two at once */
+    FGW_TIERS = 8,
+};
+
+/* Tokens by class, disjoint: no token stands in two of them. Those of pictures: fgw_units. */
 struct fgw_tokens {
     uint64_t input; /* not cached, text */
     uint64_t cached_input;
@@ -105,6 +122,18 @@ struct fgw_tokens {
     uint64_t audio_output;
 };
 _Static_assert(sizeof(struct fgw_tokens) == 64, "stored in the ledger");
+
+/* What else is billed: two more classes of tokens, and what is no tokens. */
+struct fgw_units {
+    uint64_t image_input; /* tokens, in no class of fgw_tokens */
+    uint64_t image_output;
+    uint64_t images;      /* pictures made, where they are billed by the piece */
+    uint64_t audio_ms;    /* sound, in or out, where it is billed by its length */
+    uint64_t characters;  /* of text, where that is billed by its length */
+    uint64_t searches;    /* of the web, or in documents (Cohere's search units) */
+};
+#define FGW_UNITS_WORDS 6
+_Static_assert(sizeof(struct fgw_units) == 8 * FGW_UNITS_WORDS, "stored in the ledger");
 
 enum fgw_provenance {
     FGW_PROVENANCE_NONE = 0,      /* nothing to count: nothing was asked of a provider */
@@ -268,7 +297,17 @@ struct fgw_record_close {
     uint64_t started_ns; /* wall clock of the attempt's OPEN */
     uint64_t overrun_nano_usd; /* what they cost, where the price is known; in the cost too */
     uint32_t phase_us[FGW_PHASES_MAX]; /* of the whole request, where final */
+    struct fgw_units units;
 };
+
+/* What a CLOSE of any version says of it, in `units`: zeros where it ends before. */
+static inline void fgw_close_units(const struct fgw_record_close *close, struct fgw_units *units)
+{
+    if (close->head.size < sizeof(*close))
+        *units = (struct fgw_units){0};
+    else
+        *units = close->units;
+}
 
 struct fgw_record_name {
     struct fgw_record head;

@@ -211,6 +211,7 @@ int fgw_record_check(const struct fgw_record *record, size_t available)
                    : -1;
     case FGW_RECORD_CLOSE:
         return size == sizeof(struct fgw_record_close) ||
+                       (record->version < 3 && size == FGW_CLOSE_BYTES_2) ||
                        (record->version == 1 && size == FGW_CLOSE_BYTES_1)
                    ? 0
                    : -1;

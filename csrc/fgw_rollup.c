@@ -82,9 +82,23 @@ static uint64_t sane(uint64_t number)
     return number < SANE_MAX ? number : SANE_MAX;
 }
 
+static void add_units(struct fgw_units *sum, const struct fgw_record_close *close)
+{
+    struct fgw_units units;
+
+    fgw_close_units(close, &units);
+    sum->image_input += sane(units.image_input);
+    sum->image_output += sane(units.image_output);
+    sum->images += sane(units.images);
+    sum->audio_ms += sane(units.audio_ms);
+    sum->characters += sane(units.characters);
+    sum->searches += sane(units.searches);
+}
+
 static void add_close(struct fgw_rollup *row, const struct fgw_record_close *close)
 {
     row->attempts++;
+    add_units(&row->units, close);
     row->tokens.input += sane(close->tokens.input);
     row->tokens.cached_input += sane(close->tokens.cached_input);
     row->tokens.cache_write += sane(close->tokens.cache_write);

@@ -31,6 +31,7 @@ struct fgw_rollup {
     uint64_t unbounded;               /* attempts of which no bound of the output is known */
     uint64_t cost_nano_usd;           /* of the attempts with a known price */
     uint64_t cost_unknown;            /* attempts without one */
+    struct fgw_units units;
 };
 
 /* Open addressing over `slots` (a power of two, > rows_max); a slot holds row + 1. */

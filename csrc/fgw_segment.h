@@ -28,7 +28,7 @@
 #include "fgw_hold.h"
 #include "fgw_table.h"
 
-#define FGW_SEGMENT_LAYOUT 4 /* to be raised with any change of any struct in here */
+#define FGW_SEGMENT_LAYOUT 5 /* to be raised with any change of any struct in here */
 #define FGW_SEGMENT_MAGIC UINT64_C(0x0a0d4d4853574746)
 #define FGW_WORKERS_MAX 256
 #define FGW_HOLDS_MAX 65536

@@ -448,8 +448,8 @@ cdef class Attempts(Leaving):
         more.by_unit[<int>FGW_UNIT_OUTPUT_TOKENS] = tokens
         more.by_unit[<int>FGW_UNIT_TOKENS] = tokens
         more.by_unit[<int>FGW_UNIT_COST] = fgw_price_micro(
-            fgw_price_ceiling(x.price, x.input_bound, edge + tokens, True)
-            - fgw_price_ceiling(x.price, x.input_bound, edge, True)
+            fgw_price_ceiling(x.price, x.ask.tiers, x.input_bound, edge + tokens, 0, True)
+            - fgw_price_ceiling(x.price, x.ask.tiers, x.input_bound, edge, 0, True)
         )
         room = self.journal.reserve_held()
         if room == JOURNAL_FULL:

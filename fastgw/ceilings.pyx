@@ -14,7 +14,6 @@ from fastgw.codes cimport CODE_LIMIT_PRICE_UNKNOWN, CODE_LIMIT_UNBOUNDED
 from fastgw.exchange cimport body_of
 from fastgw.native.dialect cimport (
     FGW_ASK_MORE_MODELS,
-    FGW_ASK_OTHER_PRICE,
     FGW_ASK_UNBOUNDED,
     FGW_OPERATION_AUDIO,
     FGW_OPERATION_BATCHES,
@@ -30,6 +29,7 @@ from fastgw.native.http1 cimport FGW_M_POST
 from fastgw.native.policy cimport fgw_amounts
 from fastgw.native.price cimport fgw_price_cost, fgw_price_micro
 from fastgw.native.record cimport (
+    FGW_TIER_STANDARD,
     FGW_UNIT_COST,
     FGW_UNIT_INPUT_TOKENS,
     FGW_UNIT_OUTPUT_TOKENS,
@@ -38,6 +38,7 @@ from fastgw.native.record cimport (
     FGW_UNITS,
     fgw_tokens,
 )
+from fastgw.native.tier cimport FGW_TIER_UNTOLD
 from fastgw.upstream.bounds cimport (
     CHOSEN_UNPRICED,
     PRICED,
@@ -79,13 +80,17 @@ cdef inline bint makes_unseen(Exchange x) noexcept:
     )
 
 
+cdef inline uint8_t tier_asked(Exchange x) noexcept:
+    return <uint8_t>FGW_TIER_STANDARD if x.ask.tier == FGW_TIER_UNTOLD else x.ask.tier
+
+
 cdef int missing_bounds(Exchange x) noexcept:
     """What of this request has no bound, as marks of the limits that mind it."""
     cdef int missing = 0
     if x.ask.flags & FGW_ASK_UNBOUNDED:
         missing |= BY_INPUT
-    if x.ask.flags & (FGW_ASK_MORE_MODELS | FGW_ASK_OTHER_PRICE):
-        missing |= BY_PRICE  # who answers is not known, or at which price
+    if x.ask.flags & FGW_ASK_MORE_MODELS:
+        missing |= BY_PRICE  # who answers is not known
     if makes_unseen(x):
         missing |= BY_INPUT | BY_OUTPUT
     if x.route.flags & FGW_ROUTE_METERED and not x.route.flags & FGW_ROUTE_CAPPABLE and (
@@ -168,7 +173,9 @@ cdef class Ceilings:
             tokens.input = x.input_estimate
             tokens.output = x.output_expected
             x.expected.by_unit[<int>FGW_UNIT_COST] = fgw_price_micro(
-                fgw_price_cost(price_of(x, <Candidate>x.candidate), &tokens)
+                fgw_price_cost(
+                    price_of(x, <Candidate>x.candidate), tier_asked(x), &tokens, NULL, 0
+                )
             )
             x.ceiling.by_unit[<int>FGW_UNIT_COST] = fgw_price_micro(
                 dearest(x, input, x.output_bound, self._writes(x))

@@ -45,6 +45,7 @@ from fastgw.native.counters cimport (
     FGW_COUNT_REQUESTS,
     FGW_COUNT_STATUS_1XX,
     FGW_COUNT_TOKENS,
+    FGW_COUNT_UNITS,
     FGW_GAUGE_CONNECTIONS,
     FGW_GAUGE_DRAINS,
     FGW_GAUGE_REQUESTS,
@@ -73,6 +74,7 @@ from fastgw.native.record cimport (
     FGW_FATE_FAILED_BEFORE_FIRST_BYTE,
     FGW_FATE_FAILED_IN_STREAM,
     FGW_PROVENANCE_PROVIDER,
+    FGW_UNITS_WORDS,
 )
 from fastgw.stream.relay cimport FRAMING_CLOSE, Relay
 from fastgw.upstream.request cimport write_id
@@ -176,6 +178,7 @@ cdef class Endings(Receiver):
         self, Exchange x, int fate, bint final, fgw_record_close *close
     ) except -1:
         cdef uint64_t *tokens
+        cdef uint64_t *units
         cdef int i
         memset(close, 0, sizeof(fgw_record_close))
         x.body_sent = (<Relay>x.relay).sent_bytes if x.head_sent else 0
@@ -199,6 +202,10 @@ cdef class Endings(Receiver):
         for i in range(8):
             if tokens[i]:
                 fgw_count(self.counters, FGW_COUNT_TOKENS + i, tokens[i])
+        units = <uint64_t *>&close.units
+        for i in range(<int>FGW_UNITS_WORDS):
+            if units[i]:
+                fgw_count(self.counters, FGW_COUNT_UNITS + i, units[i])
         if close.cost_nano_usd < 0:
             fgw_count(self.counters, FGW_COUNT_COST_UNKNOWN, 1)
         elif close.cost_nano_usd:

@@ -135,12 +135,13 @@ cdef class Exchange:
         self.path_at = self.path_length = self.pinned_at = self.pinned_length = 0
         self.principal = None
         self.ask.model_bytes = self.ask.user_bytes = 0
-        self.ask.flags = 0
+        self.ask.flags = self.ask.tier = 0
+        self.ask.tiers = 1  # the standard one alone, until a body says more
         self.input_guess = self.input_estimate = self.input_bound = self.output_bound = 0
         self.limit_written = self.fitted = self.bounded = self.unbounded = False
         memset(&self.earlier, 0, sizeof(self.earlier))
         self.price = NULL
-        self.output_expected = self.output_max = 0
+        self.picture = self.output_expected = self.output_max = 0
         self.client_request_id = 0
         self.client_id_length = 0
         self.effects.n_rules = self.effects.n_demands = 0
@@ -175,8 +176,7 @@ cdef class Exchange:
         self.upstream_status = 0
         self.metered = self.generates = False
         self.edge_output = UINT64_MAX
-        self.output_delivered = 0
-        self.output_certain = 0
+        self.output_delivered = self.output_certain = 0
         self.provider_line = self.model_line = self.rule_line = None
         self.head_sent = self.answered = False
         self.body_sent = 0

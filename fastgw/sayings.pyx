@@ -184,8 +184,8 @@ cdef class Sayings:
         cdef Late late = self.policy.late
         cdef fgw_value *values = self.facts.values
         cost = close.cost_nano_usd / 1e9 if close.cost_nano_usd >= 0 else None
-        late.fill("usage.input_tokens", input_of(&close.tokens), values)
-        late.fill("usage.output_tokens", output_of(&close.tokens), values)
+        late.fill("usage.input_tokens", input_of(close), values)
+        late.fill("usage.output_tokens", output_of(close), values)
         late.fill("usage.cached_input_tokens", close.tokens.cached_input, values)
         late.fill("usage.cache_write_tokens",
                   close.tokens.cache_write + close.tokens.cache_write_1h, values)

@@ -7,7 +7,7 @@ not; what was held, written and settled shows in the requests that arrive there 
 import orjson
 import pytest
 
-from fastgw.ledger.records import Close, Request
+from fastgw.ledger.records import PROVENANCE_PROVIDER, Close, Request
 from fastgw.limit import peek
 from fastgw.shm import counters
 from tests.worker import chat, chunked, policy, provider, request, response, stream_head
@@ -177,7 +177,7 @@ TWO = [provider("openai", retries={"max": 2, "on": [500]}), provider("spare")]
 def test_money_is_held_for_the_dearest_candidate_that_may_be_tried(worker):
     """gpt-4o at 2.50 and 10 dollars, though gpt-4o-mini is asked first."""
     one = capped(worker, cap(1.0, "cost"), providers=TWO, models=MODELS)
-    body = chat(model="house", max_tokens=1000)
+    body = chat(model="house", max_tokens=1000, service_tier="default")
     client = one.connect()
     client.feed(request(body))
     one.upstream.feed(response(b"{}", status=500))
@@ -190,7 +190,59 @@ def test_money_is_held_for_the_dearest_candidate_that_may_be_tried(worker):
     assert client.answer().fields["x-fastgw-provider"] == "spare"
 
 
-@pytest.mark.parametrize("tier, status", [("default", 200), ("priority", 403), ("flex", 403)])
+@pytest.mark.parametrize(("tier", "input", "output"), [
+    ("default", 2500, 10_000), ("flex", 2500, 10_000), ("priority", 4250, 17_000),
+    ("fast", 4250, 17_000), ("auto", 4250, 17_000), (None, 4250, 17_000)])
+def test_money_is_held_for_the_dearest_tier_that_the_answer_may_come_at(
+    worker, tier, input, output
+):
+    """gpt-4o: 4.25 and 17 dollars at priority. Without a word the project's setting rules."""
+    one = capped(worker, cap(1.0, "cost"))
+    more = {} if tier is None else {"service_tier": tier}
+    body = chat(model="gpt-4o", max_tokens=1000, **more)
+    if tier == "flex":  # which this model does not have
+        assert one.ask(request(body))[1].fields["x-fastgw-code"] == "FGW-812"
+        return
+    one.ask(request(body), billed(100, 1000))
+
+    taken = next(r for r in one.records() if isinstance(r, Request)).limits[0].taken
+    assert taken == -(-((len(body) + ALLOWANCE) * input + 1000 * output) // 1000)
+
+
+@pytest.mark.parametrize("told, nano", [("priority", 100 * 4250 + 1000 * 17_000),
+                                        ("default", 100 * 2500 + 1000 * 10_000)])
+def test_a_cap_is_charged_at_the_tier_of_the_answer(worker, told, nano):
+    one = capped(worker, cap(1.0, "cost"))
+    for _ in range(2):
+        one.ask(request(chat(model="gpt-4o", max_tokens=1000)), response(orjson.dumps(
+            {"choices": [], "service_tier": told,
+             "usage": {"prompt_tokens": 100, "completion_tokens": 1000}})))
+
+    second = [record for record in one.records() if isinstance(record, Request)][1].limits[0]
+    assert second.used - second.taken == -(-nano // 1000)
+
+
+RERANK = [provider("cohere", dialect="cohere")]
+
+
+@pytest.mark.parametrize("documents", [1, 100, 1000, 10_000])
+def test_a_rerank_holds_at_least_the_search_units_that_it_can_be_billed(worker, documents):
+    """Two dollars for 1,000 units; a unit is a query over 100 pieces, the smallest of three
+    bytes."""
+    one = capped(worker, cap(100.0, "cost"), providers=RERANK)
+    body = orjson.dumps({"model": "rerank-v3.5", "query": "q", "documents": ["x"] * documents})
+    units = -(-documents // 100)
+    one.ask(request(body, path="/v2/rerank"), response(orjson.dumps(
+        {"id": "r", "results": [], "meta": {"billed_units": {"search_units": units}}})))
+
+    records = one.records()
+    asked, close = (next(r for r in records if isinstance(r, kind)) for kind in (Request, Close))
+    assert close.units.searches == units and close.cost_nano_usd == units * 2_000_000
+    assert asked.limits[0].taken * 1000 >= close.cost_nano_usd
+    assert close.overrun_tokens == 0 and close.provenance == PROVENANCE_PROVIDER
+
+
+@pytest.mark.parametrize("tier, status", [("default", 200), ("scale", 403), ("flex", 403)])
 def test_a_cap_in_money_lets_no_tier_pass_whose_price_is_unknown(worker, tier, status):
     one = capped(worker, cap(1.0, "cost"))
     client = one.connect()
@@ -204,7 +256,7 @@ def test_a_cap_in_money_lets_no_tier_pass_whose_price_is_unknown(worker, tier, s
 
 
 def test_what_money_is_left_bounds_the_output_at_the_dearest(worker):
-    body = chat(model="house")
+    body = chat(model="house", service_tier="default")
     left = 123 * 10_000 + 9_999  # nano-dollars: 123 tokens of gpt-4o, not quite 124
     limit = (len(body) + ALLOWANCE) * 2500 + left
     one = capped(worker, cap(-(-limit // 1000) / 10**6, "cost"), providers=TWO, models=MODELS)

@@ -106,6 +106,7 @@ def _traffic(total: counters.Totals) -> Iterator[Metric]:
     fates = {fate: number for fate, number in total.fates.items() if fate != "open"}
     yield _counters("attempts_ended", "Attempts by fate.", "fate", fates)
     yield _counters("tokens", "Tokens by disjoint class.", "class", total.tokens)
+    yield _counters("units", "What is billed and is no token.", "unit", total.units)
     yield _refusals(total.codes)
     for name, value in total.gauges.items():
         help = name.replace("_", " ").capitalize() + " at this moment."

@@ -21,6 +21,7 @@ from fastgw.ledger.schema import SUMS
 from fastgw.ledger.usage import shape
 from fastgw.process.moments import since_ns
 
+UNITS = ("images", "audio_seconds", "characters", "searches")  # shown where there are any
 TOKENS = ("input_tokens", "cached_input_tokens", "output_tokens", "reasoning_tokens")
 _FORMULAS = ("=", "+", "-", "@", "\t", "\r")
 
@@ -32,7 +33,7 @@ _FORMULAS = ("=", "+", "-", "@", "\t", "\r")
 )
 @click.option("--since", default="24h", show_default=True, help="A span (90s, 24h, 7d) or a time.")
 @click.option("--until", help="The same; left out: now.")
-@click.option("--by", default="", help="key, model, provider, user, day, owner.NAME, a label, …")
+@click.option("--by", default="", help="key, model, provider, service_tier, day, a label, …")
 @click.option("--attempts", is_flag=True, help="Each attempt by itself, as exports have it.")
 @click.option(
     "--format", "form", type=click.Choice(["table", "json", "csv"]), default="table",
@@ -112,7 +113,8 @@ _COLUMNS = tuple(_flat(shape([0] * len(SUMS))))
 
 
 def _show(rows: list[dict[str, Any]], groups: list[str]) -> None:
-    numbers = ("requests", "denied", "attempts", *TOKENS)
+    units = [name for name in UNITS if any(row[name] for row in rows)]
+    numbers = ("requests", "denied", "attempts", *TOKENS, *units)
     headings = [name.removesuffix("_tokens").replace("_", " ") for name in numbers]
     table = [
         [*(str(row[name]) for name in groups), *(f"{row[name]:,}" for name in numbers), _cost(row)]

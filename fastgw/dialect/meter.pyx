@@ -24,6 +24,7 @@ from fastgw.native.dialect_meter cimport (
     fgw_usage,
     fgw_usage_report,
 )
+from fastgw.native.tier cimport FGW_TIER_UNTOLD, fgw_tier_of
 
 from fastgw.dialect.names import (
     DIALECTS,
@@ -94,6 +95,19 @@ cdef class Meter:
             "image_output": usage.image_output,
         }
         return classes, flag_names(USAGE_FLAGS, flags)
+
+    def units(self):
+        """What is billed and is no token."""
+        cdef fgw_usage usage
+        fgw_meter_usage(&self._meter, &usage)
+        return {"images": usage.images, "audio_ms": usage.audio_ms,
+                "characters": usage.characters, "searches": usage.searches}
+
+    @property
+    def tier(self):
+        """At whose price the answer says that it came (enum fgw_tier), None: it does not say."""
+        cdef int tier = fgw_tier_of(&self._meter.said)
+        return None if tier == FGW_TIER_UNTOLD else tier
 
     @property
     def output(self):

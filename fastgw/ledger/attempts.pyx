@@ -4,10 +4,12 @@ from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
 from libc.stdint cimport int64_t, uint8_t, uint64_t
 from libc.stddef cimport size_t
 
-from fastgw.native.record cimport FGW_RECORD_CLOSE, fgw_record, fgw_record_close
+from fastgw.native.record cimport (
+    FGW_CLOSE_BYTES_2, FGW_RECORD_CLOSE, fgw_close_units, fgw_record, fgw_record_close, fgw_units,
+)
 
 cdef enum:
-    COLUMNS = 44
+    COLUMNS = 51
     FIELD = 4 + 8       # its length, its bytes
     ROW_MAX = 2 + COLUMNS * FIELD
 
@@ -20,6 +22,7 @@ NAMES = (
     "input", "cached_input", "cache_write", "cache_write_1h", "output", "reasoning",
     "audio_input", "audio_output", "input_low", "input_high", "output_low", "output_high",
     "cost_nano_usd", "price_version", "events", "bytes_in", "bytes_out", "overrun_nano_usd",
+    "service_tier", "image_input", "image_output", "images", "audio_ms", "characters", "searches",
 )
 HEADER = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 TRAILER = b"\xff\xff"
@@ -77,7 +80,7 @@ cdef inline uint8_t *put_known(uint8_t *to, bint known, uint64_t number) noexcep
 cdef uint8_t *put_row(uint8_t *to, const fgw_record_close *one, int64_t first,
                       int64_t batch) noexcept nogil:
     # What an older build wrote ends before its overrun in money.
-    cdef bint whole = one.head.size >= sizeof(fgw_record_close)
+    cdef bint whole = one.head.size >= FGW_CLOSE_BYTES_2
     cdef int label
     to[0] = 0
     to[1] = COLUMNS
@@ -109,6 +112,7 @@ cdef uint8_t *put_row(uint8_t *to, const fgw_record_close *one, int64_t first,
 
 
 cdef uint8_t *put_amounts(uint8_t *to, const fgw_record_close *one, bint whole) noexcept nogil:
+    cdef fgw_units units
     to = put(to, one.tokens.input)
     to = put(to, one.tokens.cached_input)
     to = put(to, one.tokens.cache_write)
@@ -126,4 +130,12 @@ cdef uint8_t *put_amounts(uint8_t *to, const fgw_record_close *one, bint whole) 
     to = put(to, one.events)
     to = put(to, one.bytes_in)
     to = put(to, one.bytes_out)
-    return put(to, one.overrun_nano_usd if whole else 0)
+    to = put(to, one.overrun_nano_usd if whole else 0)
+    fgw_close_units(one, &units)
+    to = put(to, one.dims.tier)
+    to = put(to, units.image_input)
+    to = put(to, units.image_output)
+    to = put(to, units.images)
+    to = put(to, units.audio_ms)
+    to = put(to, units.characters)
+    return put(to, units.searches)

@@ -23,7 +23,8 @@ from fastgw.native.record cimport (
     FGW_UNIT_COST, FGW_UNIT_INPUT_TOKENS, FGW_UNIT_OUTPUT_TOKENS, FGW_UNIT_REQUESTS,
     FGW_UNIT_TOKENS, fgw_limit_trace, fgw_record, fgw_record_close, fgw_record_grant,
     fgw_record_held,
-    fgw_record_open, fgw_record_request, fgw_request_id, fgw_rule_trace, fgw_tokens)
+    fgw_record_open, fgw_record_request, fgw_request_id, fgw_rule_trace, fgw_tokens, fgw_units,
+    fgw_close_units)
 
 cdef enum:
     KEY_BYTES = sizeof(fgw_request_id) + 1  # and the attempt
@@ -251,9 +252,12 @@ cdef inline bytes key_of(const fgw_request_id *id, uint8_t attempt):
 cdef uint64_t used_of(uint8_t unit, const fgw_record_close *close) noexcept:
     """What an attempt has used, as its worker settles it (fastgw/usage/account.pyx)."""
     cdef const fgw_tokens *tokens = &close.tokens
+    cdef fgw_units units
+    fgw_close_units(close, &units)
     cdef uint64_t input = (tokens.input + tokens.cached_input + tokens.cache_write
-                           + tokens.cache_write_1h + tokens.audio_input)
-    cdef uint64_t output = tokens.output + tokens.reasoning + tokens.audio_output
+                           + tokens.cache_write_1h + tokens.audio_input + units.image_input)
+    cdef uint64_t output = (tokens.output + tokens.reasoning + tokens.audio_output
+                            + units.image_output)
     if unit == FGW_UNIT_REQUESTS:
         # Refused before any provider was asked: such a request has cost nothing.
         asked = (close.head.flags & FGW_CLOSE_ASKED

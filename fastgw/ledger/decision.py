@@ -40,6 +40,7 @@ from fastgw.ledger.vocabulary import (
     LIMIT_VERDICTS,
     PHASES,
     PROVENANCES,
+    TIERS,
     UNITS,
     effect,
     word,
@@ -224,6 +225,7 @@ def _attempt(number: int, story: Story, names: Names) -> dict[str, Any]:
             "bytes_in": close.bytes_in,
             "bytes_out": close.bytes_out,
             "price_version": close.price_version or None,
+            "service_tier": word(TIERS, close.dims.tier),
             "overrun_tokens": close.overrun_tokens,
             "overrun_nano_usd": close.overrun_nano_usd,
         }
@@ -246,6 +248,7 @@ def _usage(close: Close) -> dict[str, Any]:
             "output_tokens": word(PROVENANCES, close.output_provenance),
         },
         "classes": asdict(close.tokens),
+        "units": {name: number for name, number in asdict(close.units).items() if number},
     }
 
 

@@ -20,10 +20,13 @@ from fastgw.ledger.records import (
     UNBOUNDED,
     Close,
     RequestId,
+    Tokens,
     split,
 )
-from fastgw.ledger.vocabulary import FATES, PROVENANCES, word
+from fastgw.ledger.vocabulary import FATES, PROVENANCES, TIERS, word
 
+# The first of the classes; those of pictures came later, and stand behind.
+_CLASSES = tuple(name for name in Tokens.__slots__ if not name.startswith("image_"))
 # A name may be recorded a moment after the record that uses it (another ring).
 _NAMES_LATE_NS = 5_000_000_000
 
@@ -62,7 +65,7 @@ def event_of(close: Close, names: Names) -> dict[str, Any]:
         "status": close.status,
         "fate": word(FATES, close.fate),
         "code": f"FGW-{close.code:03d}" if close.code else "",
-        **asdict(close.tokens),
+        **{name: getattr(close.tokens, name) for name in _CLASSES},
         "provenance": word(PROVENANCES, close.provenance),
         "input_low": close.input_low,
         "input_high": close.input_high,
@@ -75,6 +78,10 @@ def event_of(close: Close, names: Names) -> dict[str, Any]:
         "bytes_out": close.bytes_out,
         "overrun_tokens": close.overrun_tokens,
         "overrun_nano_usd": close.overrun_nano_usd,
+        "service_tier": word(TIERS, close.dims.tier),
+        "image_input": close.tokens.image_input,
+        "image_output": close.tokens.image_output,
+        **asdict(close.units),
     }
 
 

@@ -207,7 +207,7 @@ cdef class Fold:
 
     def rollups(self):
         """[(dims as 80 bytes, minute, requests, denied, attempts, 8 token classes, input_low,
-        input_high, output_low, output_high, unbounded, cost_nano_usd, cost_unknown)]."""
+        input_high, output_low, output_high, unbounded, cost_nano_usd, cost_unknown, 6 units)]."""
         cdef list rows = []
         cdef uint32_t index
         cdef const fgw_rollup *row
@@ -221,6 +221,8 @@ cdef class Fold:
                 row.tokens.audio_input, row.tokens.audio_output,
                 row.input_low, row.input_high, row.output_low, row.output_high,
                 row.unbounded, row.cost_nano_usd, row.cost_unknown,
+                row.units.image_input, row.units.image_output, row.units.images,
+                row.units.audio_ms, row.units.characters, row.units.searches,
             ))
         return rows
 

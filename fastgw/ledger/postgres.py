@@ -52,6 +52,8 @@ CREATE TABLE IF NOT EXISTS attempt (
     {", ".join(f'"{name}" BIGINT{"" if name in _NULLABLE else " NOT NULL"}' for name in NAMES)},
     PRIMARY KEY (generation, worker, sequence, attempt)
 );
+{"".join(f'ALTER TABLE attempt ADD COLUMN IF NOT EXISTS "{name}" BIGINT NOT NULL DEFAULT 0;'
+         for name in NAMES[-7:])}
 CREATE INDEX IF NOT EXISTS attempt_batch ON attempt (batch);
 CREATE INDEX IF NOT EXISTS attempt_wall ON attempt USING brin (wall_ns)
 """

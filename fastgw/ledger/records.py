@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 REQUEST, OPEN, CLOSE, NAME, REFUSED, GRANT, HELD = 1, 2, 3, 4, 5, 6, 7
-VERSION = 2
+VERSION = 3
 UNBOUNDED = 2**64 - 1
 
 NAME_ACCOUNT, NAME_MODEL, NAME_PROVIDER, NAME_RULE, NAME_LIMIT, NAME_BUCKET = 1, 2, 3, 4, 5, 6
@@ -27,7 +27,7 @@ FATE_FAILED_IN_STREAM, FATE_RETRIED_AWAY, FATE_WORKER_LOST = 5, 6, 7
 PROVENANCE_NONE, PROVENANCE_PROVIDER, PROVENANCE_COUNTED, PROVENANCE_ESTIMATED = 0, 1, 2, 3
 
 HEAD = struct.Struct("<IBBHQIHHQQ")
-DIMS = struct.Struct("<5Q4Q3B5x")
+DIMS = struct.Struct("<5Q4Q4B4x")
 TOKENS = struct.Struct("<8Q")
 REQUEST_BODY = struct.Struct("<QQ16sIIIHHQQ4BHBB13IIQ")
 RULE = struct.Struct("<QBBHIq")
@@ -36,6 +36,7 @@ OPEN_BODY = struct.Struct("<QQQBB6x")
 AMOUNT = struct.Struct("<3Q")
 HELD_BODY = struct.Struct("<QBB6x")
 CLOSE_BODY = struct.Struct("<4QqIHH6BHII4Q16I")
+UNITS = struct.Struct("<6Q")
 NAME_BODY = struct.Struct("<2QBBHI")
 REFUSED_BODY = struct.Struct("<QQHHIQ")
 PHASES_SIZE = 16 * 4
@@ -85,6 +86,7 @@ class Dims:
     dialect: int = 0
     operation: int = 0
     stream: int = 0
+    tier: int = 0  # enum fgw_tier, of a CLOSE
 
     def pack(self) -> bytes:
         return DIMS.pack(
@@ -97,6 +99,7 @@ class Dims:
             self.dialect,
             self.operation,
             self.stream,
+            self.tier,
         )
 
     @classmethod
@@ -353,6 +356,18 @@ class Tokens:
     reasoning: int = 0
     audio_input: int = 0
     audio_output: int = 0
+    image_input: int = 0
+    image_output: int = 0
+
+
+@dataclass(slots=True)
+class Units:
+    """What is billed and is no token. ``audio_ms``: sound, by its length."""
+
+    images: int = 0
+    audio_ms: int = 0
+    characters: int = 0
+    searches: int = 0
 
 
 @dataclass(slots=True)
@@ -385,9 +400,10 @@ class Close:
     flags: int = CLOSE_ASKED
     overrun_tokens: int = 0
     overrun_nano_usd: int = 0
+    units: Units = field(default_factory=Units)
 
     def pack(self) -> bytes:
-        tokens = self.tokens
+        tokens, units = self.tokens, self.units
         body = TOKENS.pack(
             tokens.input,
             tokens.cached_input,
@@ -420,6 +436,9 @@ class Close:
             self.started_ns,
             self.overrun_nano_usd,
             *self.phase_us,
+        ) + UNITS.pack(
+            tokens.image_input, tokens.image_output,
+            units.images, units.audio_ms, units.characters, units.searches,
         )
         first = _head(CLOSE, BODY + len(body), self.id, self.wall_ns, self.flags)
         return first + self.dims.pack() + body
@@ -430,6 +449,8 @@ class Close:
         if len(raw) < BODY + TOKENS.size + CLOSE_BODY.size:
             # Of a build that did not book overruns: phase_us stood where they stand now.
             raw = raw[:-PHASES_SIZE] + bytes(8) + raw[-PHASES_SIZE:]
+        units_at = BODY + TOKENS.size + CLOSE_BODY.size
+        units = UNITS.unpack_from(raw, units_at) if len(raw) > units_at else (0,) * 6
         words = CLOSE_BODY.unpack_from(raw, BODY + TOKENS.size)
         (fate, provenance, of_input, of_output, attempt, final) = words[8:14]
         return cls(  # type: ignore[call-arg]
@@ -438,7 +459,7 @@ class Close:
             attempt,
             fate,
             Dims.unpack(raw, HEAD.size),
-            Tokens(*TOKENS.unpack_from(raw, BODY)),
+            Tokens(*TOKENS.unpack_from(raw, BODY), *units[:2]),
             *words[:4],
             None if words[4] < 0 else words[4],
             *words[5:8],
@@ -452,6 +473,7 @@ class Close:
             int.from_bytes(raw[_FLAGS_AT : _FLAGS_AT + 2], "little"),
             words[16],
             words[20],
+            Units(*units[2:]),
         )
 
 

@@ -23,7 +23,7 @@ from __future__ import annotations
 from fastgw.errors import LedgerError
 from fastgw.ledger.database import Database
 
-VERSION = 3
+VERSION = 4
 
 _TABLES = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value) WITHOUT ROWID;
@@ -96,8 +96,8 @@ CREATE TABLE exported (
 ) WITHOUT ROWID;
 """
 
-# In the order of Fold.rollups().
-SUMS = (
+# Since version 3; those of version 4 were added behind them.
+_SUMS_3 = (
     "requests",
     "denied",
     "attempts",
@@ -117,7 +117,9 @@ SUMS = (
     "cost_nano_usd",
     "cost_unknown",
 )
-
+SUMS_4 = ("image_input", "image_output", "images", "audio_ms", "characters", "searches")
+# In the order of Fold.rollups().
+SUMS = _SUMS_3 + SUMS_4
 
 # What is summed up, from the finest to the coarsest: (table, minutes in a row of it).
 ROLLUPS = (("rollup", 1), ("rollup_hour", 60), ("rollup_day", 1440))
@@ -135,10 +137,12 @@ def prepare(database: Database, place: str) -> None:
 def bring_up(database: Database, place: str) -> None:
     """As `prepare`, in a transaction that there is."""
     version = version_of(database) or 0
-    sums = ", ".join(f"{name} INTEGER NOT NULL" for name in SUMS)
+    sums = ", ".join(f"{name} INTEGER NOT NULL" for name in _SUMS_3)
     for since, statements in enumerate((_TABLES, _CAP_TABLES, _AGE_TABLES), 1):
         if version < since:
             _create(database, statements.replace("{sums}", sums))
+    if version < 4:
+        _create(database, _added())
     if version < VERSION:
         database.run(
             "INSERT INTO meta VALUES ('schema', ?) "
@@ -146,6 +150,15 @@ def bring_up(database: Database, place: str) -> None:
             VERSION,
         )
     check(database, place)
+
+
+def _added() -> str:
+    """Since version 4: the columns that came later, one statement each."""
+    added = [("dims", "tier")] + [(table, name) for table, _ in ROLLUPS for name in SUMS_4]
+    return ";".join(
+        f"ALTER TABLE {table} ADD COLUMN {name} INTEGER NOT NULL DEFAULT 0"
+        for table, name in added
+    )
 
 
 def check(database: Database, place: str) -> int:

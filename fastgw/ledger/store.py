@@ -245,11 +245,11 @@ class Store:
         return known
 
     def _new_dims(self, key: bytes, own: bytes) -> int:
-        *hashes, dialect, operation, stream = DIMS.unpack(key)
+        *hashes, dialect, operation, stream, tier = DIMS.unpack(key)
         id = self._after("dims")
         self.database.run(
-            f"INSERT INTO dims VALUES (?, ?{', ?' * 12})",
-            id, own, *map(signed, hashes), dialect, operation, stream,
+            f"INSERT INTO dims VALUES (?, ?{', ?' * 13})",
+            id, own, *map(signed, hashes), dialect, operation, stream, tier,
         )
         return id
 

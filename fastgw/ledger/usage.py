@@ -12,8 +12,8 @@ from fastgw.errors import LedgerError
 from fastgw.ledger.database import Database
 from fastgw.ledger.names import Names
 from fastgw.ledger.records import NAME_LABEL, NAME_MODEL, NAME_PROVIDER, NAME_USER
-from fastgw.ledger.schema import ROLLUPS, SUMS, unsigned, version_of
-from fastgw.ledger.vocabulary import word
+from fastgw.ledger.schema import ROLLUPS, SUMS, SUMS_4, unsigned, version_of
+from fastgw.ledger.vocabulary import TIERS, word
 
 MINUTE_NS = 60_000_000_000
 _TIMES = {"minute": 1, "hour": 60, "day": 1440}
@@ -84,6 +84,10 @@ def shape(sums: Sequence[int]) -> dict[str, Any]:
         "cost_nano_usd": None if row["cost_unknown"] else row["cost_nano_usd"],
         "cost_nano_usd_known": row["cost_nano_usd"],
         "attempts_without_price": row["cost_unknown"],
+        "images": row["images"],
+        "audio_seconds": row["audio_ms"] / 1000,
+        "characters": row["characters"],
+        "searches": row["searches"],
         "interval": {
             "input_tokens": [row["input_low"], row["input_high"]],
             "output_tokens": [row["output_low"], None if row["unbounded"] else row["output_high"]],
@@ -96,7 +100,9 @@ def normalise(tokens: dict[str, int]) -> dict[str, int]:
     includes reasoning."""
     cache_write = tokens["cache_write"] + tokens["cache_write_1h"]
     inputs = tokens["input"] + tokens["cached_input"] + cache_write + tokens["audio_input"]
+    inputs += tokens["image_input"]
     outputs = tokens["output"] + tokens["reasoning"] + tokens["audio_output"]
+    outputs += tokens["image_output"]
     return {
         "input_tokens": inputs,
         "cached_input_tokens": tokens["cached_input"],
@@ -125,10 +131,14 @@ def _read(
     first = 0 if since_ns is None else since_ns // MINUTE_NS
     last = 2**40 if until_ns is None else -(-until_ns // MINUTE_NS)
     bucket = f"minute / {step} * {step}" if step else "0"
-    sums = ", ".join(f"CAST(sum({name}) AS BIGINT) AS {name}" for name in SUMS)
-    quoted = "".join(f', dims."{name}"' for name in needs)
+    version = version_of(database) or 0
+    later = () if version >= 4 else (*SUMS_4, "tier")  # columns that are not there yet: all 0
+    sums = ", ".join(
+        f"{0 if name in later else f'CAST(sum({name}) AS BIGINT)'} AS {name}" for name in SUMS
+    )
+    quoted = "".join(", 0" if name in later else f', dims."{name}"' for name in needs)
     grouped = ", ".join(map(str, range(1, 2 + len(needs))))
-    for table, _ in rollups_of(version_of(database) or 0):
+    for table, _ in rollups_of(version):
         joined, of_key = table, ""
         if needs or accounts is not None:
             joined = f"{table} JOIN dims ON dims.id = {table}.dims"
@@ -155,6 +165,8 @@ def _column(name: str, names: Names, labels: Sequence[str]) -> Column:
         return Column(("account",), lambda dims: names.account(dims["account"]).get("id", ""))
     if name == "dialect":
         return Column((name,), lambda dims: word(DIALECTS, dims["dialect"]))
+    if name == "service_tier":
+        return Column(("tier",), lambda dims: word(TIERS, dims["tier"]))
     if name == "operation":
         return Column((name,), lambda dims: word(OPERATIONS, dims["operation"]))
     if name == "stream":
@@ -171,8 +183,8 @@ def _label_or_owner(name: str, names: Names, labels: Sequence[str]) -> Column:
     if not name.replace("-", "_").isidentifier():
         raise GroupError(
             f"usage cannot be grouped by {name!r}: use key, model, provider, upstream_model, "
-            "user, dialect, operation, stream, minute, hour, day, team, owner.*, tags.* or a "
-            "label's name"
+            "user, dialect, operation, stream, service_tier, minute, hour, day, team, owner.*, "
+            "tags.* or a label's name"
         )
     # A configured name is a label's and nothing else's: what clients send as a label's value
     # must never pass for the owner of a key.

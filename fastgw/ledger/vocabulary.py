@@ -1,4 +1,5 @@
-"""The words for what records number: phases, fates, provenances, units, verdicts, actions."""
+"""The words for what records number: phases, fates, provenances, tiers, units, verdicts,
+actions."""
 
 PHASES = (
     "head",
@@ -28,6 +29,9 @@ FATES = (
 )
 
 PROVENANCES = ("none", "provider", "counted", "estimated")
+
+# At whose price (enum fgw_tier).
+TIERS = ("standard", "flex", "priority", "batch", "fast", "region", "reserved", "other")
 
 UNITS = ("requests", "tokens", "input_tokens", "output_tokens", "cost", "slots")
 

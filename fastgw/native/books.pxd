@@ -1,7 +1,7 @@
 # csrc/fgw_books.h, name for name. No logic lives here.
 from libc.stdint cimport uint8_t, uint64_t
 
-from fastgw.native.record cimport fgw_record_close, fgw_tokens
+from fastgw.native.record cimport fgw_record_close, fgw_tokens, fgw_units
 
 
 cdef extern from "fgw_books.h" nogil:
@@ -10,6 +10,7 @@ cdef extern from "fgw_books.h" nogil:
         fgw_tokens tokens
         uint64_t cost_nano_usd
         uint64_t cost_unknown
+        fgw_units units
 
     struct fgw_cut:
         uint64_t version

@@ -24,6 +24,7 @@ cdef extern from "fgw_counters.h" nogil:
         FGW_COUNT_BYTES_FROM_UPSTREAM
         FGW_COUNT_BYTES_TO_UPSTREAM
         FGW_COUNT_TOKENS
+        FGW_COUNT_UNITS
         FGW_COUNT_COST_NANO_USD
         FGW_COUNT_COST_UNKNOWN
         FGW_COUNT_INTERVALS

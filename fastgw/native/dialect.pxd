@@ -92,7 +92,6 @@ cdef extern from "fgw_dialect.h" nogil:
         FGW_ASK_MORE_MODELS
         FGW_ASK_BACKGROUND
         FGW_ASK_IN_PATH
-        FGW_ASK_OTHER_PRICE
 
     struct fgw_place:
         uint64_t at
@@ -103,6 +102,8 @@ cdef extern from "fgw_dialect.h" nogil:
         uint8_t operation
         uint8_t flags
         uint8_t error
+        uint8_t tier
+        uint8_t tiers
         uint8_t limit_fields
         uint16_t model_bytes
         uint16_t user_bytes
@@ -117,6 +118,7 @@ cdef extern from "fgw_dialect.h" nogil:
         uint64_t tools_bytes
         uint64_t input_bytes
         uint64_t binary_bytes
+        uint64_t characters
         uint64_t members_at
         uint32_t members
         fgw_place model_at

@@ -1,6 +1,8 @@
 # native/dialect_meter.pxd: csrc/fgw_dialect_meter.h, name for name. No logic lives here.
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 
+from fastgw.native.record cimport fgw_units
+from fastgw.native.tier cimport fgw_tier_said
 from fastgw.native.voice cimport fgw_voices
 
 cdef extern from "fgw_dialect_meter.h" nogil:
@@ -55,6 +57,11 @@ cdef extern from "fgw_dialect_meter.h" nogil:
         uint64_t image_output
         uint64_t billed_input
         uint64_t billed_output
+        uint64_t images
+        uint64_t audio_ms
+        uint64_t characters
+        uint64_t searches
+        uint8_t tier
         uint32_t flags
 
     # The sums (over `struct fgw_usage`): cached and written in input, reasoning in output.
@@ -112,6 +119,8 @@ cdef extern from "fgw_dialect_meter.h" nogil:
         fgw_usage_report report
         fgw_usage_report iterations
         fgw_usage_report beside
+        fgw_units units
+        fgw_tier_said said
         char *id
         char *model
         uint8_t tracked

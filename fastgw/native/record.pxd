@@ -1,4 +1,5 @@
 # csrc/fgw_record.h, name for name. No logic lives here.
+from libc.stddef cimport size_t
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
 
@@ -13,6 +14,7 @@ cdef extern from "fgw_record.h" nogil:
     const uint64_t FGW_NAME_KEY0
     const uint64_t FGW_NAME_KEY1
     const int FGW_CLOSE_ASKED
+    const size_t FGW_CLOSE_BYTES_2
 
     enum fgw_record_kind:
         FGW_RECORD_REQUEST
@@ -48,6 +50,18 @@ cdef extern from "fgw_record.h" nogil:
         uint8_t dialect
         uint8_t operation
         uint8_t stream
+        uint8_t tier
+
+    enum fgw_tier:
+        FGW_TIER_STANDARD
+        FGW_TIER_FLEX
+        FGW_TIER_PRIORITY
+        FGW_TIER_BATCH
+        FGW_TIER_FAST
+        FGW_TIER_REGION
+        FGW_TIER_RESERVED
+        FGW_TIER_OTHER
+        FGW_TIERS
 
     struct fgw_tokens:
         uint64_t input
@@ -58,6 +72,17 @@ cdef extern from "fgw_record.h" nogil:
         uint64_t reasoning
         uint64_t audio_input
         uint64_t audio_output
+
+    struct fgw_units:
+        uint64_t image_input
+        uint64_t image_output
+        uint64_t images
+        uint64_t audio_ms
+        uint64_t characters
+        uint64_t searches
+
+    enum:
+        FGW_UNITS_WORDS
 
     enum fgw_provenance:
         FGW_PROVENANCE_NONE
@@ -197,6 +222,9 @@ cdef extern from "fgw_record.h" nogil:
         uint64_t started_ns
         uint64_t overrun_nano_usd
         uint32_t phase_us[16]  # FGW_PHASES_MAX
+        fgw_units units
+
+    void fgw_close_units(const fgw_record_close *close, fgw_units *units) noexcept
 
     struct fgw_record_name:
         fgw_record head

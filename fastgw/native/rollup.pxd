@@ -1,7 +1,7 @@
 # csrc/fgw_rollup.h, name for name. No logic lives here.
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 
-from fastgw.native.record cimport fgw_dims, fgw_record, fgw_request_id, fgw_tokens
+from fastgw.native.record cimport fgw_dims, fgw_record, fgw_request_id, fgw_tokens, fgw_units
 
 
 cdef extern from "fgw_rollup.h" nogil:
@@ -22,6 +22,7 @@ cdef extern from "fgw_rollup.h" nogil:
         uint64_t unbounded
         uint64_t cost_nano_usd
         uint64_t cost_unknown
+        fgw_units units
 
     struct fgw_rollups:
         fgw_rollup *rows

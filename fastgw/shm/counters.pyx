@@ -24,7 +24,8 @@ from fastgw.native.counters cimport (
     FGW_COUNT_PAUSES_UPSTREAM, FGW_COUNT_POSTED, FGW_COUNT_REFUSALS_SAMPLED_OUT,
     FGW_COUNT_REQUESTS, FGW_COUNT_RETRIES, FGW_COUNT_STATUS_1XX, FGW_COUNT_STATUS_2XX,
     FGW_COUNT_STATUS_3XX, FGW_COUNT_STATUS_4XX, FGW_COUNT_STATUS_5XX, FGW_COUNT_TABLE_FULL,
-    FGW_COUNT_TABLE_INSERTS, FGW_COUNT_TIMEOUTS, FGW_COUNT_TOKENS, FGW_COUNT_UPSTREAM_ABORTS,
+    FGW_COUNT_TABLE_INSERTS, FGW_COUNT_TIMEOUTS, FGW_COUNT_TOKENS, FGW_COUNT_UNITS,
+    FGW_COUNT_UPSTREAM_ABORTS,
     FGW_COUNT_UPSTREAM_CONNECTS, FGW_COUNT_UPSTREAM_CONNECT_FAILURES,
     FGW_COUNT_UPSTREAM_REUSED, FGW_GAUGE_BUFFERED_BYTES, FGW_GAUGE_CONNECTIONS,
     FGW_GAUGE_HOLDS, FGW_GAUGE_REQUESTS, FGW_GAUGE_STREAMS, FGW_GAUGE_UPSTREAM_CONNECTIONS,
@@ -114,6 +115,9 @@ FATES = ("open", "delivered", "cut_by_client", "cut_by_cap", "failed_before_firs
          "failed_in_stream", "retried_away", "worker_lost")
 TOKENS = ("input", "cached_input", "cache_write", "cache_write_1h", "output", "reasoning",
           "audio_input", "audio_output")
+# The order of struct fgw_units; the first two are classes of tokens.
+IMAGE_TOKENS = ("image_input", "image_output")
+UNITS = ("images", "audio_ms", "characters", "searches")
 # Upper bounds of the histogram buckets but the last, which is open.
 BUCKETS_US = tuple(1 << bucket for bucket in range(FGW_HISTOGRAM_BUCKETS - 1))
 # The same of reported tokens by estimated ones, in hundredths (FGW_RATIO_BOUNDS).
@@ -139,6 +143,7 @@ class Totals(NamedTuple):
     gauges: dict[str, int]
     fates: dict[str, int]   # of attempts
     tokens: dict[str, int]  # by class
+    units: dict[str, int]  # what is billed and is no token
     codes: dict[int, int]   # refusals by FGW code
     times: dict[str, Times]
     ratios: dict[str, Ratios]  # tokens reported / estimated
@@ -199,7 +204,10 @@ cdef _totals(const fgw_counters *summed):
         # A gauge is a sum of ups and downs; it may be seen below 0 for an instant.
         gauges={name: <long long>summed.value[<int>which] for name, which in GAUGES.items()},
         fates={name: summed.value[FGW_COUNT_FATE + at] for at, name in enumerate(FATES)},
-        tokens={name: summed.value[FGW_COUNT_TOKENS + at] for at, name in enumerate(TOKENS)},
+        tokens={name: summed.value[FGW_COUNT_TOKENS + at] for at, name in enumerate(TOKENS)} | {
+            name: summed.value[FGW_COUNT_UNITS + at] for at, name in enumerate(IMAGE_TOKENS)},
+        units={name: summed.value[FGW_COUNT_UNITS + len(IMAGE_TOKENS) + at]
+               for at, name in enumerate(UNITS)},
         codes={summed.codes[at].code: summed.codes[at].count
                for at in range(FGW_CODES) if summed.codes[at].code},
         times=times,

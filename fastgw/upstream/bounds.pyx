@@ -6,9 +6,10 @@ at the dearest of them: failover never passes a cap.
 
 from libc.stdint cimport uint8_t
 
-from fastgw.native.dialect cimport fgw_dialect_wire
+from fastgw.native.dialect cimport FGW_OPERATION_RERANK, fgw_dialect_wire
 from fastgw.native.price cimport (
     fgw_price_ceiling,
+    fgw_price_has,
     fgw_price_output_within,
 )
 from fastgw.upstream.route cimport Route
@@ -47,6 +48,13 @@ cdef Candidate next_left(Exchange x, int *at):
     return None
 
 
+cdef inline uint64_t searches_most(Exchange x) noexcept:
+    """A search unit is a query over 100 pieces of documents, of 500 tokens or less each: a piece
+    is three bytes of the body at least. (Searches that models make by themselves have no bound,
+    which is asked of the request: FGW_ASK_UNBOUNDED.)"""
+    return 1 + x.ask.body_bytes // 256 if x.route.operation == FGW_OPERATION_RERANK else 0
+
+
 cdef uint64_t output_most(Exchange x, uint64_t otherwise) noexcept:
     cdef const fgw_price *price
     cdef Candidate candidate
@@ -72,7 +80,9 @@ cdef int64_t dearest(Exchange x, uint64_t input, uint64_t output, bint writes) n
         candidate = next_left(x, &at)
         if candidate is None:
             break
-        cost = fgw_price_ceiling(price_of(x, candidate), input, output, writes)
+        cost = fgw_price_ceiling(
+            price_of(x, candidate), x.ask.tiers, input, output, searches_most(x), writes
+        )
         if cost > most:
             most = cost
     return most
@@ -90,9 +100,11 @@ cdef uint64_t output_within(
         if candidate is None:
             break
         price = price_of(x, candidate)
-        if price == NULL or price.tiers == 0:
+        if price == NULL or price.rows == 0:
             continue  # a cap that lets it pass cannot bound it
-        output = fgw_price_output_within(price, input, room_nano, writes)
+        output = fgw_price_output_within(
+            price, x.ask.tiers, input, searches_most(x), room_nano, writes
+        )
         if output < least:
             least = output
     return least
@@ -108,7 +120,7 @@ cdef Unpriced unpriced(Exchange x, bint close) noexcept:
         if candidate is None:
             break
         price = price_of(x, candidate)
-        if price != NULL and price.tiers:
+        if fgw_price_has(price, x.ask.tier):
             continue
         found = CHOSEN_UNPRICED if candidate is x.candidate or found == CHOSEN_UNPRICED \
             else OTHER_UNPRICED

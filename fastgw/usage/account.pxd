@@ -15,12 +15,14 @@ cdef void amounts(Exchange x, const fgw_record_close *close, fgw_amounts *actual
 cdef void add_earlier(Exchange x, const fgw_record_close *close) noexcept
 
 # All that went in, all that came out, whatever their class.
-cdef inline uint64_t input_of(const fgw_tokens *tokens) noexcept:
+cdef inline uint64_t input_of(const fgw_record_close *close) noexcept:
+    cdef const fgw_tokens *tokens = &close.tokens
     return (
         tokens.input + tokens.cached_input + tokens.cache_write + tokens.cache_write_1h
-        + tokens.audio_input
+        + tokens.audio_input + close.units.image_input
     )
 
 
-cdef inline uint64_t output_of(const fgw_tokens *tokens) noexcept:
-    return tokens.output + tokens.reasoning + tokens.audio_output
+cdef inline uint64_t output_of(const fgw_record_close *close) noexcept:
+    cdef const fgw_tokens *tokens = &close.tokens
+    return tokens.output + tokens.reasoning + tokens.audio_output + close.units.image_output

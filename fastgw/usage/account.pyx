@@ -14,13 +14,12 @@ known one does (then the interval begins at what is certain), or what the provid
 if that is more: it had already generated the event that was not passed on.
 """
 
-from libc.stdint cimport int64_t, uint32_t
+from libc.stdint cimport int64_t, uint8_t, uint32_t
 from libc.string cimport memset
 
 from fastgw.codes cimport CODE_CUT_BY_CAP, CODE_CUT_BY_DETECT
 from fastgw.native.dialect cimport (
     FGW_ASK_BACKGROUND,
-    FGW_ASK_OTHER_PRICE,
     FGW_DIALECT_OPENAI,
     FGW_OPERATION_AUDIO,
     FGW_OPERATION_IMAGES,
@@ -50,9 +49,11 @@ from fastgw.native.record cimport (
     FGW_UNIT_OUTPUT_TOKENS,
     FGW_UNIT_REQUESTS,
     FGW_UNIT_TOKENS,
+    FGW_TIER_STANDARD,
     FGW_UNITS,
     fgw_tokens,
 )
+from fastgw.native.tier cimport FGW_TIER_UNTOLD, fgw_tier_of
 
 cdef enum:
     BYTES_PER_TOKEN = 4   # of generated text; what cannot be counted here is an interval anyway
@@ -103,34 +104,65 @@ cdef void account(Exchange x, fgw_record_close *close, bint asked, bint whole) n
     ``asked``: bytes went to the provider. ``whole``: its answer was read to its end.
     """
     cdef unsigned int flags = count_tokens(x, close, asked, whole)
+    close.dims.tier = tier_of(x) if close.provenance != FGW_PROVENANCE_NONE else 0
     close.overrun_tokens = 0
     close.overrun_nano_usd = 0
     if close.provenance == FGW_PROVENANCE_NONE or (
-        x.upstream_status == 0 and input_of(&close.tokens) + output_of(&close.tokens) == 0
+        x.upstream_status == 0 and input_of(close) + output_of(close) == 0
     ):
         close.cost_nano_usd = 0  # whatever the price; also of what was never answered
         return
     if makes_no_text(x) and close.provenance == FGW_PROVENANCE_ESTIMATED:
-        return  # what it came to is not known, so neither is its cost
-    if (
-        x.price != NULL and not flags & FGW_USAGE_OTHER_MODEL
-        and not x.ask.flags & FGW_ASK_OTHER_PRICE
-    ):
+        by_units(x, close)
+        return
+    if x.price != NULL and not flags & FGW_USAGE_OTHER_MODEL:
         close.price_version = x.price.version
         close.cost_nano_usd = cost_of(x, close, flags)
     add_overrun(x, close)
+
+
+cdef void by_units(Exchange x, fgw_record_close *close) noexcept:
+    """Pictures and sound of which no tokens were told: where they are paid by the piece, the
+    second or the character, they cost that and no tokens; else nobody knows what they cost."""
+    cdef fgw_tokens none
+    cdef int64_t cost
+    memset(&none, 0, sizeof(none))
+    if x.price == NULL or not (
+        close.units.images or close.units.audio_ms or close.units.characters
+    ):
+        return
+    cost = fgw_price_cost(x.price, close.dims.tier, &none, &close.units, x.picture)
+    if cost < 0:
+        return
+    close.price_version = x.price.version
+    close.cost_nano_usd = cost
+    close.tokens = none
+    close.input_low = close.input_high = close.output_low = close.output_high = 0
+    close.provenance = FGW_PROVENANCE_PROVIDER
+    close.input_provenance = FGW_PROVENANCE_PROVIDER
+    close.output_provenance = FGW_PROVENANCE_PROVIDER
+
+
+cdef inline uint8_t tier_of(Exchange x) noexcept:
+    """At whose price: what the answer says, else what was asked for."""
+    cdef uint8_t tier = FGW_TIER_UNTOLD
+    if x.metered:
+        tier = fgw_tier_of(&x.meter.said)
+    if tier == FGW_TIER_UNTOLD:
+        tier = x.ask.tier
+    return <uint8_t>FGW_TIER_STANDARD if tier == FGW_TIER_UNTOLD else tier
 
 
 cdef int64_t cost_of(Exchange x, const fgw_record_close *close, unsigned int flags) noexcept:
     cdef fgw_usage usage
     cdef fgw_tokens billed
     if not flags & FGW_USAGE_BILLED or close.provenance != FGW_PROVENANCE_PROVIDER:
-        return fgw_price_cost(x.price, &close.tokens)
+        return fgw_price_cost(x.price, close.dims.tier, &close.tokens, &close.units, x.picture)
     fgw_meter_usage(&x.meter, &usage)
     memset(&billed, 0, sizeof(billed))
     billed.input = usage.billed_input
     billed.output = usage.billed_output
-    return fgw_price_cost(x.price, &billed)
+    return fgw_price_cost(x.price, close.dims.tier, &billed, &close.units, x.picture)
 
 
 cdef void add_overrun(Exchange x, fgw_record_close *close) noexcept:
@@ -141,19 +173,28 @@ cdef void add_overrun(Exchange x, fgw_record_close *close) noexcept:
     if not x.bounded or not told:
         return
     memset(&beyond, 0, sizeof(beyond))
-    beyond.input = above(input_of(&close.tokens), x.ceiling.by_unit[<int>FGW_UNIT_INPUT_TOKENS])
+    beyond.input = above(input_of(close), x.ceiling.by_unit[<int>FGW_UNIT_INPUT_TOKENS])
     beyond.output = above(
-        output_of(&close.tokens), x.ceiling.by_unit[<int>FGW_UNIT_OUTPUT_TOKENS]
+        output_of(close), x.ceiling.by_unit[<int>FGW_UNIT_OUTPUT_TOKENS]
     )
     if beyond.input + beyond.output == 0:
         return
     close.overrun_tokens = <uint32_t>min(beyond.input + beyond.output, <uint64_t>0xffffffff)
-    cost = fgw_price_cost(x.price, &beyond) if close.cost_nano_usd >= 0 else 0
+    cost = -1
+    if close.cost_nano_usd >= 0:
+        cost = fgw_price_cost(x.price, close.dims.tier, &beyond, NULL, 0)
     close.overrun_nano_usd = <uint64_t>cost if cost > 0 else 0
 
 
 cdef inline uint64_t above(uint64_t used, uint64_t ceiling) noexcept:
     return used - ceiling if used > ceiling else 0
+
+
+cdef inline void take_units(fgw_record_close *close, const fgw_usage *usage) noexcept:
+    close.units.images = usage.images
+    close.units.audio_ms = usage.audio_ms
+    close.units.characters = usage.characters
+    close.units.searches = usage.searches
 
 
 cdef bint goes_on(Exchange x, const fgw_usage *usage, bint whole) noexcept:
@@ -189,25 +230,30 @@ cdef unsigned int count_tokens(
         flags = fgw_meter_usage(&x.meter, &usage)
         if flags & FGW_USAGE_PROVIDER and goes_on(x, &usage, whole):
             flags = flags & ~FGW_USAGE_PROVIDER | FGW_USAGE_PARTIAL
+        take_units(close, &usage)
+        if not flags and x.upstream_status:
+            close.units.characters = x.ask.characters
     if flags & (FGW_USAGE_PROVIDER | FGW_USAGE_PARTIAL):
-        tokens.input = usage.input + usage.image_input
+        tokens.input = usage.input
         tokens.cached_input = usage.cached_input
         tokens.cache_write = usage.cache_write
         tokens.cache_write_1h = usage.cache_write_1h
         tokens.audio_input = usage.audio_input
+        close.units.image_input = usage.image_input
         close.input_provenance = FGW_PROVENANCE_PROVIDER
-        close.input_low = close.input_high = input_of(tokens)
+        close.input_low = close.input_high = input_of(close)
     if flags & FGW_USAGE_NO_INPUT:
         tokens.input = x.input_estimate
         close.input_provenance = FGW_PROVENANCE_ESTIMATED
         close.input_low = 0
         close.input_high = x.input_bound
     if flags & FGW_USAGE_PROVIDER:
-        tokens.output = usage.output + usage.image_output
+        tokens.output = usage.output
         tokens.reasoning = usage.reasoning
         tokens.audio_output = usage.audio_output
+        close.units.image_output = usage.image_output
         close.output_provenance = FGW_PROVENANCE_PROVIDER
-        close.output_low = close.output_high = output_of(tokens)
+        close.output_low = close.output_high = output_of(close)
         close.provenance = close.input_provenance
         return flags
     close.provenance = FGW_PROVENANCE_ESTIMATED
@@ -226,8 +272,8 @@ cdef unsigned int count_tokens(
 
 cdef void of_attempt(Exchange x, const fgw_record_close *close, fgw_amounts *actual) noexcept:
     memset(actual, 0, sizeof(fgw_amounts))
-    actual.by_unit[<int>FGW_UNIT_INPUT_TOKENS] = input_of(&close.tokens)
-    actual.by_unit[<int>FGW_UNIT_OUTPUT_TOKENS] = output_of(&close.tokens)
+    actual.by_unit[<int>FGW_UNIT_INPUT_TOKENS] = input_of(close)
+    actual.by_unit[<int>FGW_UNIT_OUTPUT_TOKENS] = output_of(close)
     actual.by_unit[<int>FGW_UNIT_TOKENS] = (
         actual.by_unit[<int>FGW_UNIT_INPUT_TOKENS] + actual.by_unit[<int>FGW_UNIT_OUTPUT_TOKENS]
     )

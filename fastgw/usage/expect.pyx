@@ -61,10 +61,10 @@ cdef class Expect:
         place = fgw_estimates_place(self._table, x.model_hash)
         if place == NULL:
             return
-        tokens = input_of(&close.tokens)
+        tokens = input_of(close)
         fgw_count_ratio(counters, FGW_RATIO_INPUT, tokens, x.input_estimate)
         fgw_estimate_learn_input(place, x.input_guess, fgw_ask_pictures(&x.ask), tokens)
         if x.route.flags & FGW_ROUTE_CAPPABLE:
-            tokens = output_of(&close.tokens)
+            tokens = output_of(close)
             fgw_count_ratio(counters, FGW_RATIO_OUTPUT, tokens, x.output_expected)
             fgw_estimate_learn_output(place, (tokens + x.ask.n - 1) // x.ask.n, x.output_max)

@@ -19,6 +19,7 @@ SOURCES = [
     ROOT / "csrc/fgw_event_stream.c",
     ROOT / "csrc/fgw_crc32.c",
     ROOT / "csrc/fgw_hash.c",
+    ROOT / "csrc/fgw_tier.c",
 ]
 STRICT = ["-std=c11", "-O2", "-Wall", "-Wextra", "-Wconversion", "-Wshadow", "-Werror"]
 

@@ -7,10 +7,10 @@ import ctypes
 
 import pytest
 
-from fastgw.ledger.records import Close, Name, RequestId, Tokens
+from fastgw.ledger.records import Close, Name, RequestId, Tokens, Units
 from tests.csrc.shm_native import library
 
-WORDS = 11
+WORDS = 17
 Words = ctypes.c_uint64 * WORDS
 Cut = ctypes.c_uint64 * (3 + WORDS)
 ALL = 2**64 - 1
@@ -35,9 +35,18 @@ def test_closes_are_summed_and_nothing_else():
     name = Name(1, 2, 0, "x").pack()
     run = close(8, input=3, output=2), name, close(16, cost=-1, reasoning=9)
 
-    assert books(*run) == [2, 3, 0, 0, 0, 2, 9, 0, 0, 5, 1]
-    assert books(*run, before=16) == [1, 3, 0, 0, 0, 2, 0, 0, 0, 5, 0]
+    assert books(*run) == [2, 3, 0, 0, 0, 2, 9, 0, 0, 5, 1, *[0] * 6]
+    assert books(*run, before=16) == [1, 3, 0, 0, 0, 2, 0, 0, 0, 5, 0, *[0] * 6]
     assert books(close(8)[:-8]) == [0] * WORDS  # not whole
+
+
+def test_units_and_pictures_are_summed_where_a_record_has_them():
+    whole = Close(RequestId(1, 0, 1), 7, fate=1, cost_nano_usd=0,
+                  tokens=Tokens(image_input=1, image_output=2), units=Units(3, 4, 5, 6)).pack()
+    older = (len(whole) - 48).to_bytes(4, "little") + whole[4:-48]
+
+    assert books(whole, whole)[11:] == [2, 4, 6, 8, 10, 12]
+    assert books(older, whole)[11:] == [1, 2, 3, 4, 5, 6] and books(older)[0] == 1
 
 
 def apart(*sides):

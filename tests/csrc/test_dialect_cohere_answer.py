@@ -51,7 +51,8 @@ def test_recorded_answers_give_their_usage_at_any_cut(row):
         classes, flags = read(meter, pieces).usage()
         seen.append(state(meter))
         if told["input"] is None:  # rerank: searches are told, no tokens
-            assert flags == frozenset() and meter.billed is None
+            assert flags == {"provider"} and meter.billed is None
+            assert meter.units()["searches"] == billed["search_units"] == 1
             continue
         pictures = tokens.get("image_tokens") or 0  # stand beside input_tokens
         assert totals(classes) == (told["input"] + pictures, told["output"] or 0)

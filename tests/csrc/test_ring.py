@@ -150,7 +150,7 @@ def test_an_unpublished_claim_is_invisible_and_forgotten():
         (0, 73),
         (4, 9),
         (5, 0),
-        (5, 3),
+        (5, 4),
         (8, 1234),
         (58, 200),
     ],

@@ -8,11 +8,11 @@ import ctypes
 import struct
 from collections import Counter
 
-from fastgw.ledger.records import UNBOUNDED, Close, Open, Refused, RequestId, Tokens
+from fastgw.ledger.records import UNBOUNDED, Close, Open, Refused, RequestId, Tokens, Units
 from tests.csrc.ledger_native import library
 from tests.ledger.fabricate import MINUTE, T0, Traffic, dims, request
 
-ROW = struct.Struct("<Q80s3Q8Q7Q")  # struct fgw_rollup
+ROW = struct.Struct("<Q80s3Q8Q7Q6Q")  # struct fgw_rollup
 
 
 class Tables(ctypes.Structure):
@@ -78,13 +78,14 @@ def test_minutes_and_dims_are_kept_apart():
 
 def test_all_classes_and_bounds_are_summed():
     rollups = Rollups()
-    tokens = Tokens(1, 2, 3, 4, 5, 6, 7, 8)
+    tokens = Tokens(1, 2, 3, 4, 5, 6, 7, 8, 9, 10)
     for number in range(2):
         rollups.add(
             Close(
                 id(number),
                 T0,
                 tokens=tokens,
+                units=Units(1, 2, 3, 4),
                 input_low=10,
                 input_high=20,
                 output_low=3,
@@ -95,7 +96,8 @@ def test_all_classes_and_bounds_are_summed():
 
     (row,) = rollups.rows()
     assert row[5:13] == (2, 4, 6, 8, 10, 12, 14, 16)
-    assert row[13:] == (20, 40, 6, 60, 0, 14, 0)
+    assert row[13:20] == (20, 40, 6, 60, 0, 14, 0)
+    assert row[20:] == (18, 20, 2, 4, 6, 8)
 
 
 def test_what_is_unknown_is_counted_apart_and_spoils_no_sum():
@@ -104,7 +106,7 @@ def test_what_is_unknown_is_counted_apart_and_spoils_no_sum():
     rollups.add(Close(id(2), T0, output_high=9).pack())
 
     (row,) = rollups.rows()
-    assert row[15:] == (3, 3 + 9, 1, 0, 2)
+    assert row[15:20] == (3, 3 + 9, 1, 0, 2)
 
 
 def test_absurd_numbers_do_not_overflow_the_sums_of_others():

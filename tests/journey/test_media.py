@@ -5,6 +5,7 @@ no zero: an interval that has the books in it, and a cost that is unknown.
 Method: a whole gateway in front of the mock; the official SDK, unmodified.
 """
 
+import httpx
 import openai
 import pytest
 
@@ -88,8 +89,8 @@ def test_what_is_told_in_tokens_is_what_the_books_have(mock, gateway, api, make,
 
 
 @pytest.mark.parametrize("make, model, more", [
-    (drawn, "dall-e-3", {}), (transcribed, "whisper-1", {}),
-    (transcribed, "whisper-1", {"response_format": "text"}), (spoken, "tts-1", {}),
+    (drawn, "dall-e-3", {}),
+    (transcribed, "whisper-1", {"response_format": "text"}),
     (spoken, "gpt-4o-mini-tts", {}), (drawn, "gpt-image-1", {"says": "events=6,usage=none"}),
     (transcribed, "gpt-4o-transcribe", {"says": "events=6,usage=none"})])
 def test_what_nobody_tells_is_an_interval_and_of_unknown_cost(mock, gateway, make, model, more):
@@ -106,10 +107,32 @@ def test_what_nobody_tells_is_an_interval_and_of_unknown_cost(mock, gateway, mak
         assert low <= line[of] <= high and high > 0, of
 
 
+@pytest.mark.parametrize("make, model, unit, cost", [
+    (transcribed, "whisper-1", "audio_ms", 9 * 100_000),  # 0.36 dollars an hour
+    (spoken, "tts-1", "characters", 9 * 15_000)])         # 15 dollars a million
+def test_what_is_paid_by_a_unit_costs_that_and_no_tokens(mock, gateway, make, model, unit, cost):
+    answer = make(client(gateway), model)
+    attempt, usage = usage_of(gateway, answer)
+
+    assert usage["provenance"] == "provider" and usage["total_tokens"] == 0
+    assert usage["interval"] == {"input_tokens": [0, 0], "output_tokens": [0, 0]}
+    assert attempt["cost_nano_usd"] == cost, (unit, usage)
+
+
+@pytest.mark.parametrize("text", [
+    '"\\ud83d\\ude00\\u00e9\\n"', '"\N{GRINNING FACE}\N{LATIN SMALL LETTER E WITH ACUTE}\\n"',
+    '"\\"\\\\a"', '"\\ud7ff\\uD83D\\uDE00b"'])
+def test_characters_are_code_points_however_they_are_written(gateway, text):
+    body = '{"model":"tts-1","voice":"alloy","input":' + text + "}"
+    answer = httpx.post(gateway.url("/v1/audio/speech"), content=body.encode(),
+                        headers={"authorization": f"Bearer {KEY}"})
+    assert usage_of(gateway, answer)[0]["cost_nano_usd"] == 3 * 15_000
+
+
 def test_a_translation_and_moderations(mock, gateway):
     api = client(gateway)
     made = api.audio.translations.with_raw_response.create(model="whisper-1", file=SOUND)
-    assert made.parse().text and usage_of(gateway, made)[0]["cost_nano_usd"] is None
+    assert made.parse().text and usage_of(gateway, made)[0]["cost_nano_usd"] == 900_000
     made = api.moderations.with_raw_response.create(input=["a", "b"])
     assert len(made.parse().results) == 2
     made = api.moderations.with_raw_response.create(model="omni-moderation-latest", input="a")

@@ -4,11 +4,12 @@ Method: decoded here by hand; tests/ledger/test_postgres.py has a server's word 
 """
 
 import struct
+from dataclasses import replace
 
 import pytest
 
 from fastgw.ledger.attempts import NAMES, attempt_rows
-from fastgw.ledger.records import UNBOUNDED, Close, Open, RequestId, Tokens
+from fastgw.ledger.records import UNBOUNDED, Close, Open, RequestId, Tokens, Units
 from tests.ledger.fabricate import T0, close, dims, request
 
 
@@ -50,10 +51,21 @@ def test_what_is_not_known_is_null():
 
 def test_a_close_of_an_older_build_has_no_overrun_in_money():
     raw = bytearray(close(RequestId(1, 0, 1), overrun_nano_usd=5).pack())
+    del raw[-48:]  # its units
+    raw[:4] = len(raw).to_bytes(4, "little")
+    (row,) = decoded(attempt_rows(bytes(raw), 0, 1))
+    assert row["overrun_nano_usd"] == 5 and row["searches"] == 0
     del raw[-64 - 8 : -64]
     raw[:4] = len(raw).to_bytes(4, "little")
     (row,) = decoded(attempt_rows(bytes(raw), 0, 1))
     assert row["overrun_nano_usd"] == 0 and row["input"] == 10
+
+
+def test_tier_pictures_and_units_have_columns():
+    one = close(RequestId(1, 0, 1), dims=replace(dims(), tier=2),
+                tokens=Tokens(image_input=1, image_output=2), units=Units(3, 4, 5, 6))
+    (row,) = decoded(attempt_rows(one.pack(), 0, 1))
+    assert [row[name] for name in NAMES[-7:]] == [2, 1, 2, 3, 4, 5, 6]
 
 
 def test_half_a_record_is_an_error():

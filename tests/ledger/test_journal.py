@@ -106,7 +106,7 @@ def test_a_second_attempt_sets_its_own_room_aside(tmp_path):
     for number in (1, 2):
         opened = worker.journal.post(Open(id(1), T0, number).pack(), room)
         room = DROPPED
-        assert opened == ROOM and worker.journal.main.reserved == 344
+        assert opened == ROOM and worker.journal.main.reserved == len(close(id(1)).pack())
         worker.journal.post(close(id(1), attempt=number).pack(), opened)
 
     assert [one.attempt for one in worker.read() if isinstance(one, Close)] == [1, 2]

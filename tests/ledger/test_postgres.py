@@ -22,7 +22,7 @@ from fastgw.ledger.postgres import open_reader, open_writer
 from fastgw.ledger.query import Ledger
 from fastgw.ledger.recorder import Recorder
 from fastgw.ledger.records import CLOSE, RequestId, unpack_record
-from fastgw.ledger.schema import VERSION
+from fastgw.ledger.schema import SUMS_4, VERSION
 from fastgw.ledger.store import Store
 from tests.csrc.ledger_native import seeded
 from tests.ledger.fabricate import Traffic, names, post_all, rings
@@ -300,6 +300,9 @@ def test_a_newer_schema_is_refused_and_an_older_one_brought_up(tmp_path, url):
     with database.transaction():
         for table in ("rollup_hour", "rollup_day", "exported"):
             database.run(f"DROP TABLE {table}")
+        for table, names in (("rollup", SUMS_4), ("dims", ("tier",))):
+            for name in names:
+                database.run(f"ALTER TABLE {table} DROP COLUMN {name}")
         database.run("UPDATE meta SET value = 2 WHERE key = 'schema'")
     with Ledger(open_reader(tmp_path, Secret(url))) as ledger:
         assert ledger.usage()[0]["requests"] == 30

@@ -24,7 +24,17 @@ from fastgw.ledger.committer import Paths
 from fastgw.ledger.database import StoreFailed
 from fastgw.ledger.query import Ledger
 from fastgw.ledger.recorder import Recorder, drain, run
-from fastgw.ledger.records import CLOSE, NAME_MODEL, PHASES_SIZE, Name, Open, RequestId, head
+from fastgw.ledger.records import (
+    CLOSE,
+    NAME_MODEL,
+    PHASES_SIZE,
+    UNITS,
+    VERSION,
+    Name,
+    Open,
+    RequestId,
+    head,
+)
 from fastgw.ledger.ring import REFUSALS, Ring
 from fastgw.ledger.span import Span
 from fastgw.ledger.spill import Spill
@@ -84,27 +94,31 @@ def test_a_pass_stores_everything_and_gives_the_room_back(folders):
     assert_exactly_once(folders[0], [traffic])
 
 
-def of_version_1(raw: bytes, *, first: bool) -> bytes:
-    """A record as a build before version 2 wrote it; at ``first``, CLOSE ended 8 bytes earlier."""
-    if raw[4] == CLOSE and first:
-        raw = struct.pack("<I", len(raw) - 8) + raw[4:-PHASES_SIZE - 8] + raw[-PHASES_SIZE:]
-    return raw[:5] + b"\1" + raw[6:]
+def of_version(raw: bytes, version: int, *, first: bool) -> bytes:
+    """A record as a build of ``version`` wrote it: CLOSE ended before its units, and at ``first``
+    8 bytes earlier yet."""
+    if raw[4] == CLOSE:
+        raw = raw[: -UNITS.size]
+        if first:
+            raw = raw[: -PHASES_SIZE - 8] + raw[-PHASES_SIZE:]
+        raw = struct.pack("<I", len(raw)) + raw[4:]
+    return raw[:5] + bytes([version]) + raw[6:]
 
 
-@pytest.mark.parametrize("first", [True, False])
+@pytest.mark.parametrize(("version", "first"), [(1, True), (1, False), (2, False)])
 @pytest.mark.parametrize("spilled", [False, True])
-def test_what_an_older_build_left_in_its_ring_or_spill_is_read(folders, first, spilled):
+def test_what_an_older_build_left_in_its_ring_or_spill_is_read(folders, version, first, spilled):
     """The upgrade: an old ring, to which the new build's worker goes on to post."""
     ring, traffic = rings(folders[1]), Traffic(1)
     old = names() + [raw for _ in range(50) for raw in traffic.one()]
-    post_all(ring, [of_version_1(raw, first=first) for raw in old])
+    post_all(ring, [of_version(raw, version, first=first) for raw in old])
     path = folders[1] / "ring-00-main"
     ring.close()
     with path.open("r+b") as file:  # enum fgw_ring_file: magic, layout, record_version
         file.seek(12)
-        assert file.read(4) == struct.pack("<I", 2)
+        assert file.read(4) == struct.pack("<I", VERSION)
         file.seek(12)
-        file.write(struct.pack("<I", 1))
+        file.write(struct.pack("<I", version))
     if spilled:
         locked = sqlite3.connect(folders[0] / "ledger.db", isolation_level=None)
         recorder(folders).close()

@@ -4,6 +4,7 @@ Method: gcc prints sizes and offsets of the header itself; each kind goes out an
 """
 
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -101,7 +102,8 @@ FIELDS = {
     "fgw_record_request": "policy_version client_ip status rule verdict n_limits sampled phase_us"
     " answers input_high",
     "fgw_record_open": "provider_key attempt held",
-    "fgw_record_close": "tokens input_low cost_nano_usd fate attempt final events bytes_in",
+    "fgw_record_close": "tokens input_low cost_nano_usd fate attempt final events bytes_in units",
+    "fgw_dims": "tier",
     "fgw_record_name": "hash space length text",
     "fgw_record_refused": "rule code count",
     "fgw_record_held": "output_high attempt held",
@@ -135,7 +137,11 @@ def test_the_layout_is_that_of_the_header(tmp_path):
     assert layout["fgw_record_request"] == request == 256
     assert layout["fgw_limit_trace"] == limit and layout["fgw_rule_trace"] == records.RULE.size
     assert layout["fgw_record_open.held"] == body + records.OPEN_BODY.size
-    assert layout["fgw_record_close"] == body + records.TOKENS.size + records.CLOSE_BODY.size
+    units = body + records.TOKENS.size + records.CLOSE_BODY.size
+    assert layout["fgw_record_close.units"] == units
+    assert layout["fgw_record_close"] == units + records.UNITS.size
+    assert layout["fgw_dims"] == records.DIMS.size == 80
+    assert replace(dims(), tier=5).pack()[layout["fgw_dims.tier"]] == 5
     assert layout["fgw_record_name.text"] == records.HEAD.size + records.NAME_BODY.size
     assert layout["fgw_record_refused"] == records.HEAD.size + records.REFUSED_BODY.size
     assert layout["fgw_record_grant"] == records.HEAD.size + records.GRANT_BODY.size
@@ -190,6 +196,16 @@ def test_spans_are_split_into_their_records():
 def test_a_close_of_a_build_without_overruns_is_read_as_one_that_had_none():
     new = Close(RequestId(1, 2, 3), 5, bytes_out=7, started_ns=9, phase_us=tuple(range(16)))
     packed = new.pack()
-    old = packed[:-PHASES_SIZE - 8] + packed[-PHASES_SIZE:]
+    without_units = packed[: -records.UNITS.size]
+    old = without_units[: -PHASES_SIZE - 8] + without_units[-PHASES_SIZE:]
 
-    assert Close.unpack(old) == Close.unpack(packed) == new
+    assert Close.unpack(old) == Close.unpack(without_units) == Close.unpack(packed) == new
+
+
+def test_pictures_units_and_tier_come_back():
+    close = Close(ID, T0, dims=replace(dims(), tier=3), tokens=Tokens(1, image_input=2,
+                  image_output=3), units=records.Units(4, 5, 6, 7))
+
+    assert unpack_record(close.pack()) == close
+    older = Close.unpack(close.pack()[: -records.UNITS.size])
+    assert older.units == records.Units() and older.tokens == Tokens(1)

@@ -88,6 +88,10 @@ def test_a_row_has_the_shape_of_the_interface(ledger):
         "cost_nano_usd": 1000,
         "cost_nano_usd_known": 1000,
         "attempts_without_price": 0,
+        "images": 0,
+        "audio_seconds": 0,
+        "characters": 0,
+        "searches": 0,
         "interval": {"input_tokens": [100, 100], "output_tokens": [10, 10]},
     }
 
@@ -200,15 +204,17 @@ def test_normalise_keeps_parts_inside_their_sums():
                 "reasoning",
                 "audio_input",
                 "audio_output",
+                "image_input",
+                "image_output",
             )
         )
     }
 
     assert normalise(tokens) == {
-        "input_tokens": 1001111,
+        "input_tokens": 101001111,
         "cached_input_tokens": 10,
         "cache_write_tokens": 1100,
-        "output_tokens": 10110000,
+        "output_tokens": 1010110000,
         "reasoning_tokens": 100000,
-        "total_tokens": 11111111,
+        "total_tokens": 1111111111,
     }

@@ -7,14 +7,14 @@ import pytest
 from fastgw.upstream.pricing import PriceList
 
 from fastgw.ledger.records import Close
-from fastgw.usage.prices import Price, Tier, load_prices
+from fastgw.usage.prices import Price, Row, load_prices
 from tests.worker import chat, provider, request, response
 
 SHIPPED = load_prices().entries[0].price.version
 
 
 def packed(dollars):
-    return Price(dollars, (Tier(0, (dollars * 10**9,) * 8),)).pack()
+    return Price(dollars, (Row(0, (dollars * 10**9,) * 14),)).pack()
 
 
 def test_the_first_pattern_that_fits_holds():
@@ -25,7 +25,7 @@ def test_the_first_pattern_that_fits_holds():
 
 
 def test_a_price_of_another_size_is_no_price():
-    with pytest.raises(ValueError, match="240 bytes"):
+    with pytest.raises(ValueError, match="1688 bytes"):
         PriceList([("m", b"short")])
 
 

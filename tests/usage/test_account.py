@@ -14,6 +14,7 @@ from fastgw.ledger.records import (
     Close,
     Tokens,
 )
+from fastgw.ledger.vocabulary import TIERS
 from fastgw.shm import counters
 from tests.worker import chat, chunked, delta, event, provider, request, response, stream_head
 
@@ -142,16 +143,100 @@ def test_an_unknown_price_is_null_and_counted_and_never_nothing(worker):
     assert counters.total(one.segment).counters["cost_unknown"] == 1
 
 
-@pytest.mark.parametrize("tier, known", [
-    ("auto", True), ("default", True), (None, True), ("flex", False), ("priority", False),
-    ("a-tier-with-a-very-long-name", False), (1, False),
-])
-def test_a_service_tier_that_no_table_prices_has_no_cost(worker, tier, known):
-    one = worker()
-    close = closed(one, chat(model="gpt-4o", service_tier=tier), response())
+GPT_5 = {"prompt_tokens": 4321, "completion_tokens": 777, "total_tokens": 5098}
 
-    assert (close.cost_nano_usd is not None, close.price_version != 0) == (known, known)
-    assert counters.total(one.segment).counters["cost_unknown"] == (not known)
+
+def answered(**more):
+    answer = {"id": "x", "model": "gpt-5", "choices": [], "usage": GPT_5}
+    return response(orjson.dumps(answer | more))
+
+
+@pytest.mark.parametrize(("asked", "told", "tier", "nano"), [
+    (None, None, "standard", 13_171_250), ("auto", "default", "standard", 13_171_250),
+    ("flex", "flex", "flex", 6_585_625), ("flex", None, "flex", 6_585_625),
+    ("priority", "priority", "priority", 26_342_500),
+    ("priority", "default", "standard", 13_171_250),  # it was downgraded
+    ("auto", "priority", "priority", 26_342_500),     # a setting of the project's
+    ("fast", "priority", "priority", 26_342_500), ("default", "scale", "reserved", None),
+    ("a-tier-with-a-very-long-name", None, "other", None), (1, None, "other", None),
+    ("flex", "a tier of next year", "other", None),
+])
+def test_the_answers_tier_rules_the_cost(worker, asked, told, tier, nano):
+    """gpt-5: $1.25 in, $10 out; flex half, priority twice as much; no price at any other."""
+    one = worker()
+    body = chat(model="gpt-5") if asked is None else chat(model="gpt-5", service_tier=asked)
+    close = closed(one, body, answered(service_tier=told))
+
+    assert (TIERS[close.dims.tier], close.cost_nano_usd) == (tier, nano)
+    assert counters.total(one.segment).counters["cost_unknown"] == (nano is None)
+
+
+def test_the_tier_of_a_stream_stands_in_its_chunks(worker):
+    one = worker()
+    head = {"id": "x", "model": "gpt-5", "service_tier": "flex",
+            "choices": [{"index": 0, "delta": {"content": "hi"}}]}
+    last = {"id": "x", "model": "gpt-5", "service_tier": "flex", "choices": [], "usage": GPT_5}
+    stop = {"id": "x", "choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]}
+    close = closed(one, chat(model="gpt-5", stream=True), stream_head(),
+                   chunked(event(head), event(stop), event(last), b"data: [DONE]\n\n"),
+                   b"0\r\n\r\n")
+
+    assert (TIERS[close.dims.tier], close.cost_nano_usd) == ("flex", 6_585_625)
+
+
+@pytest.mark.parametrize(("usage", "tier", "nano"), [
+    ({"service_tier": "standard"}, "standard", 5 * 1000 + 25 * 100),
+    ({"service_tier": "standard", "inference_geo": "global"}, "standard", 5 * 1000 + 25 * 100),
+    ({"service_tier": "standard", "inference_geo": "us"}, "region", 5500 + 2750),
+    ({"service_tier": "standard", "speed": "fast"}, "fast", 10_000 + 5000),
+    ({"service_tier": "priority"}, "priority", None),  # what was agreed on, nobody here knows
+    ({"service_tier": "standard", "speed": "fast", "inference_geo": "us"}, "other", None),
+    ({"server_tool_use": {"web_search_requests": 3}}, "standard", 7500 + 30_000),
+])
+def test_anthropics_tiers_and_searches(worker, usage, tier, nano):
+    """claude-opus-4-8, 1,000 in and 100 out: $5 and $25 a million; $10 for 1,000 searches."""
+    close = closed(worker(), chat(model="claude-opus-4-8", max_tokens=999), response(orjson.dumps(
+        {"type": "message", "content": [],
+         "usage": {"input_tokens": 1000, "output_tokens": 100} | usage})), path="/v1/messages")
+
+    assert TIERS[close.dims.tier] == tier
+    assert close.cost_nano_usd == (None if nano is None else nano * 1000)
+    assert close.units.searches == usage.get("server_tool_use", {}).get("web_search_requests", 0)
+
+
+def test_a_unit_without_a_price_makes_the_cost_unknown(worker):
+    one = worker()
+    searched = {"type": "web_search_call", "action": {"type": "search"}}
+    opened = {"type": "web_search_call", "action": {"type": "open_page"}}
+    said = {"type": "message", "content": [{"type": "output_text", "text": "so it is"}]}
+    usage = {"input_tokens": 10, "output_tokens": 3, "total_tokens": 13}
+
+    def of(model):
+        answer = {"id": "r", "output": [searched, opened, searched, said], "usage": usage}
+        body = orjson.dumps({"model": model, "input": "x", "tools": [{"type": "web_search"}]})
+        return closed(one, body, response(orjson.dumps(answer)), path="/v1/responses")
+
+    close = of("gpt-5")
+    assert close.units.searches == 2
+    assert close.cost_nano_usd == 10 * 1250 + 3 * 10_000 + 2 * 10_000_000
+    assert of("o1").cost_nano_usd is None  # no list has a price of its searches
+    total = counters.total(one.segment)
+    assert total.units["searches"] == 4 and total.counters["cost_unknown"] == 1
+
+
+def test_tokens_of_pictures_are_a_class_of_their_own(worker):
+    usage = {"input_tokens": 150, "output_tokens": 1056, "total_tokens": 1206,
+             "input_tokens_details": {"text_tokens": 50, "image_tokens": 100},
+             "output_tokens_details": {"image_tokens": 1000, "text_tokens": 56}}
+    one = worker()
+    close = closed(one, orjson.dumps({"model": "gpt-image-1.5", "prompt": "a cat"}),
+                   response(orjson.dumps({"created": 1, "data": [], "usage": usage})),
+                   path="/v1/images/generations")
+
+    assert close.tokens == Tokens(input=50, image_input=100, output=56, image_output=1000)
+    assert (close.input_low, close.output_high) == (150, 1056)
+    assert close.cost_nano_usd == 50 * 5000 + 100 * 8000 + 56 * 10_000 + 1000 * 32_000
+    assert counters.total(one.segment).tokens["image_output"] == 1000
 
 
 def test_the_cost_of_all_classes_is_the_sum_of_their_prices(worker):

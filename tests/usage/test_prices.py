@@ -4,10 +4,23 @@ it, and a wrong one is told where.
 Method: the shipped file as it is; small files written by hand.
 """
 
+from importlib import resources
+
 import pytest
+import yaml
 
 from fastgw.errors import ConfigError
-from fastgw.usage.prices import CLASSES, Price, Tier, load_prices, nano_usd, read_prices
+from fastgw.usage.prices import (
+    CLASSES,
+    TIERS,
+    UNITS,
+    Price,
+    Row,
+    kind_of,
+    load_prices,
+    nano_usd,
+    read_prices,
+)
 
 SHIPPED = load_prices()
 OPENAI = ("openai", "api.openai.com", "openai")
@@ -22,10 +35,11 @@ def price(model, where=OPENAI, table=SHIPPED):
                 None)
 
 
-def dollars(found, tier=0):
+def dollars(found, row=0, tier=0):
     """Per million tokens by class, of those with a price."""
-    return {name: nano / 1e9 for name, nano in zip(CLASSES, found.tiers[tier].nano_usd,
-                                                  strict=True) if nano is not None}
+    rows = [one for one in found.rows if one.tier == tier]
+    return {name: nano / 1e9 for name, nano in zip(CLASSES, rows[row].nano_usd, strict=False)
+            if nano is not None}
 
 
 def test_what_vendors_list_is_what_ships():
@@ -33,8 +47,8 @@ def test_what_vendors_list_is_what_ships():
     assert dollars(price("gpt-4o-mini-2024-07-18"))["cached_input"] == 0.075
     assert dollars(price("gpt-5"))["reasoning"] == dollars(price("gpt-5"))["output"] == 10
     sonnet = price("claude-sonnet-4-5-20250929", ANTHROPIC)
-    assert [dollars(sonnet, tier)["cache_write_1h"] for tier in (0, 1)] == [6, 12]
-    assert sonnet.tiers[1].above == 200_000 and sonnet.output_max == 64_000
+    assert [dollars(sonnet, row)["cache_write_1h"] for row in (0, 1)] == [6, 12]
+    assert sonnet.rows[1].above == 200_000 and sonnet.output_max == 64_000
 
 
 @pytest.mark.parametrize("model, input", [
@@ -55,7 +69,7 @@ def test_a_name_that_several_vendors_serve_is_told_apart_by_the_host():
     groq = price("openai/gpt-oss-120b", ("openai", "api.groq.com", "fast"))
 
     assert dollars(groq)["output"] == 0.6
-    assert price("mistral-small-latest", ("openai", "api.mistral.ai", "m")).old_limit_name
+    assert price("mistral-small-2506", ("openai", "api.mistral.ai", "m")).old_limit_name
     assert not price("gpt-4o").old_limit_name
 
 
@@ -63,8 +77,11 @@ def test_all_that_ships_is_sane():
     assert len(SHIPPED.entries) > 80
     for entry in SHIPPED.entries:
         assert entry.price.version == SHIPPED.entries[0].price.version > 20250000
-        for at in range(len(entry.price.tiers)):
-            found = dollars(entry.price, at)
+        for row in entry.price.rows:
+            found = dict(zip(CLASSES, row.nano_usd, strict=False))
+            if found["input"] is None:
+                assert any(row.nano_usd[len(CLASSES):])
+                continue
             assert found["cached_input"] <= found["input"] <= found["cache_write"]
             assert found["cache_write"] <= found["cache_write_1h"]
             assert found["output"] >= found["input"] or found["output"] == 0
@@ -75,9 +92,72 @@ def test_absent_classes_are_paid_as_their_nearest():
     (entry,) = read_prices(b"prices: [{models: [m], input: 2, output: 8}]", "f")
     (other,) = read_prices(b"prices: [{models: [m], input: 2, cache_write: 3, output: 8}]", "f")
 
-    assert entry.price.tiers[0].nano_usd == (
-        2 * 10**9, 2 * 10**9, 2 * 10**9, 2 * 10**9, 8 * 10**9, 8 * 10**9, None, None)
-    assert other.price.tiers[0].nano_usd[2:4] == (3 * 10**9, 3 * 10**9)
+    two, eight = 2 * 10**9, 8 * 10**9
+    assert entry.price.rows[0].nano_usd == (
+        two, two, two, two, eight, eight, None, None, two, eight, None, None, None, None)
+    assert other.price.rows[0].nano_usd[2:4] == (3 * 10**9, 3 * 10**9)
+
+
+def test_a_tier_costs_a_multiple_or_what_it_says_itself():
+    (entry,) = read_prices(b"""prices:
+- models: [m]
+  input: 1.25
+  output: 10
+  above: {tokens: 5, input: 2.5, output: 20}
+  searches: 10
+  tiers: {flex: 0.5, priority: {input: 3, output: 25, searches: 12}}
+""", "f")
+    rows = [(TIERS[row.tier], row.above, row.nano_usd[0], row.nano_usd[4], row.nano_usd[13])
+            for row in entry.price.rows]
+
+    assert rows == [
+        ("standard", 0, 1_250_000_000, 10**10, 10**13),
+        ("standard", 5, 2_500_000_000, 2 * 10**10, 10**13),
+        ("flex", 0, 625_000_000, 5 * 10**9, 10**13),
+        ("flex", 5, 1_250_000_000, 10**10, 10**13),
+        ("priority", 0, 3 * 10**9, 25 * 10**9, 12 * 10**12)]
+
+
+def test_what_is_no_token_needs_no_price_of_tokens():
+    (entry,) = read_prices(b"""prices:
+- models: [m]
+  images: {standard/1024x1024: 0.04, hd/1024x1792: 0.12}
+  audio_hour: 0.36
+  characters: 15
+  searches: 2
+  searches_paid: answer
+""", "f")
+    (row,) = entry.price.rows
+
+    assert dict(zip((*CLASSES, *UNITS), row.nano_usd, strict=True)) == {
+        **dict.fromkeys(CLASSES), "images": 12 * 10**13, "audio_hour": 360_000_000,
+        "characters": 15 * 10**9, "searches": 2 * 10**12}
+    assert dict(entry.price.pictures) == {
+        kind_of("standard/1024x1024"): 4 * 10**13, kind_of("hd/1024x1792"): 12 * 10**13}
+    assert entry.price.searched_once
+
+
+def test_a_row_without_a_price_tells_the_rest_and_is_unknown():
+    (entry,) = read_prices(b"prices: [{models: ['*'], limit_name: max_tokens, context: 9}]", "f")
+
+    assert entry.price.rows == () and entry.price.old_limit_name and entry.price.window == 9
+    moved = price("mistral-large-latest", ("openai", "api.mistral.ai", "m"))
+    assert moved.rows == () and moved.old_limit_name
+
+
+def test_every_shipped_row_says_whose_word_it_is():
+    table = resources.files("fastgw.usage").joinpath("prices.yaml").read_bytes()
+    tree = yaml.safe_load(table)
+
+    assert all(row["source"] in tree["sources"] for row in tree["prices"])
+    assert all(source["seen"] <= "2026-11-21" for source in tree["sources"].values())
+
+
+@pytest.mark.parametrize(("model", "tier", "input"), [
+    ("gpt-5", "flex", 0.625), ("gpt-5", "priority", 2.5), ("gpt-4o", "priority", 4.25),
+    ("gpt-4o", "batch", 1.25)])
+def test_tiers_that_ship(model, tier, input):
+    assert dollars(price(model), tier=TIERS.index(tier))["input"] == input
 
 
 def test_the_operators_own_goes_first_and_has_a_version_of_its_own(tmp_path):
@@ -118,6 +198,15 @@ def test_dollars_are_read_exactly_or_not_at_all(written, nano):
     ("prices:\n- {models: [m], inputt: 1, output: 2, input: 1}", 2, "prices[0].inputt"),
     ("prices:\n- {models: [m], input: 1, output: 2,\n   above: [{tokens: 5, input: 1, output: 1},"
      " {tokens: 5, input: 1, output: 1}]}", 3, "prices[0].above[1].tokens"),
+    ("prices:\n- {models: [m], input: 1, output: 1, tiers: {flexx: 1}}", 2,
+     "prices[0].tiers.flexx"),
+    ("prices:\n- {models: [m], input: 1, output: 1, tiers: {flex: -1}}", 2,
+     "prices[0].tiers.flex"),
+    ("prices:\n- {models: [m], input: 0.000000001, output: 1, tiers: {flex: 0.5}}", 2,
+     "prices[0].tiers.flex"),
+    ("prices:\n- {models: [m], input: 1, output: 1, tiers: {flex: {input: 1, output: 1,\n   above:"
+     " {tokens: 0, input: 1, output: 1}}}}", 3, "prices[0].tiers.flex.above.tokens"),
+    ("prices:\n- {models: [m], input: 1, output: 1, images: {HD: 1}}", 2, "prices[0].images.HD"),
     ("price: []", 1, "price"), ("prices: [", 2, "prices[0]")])
 def test_a_wrong_table_is_told_where(tmp_path, text, line, key):
     file = tmp_path / "p.yaml"
@@ -134,8 +223,8 @@ def test_a_table_that_is_not_there_is_an_error(tmp_path):
 
 
 def test_a_price_is_the_same_after_packing():
-    nano = (1, 2, 3, 4, 5, 6, None, 8)
-    one = Price(9, (Tier(0, nano), Tier(5, nano)), 100, 200, True)
+    nano = (1, 2, 3, 4, 5, 6, None, *range(8, 15))
+    one = Price(9, (Row(0, nano), Row(5, nano), Row(0, nano, 2)), 100, 200, True, True, ((7, 8),))
 
     assert Price.unpack(one.pack()) == one
     assert Price.unpack(Price(output_max=3).pack()) == Price(output_max=3)
