@@ -336,12 +336,37 @@ int fgw_ask_take_path(struct fgw_ask *ask, const struct fgw_route *route, const 
     return 0;
 }
 
+/* Code points of a JSON string, given with its quotes. */
+static uint64_t count_characters(const uint8_t *text, uint64_t bytes)
+{
+    uint64_t count = 0;
+
+    for (uint64_t at = 1; at + 1 < bytes; at++) {
+        if (text[at] != '\\') {
+            count += (text[at] & 0xc0) != 0x80;
+        } else if (text[++at] != 'u') {
+            count++;
+        } else { /* of a pair the second half, DC00 to DFFF, is no further one */
+            count += (text[at + 1] | 0x20) != 'd' || (text[at + 2] | 0x20) < 'c';
+            at += 4;
+        }
+    }
+    return count;
+}
+
 int fgw_ask_scan(struct fgw_ask *ask, struct fgw_json *json, const struct fgw_route *route,
                  const uint8_t *body, size_t length)
 {
     fgw_ask_begin(json, route->dialect, route->operation);
     (void)fgw_json_feed(json, body, length); /* finish sees a failure */
-    return fgw_ask_finish(ask, json, route);
+    if (fgw_ask_finish(ask, json, route))
+        return -1;
+    if (route->operation == FGW_OPERATION_AUDIO &&
+        fgw_json_type_of(json, ASK_INPUT) == FGW_JSON_STRING) {
+        struct fgw_place input = span_of(json, ASK_INPUT);
+        ask->characters = count_characters(body + input.at, input.bytes);
+    }
+    return 0;
 }
 
 uint64_t fgw_ask_input_guess(const struct fgw_ask *ask)

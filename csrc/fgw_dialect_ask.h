@@ -69,7 +69,8 @@ struct fgw_ask {
     uint64_t text_bytes;    /* decoded bytes of all text that becomes input tokens */
     uint64_t tools_bytes;   /* raw bytes of the tool definitions and of a schema for the answer */
     uint64_t input_bytes;   /* raw bytes of messages, input or prompt */
-    uint64_t binary_bytes;  /* raw bytes of base64 */
+    uint64_t binary_bytes;  /* raw bytes of base64; of a form's files */
+    uint64_t characters;    /* code points of what is to be spoken (audio/speech); else 0 */
     uint64_t members_at;    /* just past the opening brace: where a member can be put in; of a
                                form past its first delimiter */
     uint32_t members;       /* of the whole body; parts of a form */

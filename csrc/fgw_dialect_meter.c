@@ -431,12 +431,12 @@ uint32_t fgw_meter_usage(const struct fgw_meter *meter, struct fgw_usage *usage)
 
     memset(usage, 0, sizeof *usage);
     usage->tier = fgw_tier_of(&meter->said);
-    if (!report->present || meter->operation == FGW_OPERATION_COUNT_TOKENS)
-        return 0; /* counting tokens is not billed */
     usage->images = meter->units.images;
     usage->audio_ms = meter->units.audio_ms;
     usage->characters = meter->units.characters;
     usage->searches = meter->units.searches;
+    if (!report->present || meter->operation == FGW_OPERATION_COUNT_TOKENS)
+        return 0; /* counting tokens is not billed */
     meter->face->classes(meter, usage);
     uint64_t input = fgw_usage_input(usage), output = fgw_usage_output(usage);
     /* What is left out is not known; what is told as 0 is 0. */

@@ -58,6 +58,7 @@ enum fgw_report_field {
 enum fgw_vendor {
     FGW_VENDOR_REASONING_APART = 1, /* Vercel: output may leave reasoning out, total as well */
     FGW_VENDOR_AUDIO_APART = 2,     /* Mistral: tokens of sound are in the total alone */
+    FGW_VENDOR_SPEECH = 4,          /* all output is sound, and not told to be */
 };
 
 /* More tokens than any model reads or writes: no number, as if nothing were told. */

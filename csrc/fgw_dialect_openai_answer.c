@@ -59,6 +59,7 @@ enum {
     NODE_IMAGE_OUTPUT,
     NODE_VENDOR,
     NODE_AUDIO_SECONDS,
+    PICTURES,
     TRACKED_CHOICES,
     TRACKED_CHOICE,
     TRACKED_RESOURCE,
@@ -90,6 +91,7 @@ static const struct fgw_json_edge BODY_EDGES[] = {
     FGW_JSON_EDGE("error", ERROR),
     FGW_JSON_EDGE("x_groq", GROQ),
     FGW_JSON_EDGE("status", FINISH),
+    FGW_JSON_EDGE("data", PICTURES), /* images: one each */
     FGW_JSON_EDGE("service_tier", TIER),
 };
 
@@ -245,6 +247,7 @@ static const struct fgw_json_edge USAGE_EDGES[] = {
     FGW_JSON_EDGE("cached_tokens", NODE_CACHED_OTHER),           /* Together */
     FGW_JSON_EDGE("num_cached_tokens", NODE_CACHED_OTHER),       /* Mistral */
     FGW_JSON_EDGE("prompt_audio_seconds", NODE_AUDIO_SECONDS),
+    FGW_JSON_EDGE("seconds", NODE_AUDIO_SECONDS), /* transcription by the second */
     FGW_JSON_EDGE("market_cost", NODE_VENDOR),
     FGW_JSON_EDGE("cache_creation_input_tokens", NODE_CACHE_WRITE), /* Vercel */
     FGW_JSON_EDGE("service_tier", TIER), /* Mistral */
@@ -314,6 +317,7 @@ static const struct fgw_json_node ANSWER_NODES[] = {
     [NODE_IMAGE_INPUT] = {.slot = ANSWER_IMAGE_INPUT},
     [NODE_IMAGE_OUTPUT] = {.slot = ANSWER_IMAGE_OUTPUT},
     [NODE_VENDOR] = {.slot = ANSWER_VENDOR},
+    [PICTURES] = {.slot = ANSWER_CHOICES}, /* no body has both */
     [NODE_AUDIO_SECONDS] = {.slot = ANSWER_AUDIO_SECONDS},
     [TRACKED_EVENT] = {FGW_NODE_EDGES(TRACKED_EVENT_EDGES), FGW_NODE_PLAIN},
     [TRACKED_CHOICES] = {.element = TRACKED_CHOICE, .slot = ANSWER_CHOICES},
@@ -507,6 +511,21 @@ static int is_usage(const struct fgw_json *json, unsigned slot)
     return fgw_json_type_of(json, slot) == FGW_JSON_OBJECT && json->slots[slot].count > 0;
 }
 
+/* What is paid by the piece or by the second, where no tokens are told of it. */
+static void take_units(struct fgw_meter *meter)
+{
+    const struct fgw_json *json = &meter->json;
+    const struct fgw_json_slot *slot = &json->slots[ANSWER_AUDIO_SECONDS];
+
+    if (meter->operation == FGW_OPERATION_IMAGES && !meter->streaming &&
+        fgw_json_type_of(json, ANSWER_CHOICES) == FGW_JSON_ARRAY)
+        meter->units.images = json->slots[ANSWER_CHOICES].count;
+    if (meter->operation == FGW_OPERATION_AUDIO &&
+        fgw_json_type_of(json, ANSWER_AUDIO_SECONDS) == FGW_JSON_NUMBER && slot->number >= 0 &&
+        slot->number < FGW_REPORT_MAX / 1000) /* fractions are rounded up */
+        meter->units.audio_ms = ((uint64_t)slot->number + slot->inexact) * 1000;
+}
+
 unsigned fgw_openai_fold(struct fgw_meter *meter)
 {
     struct fgw_json *json = &meter->json;
@@ -525,11 +544,16 @@ unsigned fgw_openai_fold(struct fgw_meter *meter)
     fgw_take_tier(meter, FGW_TIER_SERVICE, ANSWER_TIER);
     if (is_usage(json, ANSWER_USAGE) || is_usage(json, ANSWER_USAGE_TWIN)) {
         fgw_openai_take_report(meter);
+        if (fgw_text_is(json, ANSWER_TYPE, "speech.audio.done"))
+            meter->report.vendor |= FGW_VENDOR_SPEECH;
         flags |= FGW_EVENT_USAGE;
         /* A chunk of usage alone comes behind all that is said, but for a preview. */
         meter->usage_state = !json->text_bytes && fgw_is_usage_alone(json);
     } else if (json->text_bytes) {
         meter->usage_state = 0;
     }
+    if (!meter->report.present &&
+        (meter->operation == FGW_OPERATION_IMAGES || meter->operation == FGW_OPERATION_AUDIO))
+        take_units(meter);
     return flags;
 }

@@ -81,5 +81,14 @@ void fgw_openai_classes(const struct fgw_meter *meter, struct fgw_usage *usage)
     usage->reasoning = fgw_part_of(&output, value[FGW_REPORT_REASONING], usage);
     usage->audio_output = fgw_part_of(&output, value[FGW_REPORT_AUDIO_OUTPUT], usage);
     usage->image_output = fgw_part_of(&output, value[FGW_REPORT_IMAGE_OUTPUT], usage);
+    /* Where no details are told, what is asked for says what came. */
+    if (meter->operation == FGW_OPERATION_IMAGES &&
+        !(meter->report.present >> FGW_REPORT_IMAGE_OUTPUT & 1)) {
+        usage->image_output = output;
+        output = 0;
+    } else if (meter->report.vendor & FGW_VENDOR_SPEECH) {
+        usage->audio_output += output;
+        output = 0;
+    }
     usage->output = output;
 }

@@ -44,7 +44,8 @@ static const struct place PLACES[] = {
     {"audio/translations", FGW_DIALECT_OPENAI, FGW_OPERATION_AUDIO, POST, 0,
      TAKES_FORMS | FGW_ROUTE_MODEL, DEPLOYED},
     {"audio", FGW_DIALECT_OPENAI, FGW_OPERATION_AUDIO, 0, POST, TAKES_FORMS, DEPLOYED},
-    {"realtime", FGW_DIALECT_OPENAI, FGW_OPERATION_REALTIME, GET, ANY, 0, RESOURCE},
+    /* Below it clients are given keys of their own at the provider: nobody would meter those. */
+    {"realtime", FGW_DIALECT_OPENAI, FGW_OPERATION_REALTIME, GET, 0, 0, RESOURCE},
     {"batches", FGW_DIALECT_OPENAI, FGW_OPERATION_BATCHES, GET | POST, ANY, 0, RESOURCE},
     {"messages/count_tokens", FGW_DIALECT_ANTHROPIC, FGW_OPERATION_COUNT_TOKENS, POST, 0,
      FGW_ROUTE_BODY | FGW_ROUTE_MODEL, 0},
@@ -83,6 +84,9 @@ struct pattern {
 /* Vertex AI: Google's own models, and those of Anthropic, which speak their own dialect there. */
 #define VERTEX(version) \
     GEMINI(version "/projects/*/locations/*/publishers/google/models/"), \
+    {version "/projects/*/locations/*/publishers/anthropic/models/count-tokens:rawPredict", \
+     NULL, FGW_DIALECT_ANTHROPIC, FGW_OPERATION_COUNT_TOKENS, POST, \
+     FGW_ROUTE_BODY | FGW_ROUTE_MODEL}, \
     {version "/projects/*/locations/*/publishers/anthropic/models/", ":rawPredict", \
      FGW_DIALECT_ANTHROPIC, FGW_OPERATION_MESSAGES, POST, GENERATES}, \
     {version "/projects/*/locations/*/publishers/anthropic/models/", ":streamRawPredict", \
@@ -368,6 +372,17 @@ static int find_azure(struct fgw_route *route, const char *path, size_t path_byt
     return refuse(route, 404, 0);
 }
 
+/* A path of Google's APIs, also one that is not served here. */
+static int is_googles(const char *path, size_t bytes)
+{
+    static const char *const HEADS[] = {"/v1beta", "/v1alpha", "/upload/v1beta", "/ws/google."};
+
+    for (size_t i = 0; i < sizeof HEADS / sizeof *HEADS; i++)
+        if (bytes > strlen(HEADS[i]) && !memcmp(path, HEADS[i], strlen(HEADS[i])))
+            return 1;
+    return 0;
+}
+
 int fgw_route_find(const char *method, size_t method_bytes, const char *path, size_t path_bytes,
                    uint8_t told, struct fgw_route *route)
 {
@@ -380,5 +395,9 @@ int fgw_route_find(const char *method, size_t method_bytes, const char *path, si
         return find_place(route, path, path_bytes, asked, told);
     if (path_bytes > 8 && !memcmp(path, "/openai/", 8))
         return find_azure(route, path, path_bytes, asked);
-    return find_pattern(route, path, path_bytes, asked, told);
+    if (find_pattern(route, path, path_bytes, asked, told) == 0)
+        return 0;
+    if (!route->dialect && is_googles(path, path_bytes))
+        route->dialect = FGW_DIALECT_GEMINI; /* so it is refused in its words */
+    return -1;
 }

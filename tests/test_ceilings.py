@@ -427,7 +427,7 @@ def test_an_attempt_that_was_never_answered_costs_nothing_whatever_its_price(wor
 
 @pytest.mark.parametrize("method, path, refused", [
     ("POST", "/v1/batches", True), ("POST", "/v1/messages/batches", True),
-    ("GET", "/v1/realtime", True), ("POST", "/v1/realtime/client_secrets", True),
+    ("GET", "/v1/realtime", True),
     ("GET", "/v1/batches", False), ("GET", "/v1/batches/b1", False),
     ("POST", "/v1/batches/b1/cancel", False)])
 def test_what_generates_where_nobody_sees_it_has_no_bound(worker, method, path, refused):

@@ -47,6 +47,11 @@ def _anthropic(words: str, model: str, stream: bool) -> Body:
             "messages": [{"role": "user", "content": words}]}
 
 
+def _vertex(words: str, model: str, stream: bool) -> Body:
+    return {"stream": stream, "max_tokens": 100_000, "anthropic_version": "vertex-2023-10-16",
+            "messages": [{"role": "user", "content": words}]}
+
+
 def _gemini(words: str, model: str, stream: bool) -> Body:
     return {"contents": [{"role": "user", "parts": [{"text": words}]}]}
 
@@ -55,6 +60,7 @@ def _chat(words: str, model: str, stream: bool) -> Body:
     return {"model": model, "stream": stream, "messages": [{"role": "user", "content": words}]}
 
 
+_VERTEX = "/v1/projects/p/locations/l/publishers/anthropic/models/claude-sonnet-5"
 _BEARER = "authorization: Bearer "
 OPENAI_CHAT = Kind(
     "openai chat", "openai", "/v1", ("/v1/chat/completions",) * 2, "gpt-4o", _BEARER, _openai,
@@ -78,6 +84,15 @@ KINDS = (
          ("/v1beta/models/gemini-2.5-flash:generateContent",
           "/v1beta/models/gemini-2.5-flash:streamGenerateContent?alt=sse"),
          "gemini-2.5-flash", "x-goog-api-key: ", _gemini),
+    Kind("azure chat", "azure", "",
+         ("/openai/deployments/gpt-4o/chat/completions?api-version=2024-10-21",) * 2, "gpt-4o",
+         "api-key: ", _openai, (b"[DONE]",), ("usage", "completion_tokens")),
+    Kind("claude on vertex", "anthropic", "",
+         (f"{_VERTEX}:rawPredict", f"{_VERTEX}:streamRawPredict"),
+         "claude-sonnet-5", _BEARER, _vertex, (b"message_stop",), ("usage", "output_tokens")),
+    *(Kind(f"{name} chat", name, f"/{name}/v1", ("/v1/chat/completions",) * 2,
+           f"{name}/some-model", _BEARER, _chat, (b"[DONE]",), ("usage", "completion_tokens"))
+      for name in ("mistral", "groq", "xai")),
     Kind("ollama chat", "ollama", "", ("/api/chat",) * 2, "llama3.2", _BEARER, _chat,
          (b'"done":true',), ("eval_count",)),
     Kind("ollama generate", "ollama", "", ("/api/generate",) * 2, "llama3.2", _BEARER,

@@ -1,5 +1,7 @@
 """Anthropic messages, count_tokens and models (WIRE.md 1.5)."""
 
+from urllib.parse import unquote
+
 import orjson
 
 from fastgw.mock.call import Call
@@ -11,6 +13,20 @@ from fastgw.mock.shape import Shape
 _MARK = MARK.decode()
 PREFIX = "msg_"
 MODELS = ("claude-sonnet-5", "claude-sonnet-4-6", "claude-haiku-4-5")
+
+
+_METHODS = {"rawPredict": False, "streamRawPredict": True}
+
+
+def route(path: str) -> tuple[str, str, bool]:
+    """Operation ("" unknown), model and whether it streams, of a path of Vertex AI."""
+    _, found, last = path.rpartition("/publishers/anthropic/models/")
+    model, colon, method = last.rpartition(":")
+    if not found or not colon or not model or method not in _METHODS:
+        return "", "", False
+    if model == "count-tokens":
+        return "count_tokens", "", False
+    return "messages", unquote(model), _METHODS[method]
 
 
 def usage(shape: Shape, output: int, begun: bool) -> Json:

@@ -51,9 +51,9 @@ def check(place: Place, path: str, target: bytes, raw: bytes) -> None:
     deployed = any(name in path for name in _DEPLOYED)
     if not version or deployed != bool(place.deployment):
         raise Refusal(404, "Resource not found", "404")
-    if version[: len(_KNOWING)] >= _KNOWING or b"multipart" in raw[:80]:
+    if version[: len(_KNOWING)] >= _KNOWING or raw[:2] in (b"--", b""):
         return
-    body = body_object(raw) if raw else {}
+    body = body_object(raw)
     for name in _NEW:
         if name in body:
             raise Refusal(400, f"Unrecognized request argument supplied: {name}")

@@ -32,6 +32,7 @@ class Call:
     inputs: int = 1
     dimensions: int = 256
     base64: bool = False
+    vendor: str = ""  # whose habits the answer has
     filter: str = ""  # what Azure's content filter does
     echoed: Json = field(default_factory=dict)
 
@@ -39,8 +40,8 @@ class Call:
         """Calls of one shape get the same answer but for id and date."""
         return (self.operation, self.model, self.stream, self.choices, self.limit,
                 self.include_usage, self.input_tokens, self.inputs, self.dimensions,
-                self.base64, orjson.dumps([self.tool, self.echoed]) if self.tool or self.echoed
-                else b"")
+                self.base64, self.vendor,
+                orjson.dumps([self.tool, self.echoed]) if self.tool or self.echoed else b"")
 
 
 def text_bytes(value: object) -> int:

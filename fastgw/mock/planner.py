@@ -14,10 +14,12 @@ from fastgw.mock import (
     cohere,
     framing,
     gemini,
+    media,
     ollama,
     openai_chat,
     openai_other,
     openai_responses,
+    vendors,
 )
 from fastgw.mock.asked import Asked, parse
 from fastgw.mock.books import Books
@@ -30,7 +32,7 @@ from fastgw.mock.words import Words
 
 # By the end of the path, the longest first; the prefix is whatever base_url says.
 _ROUTES = (
-    *ollama.ROUTES, *cohere.ROUTES,
+    *ollama.ROUTES, *cohere.ROUTES, *media.ROUTES,
     ("/messages/count_tokens", "count_tokens"), ("/chat/completions", "chat"),
     ("/responses", "responses"), ("/completions", "completions"),
     ("/embeddings", "embeddings"), ("/moderations", "moderations"), ("/messages", "messages"),
@@ -140,7 +142,8 @@ def _inflated(body: bytes, encoding: bytes | None) -> bytes:
 # What renders an operation's answers; those that are not here, openai_chat does.
 _MODULES: dict[str, Any] = {
     "responses": openai_responses, "messages": anthropic, "generate": gemini,
-    **dict.fromkeys(ollama.OPERATIONS, ollama), **dict.fromkeys(cohere.OPERATIONS, cohere),
+    **dict.fromkeys(media.OPERATIONS, media), **dict.fromkeys(ollama.OPERATIONS, ollama),
+    **dict.fromkeys(cohere.OPERATIONS, cohere),
 }  # fmt: skip
 
 
@@ -183,6 +186,8 @@ class Planner:
             return self._desk(method, path, old)
         operation, name, stream = gemini.route(path)
         if not operation:
+            operation, name, stream = anthropic.route(path)
+        if not operation:
             operation, name = route(path)
         api = _api(operation, target, by_anthropic, by_google)
         key = credential_text(credential) or _key_in(target)
@@ -196,7 +201,8 @@ class Planner:
             elif api.name in _OTHERS and operation in _MODULES and body is not None:
                 call = _OTHERS[api.name].read(operation, _inflated(body, encoding), asked.tool)
             elif operation != "models" and body is not None and not asked.reset:
-                call = self._read(operation, path, target, _inflated(body, encoding), asked)
+                call = self._read(operation, name, stream, path, target,
+                                  _inflated(body, encoding), asked)
             asked = self._for_whom(asked, key, call.model, tag)
             # Prompts differ more than their answers do: most plans are known by this.
             made = (call.shape(), None if asked is self._defaults else asked, api, old, key, path)
@@ -208,12 +214,20 @@ class Planner:
             options |= {"cacheable": cacheable, "bodiless": method == b"HEAD"}
             return self._refused(refusal, asked, api, old, options)
 
-    def _read(self, operation: str, path: str, target: bytes, raw: bytes, asked: Asked) -> Call:
+    def _read(self, operation: str, model: str, stream: bool, path: str, target: bytes,
+              raw: bytes, asked: Asked) -> Call:
         place = azure.place_of(path)
+        if place is not None:
+            azure.check(place, path, target, raw)
+        deployment = place.deployment if place else ""
+        if operation in media.OPERATIONS:
+            return media.read(operation, raw, deployment)
+        vendors.check(vendors.vendor_of(path), raw)
+        call = read_call(operation, raw, asked.tool, deployment or model)
         if place is None:
-            return read_call(operation, raw, asked.tool)
-        azure.check(place, path, target, raw)
-        call = read_call(operation, raw, asked.tool, place.deployment)
+            call.vendor = vendors.vendor_of(path)
+            call.stream = call.stream or stream
+            return call
         call.filter = asked.filter
         if call.filter == "prompt":
             raise azure.filtered()
@@ -312,11 +326,20 @@ class Planner:
             body = _EMBEDS[call.operation].embeddings(call, shape, self._words)
         else:
             module = _MODULES.get(call.operation, azure if api.name == "azure" else openai_chat)
-            if call.stream:
+            if call.vendor and call.stream:
+                frames = vendors.frames(call.vendor, call, shape)
+            elif call.vendor:
+                body = vendors.body(call.vendor, call, shape)
+            elif call.stream:
                 frames = module.frames(call, shape)
             else:
                 body = module.body(call, shape)
-        return Answer(200, _headers(api, call.stream, call.model), body, frames,
+        headers = _headers(api, call.stream, call.model)
+        if call.operation in media.OPERATIONS:
+            media.bill(call, shape)
+            if not call.stream:
+                headers = (("content-type", media.content_type(call)), *headers[1:])
+        return Answer(200, headers, body, frames,
                       _fault(call, asked, api), shape.output_tokens, shape.reasoning, api.form)
 
     def _refused(self, refusal: Refusal, asked: Asked, api: Api, old: bool,

@@ -31,6 +31,7 @@ cdef extern from "fgw_dialect_meter.h" nogil:
     enum fgw_vendor:
         FGW_VENDOR_REASONING_APART
         FGW_VENDOR_AUDIO_APART
+        FGW_VENDOR_SPEECH
 
     enum fgw_usage_flag:
         FGW_USAGE_PROVIDER

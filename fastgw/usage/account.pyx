@@ -19,7 +19,13 @@ from libc.stdint cimport int64_t, uint8_t, uint32_t
 from libc.string cimport memset
 
 from fastgw.codes cimport CODE_CUT_BY_CAP, CODE_CUT_BY_DETECT
-from fastgw.native.dialect cimport FGW_ASK_BACKGROUND, FGW_DIALECT_OPENAI
+from fastgw.native.dialect cimport (
+    FGW_ASK_BACKGROUND,
+    FGW_DIALECT_OPENAI,
+    FGW_OPERATION_AUDIO,
+    FGW_OPERATION_IMAGES,
+    fgw_dialect_wire,
+)
 from fastgw.native.dialect_meter cimport (
     FGW_EVENT_DONE,
     FGW_EVENT_ERROR,
@@ -53,6 +59,12 @@ from fastgw.native.tier cimport FGW_TIER_UNTOLD, fgw_tier_of
 
 cdef enum:
     BYTES_PER_TOKEN = 4   # of generated text; what cannot be counted here is an interval anyway
+    MADE_MOST = 131072    # tokens of a picture, or of sound, whose number nobody tells: no bound
+
+
+cdef inline bint makes_no_text(Exchange x) noexcept:
+    """Pictures and sound: nothing of them can be counted here, and some cost no tokens at all."""
+    return x.route.operation == FGW_OPERATION_IMAGES or x.route.operation == FGW_OPERATION_AUDIO
 
 
 cdef void estimate_output(Exchange x, fgw_record_close *close) noexcept:
@@ -60,6 +72,8 @@ cdef void estimate_output(Exchange x, fgw_record_close *close) noexcept:
     cdef fgw_tokens *tokens = &close.tokens
     cdef uint64_t low = 0
     close.output_high = x.output_bound
+    if makes_no_text(x):
+        close.output_high = max(close.output_high, <uint64_t>MADE_MOST * x.ask.n)
     if x.code == CODE_CUT_BY_CAP:
         low = x.output_certain
         tokens.output = max(x.output_delivered, fgw_meter_told_output(&x.meter))
@@ -70,6 +84,8 @@ cdef void estimate_output(Exchange x, fgw_record_close *close) noexcept:
         if low == 0 and x.meter.output_bytes:
             low = 1
         tokens.output = x.meter.output_bytes // BYTES_PER_TOKEN
+        if makes_no_text(x) and not x.meter.streaming:
+            low = 0  # a transcript may have been billed by the second
     if close.output_high < low:
         close.output_high = low
     if tokens.output < low:
@@ -98,10 +114,35 @@ cdef void account(Exchange x, fgw_record_close *close, bint asked, bint whole) n
     ):
         close.cost_nano_usd = 0  # whatever the price; also of what was never answered
         return
+    if makes_no_text(x) and close.provenance == FGW_PROVENANCE_ESTIMATED:
+        by_units(x, close)
+        return
     if x.price != NULL and not flags & FGW_USAGE_OTHER_MODEL:
         close.price_version = x.price.version
         close.cost_nano_usd = cost_of(x, close, flags)
     add_overrun(x, close)
+
+
+cdef void by_units(Exchange x, fgw_record_close *close) noexcept:
+    """Pictures and sound of which no tokens were told: where they are paid by the piece, the
+    second or the character, they cost that and no tokens; else nobody knows what they cost."""
+    cdef fgw_tokens none
+    cdef int64_t cost
+    memset(&none, 0, sizeof(none))
+    if x.price == NULL or not (
+        close.units.images or close.units.audio_ms or close.units.characters
+    ):
+        return
+    cost = fgw_price_cost(x.price, close.dims.tier, &none, &close.units, x.picture)
+    if cost < 0:
+        return
+    close.price_version = x.price.version
+    close.cost_nano_usd = cost
+    close.tokens = none
+    close.input_low = close.input_high = close.output_low = close.output_high = 0
+    close.provenance = FGW_PROVENANCE_PROVIDER
+    close.input_provenance = FGW_PROVENANCE_PROVIDER
+    close.output_provenance = FGW_PROVENANCE_PROVIDER
 
 
 cdef inline uint8_t tier_of(Exchange x) noexcept:
@@ -169,7 +210,8 @@ cdef bint goes_on(Exchange x, const fgw_usage *usage, bint whole) noexcept:
         return True  # it has only begun
     return (
         # vLLM tells of each answer as it goes: one of several had ended.
-        x.ask.n > 1 and not whole and x.meter.streaming and x.route.dialect == FGW_DIALECT_OPENAI
+        x.ask.n > 1 and not whole and x.meter.streaming
+        and fgw_dialect_wire(x.route.dialect) == FGW_DIALECT_OPENAI
         and not x.meter.ever & (FGW_EVENT_DONE | FGW_EVENT_ERROR)
     )
 
@@ -193,6 +235,9 @@ cdef unsigned int count_tokens(
         flags = fgw_meter_usage(&x.meter, &usage)
         if flags & FGW_USAGE_PROVIDER and goes_on(x, &usage, whole):
             flags = flags & ~FGW_USAGE_PROVIDER | FGW_USAGE_PARTIAL
+        take_units(close, &usage)
+        if not flags and x.upstream_status:
+            close.units.characters = x.ask.characters
     if flags & (FGW_USAGE_PROVIDER | FGW_USAGE_PARTIAL):
         tokens.input = usage.input
         tokens.cached_input = usage.cached_input
@@ -200,7 +245,6 @@ cdef unsigned int count_tokens(
         tokens.cache_write_1h = usage.cache_write_1h
         tokens.audio_input = usage.audio_input
         close.units.image_input = usage.image_input
-        take_units(close, &usage)
         close.input_provenance = FGW_PROVENANCE_PROVIDER
         close.input_low = close.input_high = input_of(close)
     if flags & FGW_USAGE_NO_INPUT:

@@ -217,3 +217,32 @@ def test_a_deployments_model_is_needed_in_no_body():
     assert Route("POST", "/openai/v1/chat/completions").flags == {
         "body", "model", "metered", "cappable"}
     assert Route("GET", "/openai/deployments/d/chat/completions").methods == ("POST",)
+
+
+@pytest.mark.parametrize("path", [
+    # Keys of the client's own at the provider, and sessions that pass it by.
+    "/v1/realtime/client_secrets", "/v1/realtime/sessions", "/v1/realtime/calls",
+    "/openai/v1/realtime/client_secrets", "/openai/realtimeapi/sessions", "/v1/realtime/x",
+    "/v1beta/auth_tokens", "/v1alpha/auth_tokens", "/v1alpha/models/g:bidiGenerateContent",
+    # Google's interactions, sessions, batches, uploads and caches: read and metered by nobody.
+    "/v1beta/interactions", "/v1/interactions", "/v1beta/interactions/i/cancel",
+    "/ws/google.ai.generativelanguage.v1beta.GenerativeService.BidiGenerateContent",
+    "/v1beta/models/g:bidiGenerateContent", "/v1beta/models/g:batchGenerateContent",
+    "/v1beta/models/g:predictLongRunning", "/v1beta/models/g:asyncBatchEmbedContent",
+    "/upload/v1beta/files", "/v1beta/files", "/v1beta/cachedContents", "/v1beta/tunedModels",
+    "/v1beta/batches", "/v1beta/openai/chat/completions", "/v1/uploads", "/v1/videos",
+    "/v1/fine_tuning/jobs", "/v1/assistants", "/v1/threads/runs", "/v1/vector_stores",
+    "/v1/conversations", "/v1/containers", "/v1/evals"])
+def test_what_nobody_meters_is_served_nowhere(path):
+    assert Route("POST", path).status in (404, 405)
+    if "models/g:" not in path:  # (whoever gets it asks for a model of that name)
+        for method in ("GET", "DELETE", "PUT"):
+            assert Route(method, path).status == 404, method
+    google = ("/v1beta", "/v1alpha", "/upload/", "/ws/google")
+    if path.startswith(google):
+        assert Route("POST", path).dialect == "gemini"
+
+
+def test_tokens_are_counted_on_vertex_for_the_bodys_model():
+    route = Route("POST", f"{VERTEX}/anthropic/models/count-tokens:rawPredict")
+    assert (route.operation, route.flags, route.name) == ("count_tokens", {"body", "model"}, "")
