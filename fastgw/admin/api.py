@@ -118,7 +118,7 @@ class Api:
         labels = (read_document(self._home / "policy.json") or {}).get("labels", ())
         since = since_ns(wanted.get("since", "24h"))
         instance = wanted.get("instance")
-        return answer(query.usage(self._home, since, until, by, labels, instance))
+        return answer(query.usage(self._home, since, until, by, labels, instance=instance))
 
     def decisions(self, request: Request) -> Response:
         wanted = request.query_params

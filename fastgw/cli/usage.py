@@ -66,7 +66,7 @@ def usage(
                 found = (Events(one).between(begin, end) for one in ledger.views(instance))
                 _write_attempts(chain.from_iterable(found), form)
             return
-        rows = query.usage(path, begin, end, groups, read_labels(path), instance)
+        rows = query.usage(path, begin, end, groups, read_labels(path), instance=instance)
     except (FastgwError, ValueError) as error:
         raise Failure(str(error)) from None
     if form == "json":
