@@ -9,7 +9,7 @@ BUILT := $(VENV)/.built
 SOURCES := $(shell find csrc fastgw -name '*.[ch]' -o -name '*.pyx' -o -name '*.pxd')
 LISTEN ?= 127.0.0.1:8080
 
-.PHONY: run test bench benches check gate ratios chaos dist build clean
+.PHONY: run test bench benches check gate ratios chaos kafka dist build clean
 run: build
 	$(BIN)/fastgw demo --listen $(LISTEN)
 test: build
@@ -29,6 +29,10 @@ check: build
 chaos: build
 	$(PY) -m tools.killing
 	$(PY) -m tools.storm
+# A Kafka broker for tests/process/test_kafka.py: 45 MB from Maven Central; needs mvn and Java.
+kafka:
+	mvn -q -B -f tests/process/kafka.pom.xml dependency:copy-dependencies \
+	  -DoutputDirectory=$(CURDIR)/build/kafka
 build: $(BUILT)
 
 # Dependencies and the `fastgw` command, without compiling: setup.py below does that once, in place.

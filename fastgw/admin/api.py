@@ -27,6 +27,7 @@ from fastgw.config import canonical_content
 from fastgw.errors import FastgwError, LedgerError, ShmError
 from fastgw.explain.text import complete
 from fastgw.ledger import query
+from fastgw.ledger.usage import GroupError
 from fastgw.process.directory import read_document, read_instance
 from fastgw.process.levels import live_limits
 from fastgw.process.moments import since_ns
@@ -49,6 +50,7 @@ def make_app(config: Config, data_dir: Path, log: Log) -> Starlette:
         exception_handlers={
             HTTPException: _http_error,
             ValueError: _bad_request,
+            GroupError: _bad_request,
             LedgerError: _unavailable,
             ShmError: _unavailable,
             OrderError: _unavailable,
@@ -115,7 +117,8 @@ class Api:
         until = since_ns(wanted["until"]) if "until" in wanted else None
         labels = (read_document(self._home / "policy.json") or {}).get("labels", ())
         since = since_ns(wanted.get("since", "24h"))
-        return answer(query.usage(self._home, since, until, by, labels))
+        instance = wanted.get("instance")
+        return answer(query.usage(self._home, since, until, by, labels, instance))
 
     def decisions(self, request: Request) -> Response:
         wanted = request.query_params
@@ -131,7 +134,8 @@ class Api:
 
     def decision(self, request: Request) -> Response:
         request_id = request.path_params["request_id"]
-        found = query.wait_for_decision(self._home, request_id)
+        instance = request.query_params.get("instance")
+        found = query.wait_for_decision(self._home, request_id, instance=instance)
         if found is None:
             return refuse(404, "not_found", f"no request {request_id} in the ledger")
         return answer(complete(found))

@@ -5,6 +5,7 @@ from typing import Any
 from fastgw import __version__
 
 _SINCE = ("since", "A span (90s, 24h, 7d) or an ISO 8601 time.")
+_INSTANCE = ("instance", "Of those that share a database, this one's; self: the one asked.")
 _TOKENS = (
     "input_tokens", "cached_input_tokens", "cache_write_tokens", "output_tokens",
     "reasoning_tokens", "total_tokens",
@@ -26,7 +27,8 @@ def document() -> dict[str, Any]:
             "/api/usage": _get(
                 "What was spent.", "UsageRow", many=True,
                 query=(_SINCE, ("until", _SINCE[1]), (
-                    "by", "Comma-separated: key, model, provider, user, day, owner.NAME, …")),
+                    "by", "Comma-separated: key, model, provider, user, day, owner.NAME, …"),
+                    _INSTANCE),
             ),
             "/api/decisions": _get(
                 "The newest decisions first.", "Decision", many=True,
@@ -34,7 +36,8 @@ def document() -> dict[str, Any]:
                        ("limit", "At most so many rows, 1 to 1000; default 100.")),
             ),
             "/api/decisions/{request_id}": _get(
-                "One decision, waited for up to 1 s.", "Decision", path=("request_id",)
+                "One decision, waited for up to 1 s.", "Decision", path=("request_id",),
+                query=(_INSTANCE,),
             ),
             "/api/limits": _get(
                 "Live buckets.", "LimitRow", many=True,

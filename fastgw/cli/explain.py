@@ -15,12 +15,16 @@ from fastgw.ledger.query import wait_for_decision
 @click.command()
 @click.argument("request_id")
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text")
+@click.option("--instance", metavar="NAME", help="Of those that share a database, this one's.")
 @about_instance
-def explain(request_id: str, form: str, data_dir: str | None, file: str | None) -> None:
-    """The decision on one request: x-fastgw-request-id of any response names it."""
+def explain(
+    request_id: str, form: str, instance: str | None, data_dir: str | None, file: str | None
+) -> None:
+    """The decision on one request: x-fastgw-request-id of any response names it. Where gateways
+    share a database, any of them knows."""
     path = find_directory(data_dir, file)
     try:
-        decision = wait_for_decision(path, request_id)
+        decision = wait_for_decision(path, request_id, instance=instance)
     except (FastgwError, ValueError) as error:
         raise Failure(str(error)) from None
     if decision is None:

@@ -30,13 +30,14 @@ UNEXPLAINED = 1  # exit code
     "--key", "pairs", multiple=True, metavar="THEIRS=OURS",
     help="The report's key is this one of the gateway's; may be repeated.",
 )
+@click.option("--instance", metavar="NAME", help="Of those that share a database, this one alone.")
 @click.option(
     "--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True
 )
 @about_instance
 def reconcile(
     report: Path, since: str | None, until: str | None,
-    providers: tuple[str, ...], pairs: tuple[str, ...], form: str,
+    providers: tuple[str, ...], pairs: tuple[str, ...], instance: str | None, form: str,
     data_dir: str | None, file: str | None,
 ) -> None:
     """Compare the ledger with OpenAI's or Anthropic's usage report (JSON or CSV), by day, model
@@ -48,7 +49,9 @@ def reconcile(
         window = [None if text is None else since_ns(text) for text in (since, until)]
         export = read_export(report.read_bytes(), str(report), *window)
         path = find_directory(data_dir or above.get("data_dir"), file or above.get("file"))
-        told = books.reconcile(path, export, providers=providers, keys=_keys(pairs))
+        told = books.reconcile(
+            path, export, providers=providers, keys=_keys(pairs), instance=instance
+        )
         if export.end_ns > time.time_ns():
             told["notes"].append("the report reaches into a day that is not over: both sides grow")
     except OSError as error:

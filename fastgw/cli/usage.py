@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import sys
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 from typing import Any
 
 import click
@@ -33,7 +34,13 @@ _FORMULAS = ("=", "+", "-", "@", "\t", "\r")
 )
 @click.option("--since", default="24h", show_default=True, help="A span (90s, 24h, 7d) or a time.")
 @click.option("--until", help="The same; left out: now.")
-@click.option("--by", default="", help="key, model, provider, service_tier, day, a label, …")
+@click.option(
+    "--by", default="", help="key, model, provider, service_tier, day, instance, a label, …"
+)
+@click.option(
+    "--instance", metavar="NAME",
+    help="Of those that share a database, this one alone (self: that of the data directory).",
+)
 @click.option("--attempts", is_flag=True, help="Each attempt by itself, as exports have it.")
 @click.option(
     "--format", "form", type=click.Choice(["table", "json", "csv"]), default="table",
@@ -41,10 +48,11 @@ _FORMULAS = ("=", "+", "-", "@", "\t", "\r")
 )
 @about_instance
 def usage(
-    since: str, until: str | None, by: str, attempts: bool, form: str, data_dir: str | None,
-    file: str | None,
+    since: str, until: str | None, by: str, instance: str | None, attempts: bool, form: str,
+    data_dir: str | None, file: str | None,
 ) -> None:
-    """Requests, tokens and cost, summed from the ledger."""
+    """Requests, tokens and cost, summed from the ledger; where gateways share a database, over
+    all of them."""
     if click.get_current_context().invoked_subcommand is not None:
         return
     path = find_directory(data_dir, file)
@@ -55,9 +63,10 @@ def usage(
         begin, end = since_ns(since), since_ns(until) if until is not None else None
         if attempts:
             with query.Ledger(path) as ledger:
-                _write_attempts(Events(ledger).between(begin, end), form)
+                found = (Events(one).between(begin, end) for one in ledger.views(instance))
+                _write_attempts(chain.from_iterable(found), form)
             return
-        rows = query.usage(path, begin, end, groups, read_labels(path))
+        rows = query.usage(path, begin, end, groups, read_labels(path), instance)
     except (FastgwError, ValueError) as error:
         raise Failure(str(error)) from None
     if form == "json":

@@ -465,3 +465,8 @@ class Config:
     response_rules: tuple[Rule, ...] = ()  # policy.on_http_response
     event_rules: tuple[Rule, ...] = ()  # policy.on_event_stream_message
     version: str = ""  # 16 hex digits over the canonical content: the policy version
+
+    @property
+    def shares_records(self) -> bool:
+        """Records go where other gateways' may go as well."""
+        return self.store is not None or bool(self.exports)

@@ -45,7 +45,8 @@ def plain(text: str) -> str:
 
 
 def _lines(one: dict[str, Any]) -> Iterator[str]:
-    yield f"{one['request_id']}  {one['time']}"
+    where = f"  instance {one['instance']}" if one.get("instance") else ""
+    yield f"{one['request_id']}  {one['time']}{where}"
     yield _headline(one)
     if one["verdict"] == "deny" or one["code"]:
         yield from _why(one)

@@ -318,6 +318,7 @@ class Committer:
         if now_s < self._age_at:
             return
         try:
+            store.database.beat()
             bitten = self._bite(store, now_s)
         except StoreFailed as error:
             self._store_failed(error)

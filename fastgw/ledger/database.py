@@ -7,10 +7,12 @@ by bytes has ``first`` before it. A file of SQLite has one instance, and its ran
 
 from __future__ import annotations
 
+import copy
+import socket
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
-from typing import Any
+from typing import Any, Self
 
 from fastgw.errors import LedgerError
 
@@ -44,6 +46,19 @@ class Database(ABC):
     @property
     def last(self) -> int:
         return self.first + (1 << RANGE_BITS) - 1
+
+    def instances(self) -> dict[int, str]:
+        """Number and name of every instance that has records here; no two have one name."""
+        return {self.instance: socket.gethostname()}
+
+    def of(self, instance: int) -> Self:
+        """The same connection, as another instance's."""
+        other = copy.copy(self)
+        other.instance = instance
+        return other
+
+    def beat(self) -> None:  # noqa: B027 (most stores have nobody to tell)
+        """Called about once a second by who writes: it is still there."""
 
     def own(self, name: bytes) -> bytes:
         """A name of bytes, as this instance stores it."""

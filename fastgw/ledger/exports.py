@@ -4,8 +4,9 @@ Numbers come out normalised as INTERFACE section 5 has them (`input_tokens` incl
 cache-write tokens), so that they stand beside the ledger's. What never passes as calls through a
 gateway (batches) is left out, and said.
 
-Formats: platform.openai.com/docs/api-reference/usage (buckets of results by model and key),
-platform.claude.com/docs/en/api/admin/usage_report (messages); the CSV files of both consoles.
+Sources, each read by the function that names it: platform.openai.com/docs/api-reference/usage;
+platform.claude.com/docs/en/api/admin/usage_report; and what others have published of the CSV
+files of both consoles (headers and rows of real ones, 2024 to 2026).
 """
 
 from __future__ import annotations
@@ -29,6 +30,14 @@ _OPENAI = {
     "organization.usage.moderations.result": ("moderations",),
 }
 _COMPLETIONS = "organization.usage.completions.result"
+# Money, no tokens: columns and members of the reports of costs, OpenAI's and Anthropic's.
+_COSTS = ("amount_value", "amount", "cost_type", "cost_usd")
+_TOKENS = ("output_tokens", "usage_output_tokens")
+_COSTS_REMEDY = (
+    "this is a report of costs; tokens are compared: give it the report of usage, from the same "
+    "page of the console, or /v1/organization/usage/completions (OpenAI), "
+    "/v1/organizations/usage_report/messages (Anthropic)"
+)
 _REMEDY = (
     "give it the answer of OpenAI's /v1/organization/usage/completions or Anthropic's "
     "/v1/organizations/usage_report/messages (grouped by model and api_key_id), or the usage CSV "
@@ -152,6 +161,8 @@ class _Reading:
             rows = csv.DictReader(io.StringIO(text.decode()), strict=True)
             columns = set(rows.fieldnames or ())
             anthropic = {"usage_date_utc", "model_version", "usage_output_tokens"} <= columns
+            if columns.intersection(_COSTS) and not columns.intersection(_TOKENS):
+                raise self.wrong("line 1", _COSTS_REMEDY)
             if not anthropic and not {"start_time", "end_time"} <= columns:
                 raise self.wrong("line 1", f"these columns are no provider's; {_REMEDY}")
             for row in rows:
@@ -161,6 +172,10 @@ class _Reading:
             raise ExportError(f"{self.name}: neither JSON nor CSV ({error}); {_REMEDY}") from None
 
     def _openai_row(self, row: dict[str, Any], place: str) -> None:
+        """completions_usage_….csv of platform.openai.com/usage: start_time, end_time (seconds),
+        the same as ISO 8601, project_id, num_model_requests (as 3.0), user_id, api_key_id, model,
+        batch (False), service_tier, and the members of the API's result. An interval without calls
+        has the times alone; a file without any calls has no other columns."""
         start = self._instant(row["start_time"], f"{place}: start_time")
         end = self._instant(row["end_time"], f"{place}: end_time")
         if not self._covers("openai", start, end, place) or not (row.get("model") or any(
@@ -174,6 +189,10 @@ class _Reading:
         self._openai(said, start, end, place)
 
     def _anthropic_row(self, row: dict[str, Any], place: str) -> None:
+        """The usage CSV of console.anthropic.com: usage_date_utc, model_version, api_key (its
+        name), workspace, usage_type, context_window, usage_input_tokens_no_cache,
+        …_cache_write_5m, …_cache_write_1h (older ones: …_cache_write), …_cache_read,
+        usage_output_tokens, web_search_count; newer ones inference_geo, speed."""
         start = self._instant(row["usage_date_utc"], f"{place}: usage_date_utc")
         start -= start % DAY_NS
         if not self._covers("anthropic", start, start + DAY_NS, place):
@@ -181,7 +200,9 @@ class _Reading:
         said = {
             "uncached_input_tokens": row.get("usage_input_tokens_no_cache"),
             "cache_creation": {
-                "ephemeral_5m_input_tokens": row.get("usage_input_tokens_cache_write_5m"),
+                "ephemeral_5m_input_tokens": row.get(
+                    "usage_input_tokens_cache_write_5m", row.get("usage_input_tokens_cache_write")
+                ),
                 "ephemeral_1h_input_tokens": row.get("usage_input_tokens_cache_write_1h"),
             },
             "cache_read_input_tokens": row.get("usage_input_tokens_cache_read"),
@@ -206,8 +227,13 @@ class _Reading:
         return True
 
     def _openai(self, result: dict[str, Any], start: int, end: int, place: str) -> None:
+        """A result of GET /v1/organization/usage/{completions,embeddings,moderations}. In newer
+        ones input_tokens is of text, audio and pictures, cached and written to a cache; others
+        say what of it is which (input_uncached_tokens, input_cache_write_tokens, …)."""
         assert self.export is not None
         kind = result.get("object")
+        if kind == "organization.costs.result":
+            raise self.wrong(place, _COSTS_REMEDY)
         operations = _OPENAI.get(str(kind))
         if operations is None:
             raise self.wrong(f"{place}.object", f"{kind!r} has no tokens to compare; {_REMEDY}")
@@ -223,16 +249,27 @@ class _Reading:
             "cached_input_tokens": self._count(result, "input_cached_tokens", place),
             "output_tokens": outputs,
         }
+        if result.get("input_cache_write_tokens") not in (None, ""):
+            written = self._count(result, "input_cache_write_tokens", place)
+            tokens["cache_write_tokens"] = written
         requests = self._count(result, "num_model_requests", place)
         batch = bool(result.get("batch"))
         self._take(result, start, end, tokens, requests, batch=batch, place=place)
 
     def _anthropic(self, result: dict[str, Any], start: int, end: int, place: str) -> None:
+        """A result of GET /v1/organizations/usage_report/messages: uncached_input_tokens,
+        cache_creation {ephemeral_5m_input_tokens, ephemeral_1h_input_tokens},
+        cache_read_input_tokens, output_tokens, server_tool_use; api_key_id is null for the
+        Workbench, service_tier standard, batch, priority, flex and more."""
+        if "amount" in result and "output_tokens" not in result:
+            raise self.wrong(place, _COSTS_REMEDY)
         written = result.get("cache_creation") or {}
         if not isinstance(written, dict):
             raise self.wrong(f"{place}.cache_creation", f"expected an object; {_REMEDY}")
         cache_write = sum(
             self._count(written, f"ephemeral_{life}_input_tokens", f"{place}.cache_creation")
+            # Some schemas have them beside the other counts.
+            + self._count(result, f"cache_creation_{life}_input_tokens", place)
             for life in ("5m", "1h")
         )
         cached = self._count(result, "cache_read_input_tokens", place)

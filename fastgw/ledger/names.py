@@ -29,6 +29,10 @@ class Names:
         self._accounts: dict[int, dict[str, Any]] = {}
         self._has_grants: bool | None = None  # an older version wrote none
 
+    @property
+    def database(self) -> Database:
+        return self._database
+
     def text(self, space: int, hash0: int, hash1: int = 0, *, or_space: int = 0) -> str:
         """'' for 0; the hash itself in hexadecimal where its name was lost.
 

@@ -11,9 +11,11 @@ from __future__ import annotations
 import logging
 import os
 import secrets
+import socket
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, LiteralString
 
@@ -25,6 +27,7 @@ from fastgw.errors import LedgerError
 from fastgw.ledger.attempts import HEADER, NAMES, TRAILER, attempt_rows
 from fastgw.ledger.database import Database, StoreFailed
 from fastgw.ledger.schema import bring_up, check
+from fastgw.shm.place import boot_id
 
 IDENTITY = "identity"  # the file in a data directory
 _MIGRATING = 0x66677731  # of pg_advisory_xact_lock: one instance at a time
@@ -40,6 +43,23 @@ _DEFAULTS = {
 # Waiting does not help against these; by SQLSTATE, and of a connection by words alone.
 _FOR_GOOD = ("28", "3D", "3F", "42")
 _FOR_GOOD_WORDS = ("authentication failed", "does not exist", "no password supplied")
+# Of TLS, which only libpq speaks: its words, and what helps. Waiting does not.
+_TLS = (
+    ("certificate verify failed",
+     "sslrootcert must name the file of the authority that signed the server's certificate"),
+    ("does not match host name",
+     "connect by a name that the server's certificate has, or give sslmode=verify-ca"),
+    ("root certificate file",
+     "sslrootcert must name the file of the authority, or system for those of this machine"),
+    ("server does not support SSL", "turn ssl on at the server, or leave sslmode away"),
+    ("no encryption", "the server wants TLS: sslmode=verify-full, and sslrootcert"),
+    ("private key file", "sslkey must be readable by this user alone"),
+)
+
+# Who writes as an instance says so, and is believed gone when it was silent for longer.
+_BEAT_S = 5.0
+_SILENT_MS = 30_000
+_NOW_MS = "(extract(epoch FROM clock_timestamp()) * 1000)::bigint"  # one clock for all
 
 _COLUMNS = ", ".join(f'"{name}"' for name in NAMES)
 _COPY = f"COPY attempt ({_COLUMNS}) FROM STDIN (FORMAT BINARY)"
@@ -48,6 +68,9 @@ _OWN_TABLES = f"""
 CREATE TABLE IF NOT EXISTS instance (
     id BIGINT PRIMARY KEY, identity TEXT NOT NULL UNIQUE, since BIGINT NOT NULL
 );
+ALTER TABLE instance ADD COLUMN IF NOT EXISTS name TEXT NOT NULL DEFAULT '';
+ALTER TABLE instance ADD COLUMN IF NOT EXISTS holder TEXT NOT NULL DEFAULT '';
+ALTER TABLE instance ADD COLUMN IF NOT EXISTS seen BIGINT NOT NULL DEFAULT 0;
 CREATE TABLE IF NOT EXISTS attempt (
     {", ".join(f'"{name}" BIGINT{"" if name in _NULLABLE else " NOT NULL"}' for name in NAMES)},
     PRIMARY KEY (generation, worker, sequence, attempt)
@@ -62,6 +85,30 @@ CREATE INDEX IF NOT EXISTS attempt_wall ON attempt USING brin (wall_ns)
 logging.getLogger("psycopg").addHandler(logging.NullHandler())
 
 
+@dataclass(slots=True)
+class _Holder:
+    """Who writes as an instance: a data directory of a host, since it was started. A recorder that
+    follows one which was killed is the same; a copy of the directory is not."""
+
+    host: str = ""
+    folder: str = ""
+    boot: str = ""
+    beat_at: float = 0.0
+
+    @classmethod
+    def of(cls, data_dir: Path) -> _Holder:
+        return cls(socket.gethostname(), str(data_dir.resolve()), boot_id().hex())
+
+    @classmethod
+    def parse(cls, text: str) -> _Holder:
+        host, folder, boot = (text.split("\n") + ["", "", ""])[:3]
+        return cls(host, folder, boot)
+
+    @property
+    def text(self) -> str:
+        return "\n".join((self.host, self.folder, self.boot)) if self.host else ""
+
+
 class PostgresDatabase(Database):
     """A connection to the server. ``place`` stands in errors: the URL without its secrets."""
 
@@ -73,6 +120,7 @@ class PostgresDatabase(Database):
         self._hide = hide
         self._copies: list[bytes] = []
         self._statements: dict[str, Any] = {}
+        self._holder = _Holder()
         self._unsynced = self.row("SHOW synchronous_commit") == ("off",)
 
     def _sql(self, sql: str) -> Any:
@@ -116,9 +164,12 @@ class PostgresDatabase(Database):
                 self._send("BEGIN")
                 if self._unsynced:
                     self._send("SET LOCAL synchronous_commit = on")
+                holder = self._ask_holder()
                 yield
                 if self._copies:
                     self._send("SAVEPOINT before_attempts")
+            if holder is not None and holder.fetchone() != (self._holder.text,):
+                raise self._displaced()
             if self._copies:
                 self._copy()
             self._send("COMMIT")
@@ -188,19 +239,88 @@ class PostgresDatabase(Database):
 
     # ------------------------------------------------------------------ instances
 
-    def prepare(self, identity: str) -> None:
-        """Tables and this instance's number. Raises LedgerError, StoreFailed."""
+    def prepare(self, identity: str, holder: _Holder) -> None:
+        """Tables and this instance's number, which nobody else may write under from here on.
+        Raises LedgerError, StoreFailed."""
         with self.transaction():
             self.row("SELECT 1 FROM pg_advisory_xact_lock(?)", _MIGRATING)
             bring_up(self, self.place)
             for statement in _OWN_TABLES.split(";"):
-                self.run(statement)
+                if not statement.lstrip().startswith("ALTER") or not self._has_column(statement):
+                    self.run(statement)
             self.run(
-                "INSERT INTO instance SELECT coalesce(max(id), 0) + 1, ?, ? FROM instance "
+                "INSERT INTO instance (id, identity, since) "
+                "SELECT coalesce(max(id), 0) + 1, ?, ? FROM instance "
                 "ON CONFLICT (identity) DO NOTHING",
                 identity, time.time_ns(),
             )
+            taken = self.run(
+                f"UPDATE instance SET holder = ?, name = ?, seen = {_NOW_MS} WHERE identity = ? "
+                f"AND (holder IN ('', ?) OR seen < {_NOW_MS} - {_SILENT_MS})",
+                holder.text, holder.host, identity, holder.text,
+            )
+            if not taken:
+                raise self._held(identity, holder)
         self.find(identity)
+        self._holder = holder
+
+    def _has_column(self, statement: str) -> bool:
+        """Of an ADD COLUMN: it is there, and the table need not be locked."""
+        column = statement.split("EXISTS")[1].split()[0]
+        return self.row(
+            "SELECT 1 FROM pg_attribute WHERE attrelid = 'instance'::regclass AND attname = ?",
+            column,
+        ) is not None
+
+    def _held(self, identity: str, holder: _Holder) -> LedgerError:
+        found = self.row("SELECT holder FROM instance WHERE identity = ?", identity)
+        other = _Holder.parse(str(found[0]) if found else "")
+        words = (
+            f"{self.place}: the gateway with data_dir {other.folder} on host {other.host} writes "
+            f"under the name of this one ({IDENTITY} in data_dir)"
+        )
+        if (other.host, other.folder) == (holder.host, holder.folder):
+            # Most likely itself, before the machine was started anew: it will pass.
+            return StoreFailed(f"{words}, or did less than {_SILENT_MS // 1000} s ago")
+        return LedgerError(
+            f"{words}: where data_dir was copied, delete the copy's file {IDENTITY!r}; where that "
+            f"gateway is gone, start this one again in {_SILENT_MS // 1000} s"
+        )
+
+    def _ask_holder(self) -> psycopg.Cursor[Any] | None:
+        if not self._holder.text:
+            return None
+        return self._connection.execute(
+            "SELECT holder FROM instance WHERE id = %s", (self.instance,)
+        )
+
+    def _displaced(self) -> StoreFailed:
+        return StoreFailed(
+            f"{self.place}: another gateway writes under the name of this one by now; is its "
+            f"data_dir a copy? Then delete the file {IDENTITY!r} in one of them",
+            for_good=True,
+        )
+
+    def beat(self) -> None:
+        if time.monotonic() < self._holder.beat_at:
+            return
+        self._holder.beat_at = time.monotonic() + _BEAT_S
+        if not self.run(
+            f"UPDATE instance SET seen = {_NOW_MS} WHERE id = ? AND holder = ?",
+            self.instance, self._holder.text,
+        ):
+            raise self._displaced()
+
+    def instances(self) -> dict[int, str]:
+        try:
+            rows = self.rows("SELECT id, name FROM instance ORDER BY id")
+        except StoreFailed:  # last written by a version that had no names
+            rows = self.rows("SELECT id, '' FROM instance ORDER BY id")
+        found = [name for _, name in rows]
+        return {
+            number: name if name and found.count(name) == 1 else f"{name}#{number}"
+            for number, name in rows
+        }
 
     def find(self, identity: str) -> None:
         """This instance's number. Raises LedgerError where it has none yet."""
@@ -214,6 +334,14 @@ class PostgresDatabase(Database):
         """Autovacuum does."""
 
     def close(self) -> None:
+        if self._holder.text and not self._connection.closed:
+            try:  # whoever comes next need not wait
+                self.run(
+                    "UPDATE instance SET holder = '' WHERE id = ? AND holder = ?",
+                    self.instance, self._holder.text,
+                )
+            except LedgerError:
+                pass
         self._connection.close()
 
     def _failed(self, error: psycopg.Error) -> Exception:
@@ -227,10 +355,11 @@ def _failed(error: psycopg.Error, place: str, hide: str) -> StoreFailed:
     if hide:
         words = words.replace(hide, "…")
     state = error.sqlstate or ""
-    for_good = state.startswith(_FOR_GOOD) or (
+    remedy = next((f" ({remedy})" for word, remedy in _TLS if not state and word in words), "")
+    for_good = bool(remedy) or state.startswith(_FOR_GOOD) or (
         not state and any(word in words for word in _FOR_GOOD_WORDS)
     )
-    return StoreFailed(f"{place}: {words or type(error).__name__}", for_good=for_good)
+    return StoreFailed(f"{place}: {words or type(error).__name__}{remedy}", for_good=for_good)
 
 
 def _parsed(store: Secret) -> dict[str, Any]:
@@ -271,7 +400,7 @@ def open_writer(data_dir: Path, store: Secret) -> PostgresDatabase:
     identity = _identity(data_dir, make=True)
     database = _connect(store)
     try:
-        database.prepare(identity)
+        database.prepare(identity, _Holder.of(data_dir))
         return database
     except BaseException:
         database.close()

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, Self
 
 from fastgw.errors import LedgerError
-from fastgw.ledger.database import Database
+from fastgw.ledger.database import RANGE_BITS, Database
 from fastgw.ledger.decision import Story, instant, render
 from fastgw.ledger.fold import unpack
 from fastgw.ledger.names import Names
@@ -39,6 +39,7 @@ _ID_AT = 16
 _ID = struct.Struct("<IHHQ")
 _BATCHES_MAX = 10_000
 _BATCHES_AT_ONCE = 64
+SELF = "self"  # the instance of the data directory that is asked
 
 
 class CapRow(NamedTuple):
@@ -75,6 +76,14 @@ class Ledger:
     def database(self) -> Database:
         """For who looks up names."""
         return self._database
+
+    def acked(self) -> dict[int, int]:
+        """By ring: the position before which all of its records are stored."""
+        database = self._database
+        return dict(database.rows(
+            "SELECT ring, acked FROM ring WHERE slot BETWEEN ? AND ?",
+            database.first, database.last,
+        ))
 
     def exported(self, export: str) -> int:
         """Up to which batch an export has delivered all; what comes before all of them: none."""
@@ -119,28 +128,85 @@ class Ledger:
         by: Sequence[str] = (),
         labels: Sequence[str] = (),
         key: str | None = None,
+        instance: str | None = None,
     ) -> list[dict[str, Any]]:
         """Rows in the shape of INTERFACE section 5, for whole minutes of [since, until).
 
         What is old is known by the hour, what is older by the day: such a row counts where its
         beginning does, so that sums of neighbouring times add up.
 
-        ``by``: key, model, provider, upstream_model, user, dialect, operation, stream, minute,
-        hour, day, owner.NAME, tags.NAME, or the bare name of a label, an owner's member or a tag.
-        ``key``: of this one alone.
+        ``by``: key, model, provider, upstream_model, user, dialect, operation, stream, instance,
+        minute, hour, day, owner.NAME, tags.NAME, or the bare name of a label, an owner's member or
+        a tag. ``key``: of this one alone. ``instance``: one of those that share the database,
+        `SELF` for this one; None: all.
         """
-        return sum_usage(self._database, since_ns, until_ns, by, labels, key)
+        within = () if instance is None else (self._instance(instance),)
+        return sum_usage(self._database, since_ns, until_ns, by, labels, key, within)
 
-    def decision(self, request_id: str) -> dict[str, Any] | None:
+    def _instance(self, name: str) -> int:
+        """The number of an instance. Raises LedgerError."""
+        if name == SELF:
+            return self._database.instance
+        known = self._database.instances()
+        for number, text in known.items():
+            if text == name:
+                return number
+        raise LedgerError(
+            f"the ledger has no instance {name!r}; it has: {', '.join(sorted(known.values()))}"
+        )
+
+    def views(self, instance: str | None = None) -> list[Ledger]:
+        """This ledger as each instance that shares its database sees it; of ``instance`` alone
+        where one is named, as for `usage`. They share its connection."""
+        if instance is None:
+            numbers = list(self._database.instances())
+        else:
+            numbers = [self._instance(instance)]
+        return [Ledger(self._database.of(number)) for number in numbers]
+
+    def decision(
+        self, request_id: str, instance: str | None = None
+    ) -> dict[str, Any] | None:
         """One request as `/api/decisions/{id}` has it; None: not recorded (yet).
 
-        Raises ValueError where ``request_id`` is none.
+        Looked for in this instance, then in the others that share its database. Raises ValueError
+        where ``request_id`` is none, LedgerError where several others have such a request.
         """
         id = RequestId.parse(request_id)
-        rows = self._database.rows(
+        wanted = SELF if instance is None else instance
+        found = self._decision(id, self._instance(wanted))
+        if found is not None or instance is not None:
+            return found
+        others = self._instances_with(id)
+        if len(others) > 1:
+            names = self._database.instances()
+            raise LedgerError(
+                f"several instances have a request {id}: "
+                f"{', '.join(sorted(names[number] for number in others))}; name one"
+            )
+        return self._decision(id, others[0]) if others else None
+
+    def _instances_with(self, id: RequestId) -> list[int]:
+        """Who beside this instance has that request."""
+        database = self._database
+        others = [number for number in database.instances() if number != database.instance]
+        if not others:
+            return []
+        rows = database.rows(
+            f"SELECT DISTINCT generation FROM page WHERE generation IN ({_marks(others)}) "
+            "AND worker = ? AND page = ?",
+            *(database.of(number).first + id.generation for number in others),
+            id.worker, id.sequence >> _PAGE_BITS,
+        )
+        near = [row[0] >> RANGE_BITS for row in rows]
+        return [number for number in near if self._decision(id, number) is not None]
+
+    def _decision(self, id: RequestId, instance: int) -> dict[str, Any] | None:
+        database = self._database.of(instance)
+        rows = database.rows(
             "SELECT crc, packed FROM page JOIN batch ON batch.id = page.batch "
             "WHERE (generation, worker, page) = (?, ?, ?) ORDER BY batch.id",
-            self._database.first + id.generation,
+            database.first + id.generation,
             id.worker,
             id.sequence >> _PAGE_BITS,
         )
@@ -153,7 +219,12 @@ class Ledger:
             for raw in split(records):
                 if raw[_ID_AT : _ID_AT + _ID.size] == wanted and raw[4] != REFUSED:
                     story.add(unpack_record(raw))
-        return render(story, Names(self._database)) if story.known else None
+        if not story.known:
+            return None
+        told = render(story, Names(database))
+        if database.remote:
+            told["instance"] = database.instances().get(instance, f"#{instance}")
+        return told
 
     def decisions(
         self, *, verdict: str | None = None, since_ns: int = 0, limit: int = 100
@@ -403,6 +474,10 @@ class Ledger:
         return wrong
 
 
+def _marks(values: Sequence[int]) -> str:
+    return ", ".join("?" * len(values))
+
+
 _BOTH_SIDES = ("requests", "denied", "attempts")
 _ATTEMPT_AT = 120 + 64 + 32 + 8 + 4 + 2 + 2 + 4  # of a CLOSE, csrc/fgw_record.h
 
@@ -429,13 +504,17 @@ def _newest_first(found: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def wait_for_decision(
-    data_dir: Path | str, request_id: str, *, patience_s: float = 1.0
+    data_dir: Path | str,
+    request_id: str,
+    *,
+    instance: str | None = None,
+    patience_s: float = 1.0,
 ) -> dict[str, Any] | None:
     """`decision`, waiting for the recorder: complete within 1 s of the request's end."""
     until = time.monotonic() + patience_s
     with Ledger(data_dir) as ledger:
         while True:
-            found = ledger.decision(request_id)
+            found = ledger.decision(request_id, instance)
             if (found and found["complete"]) or time.monotonic() > until:
                 return found
             time.sleep(0.02)
@@ -448,9 +527,10 @@ def usage(
     by: Sequence[str] = (),
     labels: Sequence[str] = (),
     key: str | None = None,
+    instance: str | None = None,
 ) -> list[dict[str, Any]]:
     with Ledger(data_dir) as ledger:
-        return ledger.usage(since_ns, until_ns, by, labels, key)
+        return ledger.usage(since_ns, until_ns, by, labels, key, instance)
 
 
 def decision(data_dir: Path | str, request_id: str) -> dict[str, Any] | None:

@@ -15,6 +15,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -36,8 +37,10 @@ from fastgw.ledger.records import (
     UNBOUNDED,
     Close,
     Open,
+    split,
     unpack_record,
 )
+from fastgw.ledger.spill import waiting
 from fastgw.ledger.usage import normalise
 from fastgw.ledger.vocabulary import FATES, PROVENANCES, TIERS, word
 
@@ -101,15 +104,17 @@ def reconcile(
     *,
     providers: tuple[str, ...] = (),
     keys: dict[str, str] | None = None,
+    instance: str | None = None,
 ) -> dict[str, Any]:
     """{"provider", "since", "until", "rows", "unexplained", "service_tiers", "notes"}; a row per
     day, model, key.
 
     ``providers``: of the ledger; empty: the one that has the export's name or dialect.
-    ``keys``: the export's name of a key -> the gateway's. Raises LedgerError.
+    ``keys``: the export's name of a key -> the gateway's. ``instance``: as of `Ledger.usage`.
+    What waits in the spill log of ``data_dir`` counts as well. Raises LedgerError.
     """
     with Ledger(data_dir) as ledger:
-        book = _Book(ledger, export)
+        book = _Book(data_dir, ledger, export, instance)
         chosen = book.choose(providers)
         sums = book.sums(chosen)
         tiers = _tiers(export, {key: n for key, n in book.tiers.items() if key[0] in chosen})
@@ -162,7 +167,9 @@ def _tiers(
 class _Book:
     """The ledger's attempts within what an export covers."""
 
-    def __init__(self, ledger: Ledger, export: Export) -> None:
+    def __init__(
+        self, data_dir: Path, ledger: Ledger, export: Export, instance: str | None
+    ) -> None:
         self._export = export
         self._sums: dict[tuple[str, str, str, str, str], Part] = {}
         self.tiers: dict[tuple[str, str, str, str], int] = {}
@@ -170,10 +177,22 @@ class _Book:
         self._known = {text for _, _, _, text in ledger.names(NAME_PROVIDER)}
         self._names = Names(ledger.database)
         self.notes: list[str] = []
-        for close, key in _attempts(ledger, export):
-            self._add(close, key)
-        begin = ledger.begins_ns()
-        if begin is not None and begin > export.start_ns:
+        begins: list[int] = []
+        with ledger.database.snapshot():  # what leaves the spill meanwhile is not seen twice
+            for view in ledger.views(instance):
+                own = view.database.instance == ledger.database.instance
+                spilled = _spilled(data_dir, view) if own else []
+                if spilled:
+                    self.notes.append(
+                        f"{len(spilled)} records that the store does not have yet are read from "
+                        "the spill log"
+                    )
+                for close, key in _attempts(view, export, spilled):
+                    self._add(close, key)
+                begin = view.begins_ns()
+                begins += [] if begin is None else [begin]
+        begin = min(begins, default=0)
+        if begin > export.start_ns:
             self.notes.append(
                 f"the ledger begins at {instant(begin)}, after the export does: what was billed "
                 "before stays unexplained"
@@ -223,12 +242,26 @@ class _Book:
         return made
 
 
-def _attempts(ledger: Ledger, export: Export) -> Iterator[tuple[Close, int]]:
+def _spilled(data_dir: Path, ledger: Ledger) -> list[bytes]:
+    """Records that wait in the spill log. What the supervisor swept is settled when it is stored:
+    until then such an attempt is open."""
+    return [
+        raw
+        for span in waiting(data_dir, ledger.acked()) if not span.from_supervisor
+        for raw in split(span.records) if raw[4] in (OPEN, CLOSE)
+    ]
+
+
+def _attempts(
+    ledger: Ledger, export: Export, spilled: list[bytes]
+) -> Iterator[tuple[Close, int]]:
     """(CLOSE, hash of the provider's key) of every attempt that may touch what the export
     covers; one that is still open may cost what its OPEN allows."""
     opened: dict[tuple[str, int], Open] = {}
     late: dict[tuple[str, int], Close] = {}
-    for raw in ledger.records(since_ns=export.start_ns - DAY_NS, until_ns=export.end_ns + DAY_NS):
+    stored = ledger.records(since_ns=export.start_ns - DAY_NS, until_ns=export.end_ns + DAY_NS)
+    still = {(one["request_id"], one["attempt"]) for one in ledger.open_attempts()}
+    for raw in chain(stored, spilled):
         if raw[4] not in (OPEN, CLOSE):
             continue
         one = unpack_record(raw)
@@ -248,10 +281,14 @@ def _attempts(ledger: Ledger, export: Export) -> Iterator[tuple[Close, int]]:
         else:
             opened.pop(at, None)
     yield from ((close, 0) for close in late.values())
-    still = {(one["request_id"], one["attempt"]) for one in ledger.open_attempts()}
+    still |= {(str(one.id), one.attempt) for one in map(Open.unpack, filter(_opens, spilled))}
     for at, one in opened.items():
         if at in still:
             yield _as_open(one, export.end_ns), one.provider_key
+
+
+def _opens(raw: bytes) -> bool:
+    return raw[4] == OPEN
 
 
 def _as_open(one: Open, until_ns: int) -> Close:

@@ -193,6 +193,19 @@ class Spill:
         return len(whole)
 
 
+def waiting(data_dir: Path, acked: dict[int, int]) -> Iterator[Span]:
+    """What stands in a spill log and is not in the store, for readers: a recorder may append
+    meanwhile, and a file that goes was stored. ``acked``: by ring, as `Store.acked`."""
+    for path in sorted(data_dir.glob("spill-*.log")):
+        try:
+            for span, _ in _entries(path, 0, path.stat().st_size):
+                fresh = span.after(acked.get(span.ring, 0))
+                if fresh is not None:
+                    yield fresh
+        except FileNotFoundError:
+            continue
+
+
 @dataclass(slots=True)
 class _File:
     path: Path

@@ -9,13 +9,14 @@ from typing import Any
 
 from fastgw.dialect.names import DIALECTS, OPERATIONS
 from fastgw.errors import LedgerError
-from fastgw.ledger.database import Database
+from fastgw.ledger.database import RANGE_BITS, Database
 from fastgw.ledger.names import Names
 from fastgw.ledger.records import NAME_LABEL, NAME_MODEL, NAME_PROVIDER, NAME_USER
 from fastgw.ledger.schema import ROLLUPS, SUMS, SUMS_4, unsigned, version_of
 from fastgw.ledger.vocabulary import TIERS, word
 
 MINUTE_NS = 60_000_000_000
+INSTANCE = "instance"  # of ``by``: which of those that share the database
 _TIMES = {"minute": 1, "hour": 60, "day": 1440}
 # Columns of `dims` that are name hashes, with the space of their names.
 _HASHED = {
@@ -45,21 +46,24 @@ def sum_usage(
     by: Sequence[str],
     labels: Sequence[str] = (),
     key: str | None = None,
+    within: Sequence[int] = (),
 ) -> list[dict[str, Any]]:
     """Rows of [since, until), grouped by ``by``, in whole minutes. Raises GroupError: unknown
     ``by``; LedgerError.
 
     ``labels`` are the configured names, in their order: records hold only the values. ``key``:
-    what was used with this one alone; others' rows are not even read.
+    what was used with this one alone; others' rows are not even read. ``within``: the instances
+    whose usage it is; none: all that the database has.
     """
-    names = Names(database)
+    names, by = Names(database), list(dict.fromkeys(by))
     columns = {name: _column(name, names, labels) for name in by}
     step = min((_TIMES[name] for name in by if name in _TIMES), default=0)
     needs = sorted({need for column in columns.values() for need in column.needs})
     rows: dict[tuple[Any, ...], list[int]] = {}
     with database.snapshot():  # rows move on to coarser tables meanwhile
         accounts = None if key is None else names.accounts_of(key)
-        for dims, sums in _read(database, since_ns, until_ns, step, needs, accounts):
+        read = _Reading(database, since_ns, until_ns, step, needs, within, accounts)
+        for dims, sums in read.rows():
             group = tuple(column.show(dims) for column in columns.values())
             total = rows.setdefault(group, [0] * len(SUMS))
             for index, number in enumerate(sums):
@@ -118,41 +122,52 @@ def rollups_of(version: int) -> tuple[tuple[str, int], ...]:
     return ROLLUPS if version >= 3 else ROLLUPS[:1]
 
 
-def _read(
-    database: Database,
-    since_ns: int | None,
-    until_ns: int | None,
-    step: int,
-    needs: Sequence[str],
-    accounts: Sequence[int] | None,
-) -> Iterator[tuple[dict[str, int], tuple[int, ...]]]:
-    """({column of dims, and "bucket": its value}, sums): summed by the database to what the answer
-    needs to tell apart."""
-    first = 0 if since_ns is None else since_ns // MINUTE_NS
-    last = 2**40 if until_ns is None else -(-until_ns // MINUTE_NS)
-    bucket = f"minute / {step} * {step}" if step else "0"
-    version = version_of(database) or 0
-    later = () if version >= 4 else (*SUMS_4, "tier")  # columns that are not there yet: all 0
-    sums = ", ".join(
-        f"{0 if name in later else f'CAST(sum({name}) AS BIGINT)'} AS {name}" for name in SUMS
-    )
-    quoted = "".join(", 0" if name in later else f', dims."{name}"' for name in needs)
-    grouped = ", ".join(map(str, range(1, 2 + len(needs))))
-    for table, _ in rollups_of(version):
-        joined, of_key = table, ""
-        if needs or accounts is not None:
-            joined = f"{table} JOIN dims ON dims.id = {table}.dims"
-        if accounts is not None:
-            of_key = f"AND dims.account IN ({', '.join(map(str, accounts)) or 'NULL'}) "
-        rows = database.rows(
-            f"SELECT {bucket} AS bucket{quoted}, {sums} FROM {joined} "
-            f"WHERE minute >= ? AND minute < ? AND dims BETWEEN ? AND ? {of_key}"
-            f"GROUP BY {grouped}",
-            first, last, database.first, database.last,
+@dataclass(slots=True)
+class _Reading:
+    """Rows summed by the database to what the answer needs to tell apart."""
+
+    database: Database
+    since_ns: int | None
+    until_ns: int | None
+    step: int
+    needs: Sequence[str]
+    within: Sequence[int]
+    accounts: Sequence[int] | None  # None: of all
+
+    def rows(self) -> Iterator[tuple[dict[str, int], tuple[int, ...]]]:
+        """({column of dims, and "bucket": its value}, sums)."""
+        version = version_of(self.database) or 0
+        later = () if version >= 4 else (*SUMS_4, "tier")  # columns not there yet: all 0
+        for table, _ in rollups_of(version):
+            for row in self._of(table, later):
+                values = map(unsigned, row[1 : 1 + len(self.needs)])
+                found = dict(zip(self.needs, values, strict=True))
+                yield found | {"bucket": row[0]}, row[1 + len(self.needs) :]
+
+    def _of(self, table: str, later: Sequence[str]) -> list[tuple[Any, ...]]:
+        first = 0 if self.since_ns is None else self.since_ns // MINUTE_NS
+        last = 2**40 if self.until_ns is None else -(-self.until_ns // MINUTE_NS)
+        bucket = f"minute / {self.step} * {self.step}" if self.step else "0"
+        cells = {name: f'dims."{name}"' for name in self.needs}
+        cells |= {INSTANCE: f"{table}.dims >> {RANGE_BITS}"} | dict.fromkeys(later, "0")
+        quoted = "".join(f", {cells[name]}" for name in self.needs)
+        sums = ", ".join(
+            f"{0 if name in later else f'CAST(sum({name}) AS BIGINT)'} AS {name}" for name in SUMS
         )
-        for row in rows:
-            found = dict(zip(needs, map(unsigned, row[1 : 1 + len(needs)]), strict=True))
-            yield found | {"bucket": row[0]}, row[1 + len(needs) :]
+        joined, of_key = table, ""
+        if self.needs or self.accounts is not None:
+            joined = f"{table} JOIN dims ON dims.id = {table}.dims"
+        if self.accounts is not None:
+            of_key = f"AND dims.account IN ({', '.join(map(str, self.accounts)) or 'NULL'}) "
+        mine = [self.database.of(number) for number in self.within]
+        ranges = " OR ".join([f"{table}.dims BETWEEN ? AND ?"] * len(mine)) or "1 = 1"
+        ends = [end for one in mine for end in (one.first, one.last)]
+        return self.database.rows(
+            f"SELECT {bucket} AS bucket{quoted}, {sums} FROM {joined} "
+            f"WHERE minute >= ? AND minute < ? AND ({ranges}) {of_key}"
+            f"GROUP BY {', '.join(map(str, range(1, 2 + len(self.needs))))}",
+            first, last, *ends,
+        )
 
 
 def _column(name: str, names: Names, labels: Sequence[str]) -> Column:
@@ -161,6 +176,9 @@ def _column(name: str, names: Names, labels: Sequence[str]) -> Column:
         return Column((), lambda dims: _time(dims["bucket"] // minutes * minutes))
     if name in _HASHED:
         return Column((name,), lambda dims: names.text(_HASHED[name], dims[name]))
+    if name == INSTANCE:
+        known = names.database.instances()
+        return Column((name,), lambda dims: known.get(dims[INSTANCE], f"#{dims[INSTANCE]}"))
     if name == "key":
         return Column(("account",), lambda dims: names.account(dims["account"]).get("id", ""))
     if name == "dialect":
@@ -183,8 +201,8 @@ def _label_or_owner(name: str, names: Names, labels: Sequence[str]) -> Column:
     if not name.replace("-", "_").isidentifier():
         raise GroupError(
             f"usage cannot be grouped by {name!r}: use key, model, provider, upstream_model, "
-            "user, dialect, operation, stream, service_tier, minute, hour, day, team, owner.*, "
-            "tags.* or a label's name"
+            "user, dialect, operation, stream, service_tier, instance, minute, hour, day, team, "
+            "owner.*, tags.* or a label's name"
         )
     # A configured name is a label's and nothing else's: what clients send as a label's value
     # must never pass for the owner of a key.

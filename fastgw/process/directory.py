@@ -14,6 +14,7 @@
 import errno
 import fcntl
 import os
+import secrets
 import time
 import uuid
 from pathlib import Path
@@ -26,6 +27,7 @@ from fastgw.process.refusal import StartError
 # Numbers are reserved on disk in blocks, so that a full disk later stops no respawn.
 GENERATION_BLOCK = 64
 ORPHANS_WAIT_S = 5.0
+_SPREAD = 1 << 31  # half of what there is: the other half is for the future
 
 
 class Directory:
@@ -37,8 +39,12 @@ class Directory:
         self._next = self._reserved = 0
 
     @classmethod
-    def open(cls, path: Path) -> "Directory":
-        """Create if need be, check that it can be written, and lock it. Raises StartError."""
+    def open(cls, path: Path, *, spread: bool = False) -> "Directory":
+        """Create if need be, check that it can be written, and lock it. Raises StartError.
+
+        ``spread``: what it records goes where others' records go as well. Request ids begin with a
+        generation, so a new directory begins at a random one.
+        """
         path = path.absolute()
         try:
             path.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -49,7 +55,7 @@ class Directory:
         try:
             _take(lock_fd, path)
             opened = cls(path, lock_fd)
-            opened._reserve(opened._stored_generation())
+            opened._reserve(opened._stored_generation(spread))
             return opened
         except BaseException:
             os.close(lock_fd)
@@ -62,12 +68,12 @@ class Directory:
         generation, self._next = self._next, self._next + 1
         return generation
 
-    def _stored_generation(self) -> int:
+    def _stored_generation(self, spread: bool) -> int:
         try:
             text = (self.path / "generation").read_text()
             return int(text)
         except FileNotFoundError:
-            return 1
+            return secrets.randbelow(_SPREAD) + 1 if spread else 1
         except (OSError, ValueError):
             raise StartError(
                 f"{self.path}/generation is damaged; write into it a number greater than the "

@@ -57,7 +57,8 @@ class Embedded:
         if config.cluster:
             cluster.check_client()
         # In a thread: it may have to wait for what is left of another instance.
-        self._dir = await asyncio.to_thread(Directory.open, Path(config.data_dir))
+        home = Path(config.data_dir)
+        self._dir = await asyncio.to_thread(Directory.open, home, spread=config.shares_records)
         try:
             sock = bind_slots(config.listen.address, config.listen.port, 1)[0]
             try:

@@ -35,7 +35,7 @@ import orjson
 from fastgw.config.model import Config
 from fastgw.errors import LedgerError, ShmError
 from fastgw.ledger import query
-from fastgw.ledger.usage import GroupError
+from fastgw.ledger.usage import INSTANCE, GroupError
 from fastgw.log import Log
 from fastgw.process.levels import live_limits
 from fastgw.process.moments import since_ns
@@ -140,6 +140,8 @@ class Desk:
     def _usage(self, key: str, wanted: dict[str, str]) -> list[dict[str, Any]]:
         """As `fastgw usage --format json`, of this key alone."""
         by = [name for name in wanted.get("by", "").split(",") if name and name != "key"]
+        if INSTANCE in by:
+            raise ValueError("usage of a key is summed over all instances: not by instance")
         if len(by) > _GROUPS_MAX:
             raise ValueError(f"by: at most {_GROUPS_MAX} at once")
         since = since_ns(wanted.get("since", "24h"))

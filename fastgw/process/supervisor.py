@@ -96,7 +96,7 @@ class Supervisor:
         plan = Plan(config)
         if config.cluster:
             cluster.check_client()
-        self._dir = Directory.open(Path(config.data_dir))
+        self._dir = Directory.open(Path(config.data_dir), spread=config.shares_records)
         self.listen = bind_slots(config.listen.address, config.listen.port, self._workers)
         self._admin_socket = None
         if self._admin_main:

@@ -93,6 +93,7 @@ def test_reload_says_that_it_is_not_supported(get):
 
 @pytest.mark.parametrize("path, status, code", [
     ("/api/usage?since=yesterday", 400, "invalid"),
+    ("/api/usage?by=no-such.thing", 400, "invalid"),
     ("/api/decisions?verdict=maybe", 400, "invalid"),
     ("/api/decisions?limit=0", 400, "invalid"),
     ("/api/decisions?limit=x", 400, "invalid"),

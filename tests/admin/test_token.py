@@ -13,7 +13,7 @@ from fastgw.admin.token import TokenGate
 TOKEN = "sixteen-characters"
 
 
-def ask(token: str | None, *authorizations: str, path: str = "/metrics") -> int:
+def ask(token: str | None, *authorizations: str, path: str = "/metrics", **fields: str) -> int:
     sent = []
 
     async def send(message):
@@ -21,7 +21,8 @@ def ask(token: str | None, *authorizations: str, path: str = "/metrics") -> int:
 
     scope = {
         "type": "http", "path": path, "method": "GET",
-        "headers": [(b"authorization", value.encode()) for value in authorizations],
+        "headers": [(b"authorization", value.encode()) for value in authorizations]
+        + [(name.encode(), value.encode()) for name, value in fields.items()],
     }
     asyncio.run(TokenGate(answer("yes"), token)(scope, None, send))
     return sent[0]["status"]
@@ -29,6 +30,29 @@ def ask(token: str | None, *authorizations: str, path: str = "/metrics") -> int:
 
 def test_everybody_may_ask_where_there_is_no_token():
     assert ask(None) == 200
+
+
+@pytest.mark.parametrize("fields", [
+    {"host": "127.0.0.1:9090"}, {"host": "localhost"}, {"host": "[::1]:9090"},
+    {"host": "127.8.9.10"}, {"host": "LocalHost:1"}, {"host": "fastgw.localhost:9090"},
+    {"host": "localhost:9090", "origin": "http://localhost:9090"},
+])
+def test_this_machine_may_ask(fields):
+    assert ask(None, **fields) == 200
+
+
+@pytest.mark.parametrize("fields", [
+    {"host": "evil.example:9090"}, {"host": "localhost.evil.example"}, {"host": "127.1.nip.io"},
+    {"host": "192.0.2.1"}, {"host": "[::1"}, {"host": ""}, {"host": "user@evil.example"},
+    {"host": "localhost:9090", "origin": "http://evil.example"},
+    {"host": "localhost:9090", "origin": "null"},
+    {"host": "localhost:9090", "origin": "http://localhost:3000"},
+    {"host": "localhost:9090", "origin": "http://["}, {"origin": "http://evil.example"},
+])
+def test_a_page_from_elsewhere_may_not(fields):
+    assert ask(None, **fields) == 403
+    assert ask(TOKEN, f"Bearer {TOKEN}", **fields) == 200  # no page knows it
+    assert ask(None, path="/healthz", **fields) == 200
 
 
 @pytest.mark.parametrize("authorization", [

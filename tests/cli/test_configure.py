@@ -102,7 +102,7 @@ LINT = {
         POLICY + "    - {name: c, expressions: [\"ai.operation == 'chat'\"],"
         " actions: [{type: deny}]}\n", 0, 1, "no rule covers responses, completions, embeddings"),
     "dialect without a rule": (
-        POLICY + "    - {name: c, expressions: [\"ai.dialect == 'openai'\"],"
+        POLICY + "    - {name: c, expressions: [\"ai.dialect in ['openai', 'azure']\"],"
         " actions: [{type: cap-output, config: {max_output_tokens: 9}}]}\n", 0, 1,
         "no rule covers the dialect anthropic"),
     "always true": (POLICY + ALL + "    - {name: t, expressions: ['ai.n >= 1', 'ai.stream'], "

@@ -12,7 +12,7 @@ import signal
 import psycopg
 import pytest
 
-from tests.journey.harness import Gateway, chat, configuration, post, read_answer, wait_until
+from tests.journey.harness import ENV, Gateway, chat, configuration, post, read_answer, wait_until
 from tests.ledger.server import PostgresServer
 from tests.process.test_alerts import Receiver
 
@@ -91,3 +91,42 @@ def test_a_gateway_starts_and_serves_while_the_server_is_away(mock, postgres):
             second.remove()
     finally:
         first.remove()
+
+
+def test_two_gateways_of_one_database_tell_of_each_other(mock, postgres, monkeypatch):
+    monkeypatch.setitem(ENV, "PGPASSWORD", "open-sesame-4711")  # for the commands
+    url = postgres.over_tcp(postgres.database())
+    config = configuration(mock.port, store=url)
+    first, second = Gateway(config), Gateway(config)
+    try:
+        told = [*calls(first, 4), *calls(second, 3)]
+        assert len(set(told)) == 7
+        for gateway in (first, second):
+            wait_until(lambda one=gateway: one.usage()[0]["attempts"] == 7, 30)
+        rows = {row["instance"]: row["requests"] for row in first.usage("instance")}
+        assert sorted(rows.values()) == [3, 4]
+        for name, requests in rows.items():
+            one = json.loads(second.run("usage", "--instance", name, "--format", "json"))
+            assert one[0]["requests"] == requests
+        far = first.decision(told[-1])
+        assert far["complete"] and rows[far["instance"]] == 3
+        assert f"instance {far['instance']}" in first.run("explain", told[-1])
+        attempts = json.loads(first.run("usage", "--attempts", "--format", "json"))
+        assert {one["request_id"] for one in attempts} == set(told)
+        names = ", ".join(sorted(rows))
+        with pytest.raises(AssertionError, match=f"no instance 'nobody'; it has: {names}"):
+            first.run("usage", "--instance", "nobody")
+
+        # A copy of a directory whose gateway runs is refused, in words that help.
+        copy = first.folder / "copy"
+        copy.mkdir()
+        (copy / "identity").write_bytes((first.data_dir / "identity").read_bytes())
+        with pytest.raises(AssertionError) as failed:
+            Gateway(config, data_dir=copy)
+        assert f"data_dir {first.data_dir}" in str(failed.value)
+        assert "delete the copy's file 'identity'" in str(failed.value)
+        for gateway in (first, second):
+            assert gateway.stop() == 0 and "sesame" not in gateway.log()
+    finally:
+        first.remove()
+        second.remove()

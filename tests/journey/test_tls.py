@@ -7,12 +7,12 @@ TLS, one that says nothing.
 
 import socket
 import ssl
-import subprocess
 import threading
 import time
 
 import pytest
 
+from tests.authority import authority, certificate
 from tests.journey.harness import Gateway, chat, configuration, post
 from tests.journey.peers import (
     Upstream,
@@ -29,26 +29,6 @@ EVENT = b'data: {"id":"a","choices":[{"index":0,"delta":{"content":"x"}}]}\n\n'
 FINISH = b'data: {"id":"a","choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}\n\n'
 USAGE = (b'data: {"choices":[],"usage":'
          b'{"prompt_tokens":3,"completion_tokens":9,"total_tokens":12}}\n\n')
-
-
-def openssl(folder, *arguments):
-    subprocess.run(["openssl", *arguments], cwd=folder, check=True, capture_output=True)
-
-
-def authority(folder, name):
-    openssl(folder, "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1",
-            "-nodes", "-keyout", f"{name}.key", "-out", f"{name}.pem", "-days", "2",
-            "-subj", f"/CN={name}", "-addext", "basicConstraints=critical,CA:TRUE",
-            "-addext", "keyUsage=critical,keyCertSign")
-
-
-def certificate(folder, name, by, alternative):
-    (folder / f"{name}.ext").write_text(f"subjectAltName={alternative}\n")
-    openssl(folder, "req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1",
-            "-nodes", "-keyout", f"{name}.key", "-out", f"{name}.csr", "-subj", f"/CN={name}")
-    openssl(folder, "x509", "-req", "-in", f"{name}.csr", "-CA", f"{by}.pem", "-CAkey",
-            f"{by}.key", "-CAcreateserial", "-out", f"{name}.pem", "-days", "2",
-            "-extfile", f"{name}.ext")
 
 
 class SecureUpstream(Upstream):

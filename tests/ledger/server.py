@@ -22,9 +22,10 @@ FOLDERS = sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
 
 class PostgresServer:
     """One server; `database` makes an empty database and gives its URL. Skips where there is no
-    Postgres."""
+    Postgres. ``tls``: files of its certificate and key; it then speaks TLS by TCP, and only it."""
 
-    def __init__(self) -> None:
+    def __init__(self, tls: tuple[Path, Path] | None = None) -> None:
+        self._options: list[str] = []
         self.bin = FOLDERS[0] if FOLDERS else Path(shutil.which("initdb") or "/").parent
         if not (self.bin / "initdb").exists():
             missing = "no Postgres here (apt-get install postgresql)"
@@ -40,7 +41,20 @@ class PostgresServer:
         self._call("initdb", "-D", str(self.folder / "db"), "-U", "fastgw", "--no-sync",
                    "--auth-local=trust", "--auth-host=scram-sha-256",
                    f"--pwfile={self.folder}/password")
+        if tls is not None:
+            self._speak_tls(*tls)
         self.start()
+
+    def _speak_tls(self, certificate: Path, key: Path) -> None:
+        for name, source in (("server.pem", certificate), ("server.key", key)):
+            shutil.copyfile(source, self.folder / name)
+            os.chmod(self.folder / name, 0o600)
+            if os.geteuid() == 0:
+                shutil.chown(self.folder / name, self.user)
+        self._options = ["-c", "ssl=on", "-c", f"ssl_cert_file={self.folder}/server.pem",
+                         "-c", f"ssl_key_file={self.folder}/server.key"]
+        rules = self.folder / "db" / "pg_hba.conf"
+        rules.write_text(rules.read_text().replace("\nhost ", "\nhostssl "))
 
     def _call(self, name: str, *arguments: str) -> None:
         subprocess.run([self.bin / name, *arguments], check=True, capture_output=True,
@@ -53,7 +67,7 @@ class PostgresServer:
         self._process = subprocess.Popen(
             [self.bin / "postgres", "-D", self.folder / "db", "-k", self.folder,
              "-p", str(self.port), "-c", "listen_addresses=127.0.0.1", "-c", "fsync=off",
-             "-c", "max_connections=30", "-c", "shared_buffers=16MB"],
+             "-c", "max_connections=30", "-c", "shared_buffers=16MB", *self._options],
             cwd=self.folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
             preexec_fn=die_with_parent, **self._as_user(),
         )

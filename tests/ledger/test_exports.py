@@ -48,6 +48,13 @@ usage_input_tokens_cache_read,usage_output_tokens,web_search_count
 """
 
 
+OPENAI_COSTS = b"""\
+start_time,end_time,start_time_iso,end_time_iso,amount_value,amount_currency,line_item,project_id,\
+organization_id,organization_name
+1799971200,1800057600,2027-01-15T00:00:00+00:00,2027-01-16T00:00:00+00:00,0.56,usd,,,org-1,Personal
+"""
+
+
 @pytest.mark.parametrize("raw", [openai(USED), OPENAI_CSV, b"\xef\xbb\xbf" + OPENAI_CSV])
 def test_openai_counts_cached_tokens_inside_the_input(raw):
     export = read_export(raw, "f")
@@ -77,6 +84,29 @@ def test_sound_is_added_unless_the_report_breaks_its_totals_down():
 
     assert (old.tokens["input_tokens"], old.tokens["output_tokens"]) == (105, 13)
     assert (new.tokens["input_tokens"], new.tokens["output_tokens"]) == (100, 7)
+
+
+def test_openais_cache_writes_are_inside_the_input_where_they_are_told():
+    (one,) = read_export(openai(USED | {
+        "input_cache_write_tokens": 30, "input_uncached_tokens": 60, "input_text_tokens": 50,
+        "input_audio_tokens": 10, "output_audio_tokens": 2}), "f").billed
+    assert one.tokens == {"input_tokens": 100, "cached_input_tokens": 40,
+                          "cache_write_tokens": 30, "output_tokens": 7}
+
+
+def test_anthropics_older_and_flat_names_of_cache_writes_are_read():
+    old = CLAUDE_CSV.replace(b"_cache_write_5m,usage_input_tokens_cache_write_1h", b"_cache_write")
+    flat = {name: value for name, value in CLAUDE.items() if name != "cache_creation"} | {
+        "cache_creation_5m_input_tokens": 4, "cache_creation_1h_input_tokens": 3}
+    for raw in (old.replace(b"200k,10,4,3,20", b"200k,10,7,20"), anthropic(flat)):
+        (one,) = read_export(raw, "f").billed
+        assert one.tokens == {"input_tokens": 37, "cached_input_tokens": 20,
+                              "cache_write_tokens": 7, "output_tokens": 5}
+
+
+def test_a_file_without_any_calls_is_a_day_without_bill():
+    raw = b"start_time,end_time,start_time_iso,end_time_iso\n1799971200,1799974800,a,b\n"
+    assert read_export(raw, "f").billed == []
 
 
 def test_batches_are_left_out_and_said():
@@ -116,7 +146,11 @@ def test_only_whole_buckets_of_the_window_count():
         (openai(USED | {"model": ["m"]}), r"results\[0\].model: expected a text, got \['m'\]"),
         (openai(USED | {"api_key_id": 7}), r"results\[0\].api_key_id: expected a text, got 7"),
         (anthropic(CLAUDE | {"cache_creation": [1]}), "cache_creation: expected an object"),
-        (openai(USED | {"object": "organization.costs.result"}), "has no tokens to compare"),
+        (openai(USED | {"object": "organization.usage.images.result"}),
+         "has no tokens to compare"),
+        (openai(USED | {"object": "organization.costs.result"}), "report of costs.*of usage"),
+        (anthropic({"amount": "12.5", "currency": "USD"}), "report of costs; tokens"),
+        (OPENAI_COSTS, "line 1: this is a report of costs"),
         (openai(USED, end=START + 90000), "must lie within one day"),
         (openai(USED, end=START), "must lie within one day"),
         (b"a,b\n1,2\n", "f: line 1: these columns are no provider's"),

@@ -6,7 +6,9 @@ both (conftest's `either_store`).
 """
 
 import os
+import shutil
 import signal
+import socket
 import threading
 import time
 
@@ -18,15 +20,20 @@ from fastgw.errors import LedgerError
 from fastgw.ledger.attempts import NAMES
 from fastgw.ledger.committer import Paths
 from fastgw.ledger.database import StoreFailed
+from fastgw.ledger.events import Events
 from fastgw.ledger.postgres import open_reader, open_writer
 from fastgw.ledger.query import Ledger
 from fastgw.ledger.recorder import Recorder
 from fastgw.ledger.records import CLOSE, RequestId, unpack_record
 from fastgw.ledger.schema import SUMS_4, VERSION
 from fastgw.ledger.store import Store
+from tests.authority import authority, certificate
 from tests.csrc.ledger_native import seeded
 from tests.ledger.fabricate import Traffic, names, post_all, rings
-from tests.ledger.test_store import span, traffic_records
+from tests.ledger.server import PostgresServer
+from tests.ledger.test_store import placed, span, traffic_records
+
+HOST = f"'{socket.gethostname()}'"
 
 
 @pytest.fixture
@@ -114,7 +121,7 @@ def test_retention_takes_rows_of_attempts_too(tmp_path, url):
     store.close()
 
 
-def test_instances_share_a_database_and_nothing_else(tmp_path, url):
+def test_instances_share_a_database_and_sums_are_of_all(tmp_path, url):
     folders = [tmp_path / "a", tmp_path / "b"]
     stores, traffics = [], []
     for number, folder in enumerate(folders):
@@ -123,14 +130,135 @@ def test_instances_share_a_database_and_nothing_else(tmp_path, url):
         stores.append(Store(open_writer(folder, Secret(url))))
         stores[-1].commit([span(records, ring=100 + number)])
         traffics.append(traffic)
+    first, second = sql(url, "SELECT id FROM instance ORDER BY id")
+    fleet = {f"{socket.gethostname()}#{number}": traffic.books["requests"]
+             for (number,), traffic in zip((first, second), traffics, strict=True)}
     for folder, traffic in zip(folders, traffics, strict=True):
-        assert books(folder, url)["requests"] == traffic.books["requests"]
         with Ledger(open_reader(folder, Secret(url))) as ledger:
-            assert ledger.decision(str(RequestId(1, 0, 40))) is not None
-            missing = ledger.decision(str(RequestId(1, 0, 41))) is None
-            assert missing == (folder == folders[0])
+            assert ledger.verify() == []
+            (whole,), (own,) = ledger.usage(), ledger.usage(instance="self")
+            assert own["requests"] == ledger.totals()["requests"] == traffic.books["requests"]
+            for name in ("requests", "denied", "attempts"):
+                assert whole[name] == sum(one.books[name] for one in traffics)
+            rows = ledger.usage(by=["instance"])
+            assert {row["instance"]: row["requests"] for row in rows} == fleet
+            for name, requests in fleet.items():
+                assert ledger.usage(instance=name)[0]["requests"] == requests
+            with pytest.raises(LedgerError, match=f"no instance 'x'.*{min(fleet)}"):
+                ledger.usage(instance="x")
+            attempts = [len(list(Events(one).between(0, None))) for one in ledger.views()]
+            assert attempts == [one.books["attempts"] for one in traffics]
+            assert len(ledger.views("self")) == 1
     assert stores[0].acked(101) == 0 and stores[1].acked(101) > 0
     for store in stores:
+        store.close()
+
+
+def test_any_instance_knows_every_request(tmp_path, url):
+    stores, ids = [], {"a": (1, 2), "b": (1, 3), "c": (9, 9)}  # name: (generation, how many)
+    for name, (generation, number) in ids.items():
+        (tmp_path / name).mkdir()
+        stores.append(Store(open_writer(tmp_path / name, Secret(url))))
+        traffic = Traffic(3, generation=generation)
+        records = [raw for _ in range(number) for raw in traffic.one()]
+        stores[-1].commit([span(placed(records), ring=len(stores))])
+    with Ledger(open_reader(tmp_path / "a", Secret(url))) as ledger:
+        names = {number: text for number, text in ledger.database.instances().items()}
+        told = ledger.decision(str(RequestId(9, 0, 8)))
+        assert told["instance"] == names[3] and told["complete"]
+        assert ledger.decision(str(RequestId(1, 0, 2)))["instance"] == names[1], "its own first"
+        assert ledger.decision(str(RequestId(1, 0, 2)), names[2])["instance"] == names[2]
+        assert ledger.decision(str(RequestId(1, 0, 3)))["instance"] == names[2]
+        assert ledger.decision(str(RequestId(9, 0, 8)), "self") is None
+        assert ledger.decision(str(RequestId(5, 0, 1))) is None
+    with Ledger(open_reader(tmp_path / "c", Secret(url))) as ledger:
+        with pytest.raises(LedgerError, match=f"several.*{names[1]}, {names[2]}; name one"):
+            ledger.decision(str(RequestId(1, 0, 1)))
+    for store in stores:
+        store.close()
+
+
+def test_a_copied_directory_is_refused_and_the_first_goes_on(tmp_path, url):
+    one, copy = tmp_path / "one", tmp_path / "copy"
+    for folder in (one, copy):
+        folder.mkdir()
+    first = Store(open_writer(one, Secret(url)))
+    first.commit([span(traffic_records(1, 5)[1])])
+    again = open_writer(one, Secret(url))  # a recorder that follows one which was killed
+    again._connection.close()
+    shutil.copy(one / "identity", copy / "identity")
+
+    with pytest.raises(LedgerError, match=f"data_dir {one} on host.*delete the copy's") as refused:
+        open_writer(copy, Secret(url))
+    assert not isinstance(refused.value, StoreFailed), "the start fails"
+    first.commit([span(traffic_records(2, 5)[1], ring=9)])
+    first.database.beat()
+
+    # Silent for long enough it is taken for gone; when it wakes up it is told.
+    sql(url, "UPDATE instance SET seen = seen - 31000 RETURNING id")
+    second = Store(open_writer(copy, Secret(url)))
+    for act in (lambda: first.commit([span(traffic_records(3, 5)[1], ring=10)]),
+                lambda: first.database.beat()):
+        first.database._holder.beat_at = 0
+        with pytest.raises(StoreFailed, match="another gateway writes") as displaced:
+            act()
+        assert displaced.value.for_good
+    first.close()
+    second.commit([span(traffic_records(4, 5)[1], ring=11)])
+    assert second.acked(10) == 0 and second.acked(9) > 0
+    second.close()
+    Store(open_writer(one, Secret(url))).close()  # it went in order: nobody waits
+
+
+def test_the_same_place_after_a_boot_waits_and_does_not_fail(tmp_path, url):
+    open_writer(tmp_path, Secret(url))._connection.close()
+    sql(url, f"UPDATE instance SET holder = {HOST} || chr(10) || '{tmp_path}' || chr(10) || 'x' "
+             "RETURNING id")
+    with pytest.raises(StoreFailed, match="less than 30 s ago") as soon:
+        open_writer(tmp_path, Secret(url))
+    assert not soon.value.for_good
+
+
+def test_an_older_table_of_instances_gets_its_columns(tmp_path, url):
+    open_writer(tmp_path, Secret(url)).close()
+    with psycopg.connect(url) as connection:
+        connection.execute("ALTER TABLE instance DROP name, DROP holder, DROP seen")
+    with Ledger(open_reader(tmp_path, Secret(url))) as ledger:
+        assert ledger.database.instances() == {1: "#1"}
+    open_writer(tmp_path, Secret(url)).close()
+    assert sql(url, f"SELECT holder, name FROM instance WHERE name = {HOST}")
+
+
+def test_retention_of_several_writers_takes_each_its_own(tmp_path, url):
+    stores = []
+    for number in range(3):
+        (tmp_path / str(number)).mkdir()
+        stores.append(Store(open_writer(tmp_path / str(number), Secret(url))))
+        for at in range(4):
+            traffic = Traffic(at, generation=at + 1)
+            stores[-1].commit([span(placed([r for _ in range(20) for r in traffic.one()]),
+                                    ring=100 * number + at + 1)])
+    before = [one.database.row("SELECT count(*) FROM batch")[0] for one in stores[:1]]
+    failed: list[BaseException] = []
+
+    def age(store: Store) -> None:
+        try:
+            while store.prune(2**62, batches_max=1) or store.age([2**40] * 2 + [0], rows_max=1):
+                pass
+        except BaseException as error:
+            failed.append(error)
+
+    threads = [threading.Thread(target=age, args=(store,)) for store in stores[:2]]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert not failed and before == [12]
+    assert sql(url, "SELECT count(*) FROM batch") == [(4,)], "the third's own"
+    for number, store in enumerate(stores):
+        with Ledger(open_reader(tmp_path / str(number), Secret(url))) as ledger:
+            assert ledger.verify() == [] and ledger.usage()[0]["requests"] == 240
+            assert ledger.usage(instance="self")[0]["requests"] == 80
         store.close()
 
 
@@ -323,7 +451,7 @@ def test_a_newer_schema_is_refused_and_an_older_one_brought_up(tmp_path, url):
      None),
     (lambda server, url: server.over_tcp(url + "x").replace("4711", "4711"), "", True),
     (lambda server, url: server.over_tcp(url).replace(str(server.port), "1"), "refused", False),
-    (lambda server, url: server.over_tcp(url) + "?sslmode=require", "SSL", False),
+    (lambda server, url: server.over_tcp(url) + "?sslmode=require", "turn ssl on", True),
 ])
 def test_errors_say_what_is_wrong_and_never_the_password(
     folders, postgres, url, wrong, words, for_good
@@ -352,3 +480,58 @@ def test_by_tcp_with_a_password_it_works(tmp_path, postgres, url):
     database.close()
     with pytest.raises(LedgerError, match="nothing was recorded"):
         open_reader(tmp_path / "elsewhere", Secret(url))
+
+
+@pytest.fixture(scope="module")
+def secured(tmp_path_factory):
+    """A server that speaks TLS by TCP and nothing else; its certificate names localhost."""
+    folder = tmp_path_factory.mktemp("tls")
+    for name in ("ours", "theirs"):
+        authority(folder, name)
+    certificate(folder, "server", "ours", "DNS:localhost")
+    server = PostgresServer((folder / "server.pem", folder / "server.key"))
+    yield server, folder
+    server.end()
+
+
+def tls(server, url, host, mode, root=""):
+    root = f"&sslrootcert={root}" if root else ""
+    return f"{server.over_tcp(url).replace('127.0.0.1', host)}?sslmode={mode}{root}"
+
+
+@pytest.mark.parametrize(("host", "mode", "root"), [
+    ("localhost", "verify-full", "ours.pem"), ("127.0.0.1", "verify-ca", "ours.pem"),
+    ("127.0.0.1", "require", ""),
+])
+def test_tls_as_the_url_says(tmp_path, folders, secured, host, mode, root):
+    server, keys = secured
+    url = server.database()
+    wanted = Secret(tls(server, url, host, mode, keys / root if root else ""))
+    store = Store(open_writer(folders[0], wanted))
+    assert sql(url, "SELECT ssl FROM pg_stat_ssl JOIN pg_stat_activity USING (pid) "
+                    "WHERE application_name = 'fastgw'") == [(True,)]
+    traffic, records = traffic_records(5, 30)
+    store.commit([span(records)])
+    with Ledger(open_reader(folders[0], wanted)) as ledger:
+        assert ledger.usage()[0]["requests"] == traffic.books["requests"]
+    store.close()
+
+
+@pytest.mark.parametrize(("host", "mode", "root", "says"), [
+    ("localhost", "verify-full", "theirs.pem", "verify failed.*sslrootcert must name the file"),
+    ("127.0.0.1", "verify-full", "ours.pem", "does not match host name.*name that the server's"),
+    ("localhost", "verify-full", "nowhere.pem", "root certificate file.*sslrootcert must name"),
+    ("localhost", "disable", "", "no encryption.*the server wants TLS"),
+])
+def test_tls_that_fails_says_what_helps_and_no_password(
+    folders, secured, host, mode, root, says
+):
+    server, keys = secured
+    url = Secret(tls(server, server.database(), host, mode, keys / root if root else ""))
+    with pytest.raises(StoreFailed, match=says) as refused:
+        open_writer(folders[0], url)
+    assert refused.value.for_good and "sesame" not in str(refused.value)
+    with pytest.raises(LedgerError, match=says):
+        Recorder(Paths(*folders, store=url), Log())
+    kept = (folders[0] / "store").read_text()
+    assert f"sslmode={mode}" in kept and "sesame" not in kept

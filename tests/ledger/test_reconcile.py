@@ -5,9 +5,11 @@ out with what a provider would have billed for them.
 """
 
 from dataclasses import replace
+from functools import partial
 
 import pytest
 
+from fastgw.config.model import Secret
 from fastgw.errors import LedgerError
 from fastgw.ledger.exports import read_export
 from fastgw.ledger.journal import name_hash
@@ -71,9 +73,21 @@ class Book:
         self._recorder.close()
         return reconcile(self.folder, read_export(raw, "f"), **options)
 
+    def step(self) -> None:
+        assert self._recorder.step()
+
+    def spilled(self) -> None:
+        """What is posted by now goes into the spill log, and no further."""
+        spans = self._recorder._tails.take()
+        assert self._recorder._spill_spans(spans)
+        self._recorder._tails.safe(spans)
+
+    def so_far(self, raw: bytes, **options):
+        return reconcile(self.folder, read_export(raw, "f"), **options)
+
 
 @pytest.fixture
-def book(folders):
+def book(folders, either_store):
     return Book(folders)
 
 
@@ -261,3 +275,33 @@ def test_a_report_without_tiers_says_nothing_of_them(book):
     told = book.against(openai(USED), keys={"key_a": "main"})
 
     assert told["service_tiers"] == []
+
+
+def test_what_waits_in_the_spill_log_counts_and_is_said(book):
+    book.attempt(60, 4, cached=40)
+    book.step()
+    book.attempt(40, 3)
+    book.attempt(1, 1, closed=False)
+    book.spilled()
+    before = book.so_far(openai(USED), keys={"key_a": "main"})
+    after = book.against(openai(USED), keys={"key_a": "main"})
+
+    assert only(before) == only(after) and only(before)["requests"]["ledger"] == 3
+    assert "3 records that the store does not have yet" in before["notes"][0]
+    assert not any("spill" in note for note in after["notes"])
+
+
+def test_books_of_all_instances_are_one_sides(postgres, folders, tmp_path, monkeypatch):
+    url = Secret(postgres.database())
+    monkeypatch.setitem(globals(), "Paths", partial(Paths, store=url))
+    (tmp_path / "b").mkdir()
+    first, second = Book(folders), Book((tmp_path / "b", tmp_path / "rings-b"))
+    first.attempt(60, 4, cached=40)
+    second.attempt(40, 3)  # of the same request id
+    first.step()
+    second.step()
+    told = first.so_far(openai(USED), keys={"key_a": "main"})
+    alone = first.so_far(openai(USED), keys={"key_a": "main"}, instance="self")
+
+    assert only(told)["verdict"] == "equal" and only(told)["requests"]["ledger"] == 2
+    assert only(alone)["verdict"] == "unexplained" and only(alone)["requests"]["ledger"] == 1

@@ -218,3 +218,15 @@ def test_normalise_keeps_parts_inside_their_sums():
         "reasoning_tokens": 100000,
         "total_tokens": 1111111111,
     }
+
+
+def test_what_is_named_twice_is_grouped_by_once(ledger):
+    assert ledger.usage(by=["key", "model", "key"]) == ledger.usage(by=["key", "model"])
+
+
+def test_one_key_alone(ledger):
+    for key in ("k1", "k2", "k3", "nobody"):
+        rows = [row for row in ledger.usage(by=["key", "model"]) if row["key"] == key]
+        assert ledger.usage(by=["key", "model"], key=key) == rows
+        (row,) = ledger.usage(key=key)
+        assert row["attempts"] == sum(one["attempts"] for one in rows)

@@ -63,6 +63,19 @@ def test_generations_never_repeat_over_restarts(tmp_path):
     assert given == sorted(given) and given[0] == 1
 
 
+def test_who_shares_records_begins_where_nobody_else_does(tmp_path):
+    begun = set()
+    for number in range(8):
+        directory = Directory.open(tmp_path / str(number), spread=True)
+        begun.add(directory.next_generation())
+        directory.close()
+    assert len(begun) == 8 and 0 < min(begun) and max(begun) <= 1 << 31
+
+    again = Directory.open(tmp_path / "0", spread=True)
+    assert again.next_generation() in {number + 64 for number in begun}
+    again.close()
+
+
 def test_a_damaged_generation_is_an_error_not_a_new_beginning(tmp_path):
     (tmp_path / "generation").write_text("x")
 

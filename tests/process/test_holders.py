@@ -265,6 +265,7 @@ def test_no_answer_is_larger_than_a_worker_should_hold(tmp_path, monkeypatch):
         assert asked(there, "k2", "since=2020-01-01")[1][0]["attempts"] == 1
         assert asked(there, "k3", "since=2020-01-01")[1][0]["attempts"] == 0
         assert asked(there, "k3", "since=2020-01-01&by=model")[1] == []
+        assert asked(there, "k1", "by=instance")[0] == 400, "names of hosts are nobody's"
         many = ",".join(f"owner.x{number}" for number in range(9))
         assert asked(there, "k1", f"by={many}&since=2020-01-01")[0] == 400
 
