@@ -103,7 +103,8 @@ def test_a_cap_in_money_holds_over_candidates_of_different_prices(mock):
     try:
         statuses = storm(lambda n: call(
             gateway, "/v1/chat/completions",
-            {"model": "house", "messages": [{"role": "user", "content": "hi"}]},
+            {"model": "house", "messages": [{"role": "user", "content": "hi"}],
+             "service_tier": "default"},
             "events=4000,only_model=gpt-4o-mini,status=500"))
         spent = 0
         for name, one in mock.books()["by"].items():

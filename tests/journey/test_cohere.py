@@ -135,7 +135,8 @@ def test_embeddings_and_searches(mock, gateway):
     assert len(made.embeddings.float_) == 2 and attempt["usage"]["input_tokens"] == 2
     found = client.rerank(model="rerank-v3.5", query="q", documents=["a", "b", "c"])
     assert [one.index for one in found.results] == [0, 1, 2]
-    assert attempt_of(gateway, client.request_id)["cost_nano_usd"] is None  # paid by the search
+    attempt = attempt_of(gateway, client.request_id)  # paid by the search: $2 for 1,000 units
+    assert (attempt["cost_nano_usd"], attempt["usage"]["units"]) == (2_000_000, {"searches": 1})
 
 
 # ---- refusals and errors
