@@ -6,12 +6,15 @@ up to each cut's position as they pass, and compares how far both have come sinc
 that it saw of that worker: attempts, tokens by class, cost. Nothing is in flight in a cut, so the
 difference is 0, or a record was lost, doubled or changed. A worker that dies takes what it
 did since its last cut out of the comparison; a recorder that starts begins anew.
+
+Behind them the store sums the CLOSEs that it commits (`Taken`), beside its roll-ups, which are
+summed by other code: these two must grow by the same as well.
 """
 
 cimport cython
 from cpython.bytes cimport PyBytes_AS_STRING
-from libc.stdint cimport UINT64_MAX, uint8_t, uint64_t
-from libc.string cimport memset
+from libc.stdint cimport UINT64_MAX, uint8_t, uint32_t, uint64_t
+from libc.string cimport memcpy, memset
 
 from fastgw.ledger import ring as rings
 from fastgw.native.books cimport (
@@ -120,3 +123,43 @@ cdef class Balance:
         fgw_books_add(&side.posted, bytes, length, UINT64_MAX)
         side.position = span.next
         return 0
+
+
+cdef enum:
+    WORDS = sizeof(fgw_books) // 8
+
+
+@cython.final
+cdef class Taken:
+    """What the CLOSEs that a store has committed come to, since it was opened."""
+
+    cdef:
+        fgw_books _kept
+        fgw_books _fresh
+        bint _moving
+
+    def begin(self):
+        """A transaction: what is added from here on is not kept yet."""
+        self._fresh = self._kept
+        self._moving = True
+
+    def add(self, bytes records not None):
+        fgw_books_add(
+            &self._fresh, <const uint8_t *>PyBytes_AS_STRING(records), <size_t>len(records),
+            UINT64_MAX,
+        )
+
+    def end(self, bint stored):
+        """The transaction is there, or nothing of it."""
+        if stored:
+            self._kept = self._fresh
+        self._moving = False
+
+    def words(self):
+        """As `fastgw.ledger.query.CLOSED` names them; None: a transaction is on its way."""
+        cdef uint64_t words[WORDS]
+        cdef uint32_t at
+        if self._moving:
+            return None
+        memcpy(words, &self._kept, sizeof(words))
+        return tuple([words[at] for at in range(WORDS)])

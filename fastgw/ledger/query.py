@@ -29,7 +29,7 @@ from fastgw.ledger.records import (
     split,
     unpack_record,
 )
-from fastgw.ledger.schema import unsigned, version_of
+from fastgw.ledger.schema import SUMS_4, unsigned, version_of
 from fastgw.ledger.stores import open_reading
 from fastgw.ledger.usage import rollups_of, sum_usage
 from fastgw.ledger.vocabulary import UNITS, word
@@ -395,6 +395,25 @@ class Ledger:
         with self._database.snapshot():
             return self._totals()
 
+    def closed(self) -> tuple[int, tuple[int, ...]]:
+        """(attempts that went with days too old to keep, what the roll-ups say of all others:
+        sums of `CLOSED`)."""
+        database = self._database
+        wanted = ", ".join(f"sum({name})" for name in CLOSED)
+        with database.snapshot():
+            aged = database.row(
+                "SELECT value FROM meta WHERE key = ?", database.own_text("aged_attempts")
+            )
+            parts = [
+                database.row(
+                    f"SELECT {wanted} FROM {table} WHERE dims BETWEEN ? AND ?",
+                    database.first, database.last,
+                ) or ()
+                for table, _ in rollups_of(self._version)
+            ]
+        sums = tuple(sum(int(number or 0) for number in of) for of in zip(*parts, strict=True))
+        return int(aged[0]) if aged is not None else 0, sums
+
     def _totals(self) -> dict[str, int]:
         database = self._database
         mine = (database.first, database.last)
@@ -479,6 +498,11 @@ def _marks(values: Sequence[int]) -> str:
 
 
 _BOTH_SIDES = ("requests", "denied", "attempts")
+# Of roll-ups, what `fgw_books` sums of CLOSEs, in its order.
+CLOSED = (
+    "attempts", "input", "cached_input", "cache_write", "cache_write_1h", "output", "reasoning",
+    "audio_input", "audio_output", "cost_nano_usd", "cost_unknown", *SUMS_4,
+)  # fmt: skip
 _ATTEMPT_AT = 120 + 64 + 32 + 8 + 4 + 2 + 2 + 4  # of a CLOSE, csrc/fgw_record.h
 
 

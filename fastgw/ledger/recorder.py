@@ -25,7 +25,7 @@ from typing import Any
 import orjson
 
 from fastgw.errors import LedgerError
-from fastgw.ledger.balance import Balance
+from fastgw.ledger.balance import Balance, Taken
 from fastgw.ledger.committer import Committer, Exporting, Log, Outbox, Paths
 from fastgw.ledger.span import Span
 from fastgw.ledger.spill import Spill
@@ -100,6 +100,11 @@ class Recorder:
                 self._committer.work()  # what was spilled a moment ago
             return len(spans)
         return 0
+
+    def taken(self) -> Taken | None:
+        """What the store that is open now has committed; None: none is."""
+        store = self._committer.store
+        return None if store is None else store.taken
 
     def _store_spans(self, spans: list[Span]) -> bool:
         """False: not stored. While older spans stand in the spill, newer ones queue behind

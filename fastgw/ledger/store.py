@@ -13,6 +13,7 @@ from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
+from fastgw.ledger.balance import Taken
 from fastgw.ledger.database import Database, StoreFailed
 from fastgw.ledger.drawn import Alert, CapRule, Drawn
 from fastgw.ledger.fold import Fold, Tally, pack, tally_of, unpack
@@ -89,6 +90,7 @@ class Store:
     ) -> None:
         self.database = database = place if isinstance(place, Database) else open_writer(place)
         self._fold = Fold()
+        self.taken = Taken()
         self._acked: dict[int, int] = {}
         self._dims: dict[bytes, int] = {}
         self._names: dict[tuple[int, int, int], bytes] = {}
@@ -136,6 +138,7 @@ class Store:
             todo.sort(key=lambda span: (span.from_supervisor, span.first))
         stored, rows = Stored(), _Rows()
         self._fold.clear()
+        self.taken.begin()
         try:
             with self.database.transaction():
                 for span in todo:
@@ -147,11 +150,13 @@ class Store:
         except BaseException:
             self._forget()
             raise
+        self.taken.end(True)
         stored.alerts = self.drawn.kept()
         return stored
 
     def _forget(self) -> None:
         """What was cached of a transaction that is not."""
+        self.taken.end(False)
         try:
             self._load()
             self.drawn.load()
@@ -167,6 +172,7 @@ class Store:
             stored.late += lost.late
         if records:
             tally = self._fold.add(records)
+            self.taken.add(records)
             self._take_batch(span, records, tally, rows)
             for name in tally.names:
                 rows.names[name[:3]] = name[3]

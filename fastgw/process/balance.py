@@ -4,7 +4,9 @@
 
     attempts   what workers counted against the CLOSEs that they posted, cut by cut
                (fastgw.ledger.balance)
-    rollups    the records that the store has against its sums by minute
+    rollups    the records that the store has against its sums by minute: requests, refusals,
+               attempts since the ledger began; tokens by class, units and cost since the store
+               was opened
     accounts   words of caps in shared memory against what the ledger says that they are: used by
                settled attempts, and held by open ones
 
@@ -18,6 +20,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +28,7 @@ import orjson
 
 from fastgw.clock import wall_ns
 from fastgw.errors import FastgwError
-from fastgw.ledger.balance import Balance
+from fastgw.ledger.balance import Balance, Taken
 from fastgw.ledger.query import Ledger
 from fastgw.limit import peek
 from fastgw.log import Log
@@ -38,6 +41,17 @@ _EVERY_S = 2.0
 _SHARE = 20       # of the time, at most one part goes into looking
 _CAP = "cap"
 _SIDES = ("requests", "denied", "attempts")
+
+
+@dataclass(slots=True)
+class _Begun:
+    """From where both sides of the roll-ups are followed."""
+
+    taken: Taken
+    aged: int
+    words: tuple[int, ...]
+    sums: tuple[int, ...]
+    apart: int = 0
 
 
 class Books:
@@ -54,7 +68,13 @@ class Books:
         self._drops, self._due_s = drops, 0.0
         self._apart: dict[tuple[int, int], tuple[int, int, int]] = {}
         self._rollups = self._accounts = self._looks = 0
+        self._taken: Callable[[], Taken | None] = lambda: None
+        self._begun: _Begun | None = None
         self._said: tuple[int, int, int] = (0, 0, 0)
+
+    def watch(self, taken: Callable[[], Taken | None]) -> None:
+        """``taken``: of the store that is open, `Recorder.taken`."""
+        self._taken = taken
 
     def between(self) -> None:
         """After a pass of the recorder behind which the ledger has all: one that lags behind an
@@ -79,7 +99,8 @@ class Books:
     def _look(self) -> None:
         with Ledger(self._data_dir) as ledger:
             rows, totals = ledger.caps(wall_ns()), ledger.totals()
-        self._rollups = sum(abs(totals[side] - totals[f"rollup_{side}"]) for side in _SIDES)
+            self._rollups = sum(abs(totals[side] - totals[f"rollup_{side}"]) for side in _SIDES)
+            self._rollups += self._misrolled(ledger)
         apart: dict[tuple[int, int], tuple[int, int, int]] = {}
         for row in () if self._drops else rows:
             word = peek.find(self._segment, row.identity)
@@ -93,6 +114,25 @@ class Books:
         self._apart = apart
         self._accounts = sum(times >= SEEN_APART for _, _, times in apart.values())
         self._looks += 1
+
+    def _misrolled(self, ledger: Ledger) -> int:
+        """How far what was committed and what the roll-ups grew by are apart, since the first
+        look at this store, or since days went away."""
+        taken = self._taken()
+        if taken is None:
+            return 0
+        begun, words = self._begun, taken.words()
+        aged, sums = ledger.closed()
+        if words is None or taken.words() != words:
+            return begun.apart if begun is not None else 0  # a thread commits beside this
+        if begun is None or begun.taken is not taken or begun.aged != aged:
+            self._begun = _Begun(taken, aged, words, sums)
+            return 0
+        begun.apart = sum(
+            abs((now - then) - (rolled - before))
+            for now, then, rolled, before in zip(words, begun.words, sums, begun.sums, strict=True)
+        )
+        return begun.apart
 
     def _tell(self) -> None:
         found = self.found()

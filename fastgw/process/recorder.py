@@ -102,13 +102,15 @@ def _books(paths: Paths, config: Config, segment: Segment, log: Log) -> Books:
 
 def _recorder(paths: Paths, config: Config, log: Log, books: Books) -> Recorder:
     ledger_log = as_ledger_log(log)
-    return Recorder(
+    recorder = Recorder(
         paths,
         ledger_log,
         webhook_of(config, ledger_log),
         books.balance,
         exports_of(config, paths.data_dir, ledger_log),
     )
+    books.watch(recorder.taken)
+    return recorder
 
 
 def recover(paths: Paths, log: Log) -> None:

@@ -7,7 +7,8 @@ a mutant would leave it.
 
 import pytest
 
-from fastgw.ledger.balance import Balance
+from fastgw.ledger.balance import Balance, Taken
+from fastgw.ledger.query import CLOSED
 from fastgw.ledger.records import CLOSE, Close, split, unpack_record
 from fastgw.ledger.span import Span
 from tests.worker import chat, provider, request, response
@@ -141,3 +142,24 @@ def test_a_gap_begins_anew(begun):
     assert passes() == 0 and passes() == 0
     ask(one, response())
     assert passes(lost) > 0
+
+
+def test_what_a_store_took_is_summed_apart_from_its_roll_ups(begun):
+    one, passes = begun
+    ask(one, response())
+    passes.ring.look()
+    raw, end = passes.ring.read(passes.ring.tail)
+    passes.ring.release(end)
+    taken = Taken()
+    taken.begin()
+    taken.add(raw)
+    assert taken.words() is None  # nobody compares in the middle
+    taken.end(False)
+    assert taken.words() == (0,) * len(CLOSED)
+    taken.begin()
+    taken.add(raw)
+    taken.add(raw)
+    taken.end(True)
+    told = dict(zip(CLOSED, taken.words(), strict=True))
+    assert {name: number for name, number in told.items() if number} == {
+        "attempts": 2, "input": 62, "output": 38, "cost_unknown": 2}

@@ -88,6 +88,22 @@ def test_the_books_agree_and_a_defect_shows(gateway):
     assert '"event":"the books differ"' in gateway.log()
 
 
+def test_a_class_that_is_rolled_up_wrongly_shows(gateway):
+    ask(gateway, 3)
+    looked(gateway, times=2, cuts=0)
+    with closing(sqlite3.connect(gateway.data_dir / "ledger.db", isolation_level=None)) as other:
+        other.execute("PRAGMA busy_timeout = 10000")
+        changed = other.execute(
+            "UPDATE rollup SET output = output - 2, reasoning = reasoning + 3 WHERE (minute, dims)"
+            " = (SELECT minute, dims FROM rollup WHERE attempts > 0 LIMIT 1)")
+        assert changed.rowcount == 1
+    now = looked(gateway, times=2, cuts=0)
+    assert (now["attempts"], now["rollups"], now["accounts"]) == (0, 5, 0)
+    ask(gateway, 3)
+    assert looked(gateway)["rollups"] == 5
+    assert metrics(gateway)["rollups"] == 5
+
+
 def test_a_ledger_that_lags_behind_an_outage_is_no_defect(gateway):
     ask(gateway, 5)
     looked(gateway, times=1)
