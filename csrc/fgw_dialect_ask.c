@@ -4,6 +4,7 @@
 
 #include "fgw_dialect_face.h"
 #include "fgw_dialect_slots.h"
+#include "fgw_price.h"
 
 #define N_MAX 1024
 #define ANSWERS_MAX 16384 /* of all prompts of one request */
@@ -354,6 +355,31 @@ static uint64_t count_characters(const uint8_t *text, uint64_t bytes)
     return count;
 }
 
+uint64_t fgw_ask_picture(const uint8_t *body, struct fgw_place quality, struct fgw_place size)
+{
+    static const char QUALITY[] = "standard", SIZE[] = "1024x1024";
+
+    return fgw_price_kind(quality.bytes ? (const char *)body + quality.at : QUALITY,
+                          quality.bytes ? quality.bytes : sizeof QUALITY - 1,
+                          size.bytes ? (const char *)body + size.at : SIZE,
+                          size.bytes ? size.bytes : sizeof SIZE - 1);
+}
+
+/* A string without its quotes (escapes as they are: no kind has one); absent or null: no bytes. */
+static struct fgw_place word_of(const struct fgw_json *json, unsigned slot)
+{
+    struct fgw_place place = {0, 0};
+    enum fgw_json_type type = fgw_json_type_of(json, slot);
+
+    if (type != FGW_JSON_ABSENT && type != FGW_JSON_NULL)
+        place = span_of(json, slot);
+    if (type == FGW_JSON_STRING && place.bytes > 2) {
+        place.at++;
+        place.bytes -= 2;
+    }
+    return place;
+}
+
 int fgw_ask_scan(struct fgw_ask *ask, struct fgw_json *json, const struct fgw_route *route,
                  const uint8_t *body, size_t length)
 {
@@ -366,6 +392,8 @@ int fgw_ask_scan(struct fgw_ask *ask, struct fgw_json *json, const struct fgw_ro
         struct fgw_place input = span_of(json, ASK_INPUT);
         ask->characters = count_characters(body + input.at, input.bytes);
     }
+    if (route->operation == FGW_OPERATION_IMAGES)
+        ask->picture = fgw_ask_picture(body, word_of(json, ASK_QUALITY), word_of(json, ASK_SIZE));
     return 0;
 }
 

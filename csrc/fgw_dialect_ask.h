@@ -71,6 +71,7 @@ struct fgw_ask {
     uint64_t input_bytes;   /* raw bytes of messages, input or prompt */
     uint64_t binary_bytes;  /* raw bytes of base64; of a form's files */
     uint64_t characters;    /* code points of what is to be spoken (audio/speech); else 0 */
+    uint64_t picture;       /* fgw_price_kind of what is to be drawn (images); else 0 */
     uint64_t members_at;    /* just past the opening brace: where a member can be put in; of a
                                form past its first delimiter */
     uint32_t members;       /* of the whole body; parts of a form */
@@ -98,6 +99,10 @@ int fgw_ask_finish(struct fgw_ask *ask, struct fgw_json *json, const struct fgw_
 /* The three steps on a body in one piece. */
 int fgw_ask_scan(struct fgw_ask *ask, struct fgw_json *json, const struct fgw_route *route,
                  const uint8_t *body, size_t length);
+
+/* Which kind of picture "quality" and "size" name; those left out (no bytes) are what dall-e
+ * takes them for. */
+uint64_t fgw_ask_picture(const uint8_t *body, struct fgw_place quality, struct fgw_place size);
 
 /* Takes the model from the path of a route with FGW_ROUTE_IN_PATH, after finish: what the body has
  * to say of it must be the same, or is not looked at (fgw_dialect_face.model_prefix). Returns 0,

@@ -6,7 +6,14 @@
 
 #define N_MAX 1024
 
-enum field { OTHER = 0, MODEL, STREAM, N, USER };
+enum field { OTHER = 0, MODEL, STREAM, N, USER, QUALITY, SIZE };
+
+/* What was met so far. */
+struct met {
+    unsigned fields;
+    struct fgw_place quality;
+    struct fgw_place size;
+};
 
 int fgw_ask_is_form(const uint8_t *type, size_t length)
 {
@@ -22,9 +29,10 @@ int fgw_ask_is_form(const uint8_t *type, size_t length)
 static int field_of(const uint8_t *name, size_t length)
 {
     static const char *const NAMES[] = {[MODEL] = "model", [STREAM] = "stream", [N] = "n",
-                                        [USER] = "user"};
+                                        [USER] = "user", [QUALITY] = "quality",
+                                        [SIZE] = "size"};
 
-    for (int field = MODEL; field <= USER; field++) {
+    for (int field = MODEL; field <= SIZE; field++) {
         size_t i = 0, bytes = strlen(NAMES[field]);
         while (i < length && i < bytes && (name[i] | 0x20) == NAMES[field][i])
             i++;
@@ -74,7 +82,7 @@ static enum fgw_ask_error read_n(struct fgw_ask *ask, const uint8_t *value, size
 }
 
 static enum fgw_ask_error read_part(struct fgw_ask *ask, const uint8_t *body,
-                                    const struct fgw_form_part *part, unsigned *seen)
+                                    const struct fgw_form_part *part, struct met *met)
 {
     const uint8_t *value = body + part->value_at;
     int field = field_of(body + part->name_at, part->name_bytes);
@@ -84,23 +92,27 @@ static enum fgw_ask_error read_part(struct fgw_ask *ask, const uint8_t *body,
         ask->binaries += ask->operation == FGW_OPERATION_IMAGES;
         return FGW_ASK_OK;
     }
-    if (field < 0 || *seen >> field & 1)
+    if (field < 0 || met->fields >> field & 1)
         return FGW_ASK_DUPLICATE;
+    if (field != OTHER)
+        met->fields |= 1u << field;
     switch (field) {
     case MODEL:
-        *seen |= 1u << MODEL;
         return read_model(ask, body, part);
     case STREAM:
-        *seen |= 1u << STREAM;
         return read_stream(ask, value, part->value_bytes);
     case N:
-        *seen |= 1u << N;
         return read_n(ask, value, part->value_bytes);
     case USER:
-        *seen |= 1u << USER;
         ask->user_bytes = (uint16_t)(part->value_bytes < FGW_USER_MAX ? part->value_bytes
                                                                        : FGW_USER_MAX);
         memcpy(ask->user, value, ask->user_bytes);
+        return FGW_ASK_OK;
+    case QUALITY:
+        met->quality = (struct fgw_place){part->value_at, part->value_bytes};
+        return FGW_ASK_OK;
+    case SIZE:
+        met->size = (struct fgw_place){part->value_at, part->value_bytes};
         return FGW_ASK_OK;
     default:
         ask->text_bytes += part->value_bytes;
@@ -112,18 +124,20 @@ static enum fgw_ask_error read_parts(struct fgw_ask *ask, const uint8_t *body, s
 {
     struct fgw_form form;
     struct fgw_form_part part;
-    unsigned seen = 0;
+    struct met met = {0};
     int more;
 
     if (!ask->form || fgw_form_begin(&form, body, length, ask->boundary, ask->form))
         return FGW_ASK_FORM_INVALID;
     ask->members_at = form.at;
     while ((more = fgw_form_next(&form, &part)) > 0) {
-        enum fgw_ask_error error = read_part(ask, body, &part, &seen);
+        enum fgw_ask_error error = read_part(ask, body, &part, &met);
         if (error)
             return error;
         ask->members++;
     }
+    if (ask->operation == FGW_OPERATION_IMAGES)
+        ask->picture = fgw_ask_picture(body, met.quality, met.size);
     return more < 0 || !ask->members ? FGW_ASK_FORM_INVALID : FGW_ASK_OK;
 }
 

@@ -41,6 +41,8 @@ enum {
     TEXT,
     BACKGROUND,
     TIER,
+    QUALITY,
+    SIZE,
 };
 
 static const struct fgw_json_edge ROOT_EDGES[] = {
@@ -72,6 +74,8 @@ static const struct fgw_json_edge ROOT_EDGES[] = {
     FGW_JSON_EDGE("background", BACKGROUND), /* responses */
     FGW_JSON_EDGE("deferred", BACKGROUND),   /* xAI: chat */
     FGW_JSON_EDGE("service_tier", TIER),
+    FGW_JSON_EDGE("quality", QUALITY), /* images */
+    FGW_JSON_EDGE("size", SIZE),
 };
 
 static const struct fgw_json_edge OPTIONS_EDGES[] = {
@@ -148,6 +152,8 @@ static const struct fgw_json_node ASK_NODES[] = {
     [MORE_MODELS] = {.slot = ASK_MORE_MODELS, ONCE},
     [BACKGROUND] = {.slot = ASK_BACKGROUND, ONCE},
     [TIER] = {.slot = ASK_TIER, ONCE},
+    [QUALITY] = {.slot = ASK_QUALITY, ONCE},
+    [SIZE] = {.slot = ASK_SIZE, ONCE},
     [STORED] = {.slot = ASK_STORED, .flags = FGW_JSON_STICKY},
     [MESSAGE] = {FGW_NODE_EDGES(MESSAGE_EDGES), .other = TEXT_TREE, .text = FGW_JSON_TEXT,
                  FGW_NODE_PLAIN},

@@ -36,6 +36,8 @@ enum ask_slot {
     ASK_TIER,        /* a member that asks for a service at another price */
     ASK_SPEED,       /* another one */
     ASK_PLACE,       /* and another */
+    ASK_QUALITY,     /* of pictures asked for */
+    ASK_SIZE,
     ASK_SLOTS
 };
 

@@ -191,7 +191,6 @@ cdef class Exchange:
         object path                  # upstream.route.Route
         object candidate             # upstream.route.Candidate of this attempt
         const fgw_price *price       # of the model as this attempt asks for it; NULL: unknown
-        uint64_t picture             # fgw_price_kind of pictures asked for, or 0
         uint64_t passed              # candidates tried, or not this key's: a bit each
         object provider_key          # upstream.provider.ProviderKey
         object connection            # upstream.connection.Connection of this attempt

@@ -182,6 +182,11 @@ cdef class Ask:
         return self._ask.messages
 
     @property
+    def picture(self):
+        """`fastgw.usage.prices.kind_of` its pictures; 0: asks for none."""
+        return self._ask.picture
+
+    @property
     def sizes(self):
         """Bytes of text, of tools, of base64; how many binaries and references there are."""
         return {

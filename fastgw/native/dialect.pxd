@@ -119,6 +119,7 @@ cdef extern from "fgw_dialect.h" nogil:
         uint64_t input_bytes
         uint64_t binary_bytes
         uint64_t characters
+        uint64_t picture
         uint64_t members_at
         uint32_t members
         fgw_place model_at

@@ -133,7 +133,7 @@ cdef void by_units(Exchange x, fgw_record_close *close) noexcept:
         close.units.images or close.units.audio_ms or close.units.characters
     ):
         return
-    cost = fgw_price_cost(x.price, close.dims.tier, &none, &close.units, x.picture)
+    cost = fgw_price_cost(x.price, close.dims.tier, &none, &close.units, x.ask.picture)
     if cost < 0:
         return
     close.price_version = x.price.version
@@ -160,14 +160,14 @@ cdef int64_t cost_of(Exchange x, const fgw_record_close *close, unsigned int fla
     cdef fgw_tokens billed
     cdef fgw_units units
     if not flags & FGW_USAGE_BILLED or close.provenance != FGW_PROVENANCE_PROVIDER:
-        return fgw_price_cost(x.price, close.dims.tier, &close.tokens, &close.units, x.picture)
+        return fgw_price_cost(x.price, close.dims.tier, &close.tokens, &close.units, x.ask.picture)
     fgw_meter_usage(&x.meter, &usage)
     memset(&billed, 0, sizeof(billed))
     billed.input = usage.billed_input
     billed.output = usage.billed_output
     units = close.units
     units.image_input = units.image_output = 0  # they are in what is billed
-    return fgw_price_cost(x.price, close.dims.tier, &billed, &units, x.picture)
+    return fgw_price_cost(x.price, close.dims.tier, &billed, &units, x.ask.picture)
 
 
 cdef void add_overrun(Exchange x, fgw_record_close *close) noexcept:

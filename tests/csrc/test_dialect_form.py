@@ -7,6 +7,7 @@ import httpx
 import pytest
 
 from fastgw.dialect.request import Ask, Route
+from fastgw.usage.prices import kind_of
 from tests.csrc.test_form import field, made, oracle
 
 SOUND = Route("POST", "/v1/audio/transcriptions")
@@ -36,6 +37,15 @@ def test_pictures_are_counted_as_pictures():
     one = ask(picture, picture, field(b"n", b"3"), field(b"prompt", b"blue"), route=PICTURES)
     assert (one.error, one.model, one.n, one.sizes["binaries"]) == ("", "", 3, 2)
     assert one.input_bound > 100_000
+
+
+@pytest.mark.parametrize("parts, kind", [
+    ([], "standard/1024x1024"),
+    ([field(b"quality", b"hd"), field(b"size", b"1024x1792")], "hd/1024x1792"),
+    ([field(b"size", b"512x512")], "standard/512x512")])
+def test_the_kind_of_a_picture_is_what_quality_and_size_say(parts, kind):
+    assert ask(*parts, field(b"prompt", b"blue"), route=PICTURES).picture == kind_of(kind)
+    assert ask(*parts, field(b"model", b"m")).picture == 0
 
 
 @pytest.mark.parametrize("parts, error", [

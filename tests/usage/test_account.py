@@ -296,6 +296,25 @@ def test_tokens_of_pictures_are_a_class_of_their_own(worker):
     assert counters.total(one.segment).tokens["image_output"] == 1000
 
 
+@pytest.mark.parametrize("asked, nano", [
+    ({}, 40_000_000), ({"quality": "hd", "size": "1024x1792"}, 120_000_000),
+    ({"quality": None, "size": None}, 40_000_000), ({"quality": "hd"}, None),
+    ({"size": "auto"}, None), ({"size": 5}, None)])
+def test_a_picture_costs_what_its_quality_and_size_do(worker, tmp_path, asked, nano):
+    """dall-e takes what is left out for standard/1024x1024; of a kind that no row has nothing is
+    known."""
+    (tmp_path / "prices.yaml").write_text(
+        "prices:\n- {models: [dall-e-3], "
+        "images: {standard/1024x1024: 0.04, hd/1024x1792: 0.12}}\n")
+    one = worker(prices={"file": str(tmp_path / "prices.yaml")})
+    two = orjson.dumps({"created": 1, "data": [{"url": "u"}, {"url": "v"}]})
+    body = {"model": "dall-e-3", "prompt": "a cat", "n": 2} | asked
+    close = closed(one, orjson.dumps(body), response(two), path="/v1/images/generations")
+
+    assert close.units.images == 2
+    assert close.cost_nano_usd == (None if nano is None else 2 * nano)
+
+
 def test_the_cost_of_all_classes_is_the_sum_of_their_prices(worker):
     usage = {"input_tokens": 5, "cache_creation_input_tokens": 7, "cache_read_input_tokens": 11,
              "output_tokens": 13, "cache_creation": {"ephemeral_5m_input_tokens": 4,
