@@ -110,7 +110,7 @@ def test_the_close_record_is_whole(segment):
     raw = swept(segment)[1][0].record()
 
     head = struct.unpack_from("<IBBHQIHHQQ", raw)
-    assert head == (len(raw), 3, 2, 0, 0, 8, 1, 0, 5, 900)
+    assert head == (len(raw), 3, 3, 0, 0, 8, 1, 0, 5, 900)
     tokens, rest = struct.unpack_from("<8Q", raw, 120), raw[184:]
     assert tokens == (44, 0, 0, 0, 25, 0, 0, 0)
     assert struct.unpack_from("<4QqIHH8BHIIQQQ", rest)[:5] == (44, 44, 25, 250, -1)
@@ -125,7 +125,7 @@ def held_of(lost) -> list[tuple[int, int, int]]:
     """Identity and amount of each cap, as its HELD says."""
     raw = lost.held()
     size, kind, version, flags = struct.unpack_from("<IBBH", raw)
-    assert (size, kind, version, flags) == (len(raw), 7, 2, 1)
+    assert (size, kind, version, flags) == (len(raw), 7, 3, 1)
     return [struct.unpack_from("<3Q", raw, at) for at in range(56, len(raw), 24)]
 
 
