@@ -36,8 +36,9 @@ enum {
 
 static int64_t rounded(u128 total)
 {
+    if (total <= UINT64_MAX - PARTS) /* a thousand dollars: no long division */
+        return (int64_t)(((uint64_t)total + PARTS - 1) / PARTS);
     u128 nano = (total + PARTS - 1) / PARTS;
-
     return nano > INT64_MAX ? INT64_MAX : (int64_t)nano;
 }
 
@@ -112,7 +113,8 @@ int64_t fgw_price_cost(const struct fgw_price *price, uint8_t tier,
                        const struct fgw_tokens *tokens, const struct fgw_units *units,
                        uint64_t picture)
 {
-    const struct fgw_price_row *row = row_for(price, tier, all_input(tokens, units));
+    uint64_t input = rows_of(price) > 1 ? all_input(tokens, units) : 0;
+    const struct fgw_price_row *row = row_for(price, tier, input);
     u128 total = 0;
 
     if (row == NULL)
