@@ -267,8 +267,8 @@ def test_a_last_event_without_its_blank_line_is_counted_like_any_other(capped):
 @pytest.mark.parametrize("unit, limit, least, most", [
     ("tokens", 5000, 101, 1000), ("cost", 0.05, 1500, 3000)])
 def test_caps_in_other_units_have_an_edge_too(worker, unit, limit, least, most):
-    """4,096 tokens and more of input may come to what the body does not show; and no tier is named,
-    so the answer may come at the dearest."""
+    """4,096 tokens and more of input may come to what the body does not show; and it names no
+    tier, so the answer may come at the dearest."""
     one = worker(policy=policy({"actions": [{"type": "usage-cap", "config": {
         "name": "cap", "unit": unit, "limit": limit, "window": "day"}}]}))
     events = told("chat", events=6000)
