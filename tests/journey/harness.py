@@ -13,6 +13,8 @@ import sys
 import tempfile
 import time
 import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -67,6 +69,12 @@ class Mock:
             f"http://127.0.0.1:{self.port}/books/lines", timeout=30
         ) as answer:
             return [orjson.loads(line) for line in answer.read().splitlines() if line]
+
+    def booked(self, request_id: str) -> dict[str, Any]:
+        """The line of a request's only call, as soon as it is there."""
+        (line,) = wait_until(lambda: [
+            line for line in self.lines() if line["request_id"] == request_id])
+        return line
 
     def reset(self) -> None:
         request = urllib.request.Request(f"http://127.0.0.1:{self.port}/books", method="DELETE")
@@ -153,6 +161,20 @@ class Gateway:
     def decision(self, request_id: str) -> dict[str, Any]:
         return orjson.loads(self.run("explain", request_id, "--format", "json"))
 
+    def decided(self, request_id: str) -> dict[str, Any]:
+        """The decision, as soon as the ledger has it."""
+        def found() -> dict[str, Any] | None:
+            try:
+                return self.decision(request_id)
+            except AssertionError:
+                return None
+
+        return wait_until(found)
+
+    def only_attempt(self, request_id: str) -> dict[str, Any]:
+        (attempt,) = self.decided(request_id)["attempts"]
+        return attempt
+
     def pids(self, name: str = "") -> list[int]:
         """Processes below the supervisor whose name contains ``name``."""
         found, queue = [], [self.process.pid]
@@ -178,6 +200,17 @@ class Gateway:
         if self.process.poll() is None:
             self.stop()
         shutil.rmtree(self.folder, ignore_errors=True)
+
+
+@contextmanager
+def serving(mock: Mock, config: dict[str, Any], **options: Any) -> Iterator[Gateway]:
+    """A gateway until the end of the block, and empty books: gateways number requests alike."""
+    mock.reset()
+    gateway = Gateway(config, **options)
+    try:
+        yield gateway
+    finally:
+        gateway.remove()
 
 
 def read_answer(sock: socket.socket) -> tuple[int, dict[str, str], bytes]:
