@@ -27,6 +27,7 @@ from tools.ports import free_port
 ROOT = Path(__file__).resolve().parents[2]
 VECTORS = ROOT.parent / "shared" / "vectors"
 KEY = "fgw-alice"
+START_S = 30.0
 ENV = {**os.environ, "PYTHONPATH": str(ROOT)}
 
 
@@ -58,7 +59,7 @@ class Mock:
             [sys.executable, "-m", "fastgw.mock", "--listen", f"127.0.0.1:{self.port}", *options],
             env=ENV, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         )
-        wait_until(lambda: answers(self.port, "/healthz"))
+        wait_until(lambda: answers(self.port, "/healthz"), START_S)
 
     def books(self) -> dict[str, Any]:
         with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/books", timeout=5) as answer:
@@ -127,7 +128,7 @@ class Gateway:
             stderr=self.log_path.open("wb"),
         )
         try:
-            wait_until(self._ready)
+            wait_until(self._ready, START_S)
         except AssertionError:
             self.stop()
             raise AssertionError(self.log()) from None
