@@ -234,6 +234,7 @@ cdef class Exchange:
         bint whole                   # the provider's answer was read to its end
         uint64_t drain_until_ns
         uint64_t drain_edge          # output tokens as they are read
+        uint64_t drain_bytes         # of a whole answer, that may still be read
         uint16_t status              # what the client got
         uint16_t code                # FGW code, 0: none
 
