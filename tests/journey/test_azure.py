@@ -158,7 +158,7 @@ def test_foundrys_own_api_is_metered_wherever_its_call_goes(mock, gateway, model
 
     assert (line["path"], line["model"]) == (path, "gpt-4o")
     assert attempt["cost_nano_usd"] and attempt["fate"] == "delivered"
-    told = decided(gateway, headers["x-fastgw-request-id"])
+    told = gateway.decided(headers["x-fastgw-request-id"])
     assert (told["dialect"], told["operation"], told["stream"]) == ("azure", "chat", stream)
     if not stream:
         made = client.embeddings.with_raw_response.create(model=model, input=["abcd"])
