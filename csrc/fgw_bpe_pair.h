@@ -129,8 +129,8 @@ uint64_t fgw_bpe_pair_places(uint64_t tokens);
 uint64_t fgw_bpe_pair_buckets(uint64_t tokens);
 uint64_t fgw_bpe_pair_scratch(uint64_t tokens);
 
-/* Fills `groups`, `pairs`, `known` and `moves`, and says `size`, when all tokens have their splits.
- * -1 where no seed has moves for all, which chance will not bring about. */
+/* Fills `groups`, `pairs`, `known` and `moves`, and says `size`, when all tokens have splits. -1
+ * where no seed has moves for all, which chance will not bring about. */
 int fgw_bpe_pair_settle(struct fgw_bpe_vocabulary *v, uint32_t *scratch);
 
 #endif
