@@ -37,17 +37,32 @@ static unsigned fitting(const uint8_t *p, size_t n)
     return have;
 }
 
+/* Bytes at the beginning of these eight that are sure to be whole characters of 1, 2 or 3 bytes,
+ * all alike: 8, 6 or 0. */
+static inline size_t alike(uint64_t eight)
+{
+    const uint64_t leads = eight & 0x001e001e001e001eu;
+    const unsigned first = (unsigned)eight & 0xff, second = (unsigned)(eight >> 24) & 0xff;
+    if (!(eight & 0x8080808080808080u))
+        return 8;
+    if ((eight & 0xc0e0c0e0c0e0c0e0u) == 0x80c080c080c080c0u) /* no C0, no C1 */
+        return (((leads + 0x001e001e001e001eu) & 0x0020002000200020u) == 0x0020002000200020u) * 8u;
+    if ((eight & 0x0000c0c0f0c0c0f0u) == 0x00008080e08080e0u)
+        return (first != 0xe0 && first != 0xed && second != 0xe0 && second != 0xed) * 6u;
+    return 0;
+}
+
 /* Bytes of p[0, n) that are whole characters. */
 static size_t whole_characters(const uint8_t *p, size_t n)
 {
     size_t at = 0;
     for (;;) {
-        while (n - at >= 8 && !(fgw_bpe_word64(p + at) & 0x8080808080808080u))
-            at += 8;
+        for (size_t taken; n - at >= 8 && (taken = alike(fgw_bpe_word64(p + at))) > 0; at += taken)
+            ;
         if (at == n)
             return n;
         unsigned width = width_of(p[at]);
-        if (width == 0 || fitting(p + at, n - at) < width)
+        if (width != 1 && (width == 0 || fitting(p + at, n - at) < width))
             return at;
         at += width;
     }
@@ -98,9 +113,9 @@ static size_t feed_tail(struct fgw_bpe_count *counter, const struct fgw_bpe_voca
 
 /* Where words that are no token of 8 bytes stood in this slice, by their hash. A text repeats its
  * words, and here they are in the cache that is near. */
-#define RECENT 1024
-#define RECENT_LENGTH 32
-#define RECENT_WORTH 1024 /* bytes of a slice */
+#define RECENT 2048
+#define RECENT_LENGTH 48
+#define RECENT_WORTH 2048 /* bytes of a slice */
 
 struct recent {
     uint32_t at;

@@ -20,10 +20,10 @@
  * `whole` runs over the unfinished piece from its start; `rest` from where it may yet be cut (its
  * last line end, or its last caseless letter), and `split` keeps the tokens up to there.
  *
- * Time is linear in the text. Ordinary text takes some 2 to 5 ns a byte, Chinese 13, letters by
- * chance 60; the worst is about 0.5 us a byte (thousands of spaces in one run that come in small
- * slices). 8 KB of stack for a slice. No allocation, no clock; a counter is 2.9 KB of the
- * caller's memory, may be copied and moved, and needs nothing at its end. A vocabulary is only
+ * Time is linear in the text. Ordinary text takes some 2 to 6 ns a byte, other writings 8 to 14,
+ * letters by chance 25; the worst is about 0.5 us a byte (thousands of spaces in one run that come
+ * in small slices). 20 KB of stack for a slice. No allocation, no clock; a counter is 2.9 KB of
+ * the caller's memory, may be copied and moved, and needs nothing at its end. A vocabulary is only
  * read: threads and forks share it.
  */
 #ifndef FGW_BPE_H

@@ -172,7 +172,10 @@ void fgw_bpe_long_start(struct fgw_bpe_count *counter, const struct fgw_bpe_voca
         size_t split = last_split(counter, p, open->body);
         if (split) {
             counter->has_split = 1;
-            counter->split = (uint32_t)fgw_bpe_piece_tokens(v, p, split);
+            counter->split = open->body - split < FGW_BPE_TOKEN_MAX
+                                 ? fgw_bpe_run_before(&counter->whole,
+                                                      (unsigned)(open->body - split))
+                                 : (uint32_t)fgw_bpe_piece_tokens(v, p, split);
             fgw_bpe_run_feed(&counter->rest, v, p + split, open->body - split);
         }
     }

@@ -1,109 +1,148 @@
-/* fgw_bpe_merge.c - a short piece merged as written, all merges of a rank at once. */
+/* fgw_bpe_merge.c - a short piece merged as written, the least rank first. */
 #include "fgw_bpe_merge.h"
 
-#define NEVER INT32_MAX /* ranks are signed here, because that is what SSE2 compares */
-#define STALE (-1)
+#define LANES 8u /* keys that are compared at once */
+#define PLACE 9  /* bits */
+#define APART ((int32_t)(FGW_BPE_APART << PLACE))
 
-static inline int32_t rank_of(const struct fgw_bpe_vocabulary *v, int32_t a, int32_t b)
+/* A piece while it is merged: a list of parts, each at the place of its first unit, from 1 on; on
+ * either side is one that merges with nothing. A key is the rank of a part with the next one, and
+ * behind it the place: the least of all is the leftmost pair of the least rank. */
+struct row {
+    int32_t keys[FGW_BPE_SHORT + 2 + LANES]; /* signed, because that is what SSE2 compares */
+    uint32_t parts[FGW_BPE_SHORT + 2];
+    uint16_t next[FGW_BPE_SHORT + 2];
+    uint16_t before[FGW_BPE_SHORT + 2];
+};
+
+static inline int32_t key_of(uint32_t rank, size_t place)
 {
-    uint32_t rank = fgw_bpe_pair(v, (uint32_t)a, (uint32_t)b);
-    return rank == FGW_BPE_NONE ? NEVER : (int32_t)rank;
+    return (int32_t)(rank << PLACE | (uint32_t)place);
 }
 
-/* The token of the character of 2 or 3 bytes at p, if it surely becomes one before anything else
- * happens to it; else FGW_BPE_NONE. `before` is the byte before it and `behind` the one behind,
- * or 0: no character that is not ASCII has it. */
+/* The grain that the character of `width` bytes at p begins with, if it surely becomes that before
+ * anything else happens to it; else FGW_BPE_NONE. */
 static inline uint32_t calm_letter(const struct fgw_bpe_vocabulary *v, const uint8_t *p,
                                    size_t width, int first, int final)
 {
     const uint32_t *letters = fgw_bpe_part(v, v->letters);
-    uint32_t code = width == 2 ? (p[0] & 31u) << 6 | (p[1] & 63u)
-                               : (p[0] & 15u) << 12 | (p[1] & 63u) << 6 | (p[2] & 63u);
-    uint32_t letter = letters[code], token = letter & FGW_BPE_LETTER_TOKEN;
-    if (token == FGW_BPE_LETTER_TOKEN
-        || (!first && !(letter & FGW_BPE_CALM_BEFORE) && fgw_bpe_straddles(v, p[-1], p[0]))
-        || (!final && !(letter & FGW_BPE_CALM_BEHIND)
-            && fgw_bpe_straddles(v, p[width - 1], p[width])))
-        return FGW_BPE_NONE;
-    return token;
+    const uint32_t letter = letters[fgw_bpe_letter(p, width)];
+    /* Without branches, which nobody could foretell; a border has no neighbour to look at. */
+    const uint8_t before = p[first ? 0 : -1], behind = p[final ? 0 : width];
+    const uint32_t uneasy_before = (uint32_t)fgw_bpe_straddles(v, before, p[0])
+                                   & (letter >> 30 ^ 1) & (uint32_t)!first;
+    const uint32_t uneasy_behind = (uint32_t)fgw_bpe_straddles(v, p[width - 1], behind)
+                                   & (letter >> 31 ^ 1) & (uint32_t)!final;
+    const uint32_t grain = letter & FGW_BPE_LETTER_GRAIN;
+    return (grain == FGW_BPE_LETTER_GRAIN) | uneasy_before | uneasy_behind ? FGW_BPE_NONE : grain;
 }
 
-/* The parts that merging begins with, bytes and characters that are calm, and the rank of each
- * with the next one. */
-static size_t first_parts(const struct fgw_bpe_vocabulary *v, const uint8_t *bytes, size_t length,
-                          int32_t *parts, int32_t *ranks)
+/* The units that merging begins with, bytes and characters that are calm. Returns how many. */
+static inline size_t first_units(const struct fgw_bpe_vocabulary *v, const uint8_t *bytes,
+                                 size_t length, struct row *row)
 {
     const uint32_t *duets = fgw_bpe_part(v, v->duets);
     size_t n = 0, before = 0;
     for (size_t at = 0; at < length;) {
-        size_t width = bytes[at] < 0xc2 || bytes[at] > 0xef ? 1 : bytes[at] < 0xe0 ? 2 : 3;
-        uint32_t token = width == 1 || length - at < width
-                             ? FGW_BPE_NONE
-                             : calm_letter(v, bytes + at, width, at == 0, length - at == width);
-        if (token == FGW_BPE_NONE) {
-            token = v->byte_token[bytes[at]];
+        const uint8_t lead = bytes[at];
+        uint32_t grain = FGW_BPE_NONE;
+        size_t width = 1;
+        if (lead >= 0xc2) {
+            width = lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4;
+            if (length - at >= width)
+                grain = calm_letter(v, bytes + at, width, at == 0, length - at == width);
+            width = fgw_bpe_grain_length(grain);
+        }
+        if (grain == FGW_BPE_NONE) {
+            grain = v->byte_grain[lead];
             width = 1;
         }
-        if (n && width == 1 && before == 1) {
-            uint32_t rank = duets[bytes[at - 1] << 8 | bytes[at]];
-            ranks[n - 1] = rank == FGW_BPE_NONE ? NEVER : (int32_t)rank;
-        } else if (n) {
-            ranks[n - 1] = rank_of(v, parts[n - 1], (int32_t)token);
-        }
+        row->keys[n] = key_of(width == 1 && before == 1 ? duets[bytes[at - 1] << 8 | lead]
+                              : n ? fgw_bpe_pair_plain(v, row->parts[n], grain)
+                                  : FGW_BPE_APART, n);
         before = width;
-        parts[n++] = (int32_t)token;
+        row->parts[++n] = grain;
         at += width;
     }
-    ranks[n - 1] = NEVER;
     return n;
 }
 
-/* Merges all neighbours of that rank, from the left, and takes out the gaps. What arises has
- * greater ranks, so the order of merges is as if they were found one by one. Returns the number of
- * parts that are left. */
-static size_t merge_all(const struct fgw_bpe_vocabulary *v, int32_t *parts, int32_t *ranks,
-                        size_t n, size_t from, int32_t rank)
+static inline int32_t least_key(const int32_t *keys, size_t n)
 {
-    size_t out = from;
-    for (size_t at = from; at < n; out++) {
-        if (ranks[at] == rank) {
-            parts[out] = rank;
-            ranks[out] = STALE;
-            if (out)
-                ranks[out - 1] = rank_of(v, parts[out - 1], rank);
-            at += 2;
-        } else {
-            parts[out] = parts[at];
-            ranks[out] = ranks[at];
-            if (out && ranks[out - 1] == STALE)
-                ranks[out - 1] = rank_of(v, parts[out - 1], parts[out]);
-            at++;
+    int32_t least[LANES];
+    for (unsigned lane = 0; lane < LANES; lane++)
+        least[lane] = keys[lane];
+    for (size_t i = LANES; i < n; i += LANES)
+        for (unsigned lane = 0; lane < LANES; lane++)
+            least[lane] = keys[i + lane] < least[lane] ? keys[i + lane] : least[lane];
+    for (unsigned half = LANES / 2; half; half /= 2)
+        for (unsigned lane = 0; lane < half; lane++)
+            least[lane] = least[lane + half] < least[lane] ? least[lane + half] : least[lane];
+    return least[0];
+}
+
+/* Merges the pair at `at`, and those of the same rank that follow it at once. What arises has
+ * greater ranks, so the order of merges is as if they were found one by one. Returns how many. */
+static inline size_t merge_at(const struct fgw_bpe_vocabulary *v, struct row *row, size_t at,
+                              uint32_t rank)
+{
+    const size_t left = row->before[at];
+    const uint32_t grain = fgw_bpe_joined(rank, row->parts[at], row->parts[row->next[at]]);
+    uint32_t twice = 0; /* the rank of two of these */
+    size_t merges = 1;
+    row->keys[left] = key_of(fgw_bpe_pair(v, row->parts[left], grain), left);
+    for (;; merges++) {
+        const size_t gone = row->next[at], behind = row->next[gone];
+        row->parts[at] = grain;
+        row->keys[gone] = APART;
+        row->next[at] = (uint16_t)behind;
+        row->before[behind] = (uint16_t)at;
+        if ((uint32_t)row->keys[behind] >> PLACE != rank) {
+            row->keys[at] = key_of(fgw_bpe_pair(v, grain, row->parts[behind]), at);
+            return merges;
         }
+        if (twice == 0)
+            twice = fgw_bpe_pair(v, grain, grain);
+        row->keys[at] = key_of(twice, at);
+        at = behind;
     }
-    if (ranks[out - 1] == STALE)
-        ranks[out - 1] = NEVER;
-    return out;
+}
+
+/* Returns the number of parts that are left. */
+static inline size_t merge(const struct fgw_bpe_vocabulary *v, const uint8_t *bytes, size_t length,
+                           struct row *row)
+{
+    const size_t n = first_units(v, bytes, length, row);
+    size_t left = n;
+    row->parts[0] = row->parts[n + 1] = FGW_BPE_TOKEN;
+    for (unsigned lane = 0; lane <= LANES; lane++)
+        row->keys[n + lane] = APART;
+    for (size_t i = 0; i <= n; i++) {
+        row->next[i] = (uint16_t)(i + 1);
+        row->before[i + 1] = (uint16_t)i;
+    }
+    for (int32_t least; (least = least_key(row->keys, n)) < APART;)
+        left -= merge_at(v, row, (size_t)least & ((1u << PLACE) - 1), (uint32_t)least >> PLACE);
+    return left;
 }
 
 size_t fgw_bpe_merge(const struct fgw_bpe_vocabulary *v, const uint8_t *bytes, size_t length,
                      uint32_t *tokens)
 {
-    int32_t parts[FGW_BPE_SHORT], ranks[FGW_BPE_SHORT];
-    size_t n = first_parts(v, bytes, length, parts, ranks);
-    for (;;) {
-        int32_t least = NEVER;
-        size_t from = 0;
-        for (size_t i = 0; i < n; i++)
-            least = ranks[i] < least ? ranks[i] : least;
-        if (least == NEVER)
-            break;
-        while (ranks[from] != least)
-            from++;
-        n = merge_all(v, parts, ranks, n, from, least);
+    struct row row;
+    size_t n = merge(v, bytes, length, &row), at = 0;
+    for (size_t i = 0; i < n; i++) {
+        at = row.next[at];
+        tokens[i] = row.parts[at];
     }
-    for (size_t i = 0; i < n; i++)
-        tokens[i] = (uint32_t)parts[i];
     return n;
+}
+
+size_t fgw_bpe_merge_count(const struct fgw_bpe_vocabulary *v, const uint8_t *bytes,
+                           size_t length)
+{
+    struct row row;
+    return merge(v, bytes, length, &row);
 }
 
 /* Their merges are undone from the greatest rank to the least, on whichever side it is. `limit`
@@ -112,20 +151,21 @@ size_t fgw_bpe_merge(const struct fgw_bpe_vocabulary *v, const uint8_t *bytes, s
 int fgw_bpe_neighbours(const struct fgw_bpe_vocabulary *v, uint32_t left, uint32_t right)
 {
     const uint32_t *splits = fgw_bpe_part(v, v->splits);
-    uint32_t limit = FGW_BPE_NONE;
+    uint32_t limit = FGW_BPE_APART;
     for (;;) {
+        const uint32_t a = left & FGW_BPE_TOKEN, b = right & FGW_BPE_TOKEN;
         if (fgw_bpe_pair(v, left, right) < limit)
             return 0;
-        if (left > right) {
-            if (left < 256)
+        if (a > b) {
+            if (a < 256)
                 return 1; /* bytes both */
-            limit = left;
-            left = splits[2 * left + 1];
+            limit = a;
+            left = splits[2 * a + 1];
         } else {
-            if (right < 256)
+            if (b < 256)
                 return 1;
-            limit = right + 1;
-            right = splits[2 * right];
+            limit = b + 1;
+            right = splits[2 * b];
         }
     }
 }

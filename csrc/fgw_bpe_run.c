@@ -1,18 +1,12 @@
 /* fgw_bpe_run.c - long pieces: by windows, or by the last token of every prefix. */
 #include "fgw_bpe_run.h"
 
-#define UNLIKELY 16   /* bytes of text in other letters that hardly are one token */
+#define UNLIKELY 16   /* bytes of text in letters of three bytes that hardly are one token */
 #define WINDOW 96     /* bytes of a window, at first */
 #define GIVEN_UP 16   /* bytes at its end whose tokens are encoded once more */
 #define STEPS_BACK 8  /* tokens that a window begins earlier, at most */
 #define LEAP 1024     /* bytes at the beginning of a run that are worth windows */
 #define LEAP_REST 192 /* bytes at the end of them that are not */
-
-static size_t token_length(const struct fgw_bpe_vocabulary *v, uint32_t token)
-{
-    const uint32_t *starts = fgw_bpe_part(v, v->starts);
-    return starts[token + 1] - starts[token];
-}
 
 /* The encoding of p[0, n) as far as it is known: up to `at`, with so many tokens, the last of
  * them. */
@@ -23,21 +17,19 @@ struct chain {
 };
 
 /* Takes the first `kept` of a window's tokens into the chain. */
-static void keep(struct chain *chain, const struct fgw_bpe_vocabulary *v, const uint32_t *tokens,
-                 size_t kept)
+static void keep(struct chain *chain, const uint32_t *tokens, size_t kept)
 {
     for (size_t i = 0; i < kept; i++)
-        chain->at += token_length(v, tokens[i]);
+        chain->at += fgw_bpe_grain_length(tokens[i]);
     chain->tokens += kept;
     chain->last = tokens[kept - 1];
 }
 
 /* How many of a window's tokens end before its last GIVEN_UP bytes. */
-static size_t lasting(const struct fgw_bpe_vocabulary *v, const uint32_t *tokens, size_t n,
-                      size_t window)
+static size_t lasting(const uint32_t *tokens, size_t n, size_t window)
 {
     size_t kept = 0, end = 0;
-    while (kept < n && (end += token_length(v, tokens[kept])) + GIVEN_UP <= window)
+    while (kept < n && (end += fgw_bpe_grain_length(tokens[kept])) + GIVEN_UP <= window)
         kept++;
     return kept;
 }
@@ -69,19 +61,19 @@ static int encode(struct chain *chain, const struct fgw_bpe_vocabulary *v, const
                 kept = back = 0;
                 continue;
             }
-            chain->at -= token_length(v, tokens[!now][--kept]);
+            chain->at -= fgw_bpe_grain_length(tokens[!now][--kept]);
             chain->tokens--;
             chain->last = tokens[!now][kept - 1];
             continue;
         }
-        size_t lasts = length == there ? found : lasting(v, tokens[now], found, length);
+        size_t lasts = length == there ? found : lasting(tokens[now], found, length);
         if (lasts == 0) { /* long tokens: FGW_BPE_SHORT bytes are two at least */
             window = longer(window);
             continue;
         }
         kept = lasts;
         before = *chain;
-        keep(chain, v, tokens[now], kept);
+        keep(chain, tokens[now], kept);
         now = !now;
         back = 0;
     }
@@ -103,6 +95,7 @@ static int ends_with(struct fgw_bpe_run *run, const struct fgw_bpe_vocabulary *v
     uint64_t before = run->length - length;
     if (token == FGW_BPE_NONE)
         return 0;
+    token = fgw_bpe_grain(token, length, end[-(ptrdiff_t)length]);
     if (before) {
         uint32_t left = run->last[before % FGW_BPE_TOKEN_MAX];
         if (left == FGW_BPE_NONE || !fgw_bpe_neighbours(v, left, token))
@@ -130,7 +123,7 @@ static void step(struct fgw_bpe_run *run, const struct fgw_bpe_vocabulary *v, ui
     uint32_t last = run->length > 1 ? run->last[(run->length - 1) % FGW_BPE_TOKEN_MAX]
                                     : FGW_BPE_NONE;
     if (last != FGW_BPE_NONE) { /* most often it has grown by this byte */
-        size_t grown = token_length(v, last) + 1;
+        size_t grown = fgw_bpe_grain_length(last) + 1;
         if (grown <= longest && ends_with(run, v, end, grown))
             return;
     }
@@ -207,15 +200,13 @@ uint64_t fgw_bpe_piece_tokens(const struct fgw_bpe_vocabulary *v, const uint8_t 
 {
     if (length <= 2) {
         const uint32_t *duets = fgw_bpe_part(v, v->duets);
-        return length == 1 || duets[bytes[0] << 8 | bytes[1]] != FGW_BPE_NONE ? 1 : 2;
+        return length == 1 || duets[bytes[0] << 8 | bytes[1]] != FGW_BPE_APART ? 1 : 2;
     }
     /* Merging finds that too; of long ones in other letters few are one token. */
-    if ((length < UNLIKELY || bytes[1] < 0x80) && fgw_bpe_find(v, bytes, length) != FGW_BPE_NONE)
+    if ((length < UNLIKELY || bytes[1] < 0xe0) && fgw_bpe_find(v, bytes, length) != FGW_BPE_NONE)
         return 1;
-    if (length <= WINDOW + GIVEN_UP) {
-        uint32_t tokens[FGW_BPE_SHORT];
-        return fgw_bpe_merge(v, bytes, length, tokens);
-    }
+    if (length <= WINDOW + GIVEN_UP)
+        return fgw_bpe_merge_count(v, bytes, length);
     struct chain chain;
     if (encode(&chain, v, bytes, length, length))
         return chain.tokens;

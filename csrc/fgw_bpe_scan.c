@@ -137,6 +137,8 @@ static size_t spaces(unsigned kind, const uint8_t *p, size_t n, int final,
 {
     size_t at = 0, lines = 0, last = 0;
     while (at < n) {
+        for (; n - at > 8 && fgw_bpe_word64(p + at) == 0x2020202020202020u; at += 8)
+            last = at + 7;
         struct fgw_bpe_rune rune = fgw_bpe_rune_at(p + at);
         if (!FGW_BPE_IN(rune.sort, FGW_BPE_WHITE))
             break;

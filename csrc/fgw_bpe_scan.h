@@ -60,11 +60,16 @@ static inline struct fgw_bpe_rune fgw_bpe_rune_at(const uint8_t *p)
     unsigned lead = p[0];
     if (lead < 0x80)
         return (struct fgw_bpe_rune){ fgw_bpe_class_of_ascii(lead), 1 };
-    if (lead < 0xe0)
-        return (struct fgw_bpe_rune){ fgw_bpe_class_of((lead & 31u) << 6 | (p[1] & 63u)), 2 };
-    if (lead < 0xf0)
-        return (struct fgw_bpe_rune){
-            fgw_bpe_class_of((lead & 15u) << 12 | (p[1] & 63u) << 6 | (p[2] & 63u)), 3 };
+    if (lead < 0xe0) {
+        const unsigned code = (lead & 31u) << 6 | (p[1] & 63u);
+        const unsigned sort = code - 0x430u < 0x20 ? FGW_BPE_LOWER : fgw_bpe_class_of(code);
+        return (struct fgw_bpe_rune){ sort, 2 };
+    }
+    if (lead < 0xf0) { /* most are ideographs, without a look */
+        const unsigned code = (lead & 15u) << 12 | (p[1] & 63u) << 6 | (p[2] & 63u);
+        const unsigned sort = code - 0x4e00u < 0x5100 ? FGW_BPE_CASELESS : fgw_bpe_class_of(code);
+        return (struct fgw_bpe_rune){ sort, 3 };
+    }
     return (struct fgw_bpe_rune){ fgw_bpe_class_of((lead & 7u) << 18 | (p[1] & 63u) << 12
                                                    | (p[2] & 63u) << 6 | (p[3] & 63u)), 4 };
 }

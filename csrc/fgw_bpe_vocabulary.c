@@ -89,20 +89,26 @@ static void lay_out(struct fgw_bpe_vocabulary *v, const struct sizes *sizes)
     v->tokens = (uint32_t)tokens;
     v->briefs_shift = shift_for(sizes->briefs);
     v->slots_shift = shift_for(tokens - sizes->briefs);
-    v->pairs_shift = shift_for(tokens);
     v->briefs = (sizeof *v + 63) & ~UINT64_C(63);
     v->ids = v->briefs + 8 * places(v->briefs_shift);
     v->slots = v->ids + 4 * places(v->briefs_shift);
-    v->pairs = v->slots + 8 * places(v->slots_shift);
-    v->known = v->pairs + 8 * places(v->pairs_shift);
-    v->splits = v->known + FGW_BPE_KNOWN * places(v->pairs_shift) / 8;
+    v->splits = v->slots + 8 * places(v->slots_shift);
     v->starts = v->splits + 8 * tokens;
     v->endings = v->starts + (((tokens + 1) * 4 + 7) & ~UINT64_C(7));
     v->duets = v->endings + 8 * FGW_BPE_ENDINGS;
     v->letters = v->duets + 4 * 65536;
     v->straddles = v->letters + 4 * FGW_BPE_LETTERS_END;
     v->bytes = v->straddles + 65536 / 8;
-    v->size = v->bytes + sizes->bytes;
+    v->known = v->bytes + ((sizes->bytes + 63) & ~UINT64_C(63));
+    v->moves = v->known + FGW_BPE_KNOWN * fgw_bpe_pair_places(tokens) / 8;
+    v->pairs = v->moves + ((fgw_bpe_pair_buckets(tokens) + 63) & ~UINT64_C(63));
+    v->size = v->pairs + 8 * fgw_bpe_pair_places(tokens);
+}
+
+/* Where the scratch is that only building needs. */
+static uint64_t scratch(const struct fgw_bpe_vocabulary *v)
+{
+    return v->pairs + 8 * fgw_bpe_pair_places(v->tokens);
 }
 
 int64_t fgw_bpe_vocabulary_measure(const char *text, size_t length)
@@ -112,7 +118,7 @@ int64_t fgw_bpe_vocabulary_measure(const char *text, size_t length)
     if (count(text, length, &sizes) < 0)
         return -1;
     lay_out(&v, &sizes);
-    return (int64_t)v.size;
+    return (int64_t)(scratch(&v) + fgw_bpe_pair_scratch(v.tokens));
 }
 
 static void *part(struct fgw_bpe_vocabulary *v, uint64_t offset)
@@ -146,124 +152,108 @@ static int enter(struct fgw_bpe_vocabulary *v, uint32_t token, const uint8_t *by
         slots[at] = (uint64_t)token << 46 | (uint64_t)starts[token] << 24 | (hash & 0xffff) << 8
                     | length;
     }
+    if (length == 1)
+        v->byte_grain[bytes[0]] = fgw_bpe_grain(token, 1, bytes[0]);
+    if (length == 2) {
+        uint32_t *duets = part(v, v->duets);
+        duets[bytes[0] << 8 | bytes[1]] = token;
+    }
     if (length >= 3)
         endings[fgw_bpe_ending(bytes + length - 3)] |= UINT64_C(1) << (length < 63 ? length : 63);
     return 0;
 }
-
-/* Finds the last merge that makes the token, by the merges of lower rank. -1: there is none. */
-static int split(struct fgw_bpe_vocabulary *v, uint32_t token, const uint8_t *bytes, size_t length)
-{
-    uint64_t *pairs = part(v, v->pairs), *known = part(v, v->known);
-    uint32_t *splits = part(v, v->splits), *duets = part(v, v->duets);
-    uint64_t mask = places(v->pairs_shift) - 1, at, key, bit;
-    uint32_t parts[FGW_BPE_TOKEN_MAX];
-    if (length == 1) {
-        splits[2 * token] = splits[2 * token + 1] = token;
-        v->byte_token[bytes[0]] = token;
-        return token < 256 ? 0 : -1;
-    }
-    if (fgw_bpe_merge(v, bytes, length, parts) != 2)
-        return -1;
-    splits[2 * token] = parts[0];
-    splits[2 * token + 1] = parts[1];
-    key = (uint64_t)parts[0] << 18 | parts[1];
-    for (at = fgw_bpe_pair_at(v, key); pairs[at]; at = (at + 1) & mask)
-        ;
-    pairs[at] = key << 28 | token;
-    bit = fgw_bpe_known_bit(v, key);
-    known[bit >> 6] |= UINT64_C(1) << (bit & 63);
-    if (length == 2)
-        duets[bytes[0] << 8 | bytes[1]] = token;
-    return 0;
-}
-
-/* The least rank of what merges with a part of a character, by that part. */
-struct unrest {
-    uint32_t before_one[2][256];       /* its first byte; [1]: behind a byte that is no ASCII */
-    uint32_t before_two[2][16][64];    /* of three, the first two */
-    uint32_t behind_one[64];           /* its last byte, */
-    uint32_t behind_two[64][64];       /* its last two, */
-};
 
 static int goes_on(uint8_t byte)
 {
     return (byte & 0xc0) == 0x80;
 }
 
+static size_t width_of(uint8_t lead)
+{
+    return lead < 0xc2 || lead > 0xf4 ? 1 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4;
+}
+
+/* By token: the least rank of what merges with this first or last part of a character, and
+ * something of the character before or behind it. */
+struct unrest {
+    uint32_t *before, *behind;
+};
+
 static void lower(uint32_t *least, uint32_t rank)
 {
     *least = rank < *least ? rank : *least;
 }
 
-/* Notes the merge of a[0, m) and b[0, n) where a character ends between them, but one of them is
- * not whole characters. */
-static void note(struct fgw_bpe_vocabulary *v, struct unrest *unrest, uint32_t rank,
-                 const uint8_t *a, size_t m, const uint8_t *b, size_t n)
-{
-    uint64_t *straddles = part(v, v->straddles);
-    const int wide = a[m - 1] >= 0x80, one = n == 1 && b[0] >= 0xc2;
-    const int two = n == 2 && b[0] >= 0xe0 && b[0] < 0xf0;
-    const int last = m == 1 && goes_on(a[0]) && !goes_on(b[0]);
-    const int last_two = m == 2 && goes_on(a[0]) && goes_on(a[1]) && !goes_on(b[0]);
-    if (one)
-        lower(&unrest->before_one[wide][b[0]], rank);
-    if (two)
-        lower(&unrest->before_two[wide][b[0] & 15][b[1] & 63], rank);
-    if (last)
-        lower(&unrest->behind_one[a[0] & 63], rank);
-    if (last_two)
-        lower(&unrest->behind_two[a[0] & 63][a[1] & 63], rank);
-    if (one || two || last || last_two)
-        straddles[a[m - 1] << 2 | b[0] >> 6] |= UINT64_C(1) << (b[0] & 63);
-}
-
-/* Whether all that merges with parts of the character comes later than those parts go into it. Of
- * `b`, its 2 or 3 bytes; made last of a and b, which are its `token`. */
-static uint32_t calm(const struct fgw_bpe_vocabulary *v, const struct unrest *unrest,
-                     const uint8_t *b, size_t length, uint32_t token)
-{
-    const uint32_t *splits = fgw_bpe_part(v, v->splits);
-    const uint32_t first = splits[2 * token], second = splits[2 * token + 1];
-    const uint32_t first_goes = length == 3 && first >= 256 ? first : token;
-    const uint32_t last_goes = length == 3 && second >= 256 ? second : token;
-    const unsigned last = b[length - 1] & 63u;
-    int before = 1, behind = unrest->behind_one[last] > last_goes;
-    for (int wide = 0; wide < 2; wide++) {
-        before &= unrest->before_one[wide][b[0]] > first_goes;
-        if (length == 3 && first >= 256)
-            before &= unrest->before_two[wide][b[0] & 15][b[1] & 63] > token;
-    }
-    if (length == 3 && second >= 256)
-        behind &= unrest->behind_two[b[1] & 63][last] > token;
-    return (before ? FGW_BPE_CALM_BEFORE : 0) | (behind ? FGW_BPE_CALM_BEHIND : 0);
-}
-
-/* Fills in letters and straddles, which the splits of all tokens decide. */
-static void settle_letters(struct fgw_bpe_vocabulary *v)
+/* Notes the merge that makes `token`, if a character ends between its two parts, but one of them
+ * is less than a character. */
+static void note(struct fgw_bpe_vocabulary *v, struct unrest *unrest, uint32_t token)
 {
     const uint32_t *starts = fgw_bpe_part(v, v->starts), *splits = fgw_bpe_part(v, v->splits);
     const uint8_t *texts = fgw_bpe_part(v, v->bytes);
-    uint32_t *letters = part(v, v->letters);
-    struct unrest unrest;
-    memset(&unrest, 0xff, sizeof unrest);
-    for (uint32_t token = 256; token < v->tokens; token++) {
-        uint32_t a = splits[2 * token], b = splits[2 * token + 1];
-        note(v, &unrest, token, texts + starts[a], starts[a + 1] - starts[a], texts + starts[b],
-             starts[b + 1] - starts[b]);
+    uint64_t *straddles = part(v, v->straddles);
+    const uint32_t left = splits[2 * token] & FGW_BPE_TOKEN;
+    const uint32_t right = splits[2 * token + 1] & FGW_BPE_TOKEN;
+    const uint8_t *a = texts + starts[left], *b = texts + starts[right];
+    const size_t m = starts[left + 1] - starts[left], n = starts[right + 1] - starts[right];
+    const int begins = b[0] >= 0xc2 && n < width_of(b[0]);
+    const int ends = m < 4 && goes_on(a[0]) && goes_on(a[m / 2]) && goes_on(a[m - 1])
+                     && !goes_on(b[0]);
+    if (begins)
+        lower(unrest->before + right, token);
+    if (ends)
+        lower(unrest->behind + left, token);
+    if (begins || ends)
+        straddles[a[m - 1] << 2 | b[0] >> 6] |= UINT64_C(1) << (b[0] & 63);
+}
+
+/* Whether all that merges with first, or last, parts of the token comes later than those parts go
+ * into it. */
+static int calm(const struct fgw_bpe_vocabulary *v, const uint32_t *unrest, uint32_t token,
+                unsigned side)
+{
+    const uint32_t *splits = fgw_bpe_part(v, v->splits);
+    while (token >= 256) {
+        uint32_t next = splits[2 * token + side] & FGW_BPE_TOKEN;
+        if (unrest[next] <= token)
+            return 0;
+        token = next;
     }
+    return 1;
+}
+
+/* The entry of the character b[0, width) among the letters. What is not one token is never calm
+ * behind: its last byte stands alone. */
+static uint32_t letter_of(const struct fgw_bpe_vocabulary *v, const struct unrest *unrest,
+                          const uint8_t *b, size_t width)
+{
+    uint32_t tokens[4];
+    const size_t n = fgw_bpe_merge(v, b, width, tokens);
+    const size_t first = fgw_bpe_grain_length(tokens[0]);
+    const uint32_t token = tokens[0] & FGW_BPE_TOKEN;
+    if (first < 2 || first + n - 1 != width)
+        return UINT32_MAX;
+    return tokens[0] | (calm(v, unrest->before, token, 0) ? FGW_BPE_CALM_BEFORE : 0)
+           | (n == 1 && calm(v, unrest->behind, token, 1) ? FGW_BPE_CALM_BEHIND : 0);
+}
+
+/* Fills in letters and straddles, which the splits of all tokens decide. */
+static void settle_letters(struct fgw_bpe_vocabulary *v, uint32_t *scratch)
+{
+    uint32_t *letters = part(v, v->letters);
+    struct unrest unrest = { scratch, scratch + v->tokens };
+    memset(scratch, 0xff, 2 * sizeof *scratch * v->tokens);
+    for (uint32_t token = 256; token < v->tokens; token++)
+        note(v, &unrest, token);
     for (uint32_t code = 0x80; code < FGW_BPE_LETTERS_END; code++) {
-        uint8_t bytes[3] = { (uint8_t)(0xc0 | code >> 6), (uint8_t)(0x80 | (code & 63)), 0 };
-        size_t length = 2;
-        if (code >= 0x800) {
-            length = 3;
-            bytes[0] = (uint8_t)(0xe0 | code >> 12);
-            bytes[1] = (uint8_t)(0x80 | (code >> 6 & 63));
-            bytes[2] = (uint8_t)(0x80 | (code & 63));
-        }
-        uint32_t token = fgw_bpe_find(v, bytes, length);
-        letters[code] = token == FGW_BPE_NONE ? FGW_BPE_LETTER_TOKEN
-                                              : token | calm(v, &unrest, bytes, length, token);
+        uint8_t two[2] = { (uint8_t)(0xc0 | code >> 6), (uint8_t)(0x80 | (code & 63)) };
+        uint8_t three[3] = { (uint8_t)(0xe0 | code >> 12), (uint8_t)(0x80 | (code >> 6 & 63)),
+                             two[1] };
+        uint8_t four[4] = { 0xf0, 0x9f, three[1], two[1] };
+        if (code - 0xd800 < 0x800)
+            continue;
+        letters[code] = code < 0x800     ? letter_of(v, &unrest, two, 2)
+                        : code < 0x10000 ? letter_of(v, &unrest, three, 3)
+                                         : letter_of(v, &unrest, four, 4);
     }
 }
 
@@ -277,21 +267,24 @@ int fgw_bpe_vocabulary_build(struct fgw_bpe_vocabulary *vocabulary, size_t room,
         || (kind != FGW_BPE_CL100K && kind != FGW_BPE_O200K))
         return -1;
     lay_out(vocabulary, &sizes);
-    if (vocabulary->size > room)
+    if (scratch(vocabulary) + fgw_bpe_pair_scratch(vocabulary->tokens) > room)
         return -1;
     vocabulary->kind = kind;
-    memset((char *)vocabulary + vocabulary->duets, 0xff, 4 * 65536);
+    uint32_t *duets = part(vocabulary, vocabulary->duets);
+    for (unsigned two = 0; two < 65536; two++)
+        duets[two] = FGW_BPE_APART;
     memset((char *)vocabulary + vocabulary->letters, 0xff, 4 * FGW_BPE_LETTERS_END);
-    memset(vocabulary->byte_token, 0xff, sizeof vocabulary->byte_token);
     while (text < end) {
         uint32_t rank;
         int taken = line(&text, end, token, &rank);
         /* The 256 bytes come first, so that every later token can be made of them. */
         if (taken < 0 || (taken == 1) != (rank < 256)
             || enter(vocabulary, rank, token, (size_t)taken) < 0
-            || split(vocabulary, rank, token, (size_t)taken) < 0)
+            || fgw_bpe_pair_split(vocabulary, rank, token, (size_t)taken) < 0)
             return -1;
     }
-    settle_letters(vocabulary);
+    if (fgw_bpe_pair_settle(vocabulary, part(vocabulary, scratch(vocabulary))) < 0)
+        return -1;
+    settle_letters(vocabulary, part(vocabulary, scratch(vocabulary)));
     return 0;
 }

@@ -2,33 +2,35 @@
  *
  * Built once from the file that tiktoken publishes (a line a token: base64 of its bytes, a space,
  * its rank), read by all: it holds offsets, no pointers, so it may be mapped anywhere, and a
- * fork shares it. o200k_base takes 10.6 MB, cl100k_base 5.7 MB.
+ * fork shares it. o200k_base takes 11.8 MB, cl100k_base 6.1 MB.
  *
- *     | header | briefs | ids | slots | pairs | known | splits | starts | endings | duets
- *     | letters | straddles | bytes of all tokens |
+ *     | header | briefs | ids | slots | splits | starts | endings | duets | letters | straddles
+ *     | bytes of all tokens | known | moves | pairs |
  *
  * briefs   tokens of 1 to 8 bytes: the bytes themselves (fgw_bpe_brief), so that whether a word is
  *          a token is one look at one cache line.
  * ids      the token of each of them, place for place.
  * slots    longer ones -> token. One word: token 18, length 8, start 22, fingerprint 16 bits.
- * pairs    a, b  -> token.    One word: a 18, b 18, token 28 bits. Only the pair of the last merge
- *                             that makes the token: whoever merges in order of rank can never
- *                             have two neighbours that make a token in another way.
- * known    a bit a pair, FGW_BPE_KNOWN a place: most neighbours merge to nothing, and this, an
- *          eighth of the pairs, stays in the cache that is near.
- * splits   token -> a, b.     A byte is its own a and b.
+ * pairs    a, b  -> token (fgw_bpe_pair.h). Only the pair of the last merge that makes the token:
+ *          whoever merges in order of rank can never have two neighbours that make a token in
+ *          another way.
+ * known    a bit a pair, FGW_BPE_KNOWN a place: whether there may be one.
+ * moves    what makes the hash of the pairs a perfect one.
+ * splits   token -> a, b, as grains (fgw_bpe_pair.h). A byte is its own a and b.
  * starts   token -> where its bytes begin.
  * endings  last three bytes -> the lengths that a token ending so can have (bit 63: 63 and more).
  *          Different endings may share a word; so it can only say too much.
- * duets    two bytes -> token or FGW_BPE_NONE.
- * letters  code point below U+10000 of 2 or 3 bytes -> its token, if it is one, and two bits: that
- *          nothing before it (FGW_BPE_CALM_BEFORE), or behind it, merges with a part of it before
- *          it is whole. So what is calm on both sides may be taken whole before all else.
+ * duets    two bytes -> token or FGW_BPE_APART.
+ * letters  characters of 2 to 4 bytes, those of 4 from U+1F000 to U+1FFFF only (fgw_bpe_letter) ->
+ *          the grain of all or the first of its bytes, if that is a token and the others are to be
+ *          taken one by one, and two bits: that nothing before it (FGW_BPE_CALM_BEFORE), or behind
+ *          it, merges with a part of it before it is whole. So what is calm on both sides may be
+ *          taken whole before all else.
  * straddles a bit for each two bytes: that there is a merge at all of what ends with the one and
  *          what begins with the other, where a character ends between them and one of the two
  *          halves is less than a character. Both vocabularies have about a hundred such merges.
  *
- * Briefs, slots and pairs are open-addressed, at most four fifths full. The token that is its
+ * Briefs and slots are open-addressed, at most four fifths full. The token that is its
  * bytes' encoding is itself for every token of both vocabularies; building fails where it is not.
  */
 #ifndef FGW_BPE_VOCABULARY_H
@@ -39,6 +41,7 @@
 #include <string.h>
 
 #define FGW_BPE_NONE UINT32_MAX
+#define FGW_BPE_APART ((1u << 22) - 1) /* the rank of what does not merge: greater than all */
 #define FGW_BPE_TOKEN_MAX 128       /* bytes of the longest token: of both, 128 spaces */
 #define FGW_BPE_TOKENS_MAX (1u << 18)
 
@@ -47,21 +50,29 @@ enum fgw_bpe_kind { /* how text is cut into pieces, each encoded by itself */
     FGW_BPE_O200K = 2,
 };
 
+#define FGW_BPE_GROUPS 32u
+
+struct fgw_bpe_group { /* of pairs: fgw_bpe_pair.h */
+    uint32_t pairs, mask; /* the first of its places, and how many less 1 */
+    uint32_t moves;       /* of its buckets, of which there are a quarter as many */
+};
+
 struct fgw_bpe_vocabulary {
     uint64_t size;            /* of all of it, in bytes */
     uint32_t kind;
     uint32_t tokens;
     uint32_t briefs_shift;    /* 64 - log2 of the number of briefs, */
-    uint32_t slots_shift;     /* of slots, */
-    uint32_t pairs_shift;     /* and of pairs */
-    uint32_t reserved;
+    uint32_t slots_shift;     /* of slots */
     /* Offsets from here: */
-    uint64_t briefs, ids, slots, pairs, known, splits, starts, endings, duets, letters, straddles;
-    uint64_t bytes;
-    uint32_t byte_token[256];
+    uint64_t briefs, ids, slots, pairs, known, moves, splits, starts, endings, duets, letters;
+    uint64_t straddles, bytes;
+    uint64_t seed; /* of the hash of pairs */
+    struct fgw_bpe_group groups[FGW_BPE_GROUPS];
+    uint32_t byte_grain[256];
 };
 
-/* Bytes that building will need, or -1 where `text` is no such file. */
+/* Bytes that building will need, or -1 where `text` is no such file. Those behind `size` are free
+ * again when it is built. */
 int64_t fgw_bpe_vocabulary_measure(const char *text, size_t length);
 
 /* Builds into `room` bytes at `vocabulary`, zeroed and aligned to 8. 0, or -1 where `text` is no
@@ -211,33 +222,6 @@ static inline uint32_t fgw_bpe_find(const struct fgw_bpe_vocabulary *v, const ui
                                        : fgw_bpe_find_long(v, bytes, length);
 }
 
-static inline uint64_t fgw_bpe_pair_at(const struct fgw_bpe_vocabulary *v, uint64_t key)
-{
-    return (key * 0x9e3779b97f4a7c15u) >> v->pairs_shift;
-}
-
-#define FGW_BPE_KNOWN 8u
-
-static inline uint64_t fgw_bpe_known_bit(const struct fgw_bpe_vocabulary *v, uint64_t key)
-{
-    return (key * 0xd6e8feb86659fd93u) >> (v->pairs_shift - 3);
-}
-
-/* The token that two neighbours merge to, which is its rank too, or FGW_BPE_NONE. */
-static inline uint32_t fgw_bpe_pair(const struct fgw_bpe_vocabulary *v, uint32_t a, uint32_t b)
-{
-    const uint64_t *pairs = fgw_bpe_part(v, v->pairs);
-    const uint64_t *known = fgw_bpe_part(v, v->known);
-    uint64_t mask = (UINT64_C(1) << (64 - v->pairs_shift)) - 1, key = (uint64_t)a << 18 | b;
-    uint64_t at = fgw_bpe_pair_at(v, key), bit = fgw_bpe_known_bit(v, key);
-    if (!(known[bit >> 6] >> (bit & 63) & 1))
-        return FGW_BPE_NONE;
-    for (uint64_t pair; (pair = pairs[at]) != 0; at = (at + 1) & mask)
-        if (pair >> 28 == key)
-            return (uint32_t)(pair & 0xfffffff);
-    return FGW_BPE_NONE;
-}
-
 static inline size_t fgw_bpe_ending(const uint8_t *last_three)
 {
     uint32_t three = (uint32_t)last_three[0] << 16 | (uint32_t)last_three[1] << 8 | last_three[2];
@@ -245,10 +229,21 @@ static inline size_t fgw_bpe_ending(const uint8_t *last_three)
 }
 #define FGW_BPE_ENDINGS (1u << 15)
 
-#define FGW_BPE_LETTERS_END 0x10000u
+#define FGW_BPE_LETTERS_END 0x11000u
 #define FGW_BPE_CALM_BEFORE (1u << 30)
 #define FGW_BPE_CALM_BEHIND (1u << 31)
-#define FGW_BPE_LETTER_TOKEN (FGW_BPE_CALM_BEFORE - 1) /* all bits set: it is no token */
+#define FGW_BPE_LETTER_GRAIN (FGW_BPE_CALM_BEFORE - 1) /* all bits set: it is none */
+
+/* The place of a character of 2 to 4 bytes among the letters. */
+static inline uint32_t fgw_bpe_letter(const uint8_t *p, size_t width)
+{
+    if (width == 3)
+        return (p[0] & 15u) << 12 | (p[1] & 63u) << 6 | (p[2] & 63u);
+    if (width == 2)
+        return (p[0] & 31u) << 6 | (p[1] & 63u);
+    /* The surrogates' places are nobody's, as is what they hold. */
+    return p[0] == 0xf0 && p[1] == 0x9f ? 0x10000u | (p[2] & 63u) << 6 | (p[3] & 63u) : 0xd800u;
+}
 
 /* Whether anything of less than a character merges across these two, `b` beginning one. */
 static inline int fgw_bpe_straddles(const struct fgw_bpe_vocabulary *v, uint8_t a, uint8_t b)

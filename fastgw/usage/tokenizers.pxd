@@ -22,7 +22,7 @@ cdef class Tokenizers:
         self, int dialect, const uint8_t *model, size_t length, bint *known) except? NULL
 
     # How many tokens fewer a body's input has at most than by its bytes, as its texts are counted
-    # by that tokenizer. Looks at the first 32 KiB (FGW_PROMPT_HEARD). `scan`: scratch.
+    # by that tokenizer. Looks at the first 24 KiB (FGW_PROMPT_HEARD). `scan`: scratch.
     cdef uint64_t saved(
         self, int dialect, const fgw_bpe_vocabulary *vocabulary, fgw_json *scan,
         const uint8_t *body, size_t length) except? 0

@@ -25,7 +25,7 @@ cdef enum:
 
 
 def load_tokenizers() -> None:
-    """Before the fork, where some cap counts output: half a second, 16 MB shared by all."""
+    """Before the fork, where some cap counts output: half a second, 18 MB shared by all."""
     for encoding in ENCODINGS:
         vocabulary_of(encoding)
 
