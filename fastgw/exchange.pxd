@@ -4,6 +4,7 @@
 # Slices are offsets into `bytes`, the connection's buffer, which may move while a body is read.
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
+from fastgw.native.counters cimport fgw_counters
 from fastgw.native.dialect cimport fgw_ask, fgw_edits, fgw_route
 from fastgw.native.dialect_meter cimport fgw_meter
 from fastgw.native.hold cimport fgw_hold
@@ -54,6 +55,7 @@ cdef class Receiver:
     # Who has the exchanges in hand: the journey. Connections on both sides tell it what happens.
     cdef:
         Scratch scratch              # where idle connections receive
+        fgw_counters *counters       # of this worker
         fgw_http1_limits head_limits
         uint64_t body_max            # bytes
         bint half_close              # a client's FIN behind a request is no farewell
@@ -227,6 +229,7 @@ cdef class Exchange:
         bint refused
         bint client_gone
         bint drains                  # its answer is read on without the client (fastgw.leaving)
+        bint streams                 # its answer counts as an open stream
         bint unsent                  # the client was gone when bytes were sent to it
         bint whole                   # the provider's answer was read to its end
         uint64_t drain_until_ns

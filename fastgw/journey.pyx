@@ -54,6 +54,7 @@ from fastgw.native.counters cimport (
     FGW_COUNT_LIMITS_FITTED,
     FGW_COUNT_LIMITS_REFUSED,
     FGW_COUNT_LIMITS_TAKEN,
+    FGW_COUNT_TABLE_INSERTS,
     FGW_COUNT_UNBOUNDED,
     FGW_HISTOGRAM_OVERHEAD,
     fgw_count,
@@ -236,6 +237,7 @@ cdef class Journey(Own):
         if self.holding:
             self._let_out(now)
         self.journal.flush(now)
+        self._publish_buffered()
         self._publish_cut()
 
     cdef int on_held(self, Exchange x) except -1:
@@ -552,6 +554,7 @@ cdef class Journey(Own):
         for i in range(x.effects.n_demands):
             if not inserted >> i & 1:
                 continue
+            fgw_count(self.counters, FGW_COUNT_TABLE_INSERTS, 1)
             key = x.effects.key_text[
                 x.effects.demands[i].text_offset:
                 x.effects.demands[i].text_offset + x.effects.demands[i].text_length

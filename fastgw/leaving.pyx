@@ -88,6 +88,7 @@ cdef class Leaving(Endings):
                 x.code = CODE_DRAIN_FULL
             return False
         x.drains = True
+        self._stream(x, False)
         fgw_count(self.counters, FGW_COUNT_DRAINS, 1)
         fgw_count(self.counters, FGW_GAUGE_DRAINS, 1)
         x.drain_until_ns = self.look() + drain.max_ns

@@ -1,5 +1,6 @@
 import pytest
 
+from tests.lanes import pytest_runtest_makereport, pytest_runtest_protocol  # noqa: F401
 from tests.worker import Worker
 
 

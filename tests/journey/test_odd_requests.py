@@ -283,7 +283,7 @@ def test_gives_a_head_one_deadline_not_one_a_byte(gateway):
             time.sleep(0.05)
         ended = 0
         for sock in socks:
-            sock.settimeout(1)
+            sock.settimeout(10)
             try:
                 ended += sock.recv(100)[:12] == b"HTTP/1.1 408"
             except ConnectionResetError:
@@ -292,7 +292,7 @@ def test_gives_a_head_one_deadline_not_one_a_byte(gateway):
     finally:
         for sock in socks:
             sock.close()
-    wait_until(lambda: gauge(gateway, "connections_open_now") == 0, 4)
+    wait_until(lambda: gauge(gateway, "connections_open_now") == 0)
 
 
 def test_says_503_to_one_connection_too_many(upstream):
@@ -306,7 +306,7 @@ def test_says_503_to_one_connection_too_many(upstream):
         assert heard.status == 503 and heard.fields["x-fastgw-code"] == "FGW-704"
         for sock in socks:
             sock.close()
-        wait_until(lambda: gauge(crowded, "connections_open_now") == 0, 3)
+        wait_until(lambda: gauge(crowded, "connections_open_now") == 0)
         assert one(crowded, post("/v1/chat/completions", chat())).status == 200
     finally:
         crowded.remove()
