@@ -222,7 +222,7 @@ enum fgw_request_flag {
 /* REQUEST, followed by rules[n_rules], then limits[n_limits]. */
 struct fgw_record_request {
     struct fgw_record head;
-    struct fgw_dims dims; /* provider and upstream_model 0 where refused before ROUTE */
+    struct fgw_dims dims; /* provider and upstream_model: asked first; 0 where refused */
     uint64_t policy_version;
     uint64_t client_request_id; /* name hash of the client's own x-request-id, 0: none */
     uint8_t client_ip[16];      /* IPv6, or v4-mapped */

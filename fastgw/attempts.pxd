@@ -13,7 +13,7 @@ from fastgw.upstream.route cimport Candidate
 
 cdef class Attempts(Leaving):
     cdef int _attempt(self, Exchange x) except -1
-    cdef int _name_model(self, Exchange x, Candidate candidate) except -1
+    cdef int _turn_to(self, Exchange x, Candidate candidate) except -1
     cdef int _reach(self, Exchange x, Provider provider) except -1
     cdef int _send(self, Exchange x) except -1
     cdef int _draw(self, Exchange x, uint64_t tokens) except -1

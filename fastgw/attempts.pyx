@@ -44,7 +44,9 @@ from fastgw.native.counters cimport (
 )
 from fastgw.native.dialect cimport FGW_ASK_STREAM, FGW_ROUTE_METERED
 from fastgw.native.dialect_meter cimport (
+    FGW_EVENT_DONE,
     FGW_EVENT_ERROR,
+    FGW_EVENT_FINISH,
     FGW_STREAM_NONE,
     fgw_meter_end,
     fgw_meter_init,
@@ -117,6 +119,19 @@ cdef inline Framing framing_of(Exchange x, const fgw_head *head, bint resized) n
     return FRAMING_CHUNKED if x.head.minor == 1 else FRAMING_CLOSE
 
 
+cdef inline int fault_of(Exchange x) noexcept:
+    """What is wrong with an answer that began well and came to its end; 0: nothing. Text without
+    the end that every dialect gives it is a provider that died between two events."""
+    if not x.metered or x.upstream_status >= 300:
+        return 0
+    if x.meter.ever & FGW_EVENT_ERROR:
+        return CODE_UPSTREAM_FAILED
+    if (x.meter.streaming and x.meter.output_bytes
+            and not x.meter.ever & (FGW_EVENT_FINISH | FGW_EVENT_DONE)):
+        return CODE_UPSTREAM_CUT
+    return 0
+
+
 cdef class Attempts(Leaving):
     """What the journey does once a request is admitted."""
 
@@ -136,10 +151,8 @@ cdef class Attempts(Leaving):
         x.first_byte_ns = 0
         x.metered = False
         x.price = price_of(x, candidate)
-        x.dims.provider = provider.name_hash
         x.provider_line = provider.answer_line
         x.model_line = candidate.answer_line
-        self._name_model(x, candidate)
         rename_requests(x)
         plan_edits(x)
         x.attempt_wall_ns = self.now_ns + self.wall_offset_ns
@@ -162,7 +175,10 @@ cdef class Attempts(Leaving):
         fgw_count(self.counters, FGW_COUNT_ATTEMPTS, 1)
         return self._reach(x, provider)
 
-    cdef int _name_model(self, Exchange x, Candidate candidate) except -1:
+    cdef int _turn_to(self, Exchange x, Candidate candidate) except -1:
+        """Who is asked next, for the records: a request counts where it is asked first."""
+        x.candidate = candidate
+        x.dims.provider = candidate.provider.name_hash
         x.dims.upstream_model = x.dims.model
         if candidate.model:
             x.dims.upstream_model = candidate.model_hash
@@ -279,7 +295,7 @@ cdef class Attempts(Leaving):
         add_earlier(x, &close)
         x.code = x.status = 0
         x.room = JOURNAL_DROPPED
-        x.candidate = candidate
+        self._turn_to(x, candidate)
         return self._attempt(x)
 
     cdef int _give_up(self, Exchange x, int code) except -1:
@@ -522,8 +538,9 @@ cdef class Attempts(Leaving):
 
     cdef int _settle_whole(self, Exchange x) except -1:
         """All that the provider had to say is out, be it that it failed."""
-        if x.metered and x.meter.streaming and x.meter.ever & FGW_EVENT_ERROR and not x.code:
-            x.code = CODE_UPSTREAM_FAILED
+        cdef int fault = fault_of(x)
+        if fault and not x.code:
+            x.code = <uint16_t>fault
             return self._settle(x, FGW_FATE_FAILED_IN_STREAM)
         return self._settle(x, FGW_FATE_DELIVERED)
 

@@ -568,6 +568,7 @@ cdef class Journey(Own):
         cdef size_t length = field(x, FGW_H_X_REQUEST_ID, &value)
         if length:
             x.client_request_id = self.journal.name_request(&x.id, value, length, False)
+        self._turn_to(x, <Candidate>x.candidate)
         x.room = post_request(
             x, self.journal, self.policy.version_hash, x.client.address,
             x.decided_ns,

@@ -14,6 +14,8 @@ from fastgw.ledger.records import (
     FATE_FAILED_IN_STREAM,
     FATE_RETRIED_AWAY,
     Close,
+    Open,
+    Request,
 )
 from tests.worker import (
     DONE,
@@ -118,6 +120,41 @@ def test_a_provider_that_falls_silent_has_its_code(worker, monkeypatch, kind, co
                           else FATE_FAILED_BEFORE_FIRST_BYTE)
     if kind != "idle":
         assert (client.answer().status, client.transport.closed) == (504, False)
+
+
+def test_a_whole_answer_that_is_an_error_is_a_failure(worker):
+    one = worker()
+    text = b'{"error": {"message": "overloaded", "code": 502}}'
+    _, answer = one.ask(request(chat()), response(text))
+
+    close = one.one(Close)
+    assert (answer.status, answer.body) == (200, text)
+    assert (close.fate, close.code) == (FATE_FAILED_IN_STREAM, 911)
+
+
+@pytest.mark.parametrize("ending, fate, code", [
+    (b"", FATE_FAILED_IN_STREAM, 909),
+    (b"error: {}\n\n", FATE_FAILED_IN_STREAM, 909),  # GPUStack: a field that no parser knows
+    (DONE, FATE_DELIVERED, 0),
+    (event({"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]}), FATE_DELIVERED, 0),
+])
+def test_text_without_its_end_is_a_failure_however_cleanly_it_stops(worker, ending, fate, code):
+    one = worker()
+    pieces = [delta("a"), ending, b""] if ending else [delta("a"), b""]
+    _, answer = one.ask(request(chat(stream=True)), stream_head() + chunked(*pieces))
+
+    close = one.one(Close)
+    assert (close.fate, close.code) == (fate, code)
+    assert answer.body == delta("a") + ending and close.output_low >= 1
+
+
+def test_a_request_counts_where_it_was_asked_first(worker):
+    one = worker()
+    one.ask(request(chat()), response())
+
+    asked, opened = [record for record in one.records() if isinstance(record, Request | Open)]
+    assert asked.dims.provider == opened.dims.provider != 0
+    assert asked.dims.upstream_model == opened.dims.upstream_model != 0
 
 
 @pytest.mark.parametrize("ending", [

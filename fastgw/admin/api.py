@@ -30,7 +30,7 @@ from fastgw.ledger import query
 from fastgw.ledger.usage import GroupError
 from fastgw.process.directory import read_document, read_instance
 from fastgw.process.levels import live_limits
-from fastgw.process.moments import since_ns
+from fastgw.process.moments import between_ns, since_ns
 from fastgw.process.orders import OrderError, OrderRefused
 
 if TYPE_CHECKING:
@@ -114,9 +114,8 @@ class Api:
     def usage(self, request: Request) -> Response:
         wanted = request.query_params
         by = [name for name in wanted.get("by", "").split(",") if name]
-        until = since_ns(wanted["until"]) if "until" in wanted else None
         labels = (read_document(self._home / "policy.json") or {}).get("labels", ())
-        since = since_ns(wanted.get("since", "24h"))
+        since, until = between_ns(wanted.get("since", "24h"), wanted.get("until"))
         instance = wanted.get("instance")
         return answer(query.usage(self._home, since, until, by, labels, instance=instance))
 

@@ -26,6 +26,7 @@ from fastgw.errors import Code, FastgwError
 from fastgw.ledger.drawn import GIVEN_UP, SENT, UNSENT, UNWANTED
 from fastgw.ledger.journal import name_hash
 from fastgw.ledger.query import Ledger
+from fastgw.ledger.recorder import STATUS
 from fastgw.ledger.ring import Ring
 from fastgw.ledger.tails import PREFIX
 from fastgw.limit import peek
@@ -81,7 +82,7 @@ class Metrics:
             yield from _cluster(self._home, segment)
         yield from limit_gauges(self._levels.read() or [])
         yield from _rings(Path(state["rings"]))
-        yield from _recorder(self._home)
+        yield from _recorder(Path(state["rings"]))
         yield from _ledger(self._sums.read())
         yield from _balance(self._home)
 
@@ -251,8 +252,8 @@ _EXPORTS = {
 }
 
 
-def _recorder(data_dir: Path) -> Iterator[Metric]:
-    status = read_document(data_dir / "recorder.json") or {}
+def _recorder(folder: Path) -> Iterator[Metric]:
+    status = read_document(folder / STATUS) or {}
     spilled = status.get("spill_bytes", 0)
     yield _gauge("spill_bytes", "Records that wait outside the store.", spilled)
     yield _gauge("ledger_failing", "1: the store or the spill fails.", bool(status.get("failing")))

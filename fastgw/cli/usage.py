@@ -20,7 +20,7 @@ from fastgw.ledger import query
 from fastgw.ledger.events import COLUMNS, Events
 from fastgw.ledger.schema import SUMS
 from fastgw.ledger.usage import shape
-from fastgw.process.moments import since_ns
+from fastgw.process.moments import between_ns
 
 UNITS = ("images", "audio_seconds", "characters", "searches")  # shown where there are any
 TOKENS = ("input_tokens", "cached_input_tokens", "output_tokens", "reasoning_tokens")
@@ -60,7 +60,7 @@ def usage(
     if attempts and (groups or form == "table"):
         raise click.UsageError("--attempts goes with --format json or csv, and without --by")
     try:
-        begin, end = since_ns(since), since_ns(until) if until is not None else None
+        begin, end = between_ns(since, until)
         if attempts:
             with query.Ledger(path) as ledger:
                 found = (Events(one).between(begin, end) for one in ledger.views(instance))

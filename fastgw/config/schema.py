@@ -32,6 +32,7 @@ from fastgw.config.shape import (
     TimeZone,
     Whole,
     describe,
+    did_you_mean,
     join,
 )
 
@@ -93,7 +94,9 @@ class Store(Shape):
             if importlib.util.find_spec("psycopg") is None:
                 return reading.fail(path, "needs psycopg", "pip install 'fastgw[postgres]'", node)
             return Secret(value)
-        return Choice(("sqlite",)).take(node, path, reading)
+        near = did_you_mean(str(value), ["sqlite"])
+        hint = near[0] if near[1] else f"sqlite, or {self.example}"
+        return reading.fail(path, f"expected {self.wanted}, got {describe(node)}", hint, node)
 
     def schema(self):
         return {"anyOf": [{"const": "sqlite"},
@@ -262,7 +265,10 @@ LISTEN = Object({
 ADMIN = Object({"address": ADDRESS, "port": PORT, "token": SecretText("the admin token")})
 LIMITS = Object({"body": SIZE, "head": SIZE, "connections": Whole(1, 10_000_000),
                  "buckets": Whole(1, 100_000_000)})
-USAGE = Object({"labels": MapOf(ExpressionText(), TAG, 4)})
+# What `fastgw usage --by` knows already; a label of that name could not be asked for.
+GROUPS = ("key", "model", "provider", "upstream_model", "user", "dialect", "operation", "stream",
+          "service_tier", "instance", "minute", "hour", "day")
+USAGE = Object({"labels": MapOf(ExpressionText(), TAG, 4, taken=GROUPS)})
 
 PROVIDER = Object({
     "id": ID,

@@ -13,7 +13,7 @@ import math
 import re
 import zoneinfo
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -325,10 +325,13 @@ class ListOf(Shape):
 
 
 class MapOf(Shape):
-    """Names that the operator chooses -> values of one shape."""
+    """Names that the operator chooses -> values of one shape. ``taken``: names that mean
+    something else already."""
 
-    def __init__(self, value: Shape, key: str, most: int, wanted="a mapping") -> None:
+    def __init__(self, value: Shape, key: str, most: int, wanted="a mapping",
+                 taken: Collection[str] = ()) -> None:
         self.value, self.key, self.most, self.wanted = value, re.compile(key), most, wanted
+        self.taken = taken
 
     def take(self, node, path, reading):
         if not isinstance(node, Table):
@@ -345,6 +348,10 @@ class MapOf(Shape):
                 message = f"'{name[:40]}' is no name here"
                 hint = f"names match {self.key.pattern}"
                 values[name] = reading.fail(join(path, name), message, hint, key)
+            elif name in self.taken:
+                message = f"'{name}' has a meaning of its own"
+                values[name] = reading.fail(join(path, name), message,
+                                            f"another name, for example my_{name}", key)
             else:
                 values[name] = self.value.read(value, join(path, name), reading)
         return INVALID if INVALID in values.values() else values

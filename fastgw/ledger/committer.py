@@ -16,7 +16,7 @@ from fastgw.config.model import KEEP_ALL, Retention, Secret
 from fastgw.errors import LedgerError
 from fastgw.ledger.database import StoreFailed
 from fastgw.ledger.drawn import Alert, CapRule
-from fastgw.ledger.lost import ended_mark
+from fastgw.ledger.lost import Costs, ended_mark
 from fastgw.ledger.ring import SUPERVISOR
 from fastgw.ledger.span import Span
 from fastgw.ledger.spill import Spill
@@ -45,6 +45,7 @@ class Paths:
     rules: tuple[CapRule, ...] = ()  # caps with alerts, or with a rule for lost workers
     alerts_wanted: bool = False  # somebody is to be told of alerts, by an Outbox
     store: Secret | None = None  # a database's URL; None: SQLite in data_dir
+    costs: Costs | None = None  # prices attempts of workers that were lost
 
 
 class Outbox(Protocol):
@@ -77,7 +78,7 @@ class Exporting(Protocol):
 
 @dataclass(slots=True)
 class Counts:
-    """What a recorder did since it started; also in data_dir/recorder.json."""
+    """What a recorder did since it started; also in ring_dir/recorder.json."""
 
     records: int = 0
     requests: int = 0
@@ -215,7 +216,9 @@ class Committer:
         paths = self.paths
         try:
             database = open_writing(paths.data_dir, paths.store)
-            self.store = Store(database, paths.rules, alerts_wanted=paths.alerts_wanted)
+            self.store = Store(
+                database, paths.rules, alerts_wanted=paths.alerts_wanted, costs=paths.costs
+            )
         except StoreFailed as error:
             if first and error.for_good:
                 raise

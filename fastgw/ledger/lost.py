@@ -8,7 +8,8 @@ A CLOSE that the worker posted itself before it died stands: a later one for it 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import astuple
 
 from fastgw.ledger.database import Database
 from fastgw.ledger.fold import Fold
@@ -24,6 +25,9 @@ from fastgw.ledger.records import (
 )
 
 WORKER_LOST = 992  # fastgw.errors.Code
+
+# What a CLOSE of the named model costs: (nano-dollars, version of the price); None: no price.
+Costs = Callable[[Close, str], tuple[int, int] | None]
 
 
 def ended_mark(generation: int, worker: int, wall_ns: int) -> bytes:
@@ -52,11 +56,20 @@ def lost_close(opened: Open, wall_ns: int) -> Close:
 
 
 class Lost:
-    """Settles the records of one supervisor span, inside the transaction that stores it."""
+    """Settles the records of one supervisor span, inside the transaction that stores it.
 
-    def __init__(self, database: Database, fold: Fold) -> None:
+    ``price(close)``: what `Costs` says of it. The sweep knows no prices.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        fold: Fold,
+        price: Callable[[Close], tuple[int, int] | None] = lambda close: None,
+    ) -> None:
         self._database = database
         self._fold = fold
+        self._price = price
         self._done: set[tuple[int, int, int, int]] = set()
         self.closed = 0
         self.late = 0
@@ -94,6 +107,9 @@ class Lost:
         close.input_high = max(close.input_low, close.input_high or opened.input_high)
         close.output_high = max(close.output_low, close.output_high or opened.output_high)
         close.started_ns = close.started_ns or opened.wall_ns
+        # Where no token is known of, nobody knows what it cost: that is no 0.
+        if close.cost_nano_usd is None and any(astuple(close.tokens)):
+            close.cost_nano_usd, close.price_version = self._price(close) or (None, 0)
         packed = bytearray(close.pack())
         packed[8:16] = raw[8:16]  # its sequence: the position it came from
         yield bytes(packed)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 import orjson
@@ -60,11 +61,18 @@ class Names:
             self._accounts[hash0] = known
         return known
 
+    def accounts(self, hashes: Collection[int] | None = None) -> list[dict[str, Any]]:
+        """As `account`, of these alone (signed hashes) or of all that the ledger knows."""
+        return [account for hash0, account in self._all_accounts()
+                if hashes is None or hash0 in hashes]
+
     def accounts_of(self, key: str) -> list[int]:
         """Signed hashes of all that this key's account ever was: owner and tags are edited."""
+        return [hash0 for hash0, account in self._all_accounts() if account["id"] == key]
+
+    def _all_accounts(self) -> list[tuple[int, dict[str, Any]]]:
         rows = self._database.rows("SELECT hash0, text FROM name WHERE space = ?", NAME_ACCOUNT)
-        texts = [(hash0, raw.decode(errors="replace")) for hash0, raw in rows]
-        return [hash0 for hash0, text in texts if _account(text)["id"] == key]
+        return [(hash0, _account(raw.decode(errors="replace"))) for hash0, raw in rows]
 
     def granted(self, identity: tuple[int, int], until_ns: int) -> int:
         """How much of what a bucket had used was forgiven from outside, up to an instant."""

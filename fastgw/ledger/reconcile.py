@@ -367,7 +367,15 @@ def _sides(export: Export, sums: Sums, keys: dict[str, str], notes: list[str]) -
     whole = {_SNAPSHOT.sub("", name) for name in ours - billed}
     named = {one.key for one in export.billed if one.key}
     known = {key for _, _, key, _ in sums}
-    by_key = any(keys.get(name, name) in known for name in named)
+    by_key = any(name in keys or name in known for name in named)
+    for theirs, key in sorted(keys.items()):
+        if theirs not in named:
+            notes.append(f"--key {theirs}={key}: the report has no key {theirs!r}")
+        elif key not in known:
+            notes.append(
+                f"--key {theirs}={key}: the ledger has no attempt of a key {key!r} in this time "
+                f"(ours: {', '.join(sorted(known - {''})) or 'none'})"
+            )
     if named and sums and not by_key:
         notes.append(
             f"none of the report's keys ({', '.join(sorted(named)[:3])}, ...) is an id of the "

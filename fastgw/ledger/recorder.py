@@ -31,6 +31,7 @@ from fastgw.ledger.span import Span
 from fastgw.ledger.spill import Spill
 from fastgw.ledger.tails import Tails
 
+STATUS = "recorder.json"
 STATUS_EVERY_S = 5.0
 _JOIN_S = 10.0  # a commit that is under way ends, or the server is gone
 
@@ -162,9 +163,9 @@ class Recorder:
         }
 
     def _write_status(self) -> None:
-        """For metrics and people; best effort, it may be the disk that fails."""
+        """For metrics and people: beside the rings, for it may be the disk that fails."""
         self._status_at = time.monotonic() + STATUS_EVERY_S
-        path = self._paths.data_dir / "recorder.json"
+        path = self._paths.ring_dir / STATUS
         try:
             temporary = path.with_suffix(f".new-{threading.get_ident()}")
             temporary.write_bytes(orjson.dumps(self.status()))

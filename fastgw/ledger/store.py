@@ -17,8 +17,8 @@ from fastgw.ledger.balance import Taken
 from fastgw.ledger.database import Database, StoreFailed
 from fastgw.ledger.drawn import Alert, CapRule, Drawn
 from fastgw.ledger.fold import Fold, Tally, pack, tally_of, unpack
-from fastgw.ledger.lost import Lost
-from fastgw.ledger.records import DIMS, Held, Open
+from fastgw.ledger.lost import Costs, Lost
+from fastgw.ledger.records import DIMS, NAME_MODEL, Close, Held, Open
 from fastgw.ledger.schema import ROLLUPS, SUMS, signed
 from fastgw.ledger.span import Span
 from fastgw.ledger.sqlite import open_writer
@@ -87,8 +87,10 @@ class Store:
         rules: Sequence[CapRule] = (),
         *,
         alerts_wanted: bool = False,
+        costs: Costs | None = None,
     ) -> None:
         self.database = database = place if isinstance(place, Database) else open_writer(place)
+        self._costs = costs
         self._fold = Fold()
         self.taken = Taken()
         self._acked: dict[int, int] = {}
@@ -166,7 +168,7 @@ class Store:
     def _take(self, span: Span, stored: Stored, rows: _Rows) -> None:
         database, records = self.database, span.records
         if span.from_supervisor and records:
-            lost = Lost(database, self._fold)
+            lost = Lost(database, self._fold, lambda close: self._price(close, rows))
             records = lost.settle(records)
             stored.lost += lost.closed
             stored.late += lost.late
@@ -184,6 +186,18 @@ class Store:
         ring = span.ring or database.first  # ring 0 is each instance's own
         rows.acked.append((ring, database.first + span.slot, span.lane, span.next))
         self._acked[ring] = max(span.next, self.acked(ring))
+
+    def _price(self, close: Close, rows: _Rows) -> tuple[int, int] | None:
+        """What a lost attempt cost by what was counted of it; None: nobody knows."""
+        if self._costs is None:
+            return None
+        key = (NAME_MODEL, signed(close.dims.upstream_model), 0)
+        row = (rows.names.get(key),)
+        if row[0] is None:
+            row = self.database.row(
+                "SELECT text FROM name WHERE (space, hash0, hash1) = (?, ?, ?)", *key
+            ) or (None,)
+        return self._costs(close, row[0].decode(errors="replace")) if row[0] else None
 
     def _take_batch(self, span: Span, records: bytes, tally: Tally, rows: _Rows) -> None:
         known = records is span.records  # and not what the sweep's came to

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from difflib import get_close_matches
 from typing import Any
 
+from fastgw.config.schema import GROUPS
 from fastgw.dialect.names import DIALECTS, OPERATIONS
 from fastgw.errors import LedgerError
 from fastgw.ledger.database import RANGE_BITS, Database
@@ -56,12 +58,12 @@ def sum_usage(
     whose usage it is; none: all that the database has.
     """
     names, by = Names(database), list(dict.fromkeys(by))
-    columns = {name: _column(name, names, labels) for name in by}
     step = min((_TIMES[name] for name in by if name in _TIMES), default=0)
-    needs = sorted({need for column in columns.values() for need in column.needs})
     rows: dict[tuple[Any, ...], list[int]] = {}
     with database.snapshot():  # rows move on to coarser tables meanwhile
         accounts = None if key is None else names.accounts_of(key)
+        columns = {name: _column(name, names, labels, accounts) for name in by}
+        needs = sorted({need for column in columns.values() for need in column.needs})
         read = _Reading(database, since_ns, until_ns, step, needs, within, accounts)
         for dims, sums in read.rows():
             group = tuple(column.show(dims) for column in columns.values())
@@ -170,7 +172,9 @@ class _Reading:
         )
 
 
-def _column(name: str, names: Names, labels: Sequence[str]) -> Column:
+def _column(
+    name: str, names: Names, labels: Sequence[str], accounts: Sequence[int] | None
+) -> Column:
     if name in _TIMES:
         minutes = _TIMES[name]
         return Column((), lambda dims: _time(dims["bucket"] // minutes * minutes))
@@ -194,23 +198,36 @@ def _column(name: str, names: Names, labels: Sequence[str]) -> Column:
         return Column(
             ("account",), lambda dims: _member(names.account(dims["account"]), part, field)
         )
-    return _label_or_owner(name, names, labels)
+    return _label_or_owner(name, names, labels, accounts)
 
 
-def _label_or_owner(name: str, names: Names, labels: Sequence[str]) -> Column:
-    if not name.replace("-", "_").isidentifier():
-        raise GroupError(
-            f"usage cannot be grouped by {name!r}: use key, model, provider, upstream_model, "
-            "user, dialect, operation, stream, service_tier, instance, minute, hour, day, team, "
-            "owner.*, tags.* or a label's name"
-        )
+def _label_or_owner(
+    name: str, names: Names, labels: Sequence[str], accounts: Sequence[int] | None
+) -> Column:
     # A configured name is a label's and nothing else's: what clients send as a label's value
     # must never pass for the owner of a key.
     if name in labels:
         label = f"label{list(labels).index(name)}"
         return Column((label,), lambda dims: names.text(NAME_LABEL, dims[label]))
+    known = names.accounts(accounts)
+    members = {"team"} | {
+        field for account in known for part in ("owner", "tags")
+        for field in account.get(part) or ()
+    }
+    if not name.replace("-", "_").isidentifier() or (known and name not in members):
+        raise GroupError(_not_a_group(name, {*GROUPS, *labels, *members}, labels))
     return Column(
         ("account",), lambda dims: _member(names.account(dims["account"]), "owner", name)
+    )
+
+
+def _not_a_group(name: str, known: Collection[str], labels: Sequence[str]) -> str:
+    near = get_close_matches(name, known, 1)
+    meant = f" (did you mean {near[0]!r}?)" if near else ""
+    return (
+        f"usage cannot be grouped by {name!r}{meant}: use {', '.join(GROUPS)}, what keys have as "
+        "owner or tags (team, owner.*, tags.*), or a label's name"
+        + (f" ({', '.join(labels)})" if labels else "")
     )
 
 

@@ -74,7 +74,7 @@ def body(events: list[dict[str, Any]]) -> bytes:
 
 @dataclass(slots=True)
 class Progress:
-    """Of one export since the start; also in data_dir/recorder.json."""
+    """Of one export since the start; also in recorder.json beside the rings."""
 
     delivered: int = 0  # attempts
     skipped: int = 0  # batches

@@ -38,7 +38,7 @@ from fastgw.ledger import query
 from fastgw.ledger.usage import INSTANCE, GroupError
 from fastgw.log import Log
 from fastgw.process.levels import live_limits
-from fastgw.process.moments import since_ns
+from fastgw.process.moments import between_ns
 from fastgw.process.orders import reachable
 
 NAME = "holders"
@@ -144,8 +144,7 @@ class Desk:
             raise ValueError("usage of a key is summed over all instances: not by instance")
         if len(by) > _GROUPS_MAX:
             raise ValueError(f"by: at most {_GROUPS_MAX} at once")
-        since = since_ns(wanted.get("since", "24h"))
-        until = since_ns(wanted["until"]) if "until" in wanted else None
+        since, until = between_ns(wanted.get("since", "24h"), wanted.get("until"))
         rows = query.usage(self._data_dir, since, until, by, self._labels, key=key)
         if len(rows) > ROWS_MAX:
             raise ValueError(f"{len(rows)} rows: ask for a shorter time, or by less")

@@ -11,13 +11,14 @@ import os
 import shutil
 import signal
 import threading
-from dataclasses import replace
+from dataclasses import astuple, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fastgw.errors import LedgerError
 from fastgw.ledger.committer import Paths
 from fastgw.ledger.drawn import CapRule
+from fastgw.ledger.journal import name_hash
 from fastgw.ledger.recorder import Recorder, drain
 from fastgw.ledger.stores import remember
 from fastgw.ledger.vocabulary import UNITS
@@ -33,6 +34,8 @@ from fastgw.shm.segment import Segment
 
 if TYPE_CHECKING:
     from fastgw.config import Config
+    from fastgw.ledger.lost import Costs
+    from fastgw.ledger.records import Close
     from fastgw.process.plan import Plan
 
 EVERY_GENERATION = range(1 << 32)
@@ -61,7 +64,19 @@ def paths_of(plan: Plan, data_dir: Path, folder: Path) -> Paths:
         rules=rules,
         alerts_wanted=wanted,
         store=plan.config.store,
+        costs=_costs(plan),
     )
+
+
+def _costs(plan: Plan) -> Costs:
+    lists = {name_hash(provider.id): provider.prices for provider in plan.providers}
+
+    def cost(close: Close, model: str) -> tuple[int, int] | None:
+        prices = lists.get(close.dims.provider)
+        tokens = astuple(close.tokens)[:8]  # a sweep knows of no pictures
+        return prices.cost(model, close.dims.tier, tokens) if prices is not None else None
+
+    return cost
 
 
 def main(

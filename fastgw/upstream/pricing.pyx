@@ -1,10 +1,13 @@
 """Phase ROUTE: what a model costs at one provider, by patterns over its name."""
 
 cimport cython
+from libc.stdint cimport int64_t
 from libc.stdlib cimport calloc, free
 from libc.string cimport memcpy
 
 from fastgw.native.glob cimport fgw_glob_match
+from fastgw.native.price cimport fgw_price_cost
+from fastgw.native.record cimport fgw_tokens
 
 cdef enum:
     SEEN_MAX = 256    # names whose row is known; a power of two. Any other costs one look at all
@@ -50,6 +53,17 @@ cdef class PriceList:
             if fgw_glob_match(<const uint8_t *>pattern, <size_t>len(pattern), model, length) == 1:
                 return row
         return 0
+
+    def cost(self, str model, uint8_t tier, tokens):
+        """(nano-dollars, version of the price) of ``tokens``, a number for each class as
+        ``fgw_tokens`` has them; None: it has no price."""
+        cdef bytes packed = self.of(model)
+        cdef const fgw_price *price = <const fgw_price *><const char *>packed
+        cdef fgw_tokens used
+        (used.input, used.cached_input, used.cache_write, used.cache_write_1h, used.output,
+         used.reasoning, used.audio_input, used.audio_output) = tokens
+        cdef int64_t nano = fgw_price_cost(price, tier, &used, NULL, 0) if packed else -1
+        return (nano, price.version) if nano >= 0 else None
 
     def of(self, str model):
         """The packed price of a model; b"" where it is unknown."""

@@ -13,7 +13,7 @@ import pytest
 from tests.cli.live import eventually_used, run
 
 
-def report(rows, more=0):
+def report(rows, more=0, key=None):
     buckets = []
     for row in rows:
         start = int(datetime.fromisoformat(row["day"]).timestamp())
@@ -22,6 +22,7 @@ def report(rows, more=0):
             "input_tokens": row["input_tokens"] + more, "output_tokens": row["output_tokens"],
             "input_cached_tokens": row["cached_input_tokens"],
             "num_model_requests": row["attempts"], "model": "gpt-4o-2024-08-06",
+            "api_key_id": key,
         }]})
     return json.dumps({"object": "page", "data": buckets})
 
@@ -96,3 +97,13 @@ def test_a_file_that_is_not_there_and_a_key_without_a_name(live, reconcile):
     assert done.returncode == pair.returncode == 2
     assert "nowhere.csv: No such file" in done.stderr
     assert "expected THEIRS=OURS" in pair.stderr
+
+
+def test_a_key_that_is_said_to_be_another_is_compared_with_that_one_alone(live, reconcile):
+    text = report(eventually_used(live, 5, "--by", "day"), key="key_abc")
+    done = reconcile(text, "--key", "key_abc=nobody", "--key", "key_x=main")
+
+    assert done.returncode == 1
+    assert "the ledger has no attempt of a key 'nobody'" in done.stderr
+    assert "the report has no key 'key_x'" in done.stderr
+    assert "compared over all keys" not in done.stderr

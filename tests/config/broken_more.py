@@ -446,8 +446,8 @@ CASES = {
         'known here: none'),
     'store': (
         PROVIDERS + 'store: §5\n',
-        'store', "expected sqlite, got '5'",
-        'supported: sqlite'),
+        'store', "expected sqlite or a URL of Postgres, got '5'",
+        'sqlite, or postgresql:'),
     'cap tz offset': (
         action('{type: usage-cap, config: {name: c, unit: cost, limit: 5, window: '
         "day, time_zone: §'+02:00'}}"),

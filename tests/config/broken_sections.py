@@ -104,6 +104,18 @@ CASES = {
         "expected sqlite",
         "did you mean 'sqlite'?",
     ),
+    "store of another make": (
+        PROVIDERS + "store: §mysql://db/fastgw\n",
+        "store",
+        "expected sqlite or a URL of Postgres",
+        "sqlite, or postgresql://",
+    ),
+    "label named like a group": (
+        PROVIDERS + "usage: {labels: {§model: \"req.headers['x']\"}}\n",
+        "usage.labels.model",
+        "'model' has a meaning of its own",
+        "another name, for example my_model",
+    ),
     "ledger full": (
         PROVIDERS + "on_ledger_full: §keep\n",
         "on_ledger_full",

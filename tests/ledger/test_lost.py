@@ -4,17 +4,23 @@ Method: spans of a worker's ring and of the supervisor's, stored in the orders i
 can see them.
 """
 
+from dataclasses import replace
+
 import pytest
 
+from fastgw.ledger.journal import name_hash
 from fastgw.ledger.lost import ended_mark, lost_close
 from fastgw.ledger.query import Ledger
 from fastgw.ledger.records import (
     FATE_WORKER_LOST,
+    NAME_MODEL,
     UNBOUNDED,
     Close,
     Held,
+    Name,
     Open,
     RequestId,
+    Tokens,
     unpack_record,
 )
 from fastgw.ledger.ring import SUPERVISOR
@@ -171,3 +177,35 @@ def test_a_lost_close_spans_all_that_may_have_been_spent():
 
     assert (one.input_low, one.input_high, one.output_low, one.output_high) == (0, 100, 0, 200)
     assert one.wall_ns == LATER and one.final == 1
+
+
+def test_what_was_counted_of_it_has_a_cost(tmp_path):
+    model = name_hash("gpt-4o")
+    asked = []
+
+    def cost(one: Close, name: str):
+        asked.append((name, one.dims.upstream_model, one.tokens.output))
+        return (one.tokens.input * 3 + one.tokens.output * 7, 5) if name == "gpt-4o" else None
+
+    stored = Stored(tmp_path)
+    stored.store.close()
+    stored.store = Store(tmp_path, costs=cost)
+    named = replace(dims(), upstream_model=model)
+    other = replace(dims(), upstream_model=name_hash("house"))
+    nobody = RequestId(3, 1, 3)
+    opens = [Open(id, T0, 1, of, 7, 4096, 512).pack() for id, of in
+             ((SEEN, named), (OTHER, other), (nobody, named))]
+    names = [Name(NAME_MODEL, name_hash(text), 0, text).pack() for text in ("gpt-4o", "house")]
+    told = [
+        Close(id, LATER, fate=FATE_WORKER_LOST, tokens=Tokens(input=11, output=40),
+              output_low=40, code=992, provenance=3).pack() for id in (SEEN, OTHER)
+    ]
+    # In one pass with the names, and in a later one.
+    stored.commit((1, [*names, *opens]), (99, told[:1]))
+    stored.commit((99, [told[1], swept(nobody)]))
+
+    first, second, third = stored.closes()
+    assert (first.cost_nano_usd, first.price_version) == (11 * 3 + 40 * 7, 5)
+    assert (second.cost_nano_usd, second.price_version) == (None, 0)  # no price: no cost, not 0
+    assert third.cost_nano_usd is None  # nothing is known of it, so nobody asks
+    assert asked == [("gpt-4o", model, 40), ("house", other.upstream_model, 40)]

@@ -15,6 +15,7 @@ import threading
 import time
 from pathlib import Path
 
+import orjson
 import pytest
 
 from fastgw.config.model import DAY_NS, Retention
@@ -23,7 +24,7 @@ from fastgw.ledger import committer
 from fastgw.ledger.committer import Paths
 from fastgw.ledger.database import StoreFailed
 from fastgw.ledger.query import Ledger
-from fastgw.ledger.recorder import Recorder, drain, run
+from fastgw.ledger.recorder import STATUS, Recorder, drain, run
 from fastgw.ledger.records import (
     CLOSE,
     NAME_MODEL,
@@ -297,6 +298,8 @@ def test_with_a_full_disk_the_rings_fill_and_nothing_is_lost(folders, tiny_disk)
         one.step()
         full = bool(waiting) and one.counts.spill_failures > 0 and one.step() == 0
     assert full and one.counts.store_failures
+    status = orjson.loads((folders[1] / STATUS).read_bytes())
+    assert status["failing"] == "spill: No space left on device"  # told, although the disk is full
     ballast.unlink()
     until = time.monotonic() + 10
     while (waiting or not one.drained()) and time.monotonic() < until:
@@ -381,7 +384,7 @@ def test_run_takes_the_rest_and_ends_when_told(folders):
 
     assert not thread.is_alive()
     assert_exactly_once(folders[0], [traffic])
-    assert (folders[0] / "recorder.json").exists()
+    assert (folders[1] / "recorder.json").exists()
 
 
 def test_old_batches_go_when_retention_says_so(folders):

@@ -186,6 +186,23 @@ def test_a_labels_value_never_passes_for_an_owner(tmp_path):
     assert usage(tmp_path, by=["owner.team"], labels=["team"])[0]["owner.team"] == "a"
 
 
+@pytest.mark.parametrize("name, meant", [
+    ("modle", "'model'"), ("teem", "'team'"), ("featur", "'feature'"), ("month", None)])
+def test_a_group_that_nothing_has_is_an_error_and_no_empty_column(tmp_path, name, meant):
+    records = b"".join([*names(), close(id(1)).pack()])
+    Store(tmp_path).commit([Span(1, 0, 0, 0, len(records), records)])
+
+    with pytest.raises(LedgerError, match=f"cannot be grouped by '{name}'") as found:
+        usage(tmp_path, by=["key", name], labels=["feature"])
+    assert ("did you mean" in str(found.value)) == bool(meant)
+    assert (meant or "") in str(found.value)
+
+
+def test_before_any_key_is_known_every_group_may_be_asked_for(tmp_path):
+    Store(tmp_path).commit([])
+    assert usage(tmp_path, by=["project"]) == []
+
+
 def test_an_impossible_group_is_an_error(ledger):
     with pytest.raises(LedgerError, match="cannot be grouped by 'drop table;'"):
         ledger.usage(by=["drop table;"])

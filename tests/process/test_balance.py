@@ -10,11 +10,13 @@ import sqlite3
 import time
 import urllib.request
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 
 from fastgw.clock import wall_ns
 from fastgw.ledger.query import Ledger
+from fastgw.ledger.recorder import STATUS
 from fastgw.limit.adjust import Adjust
 from fastgw.process.directory import read_document, read_instance
 from fastgw.shm import counters
@@ -120,4 +122,5 @@ def test_a_ledger_that_lags_behind_an_outage_is_no_defect(gateway):
     now = looked(gateway)
     assert (now["attempts"], now["rollups"], now["accounts"]) == (0, 0, 0)
     assert "the books differ" not in gateway.log()
-    wait_until(lambda: read_document(gateway.data_dir / "recorder.json")["failing"] == "")
+    status = Path(read_instance(gateway.data_dir)["rings"]) / STATUS
+    wait_until(lambda: read_document(status)["failing"] == "")
