@@ -275,11 +275,13 @@ void shim_spec_room(unsigned which, unsigned slot, int out[2])
     out[1] = spec_of(which)->rooms[slot].room;
 }
 
-/* The longest word of a spec, 0 if it has none. */
+/* The longest word that a spec looks for, 0 if there is none. */
 int shim_spec_longest_word(unsigned which)
 {
     size_t longest = 0;
     for (const char *const *word = spec_of(which)->words; word && *word; word++)
+        longest = strlen(*word) > longest ? strlen(*word) : longest;
+    for (const char *const *word = spec_of(which)->aliens; word && *word; word++)
         longest = strlen(*word) > longest ? strlen(*word) : longest;
     return (int)longest;
 }

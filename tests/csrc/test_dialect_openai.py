@@ -54,7 +54,7 @@ def test_a_spec_is_sound(which):
         assert slot == NO_SLOT or slot < slots <= SLOTS_MAX
         if slot != NO_SLOT:
             used[slot] = used.get(slot, 0) + 1
-        assert text < 7
+        assert text < 8
     assert max(targets) < nodes
     assert reached | targets == set(range(nodes)), "a node that nothing leads to"
     # Only what nodes share on purpose: choices of bodies, of events and of tracked ones; `data[]`
