@@ -12,6 +12,7 @@ import pytest
 from tools import mirror, tidy
 
 ROOT = Path(__file__).resolve().parent.parent
+TREE = mirror.Tree(ROOT)
 PHASE_ROOMS = ("wire", "identity", "policy", "upstream", "limit", "stream", "usage", "ledger",
                "explain")
 
@@ -45,11 +46,11 @@ def test_every_source_keeps(check):
 
 
 def test_every_module_has_a_test_file():
-    against(UNTESTED, mirror.Tree(ROOT).untested(), "no test has its name or names it")
+    against(UNTESTED, TREE.untested(), "no test has its name or names it")
 
 
 def test_no_file_is_dead():
-    against(DEAD, mirror.Tree(ROOT).dead(),
+    against(DEAD, TREE.dead(),
             "imported nowhere, tested nowhere (a stray .so: make clean)")
 
 

@@ -49,8 +49,8 @@ class Tree:
                 if path.name != "__init__.py"
                 or re.search(r"^(def|class) ", self.texts[path], re.MULTILINE)]
 
-    def tests_of(self, module: Path) -> list[Path]:
-        """The test files of a module or kernel: those that have its name, or that name it.
+    def is_tested(self, module: Path) -> bool:
+        """Whether a module or kernel has a test file: one of its name, or one that names it.
 
         fastgw/limit/take.pyx has tests/limit/test_take*, or a test anywhere that imports
         fastgw.limit.take or says `limit/take` (what only Cython can reach is tested through
@@ -69,14 +69,14 @@ class Tree:
             said = rf"\b{module.parent.name}/{module.stem}\b"
         named = re.compile(r"test_(" + "|".join(names) + r")\.\w+")
         spoken = re.compile(said)
-        return [path for path in tests
-                if path.parent == folder and named.fullmatch(path.name)
-                or dotted(module) in self.targets.get(path, ())
-                or spoken.search(self.texts[path])]
+        # Texts are searched last, as that takes longest: most modules have a test by name.
+        return any(path.parent == folder and named.fullmatch(path.name)
+                   or dotted(module) in self.targets.get(path, ()) for path in tests) or any(
+                   spoken.search(self.texts[path]) for path in tests)
 
     def untested(self) -> list[Path]:
         kernels = self._found("csrc", "*.c")
-        return sorted(path for path in [*self.modules, *kernels] if not self.tests_of(path))
+        return sorted(path for path in [*self.modules, *kernels] if not self.is_tested(path))
 
     def _loaded_by_name(self, module: Path) -> bool:
         """Whether a sibling names the module in a string, as the command line its commands."""
@@ -89,7 +89,7 @@ class Tree:
         reached = set().union(*self.targets.values()) | ENTRY_POINTS
         lost = [path for path in self.modules
                 if dotted(path) not in reached and path.name != "__main__.py"
-                and not self.tests_of(path) and not self._loaded_by_name(path)]
+                and not self.is_tested(path) and not self._loaded_by_name(path)]
         native = self._found("fastgw/native", "*.pxd")
         lost += [path for path in native if dotted(path) not in reached]
         declared = {name for path in native for name in
