@@ -8,9 +8,29 @@
 /* fed: how much of this event's JSON is known */
 enum { FED_NOTHING = 0, FED_SOME, FED_BROKEN };
 
+static void hear_sample(void *listener, const uint8_t *bytes, size_t length)
+{
+    fgw_sample_hear(listener, bytes, length);
+}
+
+/* The text of this event, or of the body, is of the sample, or is not. */
+static inline void begin_sample(struct fgw_meter *meter)
+{
+    struct fgw_sample *sample = meter->sample;
+    uint64_t at = meter->output_bytes;
+
+    sample->at = at;
+    if (meter->streaming && !fgw_sample_listens(sample, at))
+        return;
+    meter->json.text_listener = sample;
+    meter->json.text_ear = hear_sample;
+}
+
 static void begin_json(struct fgw_meter *meter)
 {
     fgw_json_init(&meter->json, meter->face->answer, meter->face->root(meter));
+    if (meter->sample)
+        begin_sample(meter);
     if (meter->face->begin)
         meter->face->begin(meter);
     meter->fed = FED_SOME;
@@ -46,6 +66,12 @@ void fgw_meter_track(struct fgw_meter *meter)
     meter->voices = NULL;
     meter->json.ear = NULL;
     meter->tracked = 1;
+}
+
+void fgw_meter_keep(struct fgw_meter *meter, struct fgw_sample *sample)
+{
+    fgw_sample_start(sample);
+    meter->sample = sample;
 }
 
 static void hear(void *listener, const uint8_t *bytes, size_t length)
@@ -406,6 +432,21 @@ uint64_t fgw_meter_output(const struct fgw_meter *meter, uint64_t edge, uint64_t
     if (meter->voices->known)
         *certain = greater(least, said.text);
     return greater(least, said.text + said.calls + other);
+}
+
+uint64_t fgw_meter_heard(const struct fgw_meter *meter)
+{
+    if (!meter->tracked || !meter->voices)
+        return 0;
+    struct fgw_voices_count said = fgw_voices_tokens(meter->voices, 0);
+    return said.text + said.calls + meter->unheard;
+}
+
+uint64_t fgw_meter_text_bytes(const struct fgw_meter *meter)
+{
+    uint64_t kept = meter->sample ? meter->sample->at : 0;
+
+    return greater(meter->output_bytes, kept);
 }
 
 int fgw_meter_bears_text(const struct fgw_meter *meter)

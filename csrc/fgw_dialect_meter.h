@@ -31,6 +31,7 @@
 #include "fgw_event_stream.h"
 #include "fgw_json_array.h"
 #include "fgw_ndjson.h"
+#include "fgw_sample.h"
 #include "fgw_sse.h"
 #include "fgw_tier.h"
 
@@ -187,6 +188,7 @@ struct fgw_meter {
     struct fgw_units units; /* what is no tokens, as far as it was told; not those of pictures */
     struct fgw_tier_said said;
     struct fgw_bedrock_chunk chunk;
+    struct fgw_sample *sample; /* NULL: none of the text is kept */
     uint8_t iteration_flags;
     uint8_t pass_flags;
     char name[15]; /* event: of the block being read, cut */
@@ -219,6 +221,10 @@ void fgw_meter_track(struct fgw_meter *meter);
 /* After track: a tokenizer counts what is said. `voices` is the caller's, and begun by it. */
 void fgw_meter_listen(struct fgw_meter *meter, struct fgw_voices *voices);
 
+/* After init: keeps some of the text, by which its tokens can be estimated. The
+ * caller's. */
+void fgw_meter_keep(struct fgw_meter *meter, struct fgw_sample *sample);
+
 /* Reads on from bytes[*at]. FGW_METER_EVENT: an event ended just before the new *at (`event`,
  * `event_bytes` tell about it; call again). FGW_METER_MORE: all is read. */
 enum fgw_meter_code fgw_meter_next(struct fgw_meter *meter, const uint8_t *bytes, size_t length,
@@ -238,6 +244,14 @@ void fgw_meter_end(struct fgw_meter *meter);
  * Both are exact, as far as the vocabulary is, where the first comes near `edge`; elsewhere they
  * lag by the last words. */
 uint64_t fgw_meter_output(const struct fgw_meter *meter, uint64_t edge, uint64_t *certain);
+
+/* Bytes of generated text so far; where some is kept, with what has come of a document that is not
+ * whole. */
+uint64_t fgw_meter_text_bytes(const struct fgw_meter *meter);
+
+/* Tokens of the text that the voices have heard by their vocabulary, and of what they could not as
+ * fgw_meter_output has it; sound apart. 0: no tokenizer listens. */
+uint64_t fgw_meter_heard(const struct fgw_meter *meter);
 
 /* PCM of 24 kHz and 16 bits, the only form that is streamed: in base64, a token for 50 ms. */
 #define FGW_SOUND_BYTES 3200

@@ -13,9 +13,13 @@ static void count_string(struct fgw_prompt *prompt)
 
     if (!prompt->length)
         return;
-    fgw_bpe_start(&counter);
-    fgw_bpe_feed(&counter, prompt->vocabulary, prompt->string, prompt->length);
-    prompt->tokens += fgw_bpe_finish(&counter, prompt->vocabulary) + 1;
+    if (prompt->vocabulary) {
+        fgw_bpe_start(&counter);
+        fgw_bpe_feed(&counter, prompt->vocabulary, prompt->string, prompt->length);
+        prompt->tokens += fgw_bpe_finish(&counter, prompt->vocabulary);
+    }
+    fgw_writing_hear(&prompt->writing, prompt->string, prompt->length);
+    prompt->strings++;
     prompt->bytes += prompt->length;
     prompt->length = 0;
 }
@@ -47,7 +51,8 @@ void fgw_prompt_count(struct fgw_prompt *prompt, struct fgw_json *json, uint8_t 
     spec.nodes = nodes;
     prompt->vocabulary = vocabulary;
     prompt->json = json;
-    prompt->bytes = prompt->tokens = 0;
+    prompt->bytes = prompt->tokens = prompt->strings = 0;
+    memset(&prompt->writing, 0, sizeof prompt->writing);
     prompt->length = 0;
     fgw_json_init(json, &spec, face->ask_root);
     json->ear = hear;
@@ -62,8 +67,9 @@ void fgw_prompt_count(struct fgw_prompt *prompt, struct fgw_json *json, uint8_t 
 uint64_t fgw_prompt_saved(const struct fgw_prompt *prompt)
 {
     uint64_t least = prompt->bytes - prompt->bytes / LEAST_SHARE;
+    uint64_t tokens = prompt->tokens + prompt->strings;
 
-    if (prompt->bytes <= prompt->tokens)
+    if (!prompt->vocabulary || prompt->bytes <= tokens)
         return 0;
-    return prompt->bytes - prompt->tokens < least ? prompt->bytes - prompt->tokens : least;
+    return prompt->bytes - tokens < least ? prompt->bytes - tokens : least;
 }

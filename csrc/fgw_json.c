@@ -174,6 +174,8 @@ static inline const uint8_t *begin_string(struct fgw_json *json, const uint8_t *
     } else if (node->text == FGW_JSON_SAID && json->ear) {
         json->sink |= SINK_EAR;
     }
+    if (json->text_ear && (node->text == FGW_JSON_TEXT || node->text == FGW_JSON_SAID))
+        json->sink |= SINK_TEXT;
     json->string_bytes = 0;
     json->state = STRING;
     pour(json, p, (size_t)(stop - p));

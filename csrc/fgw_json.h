@@ -166,6 +166,9 @@ struct fgw_json {
     uint64_t skipping;     /* open containers inside of one that lies too deep, itself included */
     uint64_t string_bytes; /* decoded bytes of this string */
     uint64_t origin;       /* offset of a byte = origin + its address */
+    /* The caller's, for one document: set after init. Hears all that is text, TEXT and SAID. */
+    fgw_json_ear *text_ear;
+    void *text_listener;
     uint64_t objects[FGW_JSON_DEPTH_MAX / 64]; /* bit: the container at that depth is an object */
     uint32_t counts[FGW_JSON_DEPTH_MAX];       /* its members or elements so far */
     uint8_t nodes[FGW_JSON_DEPTH_MAX];         /* its node */

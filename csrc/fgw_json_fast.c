@@ -33,8 +33,11 @@ static inline const uint8_t *take_string(struct fgw_json *json, const struct fgw
 
     if (stop == end || *stop != '"' || node->text > FGW_JSON_TEXT)
         return NULL;
-    if (node->text)
+    if (node->text) {
         json->text_bytes += length;
+        if (json->text_ear)
+            json->text_ear(json->text_listener, p + 1, length);
+    }
     if (node->slot != FGW_JSON_NO_SLOT) {
         const struct fgw_json_room *room = &json->spec->rooms[node->slot];
         struct fgw_json_slot *slot = begin_slot(json, node, FGW_JSON_STRING, p);

@@ -49,7 +49,7 @@ enum state {
     INVALID,
 };
 
-enum sink { SINK_KEY = 1, SINK_SLOT = 2, SINK_HEAD = 4, SINK_EAR = 8 };
+enum sink { SINK_KEY = 1, SINK_SLOT = 2, SINK_HEAD = 4, SINK_EAR = 8, SINK_TEXT = 16 };
 
 static inline const uint8_t *fail(struct fgw_json *json, enum fgw_json_error error)
 {

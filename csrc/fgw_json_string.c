@@ -41,6 +41,8 @@ void fgw_json_sink(struct fgw_json *json, const uint8_t *bytes, size_t length)
         pour_head(json, bytes, length);
     if (json->sink & SINK_EAR)
         json->ear(json->listener, bytes, length);
+    if (json->sink & SINK_TEXT)
+        json->text_ear(json->text_listener, bytes, length);
 }
 
 static void pour_character(struct fgw_json *json, uint32_t character)

@@ -153,6 +153,20 @@ enum fgw_fate {
     FGW_FATE_WORKER_LOST = 7,
 };
 
+/* In the lowest three bits of a basis; above them SAMPLED, above that an enum fgw_writing. */
+enum fgw_basis {
+    FGW_BASIS_NONE = 0,    /* the provider told it, or there is nothing */
+    FGW_BASIS_COUNTED = 1, /* by its own tokenizer; at a cap's edge by what counted there */
+    FGW_BASIS_RATIO = 2,   /* by o200k_base, and the ratio of its family */
+    FGW_BASIS_RATE = 3,    /* by bytes of such writing, and the ratio: no tokenizer is loaded */
+    FGW_BASIS_BYTES = 4,   /* ten bytes a token, of a compressed body that cannot be read */
+    FGW_BASIS_LEARNED = 5, /* input: by bytes, and what providers told of others of that model */
+    FGW_BASIS_LIMIT = 6,   /* output: the limit in force */
+    FGW_BASIS_CERTAIN = 7, /* what is certain: a token an event */
+};
+#define FGW_BASIS_SAMPLED 8 /* of a sample of the text */
+#define FGW_BASIS_WRITING 4 /* bits to shift by */
+
 enum fgw_limit_verdict {
     FGW_LIMIT_TAKEN = 1,
     FGW_LIMIT_REFUSED = 2,        /* would pass after wait_ms */
@@ -289,7 +303,8 @@ struct fgw_record_close {
     uint8_t output_provenance;
     uint8_t attempt;
     uint8_t final; /* 1: no further attempt follows; the request is over */
-    uint16_t reserved0;
+    uint8_t input_basis;  /* how the points of what was not told were found (enum fgw_basis); 0 */
+    uint8_t output_basis; /* in records of those that did not say */
     uint32_t events;
     uint32_t overrun_tokens; /* that the provider billed beyond the ceiling; in tokens too */
     uint64_t bytes_in;  /* request body sent */

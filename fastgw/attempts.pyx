@@ -50,6 +50,7 @@ from fastgw.native.dialect_meter cimport (
     FGW_STREAM_NONE,
     fgw_meter_end,
     fgw_meter_init,
+    fgw_meter_keep,
     fgw_meter_track,
 )
 from fastgw.native.hold cimport (
@@ -346,6 +347,7 @@ cdef class Attempts(Leaving):
         if x.metered:
             fgw_meter_init(&x.meter, x.route.dialect, x.route.operation, kind)
             x.meter.hide_usage = hide
+            fgw_meter_keep(&x.meter, &relay.sample)
             if capped:
                 self._track(x, relay)
         relay.begin(

@@ -1,6 +1,6 @@
 # How every exchange ends: the answer cut or refused, books closed, limits settled.
 
-from libc.stdint cimport uint32_t, uint64_t
+from libc.stdint cimport uint8_t, uint32_t, uint64_t
 
 from fastgw.ceilings cimport Ceilings
 from fastgw.detect.detector cimport Detector, Phase as DetectPhase
@@ -93,7 +93,10 @@ cdef class Endings(Receiver):
     cdef int _break(self, Exchange x, int code) except -1
     # The tokenizer of the model that is asked; `known` as Tokenizers.of has it.
     cdef const fgw_bpe_vocabulary *_vocabulary_of(self, Exchange x, bint *known) except? NULL
+    # The same model's name; valid as long as x.
+    cdef const uint8_t *_model_of(self, Exchange x, size_t *length) except NULL
     # Before the body goes: what its texts are, where no provider will tell.
     cdef int _count_prompt(self, Exchange x) except -1
+    cdef int _estimate_output(self, Exchange x, fgw_record_close *close) except -1
     cdef int _close_attempt(
         self, Exchange x, int fate, bint final, fgw_record_close *close) except -1

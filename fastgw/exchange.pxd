@@ -152,6 +152,8 @@ cdef class Exchange:
         uint64_t input_estimate      # tokens, with what was learned of the model
         uint64_t input_bound
         uint64_t input_saved         # of it: what this attempt's own tokenizer makes less
+        uint64_t input_counted       # tokens of this attempt, as counted where nobody tells them,
+        uint8_t input_basis          # and how (enum fgw_basis; 0: they are not)
         uint64_t output_bound        # tokens, all answers together
         uint64_t output_expected
         uint64_t output_max          # output limit in force, tokens an answer; 0: none

@@ -141,7 +141,7 @@ cdef class Exchange:
         self.limit_written = self.fitted = self.bounded = self.unbounded = False
         memset(&self.earlier, 0, sizeof(self.earlier))
         self.price = NULL
-        self.output_expected = self.output_max = self.input_saved = 0
+        self.output_expected = self.output_max = self.input_saved = self.input_basis = 0
         self.client_request_id = 0
         self.client_id_length = 0
         self.effects.n_rules = self.effects.n_demands = 0

@@ -10,7 +10,9 @@ mistral-common, sentencepiece, ctok (needs Python 3.12, or
 Method: texts of five classes, each cut into pieces of some 2,000 characters. A seed halves them.
 The ratio of a class is the sum of the family's tokens over the sum of o200k_base's in one half;
 the errors are quantiles of the other half's own ratios over it, piece by piece; and of pieces of
-200 characters.
+200 characters. Likewise of o200k_base itself: tokens for a byte, where nobody counts, and what a
+sample of a text (csrc/fgw_sample.h) says of the whole, of texts of WIDE characters. Without NPM,
+these alone.
 """
 
 from __future__ import annotations
@@ -29,16 +31,20 @@ from typing import Any
 from fastgw.usage import tokens
 from fastgw.usage.families import CLASSES, NEAREST, PIECE, class_of
 
-BRIEF, SEED, SLOW = 200, 7, 150
+BRIEF, WIDE, SEED, SLOW = 200, 6000, 7, 150
+FIRST, WINDOW = 512, 256  # csrc/fgw_sample.h
 HEAD = """\
 # Written by `python -m tools.ratios`; what it was measured on and how stands there. Of a class:
 #   ratio   tokens of the family for one of o200k_base, from half of the long pieces
 #   long    true tokens / estimate of pieces of 2,000 characters of the other half: the 1st and
 #           the 99th percentile;    short   the same, of pieces of 200 characters
 #   pieces  how many long and short ones
+# Of o200k_base: rate, its tokens for a byte, long and short as above; sample: true tokens / what a
+# sample of a long text says.
 # A model's family is the first whose pattern a word of its name begins with. No tokenizer was to
 # be had of Command (Cohere), Grok, Sonar, Nova, Jamba, Kimi, GLM: they have the widest error.
-families:"""
+version: {version}
+encoding:"""
 MARKUP = re.compile(r"^[.'].*$|\\f[BIRP]|\\[-&e]|\\\(..|\\\*.", re.MULTILINE)
 Count = Callable[[str], int]
 
@@ -135,15 +141,52 @@ def of_class(long: list[str], short: list[str], count: Count) -> str:
             f"short: {errors(ratios(short, count))}, pieces: [{len(long)}, {len(short)}]}}")
 
 
+def sample_of(text: bytes) -> bytes:
+    """What is kept of a long text."""
+    kept, at = text[:FIRST], 2 * FIRST
+    while at < len(text):
+        kept += text[at:at + WINDOW]
+        at *= 2
+    return kept
+
+
+def of_encoding(long: list[str], short: list[str], wide: list[str]) -> str:
+    def rates(some: list[str]) -> list[tuple[int, int]]:
+        return [(tokens.count(piece, NEAREST), len(piece.encode())) for piece in some]
+
+    pairs, half = rates(long), len(long) // 2
+    rate = sum(count for count, _ in pairs[:half]) / sum(size for _, size in pairs[:half])
+
+    def quantiles(found: list[float]) -> str:
+        found.sort()
+        return f"[{quantile(found, 0.01):.3f}, {quantile(found, 0.99):.3f}]"
+
+    sampled = []
+    for text in map(str.encode, wide):
+        kept = sample_of(text)
+        sampled.append(tokens.count(text, NEAREST) * len(kept)
+                       / (tokens.count(kept, NEAREST) * len(text)))
+    return (f"{{rate: {rate:.3f}, "
+            f"long: {quantiles([count / size / rate for count, size in pairs[half:]])}, "
+            f"short: {quantiles([count / size / rate for count, size in rates(short)])}, "
+            f"sample: {quantiles(sampled)}, pieces: [{len(long)}, {len(short)}, {len(wide)}]}}")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(prog="tools.ratios")
     parser.add_argument("corpus", type=Path)
-    parser.add_argument("npm", type=Path)
+    parser.add_argument("npm", type=Path, nargs="?")
+    parser.add_argument("--version", required=True, help="of the figures: a date, as 20261122")
     parser.add_argument("--most", type=int, default=600, help="pieces of a class")
     asked = parser.parse_args()
     whole = texts(asked.corpus)
-    long, short = (pieces(whole, size, asked.most) for size in (PIECE, BRIEF))
-    print(HEAD)
+    long, short, wide = (pieces(whole, size, asked.most) for size in (PIECE, BRIEF, WIDE))
+    print(HEAD.format(version=asked.version))
+    for name in CLASSES:
+        print(f"  {name}: {of_encoding(long[name], short[name], wide[name])}", flush=True)
+    if asked.npm is None:
+        return
+    print("families:")
     for family, (models, source, nearness, count) in counters(asked.npm).items():
         most = SLOW if "ctok" in source else asked.most
         print(f"  {family}:\n    models: '{models}'\n    source: {source}\n"

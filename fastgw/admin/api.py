@@ -32,6 +32,7 @@ from fastgw.process.directory import read_document, read_instance
 from fastgw.process.levels import live_limits
 from fastgw.process.moments import between_ns, since_ns
 from fastgw.process.orders import OrderError, OrderRefused
+from fastgw.usage.families import tell
 
 if TYPE_CHECKING:
     from fastgw.config import Config
@@ -129,7 +130,7 @@ class Api:
             raise ValueError(f"limit is 1 to {ROWS_MAX}")
         since = since_ns(wanted.get("since", "1h"))
         found = query.decisions(self._home, verdict=verdict, since_ns=since, limit=limit)
-        return answer([complete(one) for one in found])
+        return answer([complete(tell(one)) for one in found])
 
     def decision(self, request: Request) -> Response:
         request_id = request.path_params["request_id"]
@@ -137,7 +138,7 @@ class Api:
         found = query.wait_for_decision(self._home, request_id, instance=instance)
         if found is None:
             return refuse(404, "not_found", f"no request {request_id} in the ledger")
-        return answer(complete(found))
+        return answer(complete(tell(found)))
 
     def limits(self, request: Request) -> Response:
         wanted = request.query_params

@@ -10,6 +10,7 @@ from fastgw.cli.finding import about_instance, find_directory
 from fastgw.errors import FastgwError
 from fastgw.explain import text
 from fastgw.ledger.query import wait_for_decision
+from fastgw.usage.families import tell
 
 
 @click.command()
@@ -29,6 +30,7 @@ def explain(
         raise Failure(str(error)) from None
     if decision is None:
         raise Failure(f"no request {request_id} in the ledger of {path}", ABSENT)
+    tell(decision)
     if form == "json":
         shown = orjson.dumps(text.complete(decision), option=orjson.OPT_INDENT_2)
         sys.stdout.buffer.write(shown + b"\n")

@@ -190,6 +190,7 @@ def _attempt_lines(attempt: dict[str, Any]) -> Iterator[str]:
     )
     if attempt["usage"] is not None:
         yield f"     {_usage(attempt['usage'])}, cost {_cost(attempt['cost_nano_usd'])}"
+        yield from _estimate_lines(attempt["usage"].get("estimates", {}))
     if attempt.get("overrun_tokens"):
         spent = _cost(attempt.get("overrun_nano_usd") or None)
         yield (
@@ -216,6 +217,29 @@ def _counted(usage: dict[str, Any], field: str, name: str) -> str:
     if low == high == point:
         return f"{point} {name}"
     return f"{point} {name} (between {low} and {'no known bound' if high is None else high})"
+
+
+_BASES = {
+    "bytes": "a token for ten bytes of a compressed body that could not be read",
+    "learned": "by its bytes, and what was told of others of this model",
+    "limit": "the limit in force: it runs on, and nobody tells how far",
+    "certain": "what is certain, a token an event",
+    "counted": "counted by its tokenizer",
+}
+
+
+def _estimate_lines(estimates: dict[str, Any]) -> Iterator[str]:
+    """How the points that nobody told were found, and their error: apart from what is certain."""
+    for field, one in estimates.items():
+        how = _BASES.get(one["by"], one["by"])
+        if one.get("ratio") and one["by"] != "counted":
+            unit = "a byte" if one["by"] == "rate" else "one of o200k_base"
+            how = f"{one['ratio']} for {unit} ({one['family'] or 'unknown family'})"
+        if "writing" in one:
+            how += f", {one['writing']}" + (", by a sample" if one["sampled"] else "")
+        if one.get("error"):
+            how += ", 98 % of such texts {} to {} times that".format(*one["error"])
+        yield f"     {field.removesuffix('_tokens')} estimated: {how}"
 
 
 def _cost(nano_usd: int | None) -> str:

@@ -36,12 +36,15 @@ from fastgw.ledger.records import (
 from fastgw.ledger.usage import normalise
 from fastgw.ledger.vocabulary import (
     ACTIONS,
+    BASES,
+    BY_WRITING,
     FATES,
     LIMIT_VERDICTS,
     PHASES,
     PROVENANCES,
     TIERS,
     UNITS,
+    WRITINGS,
     effect,
     word,
 )
@@ -247,9 +250,23 @@ def _usage(close: Close) -> dict[str, Any]:
             "input_tokens": word(PROVENANCES, close.input_provenance),
             "output_tokens": word(PROVENANCES, close.output_provenance),
         },
+        "estimates": {
+            field: _estimate(basis) for field, basis in (
+                ("input_tokens", close.input_basis), ("output_tokens", close.output_basis))
+            if basis
+        },
         "classes": asdict(close.tokens),
         "units": {name: number for name, number in asdict(close.units).items() if number},
     }
+
+
+def _estimate(basis: int) -> dict[str, Any]:
+    """How a number that no provider told was found; what it is worth is known to who reads
+    (fastgw.usage.families.tell)."""
+    by = word(BASES, basis & 7)
+    if by not in BY_WRITING:
+        return {"by": by}
+    return {"by": by, "writing": word(WRITINGS, basis >> 4), "sampled": bool(basis & 8)}
 
 
 def _sum_usage(closes: list[Close]) -> dict[str, Any]:

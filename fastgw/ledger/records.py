@@ -35,7 +35,7 @@ LIMIT = struct.Struct("<2Q7Q5BxH")
 OPEN_BODY = struct.Struct("<QQQBB6x")
 AMOUNT = struct.Struct("<3Q")
 HELD_BODY = struct.Struct("<QBB6x")
-CLOSE_BODY = struct.Struct("<4QqIHH6BHII4Q16I")
+CLOSE_BODY = struct.Struct("<4QqIHH8BII4Q16I")
 UNITS = struct.Struct("<6Q")
 NAME_BODY = struct.Struct("<2QBBHI")
 REFUSED_BODY = struct.Struct("<QQHHIQ")
@@ -401,6 +401,8 @@ class Close:
     overrun_tokens: int = 0
     overrun_nano_usd: int = 0
     units: Units = field(default_factory=Units)
+    input_basis: int = 0
+    output_basis: int = 0
 
     def pack(self) -> bytes:
         tokens, units = self.tokens, self.units
@@ -428,7 +430,8 @@ class Close:
             self.output_provenance,
             self.attempt,
             self.final,
-            0,
+            self.input_basis,
+            self.output_basis,
             self.events,
             self.overrun_tokens,
             self.bytes_in,
@@ -467,13 +470,14 @@ class Close:
             of_input,
             of_output,
             final,
-            words[15],
-            *words[17:20],
-            tuple(words[21:]),
-            int.from_bytes(raw[_FLAGS_AT : _FLAGS_AT + 2], "little"),
             words[16],
-            words[20],
+            *words[18:21],
+            tuple(words[22:]),
+            int.from_bytes(raw[_FLAGS_AT : _FLAGS_AT + 2], "little"),
+            words[17],
+            words[21],
             Units(*units[2:]),
+            *words[14:16],
         )
 
 

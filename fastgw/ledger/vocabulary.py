@@ -30,6 +30,11 @@ FATES = (
 
 PROVENANCES = ("none", "provider", "counted", "estimated")
 
+# How a point that no provider told was found (enum fgw_basis), and of what writing (fgw_writing).
+BASES = ("none", "counted", "ratio", "rate", "bytes", "learned", "limit", "certain")
+WRITINGS = ("prose", "code", "european", "cyrillic", "cjk", "other")
+BY_WRITING = ("counted", "ratio", "rate")
+
 # At whose price (enum fgw_tier).
 TIERS = ("standard", "flex", "priority", "batch", "fast", "region", "reserved", "other")
 

@@ -18,6 +18,7 @@ from fastgw.native.hold cimport (
 from fastgw.native.bucket cimport fgw_bucket_restore
 from fastgw.native.limit cimport fgw_limits, fgw_limits_resolve, fgw_limits_sweep
 from fastgw.native.record cimport (
+    FGW_BASIS_CERTAIN, FGW_BASIS_LEARNED,
     FGW_FATE_WORKER_LOST, FGW_HELD_SETTLED, FGW_LIMITS_MAX, FGW_PROVENANCE_ESTIMATED,
     FGW_PROVENANCE_PROVIDER, FGW_RECORD_CLOSE, FGW_RECORD_HELD, FGW_RECORD_VERSION,
     FGW_UNIT_INPUT_TOKENS, FGW_UNIT_OUTPUT_TOKENS, FGW_UNIT_TOKENS, fgw_record_close,
@@ -162,6 +163,8 @@ cdef void _fill(fgw_record_close *close, LostAttempt lost, const fgw_hold *hold,
     close.provenance = FGW_PROVENANCE_ESTIMATED
     close.input_provenance = FGW_PROVENANCE_PROVIDER if known else FGW_PROVENANCE_ESTIMATED
     close.output_provenance = FGW_PROVENANCE_ESTIMATED
+    close.input_basis = 0 if known else <uint8_t>FGW_BASIS_LEARNED
+    close.output_basis = FGW_BASIS_CERTAIN
     close.attempt = hold.attempt
     close.final = 1
     close.events = <uint32_t>min(lost.events, 0xFFFFFFFF)

@@ -2,6 +2,7 @@
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 
 from fastgw.native.record cimport fgw_units
+from fastgw.native.sample cimport fgw_sample
 from fastgw.native.tier cimport fgw_tier_said
 from fastgw.native.voice cimport fgw_voices
 
@@ -127,6 +128,7 @@ cdef extern from "fgw_dialect_meter.h" nogil:
         fgw_stream_state state
         fgw_stream_state before
         fgw_voices *voices
+        fgw_sample *sample
 
     void fgw_meter_init(fgw_meter *meter, uint8_t dialect, uint8_t operation,
                         int streaming) noexcept
@@ -136,6 +138,9 @@ cdef extern from "fgw_dialect_meter.h" nogil:
         const fgw_meter *meter, uint64_t edge, uint64_t *certain
     ) noexcept
     uint64_t fgw_meter_told_output(const fgw_meter *meter) noexcept
+    void fgw_meter_keep(fgw_meter *meter, fgw_sample *sample) noexcept
+    uint64_t fgw_meter_text_bytes(const fgw_meter *meter) noexcept
+    uint64_t fgw_meter_heard(const fgw_meter *meter) noexcept
     int fgw_meter_bears_text(const fgw_meter *meter) noexcept
     fgw_meter_code fgw_meter_next(
         fgw_meter *meter, const uint8_t *bytes, size_t length, size_t *at

@@ -3,11 +3,14 @@ from libc.stdint cimport uint8_t, uint64_t
 
 from fastgw.native.bpe cimport fgw_bpe_vocabulary
 from fastgw.native.json cimport fgw_json
+from fastgw.native.writing cimport fgw_writing_count
 
 cdef extern from "fgw_dialect_prompt.h" nogil:
     struct fgw_prompt:
         uint64_t bytes
         uint64_t tokens
+        uint64_t strings
+        fgw_writing_count writing
 
     void fgw_prompt_count(
         fgw_prompt *prompt, fgw_json *json, uint8_t dialect,

@@ -52,6 +52,19 @@ cdef extern from "fgw_record.h" nogil:
         uint8_t stream
         uint8_t tier
 
+    enum fgw_basis:
+        FGW_BASIS_NONE
+        FGW_BASIS_COUNTED
+        FGW_BASIS_RATIO
+        FGW_BASIS_RATE
+        FGW_BASIS_BYTES
+        FGW_BASIS_LEARNED
+        FGW_BASIS_LIMIT
+        FGW_BASIS_CERTAIN
+
+    const uint8_t FGW_BASIS_SAMPLED
+    const uint8_t FGW_BASIS_WRITING
+
     enum fgw_tier:
         FGW_TIER_STANDARD
         FGW_TIER_FLEX
@@ -215,6 +228,8 @@ cdef extern from "fgw_record.h" nogil:
         uint8_t output_provenance
         uint8_t attempt
         uint8_t final
+        uint8_t input_basis
+        uint8_t output_basis
         uint32_t events
         uint32_t overrun_tokens
         uint64_t bytes_in

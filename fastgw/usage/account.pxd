@@ -1,12 +1,21 @@
 # What one attempt cost, from what was read of it.
-from libc.stdint cimport uint64_t
+from libc.stdint cimport uint8_t, uint64_t
 
 from fastgw.exchange cimport Exchange
 from fastgw.native.policy cimport fgw_amounts
 from fastgw.native.record cimport fgw_record_close, fgw_tokens
 
-# Fills tokens, intervals, provenance, cost and overrun of `close`.
-cdef void account(Exchange x, fgw_record_close *close, bint asked, bint whole) noexcept
+# Fills tokens, intervals and provenance of `close`. `asked`: bytes went to the provider. `whole`:
+# its answer was read to its end. Returns the meter's flags, for account_cost.
+cdef unsigned int count_tokens(
+    Exchange x, fgw_record_close *close, bint asked, bint whole) noexcept
+
+# The point of an output that nobody told, within its interval; its basis as in the record.
+cdef void point_output(
+    Exchange x, fgw_record_close *close, uint64_t point, uint8_t basis) noexcept
+
+# Cost and overrun, once all tokens are in.
+cdef void account_cost(Exchange x, fgw_record_close *close, unsigned int flags) noexcept
 
 # The same numbers by unit, for the limits: of this attempt and of those before it.
 cdef void amounts(Exchange x, const fgw_record_close *close, fgw_amounts *actual) noexcept

@@ -7,6 +7,9 @@ stream broke, the provider reports none) the count is an interval that the provi
              model's own tokenizer where that is known (csrc/fgw_dialect_prompt.h), else by bytes]
     output  [delivered: at least one token for each event that bore text, limit in force]
 
+The point between them is estimated (`fastgw.usage.tokenizers`): what is counted, by the ratio of
+the model's family, and `input_basis` and `output_basis` say how. It moves no end of the interval.
+
 What runs in the background (`background: true`) goes on when its answer has come, or its client is
 gone: where its end was not seen, the point is the limit in force.
 
@@ -41,6 +44,10 @@ from fastgw.native.dialect_meter cimport (
 from fastgw.native.policy cimport fgw_amounts
 from fastgw.native.price cimport fgw_price_cost, fgw_price_micro
 from fastgw.native.record cimport (
+    FGW_BASIS_CERTAIN,
+    FGW_BASIS_COUNTED,
+    FGW_BASIS_LEARNED,
+    FGW_BASIS_LIMIT,
     FGW_PROVENANCE_COUNTED,
     FGW_PROVENANCE_ESTIMATED,
     FGW_PROVENANCE_NONE,
@@ -58,7 +65,6 @@ from fastgw.native.record cimport (
 from fastgw.native.tier cimport FGW_TIER_UNTOLD, fgw_tier_of
 
 cdef enum:
-    BYTES_PER_TOKEN = 4   # of generated text; what cannot be counted here is an interval anyway
     MADE_MOST = 131072    # tokens of a picture, or of sound, whose number nobody tells: no bound
 
 
@@ -68,44 +74,51 @@ cdef inline bint makes_no_text(Exchange x) noexcept:
 
 
 cdef void estimate_output(Exchange x, fgw_record_close *close) noexcept:
-    """Output without the provider's last word on it."""
-    cdef fgw_tokens *tokens = &close.tokens
-    cdef uint64_t low = 0
+    """Output without the provider's last word on it: its interval, and a first point."""
+    cdef uint64_t low = 0, point = 0
     close.output_high = x.output_bound
     if makes_no_text(x):
         close.output_high = max(close.output_high, <uint64_t>MADE_MOST * x.ask.n)
     if x.code == CODE_CUT_BY_CAP:
         low = x.output_certain
-        tokens.output = max(x.output_delivered, fgw_meter_told_output(&x.meter))
-        if close.output_high < tokens.output:
-            close.output_high = tokens.output
+        point = max(x.output_delivered, fgw_meter_told_output(&x.meter))
+        if close.output_high < point:
+            close.output_high = point
     elif x.metered:
         low = x.meter.text_events
         if low == 0 and x.meter.output_bytes:
             low = 1
-        tokens.output = x.meter.output_bytes // BYTES_PER_TOKEN
         if makes_no_text(x) and not x.meter.streaming:
             low = 0  # a transcript may have been billed by the second
     if close.output_high < low:
         close.output_high = low
-    if tokens.output < low:
-        tokens.output = low
-    if tokens.output > close.output_high:
-        tokens.output = close.output_high
-    if x.ask.flags & FGW_ASK_BACKGROUND and (x.upstream_status or x.client_gone):
-        tokens.output = close.output_high  # it goes on without us, and nobody tells how far
     close.output_low = low
     close.output_provenance = FGW_PROVENANCE_ESTIMATED
-    if x.code == CODE_CUT_BY_CAP and x.meter.voices != NULL and x.meter.voices.known:
+    if x.code != CODE_CUT_BY_CAP:
+        point_output(x, close, 0, FGW_BASIS_CERTAIN)
+        return
+    if x.meter.voices != NULL and x.meter.voices.known:
         close.output_provenance = FGW_PROVENANCE_COUNTED
+    point_output(x, close, point, FGW_BASIS_COUNTED)
 
 
-cdef void account(Exchange x, fgw_record_close *close, bint asked, bint whole) noexcept:
-    """Fill in what the attempt used and cost.
+cdef void point_output(
+    Exchange x, fgw_record_close *close, uint64_t point, uint8_t basis
+) noexcept:
+    close.output_basis = basis
+    point = max(point, close.output_low)
+    if x.metered:
+        point = max(point, fgw_meter_told_output(&x.meter))
+    if point > close.output_high:
+        point = close.output_high
+    if x.ask.flags & FGW_ASK_BACKGROUND and (x.upstream_status or x.client_gone):
+        point = close.output_high  # it goes on without us, and nobody tells how far
+        close.output_basis = FGW_BASIS_LIMIT
+    close.tokens.output = point
 
-    ``asked``: bytes went to the provider. ``whole``: its answer was read to its end.
-    """
-    cdef unsigned int flags = count_tokens(x, close, asked, whole)
+
+cdef void account_cost(Exchange x, fgw_record_close *close, unsigned int flags) noexcept:
+    """Fill in what the tokens cost."""
     close.dims.tier = tier_of(x) if close.provenance != FGW_PROVENANCE_NONE else 0
     close.overrun_tokens = 0
     close.overrun_nano_usd = 0
@@ -140,6 +153,7 @@ cdef void by_units(Exchange x, fgw_record_close *close) noexcept:
     close.cost_nano_usd = cost
     close.tokens = none
     close.input_low = close.input_high = close.output_low = close.output_high = 0
+    close.input_basis = close.output_basis = 0
     close.provenance = FGW_PROVENANCE_PROVIDER
     close.input_provenance = FGW_PROVENANCE_PROVIDER
     close.output_provenance = FGW_PROVENANCE_PROVIDER
@@ -216,16 +230,22 @@ cdef bint goes_on(Exchange x, const fgw_usage *usage, bint whole) noexcept:
     )
 
 
+cdef void estimate_input(Exchange x, fgw_record_close *close) noexcept:
+    close.input_basis = x.input_basis if x.input_basis else <uint8_t>FGW_BASIS_LEARNED
+    close.tokens.input = x.input_counted if x.input_basis else x.input_estimate
+
+
 cdef unsigned int count_tokens(
     Exchange x, fgw_record_close *close, bint asked, bint whole
 ) noexcept:
-    """Fill in tokens, intervals and provenance; returns the meter's flags."""
+    """Fill in tokens, intervals and provenance."""
     cdef fgw_usage usage
     cdef fgw_tokens *tokens = &close.tokens
     cdef unsigned int flags = 0
     memset(tokens, 0, sizeof(fgw_tokens))
     close.input_low = close.input_high = close.output_low = close.output_high = 0
     close.provenance = FGW_PROVENANCE_NONE
+    close.input_basis = close.output_basis = 0
     close.input_provenance = FGW_PROVENANCE_NONE
     close.output_provenance = FGW_PROVENANCE_NONE
     if not asked or x.upstream_status >= 300 or not x.generates:
@@ -248,7 +268,7 @@ cdef unsigned int count_tokens(
         close.input_provenance = FGW_PROVENANCE_PROVIDER
         close.input_low = close.input_high = input_of(close)
     if flags & FGW_USAGE_NO_INPUT:
-        tokens.input = x.input_estimate
+        estimate_input(x, close)
         close.input_provenance = FGW_PROVENANCE_ESTIMATED
         close.input_low = 0
         close.input_high = x.input_bound
@@ -268,7 +288,7 @@ cdef unsigned int count_tokens(
             close.input_high = x.input_bound
     else:
         if x.upstream_status or x.client_gone:
-            tokens.input = x.input_estimate  # else: asked, never answered; most bill nothing
+            estimate_input(x, close)  # else: asked, never answered; most bill nothing
         close.input_provenance = FGW_PROVENANCE_ESTIMATED
         close.input_high = x.input_bound - x.input_saved
         if tokens.input > close.input_high:

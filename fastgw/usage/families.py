@@ -11,6 +11,10 @@ widest of all holds.
 
 So of a hundred texts like the measured ones two lie outside; it is an estimate, no bound. Bounds
 that caps hold are bytes (csrc/fgw_dialect_ask.h).
+
+Attempts whose number no provider has told are booked so (`Tokenizers.said`, `Tokenizers.asked`):
+`ratios` is what is compiled for a model, `worth` the error that goes with it. Two errors that
+come together (a ratio's and a sample's) are multiplied: at least as wide as they are.
 """
 
 from __future__ import annotations
@@ -29,10 +33,13 @@ from fastgw.usage import tokens
 NEAREST = "o200k_base"
 CLASSES = ("prose", "code", "european", "cyrillic", "cjk")
 OTHER = "other"
+KINDS = (*CLASSES, OTHER)  # enum fgw_writing
+BYTES_PER_TOKEN = 4  # of what nothing is known of
 PIECE = 2000        # characters of a piece; what is shorter than SHORT has errors of its own
 SHORT = 1000
+SHORT_TOKENS = 250
 SIGNS = frozenset(string.punctuation + string.digits) - frozenset(".,'-?!\"")
-CJK, CYRILLIC, FOREIGN, ACCENTED, SIGNED = 0.2, 0.2, 0.05, 0.01, 0.12
+CJK, CYRILLIC, FOREIGN, ACCENTED, SIGNED = 20, 20, 5, 1, 12  # per cent
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +57,16 @@ class Ratio:
     ratio: float
     long: Error
     short: Error
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """Tokens of o200k_base for a byte, as `Ratio`; and the error of what a sample says."""
+
+    rate: float
+    long: Error
+    short: Error
+    sample: Error
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,23 +103,41 @@ def class_of(text: str) -> str:
     accented = sum(0xC0 <= code < 0x250 for code in letters)
     foreign = sum(0x250 <= code < 0x2000 or code >= 0xA000 for code in letters) - cyrillic
     foreign -= sum(0xF900 <= code < 0xFB00 or 0xFF00 <= code < 0xFFF0 for code in letters)
-    if foreign > FOREIGN * total:
+    if foreign * 100 > FOREIGN * total:
         return OTHER
-    if cjk > CJK * total:
+    if cjk * 100 > CJK * total:
         return "cjk"
-    if cyrillic > CYRILLIC * total:
+    if cyrillic * 100 > CYRILLIC * total:
         return "cyrillic"
-    if accented > ACCENTED * total:
+    if accented * 100 > ACCENTED * total:
         return "european"
     signs = sum(character in SIGNS for character in text)
-    return "code" if signs > SIGNED * total else "prose"
+    return "code" if signs * 100 > SIGNED * total else "prose"
+
+
+@functools.cache
+def _figures() -> dict[str, Any]:
+    text = resources.files("fastgw.usage").joinpath("families.yaml").read_text()
+    figures: dict[str, Any] = yaml.safe_load(text)
+    return figures
+
+
+def version() -> int:
+    """Of the figures."""
+    return int(_figures()["version"])
+
+
+@functools.cache
+def rates() -> dict[str, Rate]:
+    """By class, of o200k_base itself."""
+    return {kind: Rate(one["rate"], *(Error(*one[name]) for name in ("long", "short", "sample")))
+            for kind, one in _figures()["encoding"].items()}
 
 
 @functools.cache
 def families() -> tuple[Family, ...]:
     """As the data have them; the first whose pattern is in a model's name is its own."""
-    text = resources.files("fastgw.usage").joinpath("families.yaml").read_text()
-    raw: dict[str, Any] = yaml.safe_load(text)["families"]
+    raw = _figures()["families"]
     return tuple(
         Family(name, re.compile(f"(?<![a-z0-9])(?:{one['models']})"), one["source"],
                one["nearness"],
@@ -156,3 +191,52 @@ def estimate(text: str, model: str) -> Estimate:
     # A token at either end, where the text is cut out of another.
     return Estimate(round(point), max(0, int(low) - 1), int(high) + 2 if text else 0,
                     None if family is None else family.name, False)
+
+
+def ratios(model: str) -> tuple[list[int], list[int]]:
+    """In thousandths, by `KINDS`: the model's tokens for one of the encoding that counts (its own,
+    else o200k_base), and for a byte where none does."""
+    family, exact = family_of(model), tokens.encoding_of(model) is not None
+    by_count, by_bytes = [], []
+    for kind in CLASSES:
+        ratio = 1.0 if exact else (widest(kind) if family is None else family.classes[kind]).ratio
+        by_count.append(round(1000 * ratio))
+        by_bytes.append(round(1000 * ratio * rates()[kind].rate))
+    return [*by_count, 1000], [*by_bytes, 1000 // BYTES_PER_TOKEN]
+
+
+def tell(decision: dict[str, Any]) -> dict[str, Any]:
+    """Adds to each estimate of a decision's attempts what it is worth: ``family``, ``ratio`` and
+    ``error``, the 1st and 99th percentile of (true / the point); None where that is not known."""
+    for attempt in decision.get("attempts", ()):
+        usage = attempt["usage"] or {}
+        for field, one in usage.get("estimates", {}).items():
+            if "writing" in one:
+                one |= worth(attempt["model"], one["by"], one["writing"], one["sampled"],
+                             usage[field])
+    return decision
+
+
+def worth(model: str, by: str, writing: str, sampled: bool, size: int) -> dict[str, Any]:
+    """Of an estimate of ``size`` tokens."""
+    encoding, family = tokens.encoding_of(model), family_of(model)
+    told: dict[str, Any] = {"family": family.name if family else None, "ratio": None,
+                            "error": None, "version": version()}
+    if encoding is not None:
+        told["family"] = encoding
+    if writing not in CLASSES:
+        return told
+    ratio, error, length = 1.0, Error(1.0, 1.0), "short" if size < SHORT_TOKENS else "long"
+    if encoding is None:
+        found = widest(writing) if family is None else family.classes[writing]
+        ratio, error = found.ratio, getattr(found, length)
+    rate = rates()[writing]
+    if by == "rate":
+        ratio, error = ratio * rate.rate, _both(error, getattr(rate, length))
+    elif sampled:
+        error = _both(error, rate.sample)
+    return told | {"ratio": round(ratio, 3), "error": [round(error.low, 2), round(error.high, 2)]}
+
+
+def _both(one: Error, other: Error) -> Error:
+    return Error(one.low * other.low, one.high * other.high)
