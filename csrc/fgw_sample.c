@@ -25,7 +25,9 @@ static void close_window(struct fgw_sample *sample, uint64_t at)
         sample->next *= 2;
 }
 
-void fgw_sample_hear(struct fgw_sample *sample, const uint8_t *bytes, size_t length)
+/* A piece at the edge of a window, or over some of them. */
+__attribute__((noinline))
+static void hear_edge(struct fgw_sample *sample, const uint8_t *bytes, size_t length)
 {
     uint64_t from = sample->at;
     size_t p = 0;
@@ -54,4 +56,16 @@ void fgw_sample_hear(struct fgw_sample *sample, const uint8_t *bytes, size_t len
         if (!sample->left)
             close_window(sample, from + p);
     }
+}
+
+void fgw_sample_hear(struct fgw_sample *sample, const uint8_t *bytes, size_t length)
+{
+    if (length >= sample->left || sample->fresh) {
+        hear_edge(sample, bytes, length);
+        return;
+    }
+    memcpy(sample->bytes + sample->length, bytes, length); /* most words of a stream */
+    sample->length = (uint16_t)(sample->length + length);
+    sample->left = (uint16_t)(sample->left - length);
+    sample->at += length;
 }
