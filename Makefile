@@ -8,13 +8,15 @@ INSTALLED := $(VENV)/.installed
 BUILT := $(VENV)/.built
 SOURCES := $(shell find csrc fastgw -name '*.[ch]' -o -name '*.pyx' -o -name '*.pxd')
 LISTEN ?= 127.0.0.1:8080
+# The suite mostly waits, so its files run side by side (tests/lanes.py); LANES= runs them in one.
+LANES ?= -n 3 --dist loadfile --no-loadscope-reorder
 
 .PHONY: run test bench benches check gate ratios chaos kafka dist build clean
 run: build
 	$(BIN)/fastgw demo --listen $(LISTEN)
 test: build
-	$(PY) -m pytest
-	$(PY) -m benchmarks.gate
+	@status=0; $(PY) -m pytest $(LANES) || status=1; $(PY) -m benchmarks.gate || status=1; \
+	  exit $$status  # a failing test must not hide a failing gate
 bench: build
 	$(PY) -m benchmarks.tables
 	$(PY) -m benchmarks.compare
@@ -25,7 +27,7 @@ gate: build
 ratios: build
 	$(PY) -m benchmarks.compare --gate --rounds 5 --seconds 2 --only json,paced
 check: build
-	$(PY) tools/check.py
+	$(PY) tools/check.py $(CHECKS)
 chaos: build
 	$(PY) -m tools.killing
 	$(PY) -m tools.storm

@@ -29,34 +29,29 @@ enum fgw_counter {
     FGW_COUNT_RETRIES = 9,
     FGW_COUNT_FATE = 10, /* + enum fgw_fate, 8 of them */
     FGW_COUNT_EVENTS = 18,
-    FGW_COUNT_BYTES_FROM_CLIENT = 19,
-    FGW_COUNT_BYTES_TO_CLIENT = 20,
-    FGW_COUNT_BYTES_FROM_UPSTREAM = 21,
-    FGW_COUNT_BYTES_TO_UPSTREAM = 22,
+    FGW_COUNT_BYTES_FROM_CLIENT = 19, /* as read: heads and framing, too */
+    FGW_COUNT_BYTES_TO_CLIENT = 20, /* bodies of answers */
+    FGW_COUNT_BYTES_FROM_UPSTREAM = 21, /* as read */
+    FGW_COUNT_BYTES_TO_UPSTREAM = 22, /* bodies of requests */
     FGW_COUNT_TOKENS = 23, /* + index in struct fgw_tokens, 8 of them */
     FGW_COUNT_COST_NANO_USD = 31,
     FGW_COUNT_COST_UNKNOWN = 32, /* attempts without a price */
     FGW_COUNT_INTERVALS = 33,    /* attempts whose provider's number was not read */
     FGW_COUNT_INTERVAL_WIDTH = 34, /* sum of their high - low, input and output tokens */
     FGW_COUNT_OVERRUN_TOKENS = 35,
-    FGW_COUNT_POSTED = 36, /* ledger records */
-    FGW_COUNT_DROPPED = 37,
     FGW_COUNT_REFUSALS_SAMPLED_OUT = 38, /* counted exactly, no record of their own */
-    FGW_COUNT_CONNECTIONS = 39,
-    FGW_COUNT_CONNECTIONS_REFUSED = 40,
+    FGW_COUNT_CONNECTIONS = 39, /* of clients, accepted */
+    FGW_COUNT_CONNECTIONS_REFUSED = 40, /* of them, one too many */
     FGW_COUNT_UPSTREAM_CONNECTS = 41,
     FGW_COUNT_UPSTREAM_CONNECT_FAILURES = 42,
     FGW_COUNT_UPSTREAM_REUSED = 43,
     FGW_COUNT_TIMEOUTS = 44,
     FGW_COUNT_CLIENT_ABORTS = 45,
-    FGW_COUNT_UPSTREAM_ABORTS = 46,
-    FGW_COUNT_PAUSES_CLIENT = 47, /* back-pressure: reading was stopped */
-    FGW_COUNT_PAUSES_UPSTREAM = 48,
+    FGW_COUNT_UPSTREAM_ABORTS = 46, /* connections lost under an exchange */
+    FGW_COUNT_PAUSES_UPSTREAM = 48, /* back-pressure: reading was stopped */
     FGW_COUNT_LIMITS_TAKEN = 49,
     FGW_COUNT_LIMITS_REFUSED = 50,
-    FGW_COUNT_LIMITS_RETRIED = 51, /* taken or refused only at the second try */
-    FGW_COUNT_TABLE_FULL = 52,
-    FGW_COUNT_TABLE_INSERTS = 53,
+    FGW_COUNT_TABLE_INSERTS = 53, /* buckets that began */
     FGW_COUNT_HOLDS_FULL = 54,
     FGW_COUNT_EXCEPTIONS = 55, /* exchanges ended by a defect of ours */
     FGW_COUNT_CODES_LOST = 56, /* refusals whose code found no place */
@@ -75,11 +70,10 @@ enum fgw_counter {
     FGW_GAUGES = 112,
     FGW_GAUGE_CONNECTIONS = 112, /* open now */
     FGW_GAUGE_REQUESTS = 113,
-    FGW_GAUGE_STREAMS = 114,
-    FGW_GAUGE_UPSTREAM_CONNECTIONS = 115,
-    FGW_GAUGE_UPSTREAM_IDLE = 116,
-    FGW_GAUGE_BUFFERED_BYTES = 117,
-    FGW_GAUGE_HOLDS = 118,
+    FGW_GAUGE_STREAMS = 114, /* answers that pass as they come, to a client that is there */
+    FGW_GAUGE_UPSTREAM_CONNECTIONS = 115, /* open, */
+    FGW_GAUGE_UPSTREAM_IDLE = 116,        /* of them in pools */
+    FGW_GAUGE_BUFFERED_BYTES = 117, /* of requests under way, and what clients have not taken */
     FGW_GAUGE_WAITING = 119, /* for a slot of a concurrency limit */
     FGW_GAUGE_DRAINS = 120, /* answers being read on without their client */
     FGW_COUNTERS = 128,
@@ -87,11 +81,11 @@ enum fgw_counter {
 
 enum fgw_histogram {
     FGW_HISTOGRAM_OVERHEAD = 0, /* in the gateway before the upstream is asked */
-    FGW_HISTOGRAM_CONNECT = 1,
+    FGW_HISTOGRAM_CONNECT = 1, /* to a provider, name and TLS included; where it succeeded */
     FGW_HISTOGRAM_FIRST_BYTE = 2, /* request sent until the provider's first byte */
     FGW_HISTOGRAM_TOTAL = 3,      /* head read until last byte sent */
     FGW_HISTOGRAM_REFUSAL = 4,    /* head read until a refusal is sent */
-    FGW_HISTOGRAM_LOOP = 5,       /* one turn of the event loop */
+    FGW_HISTOGRAM_LOOP = 5,       /* how late a timer of 100 ms is: what kept the event loop */
     FGW_HISTOGRAMS = 6,
 };
 

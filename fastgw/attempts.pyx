@@ -33,8 +33,11 @@ from fastgw.native.counters cimport (
     FGW_COUNT_PAUSES_UPSTREAM,
     FGW_COUNT_RETRIES,
     FGW_COUNT_TIMEOUTS,
+    FGW_COUNT_UPSTREAM_ABORTS,
     FGW_COUNT_UPSTREAM_CONNECTS,
+    FGW_COUNT_UPSTREAM_CONNECT_FAILURES,
     FGW_COUNT_UPSTREAM_REUSED,
+    FGW_GAUGE_UPSTREAM_IDLE,
     FGW_HISTOGRAM_FIRST_BYTE,
     fgw_count,
     fgw_count_time,
@@ -175,6 +178,7 @@ cdef class Attempts(Leaving):
         cdef Connection connection
         while provider.idle and not x.fresh:
             connection = <Connection>provider.idle.pop()
+            fgw_count(self.counters, FGW_GAUGE_UPSTREAM_IDLE, <uint64_t>-1)
             if connection.is_open:
                 fgw_count(self.counters, FGW_COUNT_UPSTREAM_REUSED, 1)
                 x.connection = connection
@@ -216,6 +220,7 @@ cdef class Attempts(Leaving):
         return self._send(x)
 
     cdef int on_connect_failed(self, Exchange x, int code, object why) except -1:
+        fgw_count(self.counters, FGW_COUNT_UPSTREAM_CONNECT_FAILURES, 1)
         self._drop_connection(x)
         return self._again(x, code, (<Candidate>x.candidate).provider.retry_connect)
 
@@ -226,6 +231,8 @@ cdef class Attempts(Leaving):
         x.connection = None
         if connection is not None:
             self.disarm(connection)
+        if not stale:
+            fgw_count(self.counters, FGW_COUNT_UPSTREAM_ABORTS, 1)
         if x.drains:
             return self._end_drain(x, code)
         if x.head_sent:
@@ -330,6 +337,7 @@ cdef class Attempts(Leaving):
         )
         if x.drains:
             return self._drain_answer(x, relay)
+        self._stream(x, events)
         if asked.look and self._look(x, relay, asked, head, bytes, coding, kind):
             return 0  # the head goes with the body, once that is whole
         if not self._push_head(x, head, bytes, framing, relay.inflating):
@@ -429,6 +437,8 @@ cdef class Attempts(Leaving):
         return 0
 
     cdef int on_body(self, Exchange x, const uint8_t *bytes, size_t length) except -1:
+        if x.drains:
+            self._drain_bytes(x, length)
         return (<Relay>x.relay).body(x, bytes, length)
 
     cdef int on_edge(self, Exchange x, uint64_t count) except -1:
@@ -558,6 +568,8 @@ cdef class Attempts(Leaving):
         if x.drains:
             return self._end_drain(x, code)
         fgw_count(self.counters, FGW_COUNT_TIMEOUTS, 1)
+        if not connection.is_open:
+            fgw_count(self.counters, FGW_COUNT_UPSTREAM_CONNECT_FAILURES, 1)
         self._drop_connection(x)
         if x.head_sent:
             return self._break(x, code)

@@ -1,6 +1,6 @@
 # How every exchange ends: the answer cut or refused, books closed, limits settled.
 
-from libc.stdint cimport uint32_t
+from libc.stdint cimport uint32_t, uint64_t
 
 from fastgw.ceilings cimport Ceilings
 from fastgw.detect.detector cimport Detector, Phase as DetectPhase
@@ -51,7 +51,6 @@ cdef class Endings(Receiver):
         Instead instead          # what else would pass
         object refusals          # listener.refusal.Refusals: the gateway's rarer words
         list names               # texts of the limits, for the names of new buckets
-        fgw_counters *counters
         object _segment          # keeps the counters mapped
         fgw_wheel wheel
         fgw_json scan
@@ -71,11 +70,15 @@ cdef class Endings(Receiver):
         fgw_counters *workers    # the counters of all workers, this one's among them
         uint32_t n_workers
         uint32_t slot            # of this one
+        uint64_t due_ns          # the loop's next timer of 100 ms; 0: none yet
         fgw_books dropped        # attempts counted here whose CLOSE the ledger had no room for
 
     cdef int _record_findings(
         self, Exchange x, DetectPhase phase, const fgw_detect_report *report) except -1
     cdef int _publish_cut(self) except -1
+    cdef int _publish_buffered(self) except -1
+    # Whether its answer is an open stream from here on.
+    cdef int _stream(self, Exchange x, bint open) except -1
     cdef int _begin(self, Exchange x) except -1
     cdef int _leave(self, Exchange x) except -1
     cdef int _end_drain(self, Exchange x, int code) except -1

@@ -46,9 +46,12 @@ from fastgw.native.counters cimport (
     FGW_COUNT_STATUS_1XX,
     FGW_COUNT_TOKENS,
     FGW_COUNT_UNITS,
+    FGW_GAUGE_BUFFERED_BYTES,
     FGW_GAUGE_CONNECTIONS,
     FGW_GAUGE_DRAINS,
     FGW_GAUGE_REQUESTS,
+    FGW_GAUGE_STREAMS,
+    FGW_HISTOGRAM_LOOP,
     FGW_HISTOGRAM_REFUSAL,
     FGW_HISTOGRAM_TOTAL,
     fgw_count,
@@ -86,6 +89,8 @@ from fastgw.wire.link cimport SENT_CLOSED, SENT_QUEUED
 
 cdef enum:
     CLIENT_ID_MAX = 200      # bytes of an x-request-id that go back
+
+cdef uint64_t TURN_NS = 100000000
 
 
 cdef inline unsigned int drain_counter(int code) noexcept:
@@ -301,6 +306,35 @@ cdef class Endings(Receiver):
         )
         return 0
 
+    cdef int _publish_buffered(self) except -1:
+        """Ten times a second: what requests under way keep in memory."""
+        cdef Exchange x
+        cdef uint64_t kept = 0
+        for x in self.running:
+            kept += x.client.bytes_queued
+            if not x.client_gone:
+                kept += x.body_at + x.body_length
+        fgw_count(
+            self.counters, FGW_GAUGE_BUFFERED_BYTES,
+            kept - self.counters.value[<int>FGW_GAUGE_BUFFERED_BYTES],
+        )
+        return 0
+
+    cdef int _stream(self, Exchange x, bint open) except -1:
+        if x.streams != open:
+            x.streams = open
+            fgw_count(self.counters, FGW_GAUGE_STREAMS, <uint64_t>(1 if open else -1))
+        return 0
+
+    def turned(self):
+        """The loop's timer of 100 ms: how late it is, is how long something kept the loop."""
+        cdef uint64_t now = self.look()
+        if self.due_ns:
+            fgw_count_time(
+                self.counters, FGW_HISTOGRAM_LOOP, now - self.due_ns if now > self.due_ns else 0
+            )
+        self.due_ns = now + TURN_NS
+
     cdef int _begin(self, Exchange x) except -1:
         self.journal.next_id(&x.id)
         x.id_length = write_id(x, x.id_text)
@@ -316,6 +350,8 @@ cdef class Endings(Receiver):
         self.active -= 1
         self.running.discard(x)
         fgw_count(self.counters, FGW_GAUGE_REQUESTS, <uint64_t>-1)
+        if x.streams:
+            self._stream(x, False)
         if x.drains:
             self._leave_drain(x)
         if self.queue is not None:

@@ -4,10 +4,11 @@
 # Slices are offsets into `bytes`, the connection's buffer, which may move while a body is read.
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
+from fastgw.native.counters cimport fgw_counters
 from fastgw.native.dialect cimport fgw_ask, fgw_edits, fgw_route
 from fastgw.native.dialect_meter cimport fgw_meter
 from fastgw.native.hold cimport fgw_hold
-from fastgw.native.http1 cimport fgw_head, fgw_http1_limits
+from fastgw.native.http1 cimport fgw_head, fgw_http1_limits, fgw_lines
 from fastgw.native.policy cimport fgw_amounts, fgw_effects
 from fastgw.native.price cimport fgw_price
 from fastgw.native.record cimport fgw_dims, fgw_limit_trace, fgw_request_id
@@ -54,7 +55,9 @@ cdef class Receiver:
     # Who has the exchanges in hand: the journey. Connections on both sides tell it what happens.
     cdef:
         Scratch scratch              # where idle connections receive
+        fgw_counters *counters       # of this worker
         fgw_http1_limits head_limits
+        fgw_lines lines              # of heads, read before: on both sides of the gateway
         uint64_t body_max            # bytes
         bint half_close              # a client's FIN behind a request is no farewell
         uint64_t now_ns              # CLOCK_BOOTTIME as last looked at: at most 100 ms old
@@ -227,10 +230,12 @@ cdef class Exchange:
         bint refused
         bint client_gone
         bint drains                  # its answer is read on without the client (fastgw.leaving)
+        bint streams                 # its answer counts as an open stream
         bint unsent                  # the client was gone when bytes were sent to it
         bint whole                   # the provider's answer was read to its end
         uint64_t drain_until_ns
         uint64_t drain_edge          # output tokens as they are read
+        uint64_t drain_bytes         # of a whole answer, that may still be read
         uint16_t status              # what the client got
         uint16_t code                # FGW code, 0: none
 

@@ -180,6 +180,6 @@ cdef class Exchange:
         self.provider_line = self.model_line = self.rule_line = None
         self.head_sent = self.answered = False
         self.body_sent = 0
-        self.refused = self.client_gone = self.unsent = False
+        self.refused = self.client_gone = self.unsent = self.streams = False
         self.drains = self.whole = False
         self.status = self.code = 0

@@ -42,11 +42,11 @@ _TOLD = {UNSENT: "not yet", SENT: "yes", GIVEN_UP: "given up", UNWANTED: "nobody
 LedgerSums = tuple[dict[str, int], list[tuple[str, float, int, int]]]
 _HELP = {
     "overhead": "In the gateway before the upstream is asked.",
-    "connect": "Connecting to a provider.",
+    "connect": "Connecting to a provider, name and TLS included.",
     "first_byte": "From the request sent until the provider's first byte.",
     "total": "From the head read until the last byte sent.",
     "refusal": "From the head read until a refusal is sent.",
-    "loop": "One turn of a worker's event loop.",
+    "loop": "How late a worker's timer of 100 ms is: what kept its event loop.",
 }
 
 

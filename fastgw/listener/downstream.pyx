@@ -20,6 +20,12 @@ from fastgw.codes cimport (
     CODE_HEAD_TIMEOUT,
 )
 from fastgw.native.chunk cimport FGW_CHUNK_DATA, FGW_CHUNK_END, fgw_chunk_begin, fgw_chunk_next
+from fastgw.native.counters cimport (
+    FGW_COUNT_BYTES_FROM_CLIENT,
+    FGW_COUNT_CONNECTIONS,
+    FGW_COUNT_CONNECTIONS_REFUSED,
+    fgw_count,
+)
 from fastgw.native.http1 cimport (
     FGW_FRAMING_CHUNKED,
     FGW_FRAMING_LENGTH,
@@ -75,11 +81,15 @@ cdef class Downstream(Client):
             memcpy(self.address, <const uint8_t *>(<bytes>packed), 16)
         else:
             self.address_text = b""
+        fgw_count(self.journey.counters, FGW_COUNT_CONNECTIONS, 1)
         self.crowded = not self.listener.opened(self)
+        if self.crowded:
+            fgw_count(self.journey.counters, FGW_COUNT_CONNECTIONS_REFUSED, 1)
         self.journey.arm(self, self.journey.now_ns + HEAD_NS)
         return 0
 
     cdef int on_bytes(self, uint8_t *bytes, size_t length) except -1:
+        fgw_count(self.journey.counters, FGW_COUNT_BYTES_FROM_CLIENT, length)
         if self.state == LINGER:
             self.lingered += length
             if self.lingered > LINGER_BYTES:
@@ -168,7 +178,8 @@ cdef class Downstream(Client):
             self.phase_ns = 0
         x.bytes = self.bytes
         whole = fgw_http1_request(
-            &x.head, self.bytes, <unsigned int>self.used, &self.journey.head_limits
+            &x.head, self.bytes, <unsigned int>self.used, &self.journey.head_limits,
+            &self.journey.lines,
         )
         if whole == -2:
             if self.ended:

@@ -36,6 +36,7 @@ class Listener:
     def _turn(self) -> None:
         assert self._loop is not None
         self._tick = self._loop.call_later(TICK_S, self._turn)
+        self.journey.turned()
         self.journey.tick()
 
     def peer(self, transport: Any) -> str:

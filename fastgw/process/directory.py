@@ -26,7 +26,7 @@ from fastgw.process.refusal import StartError
 
 # Numbers are reserved on disk in blocks, so that a full disk later stops no respawn.
 GENERATION_BLOCK = 64
-ORPHANS_WAIT_S = 5.0
+ORPHANS_WAIT_S = 15.0  # a second as a rule; a recorder whose store is stuck has ten
 _SPREAD = 1 << 31  # half of what there is: the other half is for the future
 
 

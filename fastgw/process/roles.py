@@ -27,7 +27,8 @@ ZYGOTE_KEEPS = (
 )
 RECORDER_KEEPS = ("crew_end", "reports_end", "lock")
 CLUSTER_KEEPS = ("crew_end", "reports_end", "lock", "bell")
-ADMIN_KEEPS = ("lifeline_end", "reports_end", "admin socket")
+# The lock too: who gets it may listen on the admin port.
+ADMIN_KEEPS = ("lifeline_end", "reports_end", "admin socket", "lock")
 
 
 @dataclass(frozen=True)

@@ -36,6 +36,7 @@ cdef class Connection(Link):
         bint keep                # it may carry another after this one
         bint sent                # the whole request left
         bint answered            # a byte of the answer came
+        bint counted             # as open; its end is told twice where a FIN comes first
         bint took_leave          # the other side ended it (TLS: by close_notify)
 
     cdef int connect(self, object loop) except -1

@@ -27,6 +27,14 @@ from fastgw.native.chunk cimport (
     fgw_chunk_mark,
     fgw_chunk_next,
 )
+from fastgw.native.counters cimport (
+    FGW_COUNT_BYTES_FROM_UPSTREAM,
+    FGW_GAUGE_UPSTREAM_CONNECTIONS,
+    FGW_GAUGE_UPSTREAM_IDLE,
+    FGW_HISTOGRAM_CONNECT,
+    fgw_count,
+    fgw_count_time,
+)
 from fastgw.native.http1 cimport (
     FGW_FRAMING_CHUNKED,
     FGW_FRAMING_LENGTH,
@@ -73,6 +81,7 @@ cdef class Connection(Link):
 
     cdef int connect(self, object loop) except -1:
         """Begin to connect. on_connected or on_connect_failed of the receiver follows."""
+        self.activity_ns = self.receiver.look()
         self.task = loop.create_task(self._connect(loop))
         return 0
 
@@ -99,7 +108,13 @@ cdef class Connection(Link):
         return 0
 
     cdef int on_open(self) except -1:
+        cdef uint64_t began_ns = self.activity_ns
         self.activity_ns = self.receiver.look()
+        self.counted = True
+        fgw_count(self.receiver.counters, FGW_GAUGE_UPSTREAM_CONNECTIONS, 1)
+        fgw_count_time(
+            self.receiver.counters, FGW_HISTOGRAM_CONNECT, self.activity_ns - began_ns
+        )
         self.state = IDLE
         if self.exchange is None:
             return self.abort()  # whoever asked for it is gone
@@ -146,6 +161,7 @@ cdef class Connection(Link):
             self.state = IDLE
             self.reused = True
             self.provider.idle.append(self)
+            fgw_count(self.receiver.counters, FGW_GAUGE_UPSTREAM_IDLE, 1)
             return 0
         return self.discard()
 
@@ -163,6 +179,7 @@ cdef class Connection(Link):
         cdef size_t used = 0
         cdef Exchange x = self.exchange
         self.activity_ns = self.receiver.look()
+        fgw_count(self.receiver.counters, FGW_COUNT_BYTES_FROM_UPSTREAM, length)
         if self.state == IDLE or self.state == FINISHED or x is None:
             # Bytes that nobody asked for: a second answer, or garbage. Never into the next
             # exchange.
@@ -201,7 +218,8 @@ cdef class Connection(Link):
             memcpy(self.partial + before, bytes, length)
             base = self.partial
         whole = fgw_http1_response(
-            &self.head, base, <unsigned int>(before + length), &LIMITS, self.exchange.head.method
+            &self.head, base, <unsigned int>(before + length), &LIMITS, &self.receiver.lines,
+            self.exchange.head.method,
         )
         if whole == -2:
             if not before:
@@ -335,6 +353,9 @@ cdef class Connection(Link):
 
     cdef int on_closed(self, object why) except -1:
         cdef Exchange x
+        if self.counted:
+            self.counted = False
+            fgw_count(self.receiver.counters, FGW_GAUGE_UPSTREAM_CONNECTIONS, <uint64_t>-1)
         self.last_words()
         x = self.exchange
         self._forget()
@@ -361,6 +382,7 @@ cdef class Connection(Link):
         """Out of the pool, if it is in it."""
         if self in self.provider.idle:
             self.provider.idle.remove(self)
+            fgw_count(self.receiver.counters, FGW_GAUGE_UPSTREAM_IDLE, <uint64_t>-1)
         return 0
 
     cdef int on_failure(self, object exception) except -1:

@@ -8,6 +8,7 @@ import json
 import os
 import signal
 import socket
+import threading
 import time
 
 import pytest
@@ -18,6 +19,7 @@ from fastgw.log import Log
 from fastgw.process.lines import Lines
 from fastgw.process.sockets import listen_alone
 from tests.cli.live import Live
+from tools.ports import free_port
 
 
 @pytest.fixture
@@ -50,6 +52,20 @@ def test_a_killed_admin_process_is_replaced_on_its_port_and_drain_stops_it_all(t
 
         assert (status, json.loads(body)) == (202, {"status": "draining"})
         assert live.process.wait(10) == 0
+
+
+def test_the_next_instance_waits_for_an_admin_process_that_still_has_its_port(tmp_path):
+    with Live(tmp_path, admin_port=free_port()) as live:
+        admin = live.state["admin_process"]["pid"]
+        os.kill(admin, signal.SIGSTOP)
+        live.process.kill()
+        live.process.wait()
+        threading.Timer(1.0, os.kill, (admin, signal.SIGCONT)).start()
+
+        live.again()
+
+        assert live.state["admin_process"]["pid"] != admin
+        assert live.admin("/healthz")[0] == 200
 
 
 def wait_end(pid: int) -> int:

@@ -47,6 +47,7 @@ def test_the_distance_to_a_promise_is_told():
                      "paced: fastgw / nginx 0.90, promised 1.05: reached"]
 
 
+@pytest.mark.alone
 def test_cpu_and_memory_of_every_process_of_a_peer_are_counted_and_all_are_ended(tmp_path):
     port = free_port()
     code = ("import os, socket, time\n"
@@ -96,6 +97,7 @@ def test_the_client_reads_lengths_and_chunks(standin):
     assert (status, stream.count(b"\n\n")) == (200, 100)
 
 
+@pytest.mark.alone
 @pytest.mark.skipif(not (shutil.which("wrk") and shutil.which("nginx")
                          and shutil.which("haproxy")), reason="wrk, nginx or haproxy is missing")
 def test_nginx_and_haproxy_are_measured_in_turns(tmp_path, standin):

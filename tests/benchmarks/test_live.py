@@ -17,7 +17,8 @@ from tools.ports import free_port
 
 STANDIN = Path(__file__).with_name("standin.py")
 
-pytestmark = pytest.mark.skipif(not shutil.which("gcc"), reason="gcc is missing")
+pytestmark = [pytest.mark.alone,
+              pytest.mark.skipif(not shutil.which("gcc"), reason="gcc is missing")]
 
 
 def measured(folder, waste):

@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[2]
 PATIENCE_S = 20.0
 CONFIGURATION = """\
 listen: {{address: 127.0.0.1, port: 0, workers: 2}}
-admin: {{address: 127.0.0.1, port: 0{token}}}
+admin: {{address: 127.0.0.1, port: {admin}{token}}}
 data_dir: "{folder}/data"
 shm_dir: "{folder}/shm"
 providers:
@@ -40,8 +40,9 @@ policy:
 class Live:
     """``with Live(folder) as live``: serves; ends with the block."""
 
-    def __init__(self, folder: Path, *, token: str = "") -> None:
+    def __init__(self, folder: Path, *, token: str = "", admin_port: int = 0) -> None:
         self.folder = folder
+        self._admin_port = admin_port
         self.data_dir = folder / "data"
         self._token = f", token: {token}" if token else ""
         self._mock = Mock("--events", "8")
@@ -51,19 +52,26 @@ class Live:
         (self.folder / "shm").mkdir()
         file = self.folder / "fastgw.yaml"
         file.write_text(CONFIGURATION.format(
-            folder=self.folder, mock=self._mock.url, token=self._token
+            folder=self.folder, mock=self._mock.url, token=self._token,
+            admin=self._admin_port,
         ))
         self.file = file
-        with (self.folder / "log").open("wb") as log:
+        self.again()
+        return self
+
+    def again(self) -> None:
+        """Another instance, as soon as it serves; the one before has ended, or was killed."""
+        with (self.folder / "log").open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "fastgw", "serve", "-c", str(file)],
+                [sys.executable, "-m", "fastgw", "serve", "-c", str(self.file)],
                 stderr=log, env=environment(), cwd=self.folder,
             )
         deadline = time.monotonic() + PATIENCE_S
         while time.monotonic() < deadline and self.process.poll() is None:
             state = self.state
-            if state.get("state") == "ready" and state["admin_process"]["state"] == "ready":
-                return self
+            if (state.get("pid") == self.process.pid and state.get("state") == "ready"
+                    and state["admin_process"]["state"] == "ready"):
+                return
             time.sleep(0.02)
         self.__exit__()
         raise AssertionError((self.folder / "log").read_text())

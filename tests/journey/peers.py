@@ -228,12 +228,12 @@ def attempts_of(gateway: Gateway, call: Call) -> list[dict]:
             known = found and found["complete"] and found["attempts"]  # it did reach an upstream
             return known and all(one["fate"] != "open" for one in known) and found
 
-        return wait_until(settled, 3)["attempts"]
+        return wait_until(settled)["attempts"]
 
 
 def settled(gateway: Gateway) -> None:
     """Wait until nothing runs, nothing is held, and the ledger has every close of its opens."""
     wait_until(lambda: gauge(gateway, "requests_running_now") == 0
-               and gauge(gateway, "attempts_open") == 0, 5)
+               and gauge(gateway, "attempts_open") == 0)
     with Ledger(gateway.data_dir) as ledger:  # it follows by a commit, which may fall between them
-        wait_until(lambda: not ledger.open_attempts(), 5)
+        wait_until(lambda: not ledger.open_attempts())

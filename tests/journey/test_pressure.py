@@ -148,7 +148,7 @@ def test_drops_a_client_that_takes_nothing_until_the_deadline(faucet, impatient)
         assert 1.2 < time.monotonic() - began < 10
         attempts = attempts_of(gateway, faucet.upstream.calls[number])
         assert attempts[-1]["fate"] == "cut by client"
-        wait_until(lambda: gauge(gateway, "connections_open_now") == 0, 3)
+        wait_until(lambda: gauge(gateway, "connections_open_now") == 0)
         assert not hear(sock).whole
 
 

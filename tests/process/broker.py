@@ -28,6 +28,8 @@ log.dirs={folder}/data
 offsets.topic.replication.factor=1
 offsets.topic.num.partitions=1
 num.partitions=1
+broker.session.timeout.ms=2000
+broker.heartbeat.interval.ms=200
 """
 
 

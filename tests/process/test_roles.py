@@ -41,4 +41,9 @@ def test_nobody_but_the_supervisor_keeps_its_end_of_the_lifeline():
     for kept in (ADMIN_KEEPS, RECORDER_KEEPS, ZYGOTE_KEEPS):
         assert "lifeline" not in kept and "reports" not in kept
     assert "crew" not in RECORDER_KEEPS  # it would wait for itself
-    assert "lock" not in ADMIN_KEEPS  # it writes nothing there
+
+
+def test_each_that_an_instance_may_not_meet_keeps_the_lock():
+    """The recorder and workers write to the same files; the admin process has the same port."""
+    for kept in (ADMIN_KEEPS, RECORDER_KEEPS, ZYGOTE_KEEPS):
+        assert "lock" in kept
