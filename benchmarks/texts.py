@@ -85,6 +85,12 @@ RUSSIAN = ("мы наши данные сервер запрос ответ мо
            "школа друг сегодня завтра погода любить компьютер телефон рынок цена качество "
            "ошибка журнал настройка файл каталог процесс поток память очередь задержка "
            "пропускная").split()
+JAPANESE = ("私たちは データを サーバーへ 送ります モデルが 質問に 答えます 時間と "
+            "費用を 計算する 毎日 制限の 鍵 システム しかし なぜなら すべての "
+            "重要な 仕事 歴史 研究では 方法 結果 使用して 管理 安全な "
+            "ネットワーク 情報 技術 学習 言語を 処理する 文書 都市 生活 先生 "
+            "学校へ 友だち 今日は 明日 天気が よい コンピューター 市場 価格 品質 "
+            "エラー ログを 設定ファイル プロセス メモリー 遅延 かもしれません").split()
 
 
 def _sentences(words: list[str], gap: str, stops: str, choice: random.Random) -> str:
@@ -94,7 +100,7 @@ def _sentences(words: list[str], gap: str, stops: str, choice: random.Random) ->
 
 
 def writings() -> dict[str, str]:
-    """What tokenizers read, some 50 to 300 KB each; Chinese and Russian are words by chance."""
+    """What tokenizers read, some 50 to 300 KB each; other languages are words by chance."""
     choice = random.Random(1)
     letters = "abcdefghijklmnopqrstuvwxyz"
     rows = [{"id": f"req_{choice.getrandbits(64):x}", "model": "gpt-4o", "stream": True,
@@ -105,7 +111,10 @@ def writings() -> dict[str, str]:
         "Python (argparse, typing …)": "".join(
             Path(str(module.__file__)).read_text() for module in (argparse, typing, subprocess)),
         "JSON": json.dumps(rows),
+        "C (csrc)": "".join(
+            path.read_text() for path in sorted(HERE.parent.glob("csrc/*.c"))[:30]),
         "Chinese": _sentences(CHINESE, "", "，。！？\n", choice),
+        "Japanese": _sentences(JAPANESE, "", "、。！？\n", choice),
         "Russian": _sentences(RUSSIAN, " ", ".,!\n", choice),
         "hexadecimal": choice.randbytes(40_000).hex(),
         "base64": base64.b64encode(choice.randbytes(60_000)).decode(),

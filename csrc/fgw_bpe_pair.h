@@ -7,11 +7,11 @@
  *
  *     | script of its first byte 3 | bytes 8 | token 18 |
  *
- * Each group is a perfect hash with a filter before it: every pair has a place that no other has.
- * A look is three loads and no branch, which nobody could foretell. A bucket's pairs were moved on
- * together, by as many steps as let them all fall on free places:
+ * Each group is a perfect hash with a filter before it: every pair has a place that no other has,
+ * so that nothing is searched for. A bucket's pairs were moved on together, by as many steps as
+ * let them all fall on free places:
  *
- *     known, bit           that there may be such a pair; else the place is 0, which has none
+ *     known, bit           that there may be such a pair; else it is none, as at the place 0
  *     moves[bucket]        how many steps: a byte
  *     pairs[place + moves[bucket] * step]      | a 18 | b 18 | token 18 |
  */

@@ -5,6 +5,7 @@ Method: few rules; figures are only held to be there, never judged.
 
 import re
 
+from benchmarks import tables
 from benchmarks.tables import CEL, cel_table, detect_table, index_table
 
 
@@ -24,3 +25,10 @@ def test_detect_is_shown_beside_others():
     rows = detect_table().splitlines()[3:]
     assert rows[0].startswith("fastgw") and len(rows) >= 2
     assert all(re.search(r" \d+ ", row) for row in rows)
+
+
+def test_tokens_are_shown_beside_tiktoken(monkeypatch):
+    monkeypatch.setattr(tables, "writings", lambda: {"prose": "Nobody waits. " * 50})
+    (row,) = tables.token_table().splitlines()[3:]
+    assert row.startswith("prose")
+    assert len(re.findall(r" \d+\.\d +\d+\.\dx", row)) == 2

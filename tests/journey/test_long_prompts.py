@@ -43,7 +43,8 @@ class Provider:
     or tells its usage where `tells`. Bodies are read and dropped."""
 
     def __init__(self) -> None:
-        self.tells, self.ended = False, []
+        self.tells = False
+        self.ended: list[float] = []  # when each long prompt was given up
         self.server = socket.create_server(("127.0.0.1", 0))
         self.port = self.server.getsockname()[1]
         threading.Thread(target=self._accept, daemon=True).start()
