@@ -147,6 +147,35 @@ def test_the_v1_surface_with_openais_own_client(mock, gateway):
 
 
 @pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize("model, path", [
+    ("house", "/models/chat/completions"), ("dated/gpt-4o", "/models/chat/completions"),
+    ("plain/gpt-4o", "/v1/chat/completions")])
+def test_foundrys_own_api_is_metered_wherever_its_call_goes(mock, gateway, model, path, stream):
+    client = openai.OpenAI(base_url=gateway.url("/models"), api_key=KEY, max_retries=0,
+                           default_query={"api-version": "2024-05-01-preview"})
+    headers, got = ask(client, model, f"{ASKED},usage=last", stream, max_tokens=100)
+    attempt, line = same(mock, gateway, headers)
+
+    assert (line["path"], line["model"]) == (path, "gpt-4o")
+    assert attempt["cost_nano_usd"] and attempt["fate"] == "delivered"
+    told = gateway.decided(headers["x-fastgw-request-id"])
+    assert (told["dialect"], told["operation"], told["stream"]) == ("azure", "chat", stream)
+    if not stream:
+        made = client.embeddings.with_raw_response.create(model=model, input=["abcd"])
+        path = same(mock, gateway, made.headers)[1]["path"]
+        assert path.endswith("/embeddings") and ("/models/" in path) == (model != "plain/gpt-4o")
+
+
+def test_foundrys_cap_has_its_edge_in_the_request_as_max_tokens(mock, gateway):
+    client = openai.OpenAI(base_url=gateway.url("/models"), api_key=KEY, max_retries=0,
+                           default_query={"api-version": "2024-05-01-preview"})
+    headers, got = ask(client, "house", "events=200", headers={"x-bucket": "foundry"})
+    assert got.usage.completion_tokens == EDGE and got.choices[0].finish_reason == "length"
+    attempt, _ = same(mock, gateway, headers)
+    assert attempt["usage"]["output_tokens"] == EDGE
+
+
+@pytest.mark.parametrize("stream", [False, True])
 def test_a_filtered_prompt_costs_nothing_and_a_filtered_answer_does(mock, gateway, stream):
     with pytest.raises(openai.BadRequestError) as caught:
         ask(azure(gateway), says="filter=prompt", stream=stream)
