@@ -180,7 +180,7 @@ def test_a_shutdown_waits_for_what_is_drained(mock, serve):
     gateway = serve()
     sock = gateway.connect()
     sock.sendall(post("/v1/chat/completions", chat(stream=True, max_tokens=900),
-                      "x-mock: events=200,pace=5ms"))
+                      "x-mock: events=200,pace=20ms"))
     sock.recv(2000)
     sock.close()
     wait_until(lambda: gauge(gateway, "drains_running_now") == 1)
