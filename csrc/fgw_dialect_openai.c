@@ -29,6 +29,9 @@ enum {
     MORE_MODELS,
     STORED,
     MESSAGE,
+    INPUT_ITEM,
+    KIND,
+    SAID_BEFORE,
     CONTENT,
     PART,
     IMAGE,
@@ -88,7 +91,7 @@ static const struct fgw_json_edge TOOL_EDGES[] = {FGW_JSON_EDGE("type", BOUND_WO
 static const struct fgw_json_edge MESSAGE_EDGES[] = {
     FGW_JSON_EDGE("role", NOTHING),
     FGW_JSON_EDGE("content", CONTENT),
-    FGW_JSON_EDGE("type", NOTHING),
+    FGW_JSON_EDGE("type", KIND),
     FGW_JSON_EDGE("tool_call_id", NOTHING),
     FGW_JSON_EDGE("call_id", NOTHING),
     FGW_JSON_EDGE("id", NOTHING),
@@ -99,6 +102,8 @@ static const struct fgw_json_edge MESSAGE_EDGES[] = {
     FGW_JSON_EDGE("text", TEXT),
     FGW_JSON_EDGE("image_url", IMAGE),
     FGW_JSON_EDGE("video_url", IMAGE),
+    FGW_JSON_EDGE("audio_url", IMAGE), /* vLLM */
+    FGW_JSON_EDGE("audio", SAID_BEFORE),
     FGW_JSON_EDGE("input_audio", AUDIO),
     FGW_JSON_EDGE("file", FILE_PART),
     FGW_JSON_EDGE("file_data", BOUND_WORD),
@@ -114,6 +119,13 @@ static const struct fgw_json_edge IMAGE_EDGES[] = {
 };
 
 static const struct fgw_json_edge AUDIO_EDGES[] = {FGW_JSON_EDGE("data", BINARY)};
+
+/* Sound of an earlier answer, by its id alone: it is heard again, and is not in the body. */
+static const struct fgw_json_edge SAID_BEFORE_EDGES[] = {
+    FGW_JSON_EDGE("id", REMOTE),
+    FGW_JSON_EDGE("url", DATA_URL),
+    FGW_JSON_EDGE("data", BINARY),
+};
 
 static const struct fgw_json_edge FILE_EDGES[] = {
     FGW_JSON_EDGE("file_data", BOUND_WORD),
@@ -143,7 +155,7 @@ static const struct fgw_json_node ASK_NODES[] = {
     [FUNCTIONS] = {.slot = ASK_FUNCTIONS, ONCE},
     [FORMAT] = {.slot = ASK_FORMAT},
     [MESSAGES] = {.element = MESSAGE, .slot = ASK_MESSAGES, ONCE},
-    [INPUT] = {.element = MESSAGE, .slot = ASK_INPUT, .text = FGW_JSON_TEXT, ONCE},
+    [INPUT] = {.element = INPUT_ITEM, .slot = ASK_INPUT, .text = FGW_JSON_TEXT, ONCE},
     /* A string, several, or an object that names a prompt stored at the provider. */
     [PROMPT] = {.element = PROMPT_PART, .other = TEXT_TREE, .slot = ASK_PROMPT,
                 .text = FGW_JSON_TEXT, ONCE},
@@ -157,6 +169,11 @@ static const struct fgw_json_node ASK_NODES[] = {
     [STORED] = {.slot = ASK_STORED, .flags = FGW_JSON_STICKY},
     [MESSAGE] = {FGW_NODE_EDGES(MESSAGE_EDGES), .other = TEXT_TREE, .text = FGW_JSON_TEXT,
                  FGW_NODE_PLAIN},
+    /* {"id"} alone is a reference, too: its type may be left out. */
+    [INPUT_ITEM] = {FGW_NODE_EDGES(MESSAGE_EDGES), .other = TEXT_TREE, .text = FGW_JSON_TEXT,
+                    FGW_NODE_PLAIN, .flags = FGW_JSON_LONE},
+    [KIND] = {.text = FGW_JSON_ALIEN, FGW_NODE_PLAIN},
+    [SAID_BEFORE] = {FGW_NODE_EDGES(SAID_BEFORE_EDGES), FGW_NODE_PLAIN},
     [CONTENT] = {FGW_NODE_EDGES(MESSAGE_EDGES), .element = PART, .other = TEXT_TREE,
                  .text = FGW_JSON_TEXT, FGW_NODE_PLAIN},
     [PART] = {FGW_NODE_EDGES(MESSAGE_EDGES), .other = TEXT_TREE, .text = FGW_JSON_TEXT,
@@ -187,10 +204,14 @@ _Static_assert(FGW_MODEL_MAX + 2 * FGW_USER_MAX + FGW_TIER_MAX <= FGW_JSON_COPY_
 static const char *const BOUNDED[] = {"function",    "custom",     "computer", "local_shell",
                                       "apply_patch", "data:text/", NULL};
 
+/* Items of responses' input that stand for what the provider has kept of an earlier answer. */
+static const char *const KEPT[] = {"item_reference", NULL};
+
 const struct fgw_json_spec fgw_openai_ask = {
     .nodes = ASK_NODES,
     .rooms = ASK_ROOMS,
     .words = BOUNDED,
+    .aliens = KEPT,
     .node_count = sizeof ASK_NODES / sizeof *ASK_NODES,
     .slot_count = ASK_SLOTS,
 };

@@ -58,6 +58,7 @@ enum {
     NODE_IMAGE_INPUT,
     NODE_IMAGE_OUTPUT,
     NODE_VENDOR,
+    NODE_SEARCHES,
     NODE_AUDIO_SECONDS,
     PICTURES,
     TRACKED_CHOICES,
@@ -249,6 +250,8 @@ static const struct fgw_json_edge USAGE_EDGES[] = {
     FGW_JSON_EDGE("prompt_audio_seconds", NODE_AUDIO_SECONDS),
     FGW_JSON_EDGE("seconds", NODE_AUDIO_SECONDS), /* transcription by the second */
     FGW_JSON_EDGE("market_cost", NODE_VENDOR),
+    FGW_JSON_EDGE("num_sources_used", NODE_SEARCHES),   /* xAI: it is paid by the source */
+    FGW_JSON_EDGE("num_search_queries", NODE_SEARCHES), /* Perplexity */
     FGW_JSON_EDGE("cache_creation_input_tokens", NODE_CACHE_WRITE), /* Vercel */
     FGW_JSON_EDGE("service_tier", TIER), /* Mistral */
 };
@@ -317,6 +320,7 @@ static const struct fgw_json_node ANSWER_NODES[] = {
     [NODE_IMAGE_INPUT] = {.slot = ANSWER_IMAGE_INPUT},
     [NODE_IMAGE_OUTPUT] = {.slot = ANSWER_IMAGE_OUTPUT},
     [NODE_VENDOR] = {.slot = ANSWER_VENDOR},
+    [NODE_SEARCHES] = {.slot = ANSWER_SEARCHES},
     [PICTURES] = {.slot = ANSWER_CHOICES}, /* no body has both */
     [NODE_AUDIO_SECONDS] = {.slot = ANSWER_AUDIO_SECONDS},
     [TRACKED_EVENT] = {FGW_NODE_EDGES(TRACKED_EVENT_EDGES), FGW_NODE_PLAIN},
@@ -544,6 +548,8 @@ unsigned fgw_openai_fold(struct fgw_meter *meter)
     fgw_take_tier(meter, FGW_TIER_SERVICE, ANSWER_TIER);
     if (is_usage(json, ANSWER_USAGE) || is_usage(json, ANSWER_USAGE_TWIN)) {
         fgw_openai_take_report(meter);
+        if (meter->operation == FGW_OPERATION_CHAT) /* responses: by their items */
+            fgw_take_searches(meter, ANSWER_SEARCHES);
         if (fgw_text_is(json, ANSWER_TYPE, "speech.audio.done"))
             meter->report.vendor |= FGW_VENDOR_SPEECH;
         flags |= FGW_EVENT_USAGE;

@@ -23,7 +23,7 @@ struct place {
 /* Below /v1/ and what Azure has instead. Longer paths stand before those that they begin with. */
 static const struct place PLACES[] = {
     {"chat/completions", FGW_DIALECT_OPENAI, FGW_OPERATION_CHAT, POST, ANY,
-     ASKS | FGW_ROUTE_CAPPABLE, DEPLOYED},
+     ASKS | FGW_ROUTE_CAPPABLE, DEPLOYED | FGW_SURFACE_MODELS},
     {"responses/compact", FGW_DIALECT_OPENAI, FGW_OPERATION_RESPONSES, POST, 0,
      ASKS | FGW_ROUTE_SUB, RESOURCE}, /* no limit bounds what it writes */
     {"responses/input_tokens", FGW_DIALECT_OPENAI, FGW_OPERATION_COUNT_TOKENS, POST, 0,
@@ -32,7 +32,8 @@ static const struct place PLACES[] = {
      ASKS | FGW_ROUTE_CAPPABLE, RESOURCE},
     {"completions", FGW_DIALECT_OPENAI, FGW_OPERATION_COMPLETIONS, POST, 0,
      ASKS | FGW_ROUTE_CAPPABLE, DEPLOYED},
-    {"embeddings", FGW_DIALECT_OPENAI, FGW_OPERATION_EMBEDDINGS, POST, 0, ASKS, DEPLOYED},
+    {"embeddings", FGW_DIALECT_OPENAI, FGW_OPERATION_EMBEDDINGS, POST, 0, ASKS,
+     DEPLOYED | FGW_SURFACE_MODELS},
     {"moderations", FGW_DIALECT_OPENAI, FGW_OPERATION_MODERATIONS, POST, 0,
      FGW_ROUTE_BODY | FGW_ROUTE_METERED, 0},
     {"images/generations", FGW_DIALECT_OPENAI, FGW_OPERATION_IMAGES, POST, 0,
@@ -331,14 +332,14 @@ static int find_place(struct fgw_route *route, const char *path, size_t path_byt
     return find_pattern(route, path, path_bytes, asked, told);
 }
 
-/* "/openai/" and what follows, as Azure has it. */
+/* "/openai/" or "/models/" and what follows, as Azure has it. */
 static int find_azure(struct fgw_route *route, const char *path, size_t path_bytes, uint8_t asked)
 {
     static const char V1[] = "/openai/v1/", DEPLOYMENTS[] = "/openai/deployments/";
-    size_t at = sizeof "/openai" - 1;
+    size_t at = sizeof "/openai" - 1; /* and of "/models" */
 
     route->dialect = FGW_DIALECT_AZURE;
-    route->surface = FGW_SURFACE_DATED;
+    route->surface = path[1] == 'm' ? FGW_SURFACE_MODELS : FGW_SURFACE_DATED;
     if (path_bytes > sizeof V1 - 1 && !memcmp(path, V1, sizeof V1 - 1)) {
         route->surface = FGW_SURFACE_V1;
         at = sizeof V1 - 2;
@@ -361,10 +362,12 @@ static int find_azure(struct fgw_route *route, const char *path, size_t path_byt
         if (taken > 0)
             continue;
         route->dialect = FGW_DIALECT_AZURE; /* not the place's */
-        if (taken < 0 || route->surface != FGW_SURFACE_DEPLOYED)
+        if (taken < 0 || route->surface & (FGW_SURFACE_V1 | FGW_SURFACE_DATED))
             return taken;
         if (route->flags & FGW_ROUTE_SUB && PLACES[i].methods)
-            return refuse(route, 404, 0); /* what is stored lies nowhere below a deployment */
+            return refuse(route, 404, 0); /* what is stored lies nowhere below these */
+        if (route->surface == FGW_SURFACE_MODELS)
+            return 0; /* the model is the body's */
         route->flags = (uint8_t)((route->flags & ~(unsigned)FGW_ROUTE_MODEL) |
                                  FGW_ROUTE_IN_PATH);
         return 0;
@@ -393,7 +396,7 @@ int fgw_route_find(const char *method, size_t method_bytes, const char *path, si
         return refuse(route, 404, 0);
     if (!memcmp(path, "/v1/", 4))
         return find_place(route, path, path_bytes, asked, told);
-    if (path_bytes > 8 && !memcmp(path, "/openai/", 8))
+    if (path_bytes > 8 && (!memcmp(path, "/openai/", 8) || !memcmp(path, "/models/", 8)))
         return find_azure(route, path, path_bytes, asked);
     if (find_pattern(route, path, path_bytes, asked, told) == 0)
         return 0;

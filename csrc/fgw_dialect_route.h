@@ -54,11 +54,12 @@ enum fgw_route_flag {
     FGW_ROUTE_FORM = 128,    /* the body may be a form instead (fgw_dialect_form.h) */
 };
 
-/* Azure has OpenAI's operations in three places. */
+/* Azure has OpenAI's operations in four places. */
 enum fgw_surface {
     FGW_SURFACE_V1 = 1,       /* /openai/v1/…: the deployment is the body's model */
     FGW_SURFACE_DATED = 2,    /* /openai/…?api-version=…, the same */
     FGW_SURFACE_DEPLOYED = 4, /* /openai/deployments/{model}/…?api-version=… */
+    FGW_SURFACE_MODELS = 8,   /* /models/…?api-version=…: of Foundry, models of all makers */
 };
 
 struct fgw_route {
@@ -71,7 +72,8 @@ struct fgw_route {
                             percent-encoded; */
     uint16_t name_bytes; /* 0 where the path names none */
     uint16_t tail_at;    /* of APIs like OpenAI's: where the operation's own path begins, with its
-                            slash, behind /v1, /openai/v1, /openai or a deployment */
+                            slash, behind /v1, /openai/v1, /openai, /models or a
+                            deployment */
     uint8_t surface;     /* of Azure's API: enum fgw_surface */
 };
 

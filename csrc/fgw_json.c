@@ -23,8 +23,13 @@ static inline const uint8_t *open_container(struct fgw_json *json, const uint8_t
 {
     uint8_t element = node_of(json)->element;
 
-    if (json->depth == FGW_JSON_DEPTH_MAX)
-        return fail(json, FGW_JSON_DEPTH);
+    if (json->depth == FGW_JSON_DEPTH_MAX) {
+        if (!json->spec->lenient)
+            return fail(json, FGW_JSON_DEPTH);
+        json->skipping = 1;
+        json->state = SKIP;
+        return p + 1;
+    }
     open_at(json, json->depth++, json->node, p, object);
     json->node = element;
     json->state = object ? FIRST_KEY : FIRST_ELEMENT;
@@ -37,6 +42,26 @@ static inline const uint8_t *close_container(struct fgw_json *json, const uint8_
     json->paused = (uint8_t)close_at(json, json->depth, p);
     after_value(json);
     return p + 1;
+}
+
+static const uint8_t *skip_container(struct fgw_json *json, const uint8_t *p, const uint8_t *end)
+{
+    for (; p < end && json->skipping; p++) {
+        if (json->state == SKIP_ESCAPE) {
+            json->state = SKIP_STRING;
+        } else if (json->state == SKIP_STRING) {
+            json->state = *p == '\\' ? SKIP_ESCAPE : *p == '"' ? SKIP : SKIP_STRING;
+        } else if (*p == '"') {
+            json->state = SKIP_STRING;
+        } else if (*p == '{' || *p == '[') {
+            json->skipping++;
+        } else if (*p == '}' || *p == ']') {
+            json->skipping--;
+        }
+    }
+    if (!json->skipping)
+        after_value(json);
+    return p;
 }
 
 /* ---- strings ---- */
@@ -72,9 +97,9 @@ static int head_begins(const struct fgw_json *json, const char *word)
     return 1;
 }
 
-static int known_word(const struct fgw_json *json)
+static int begins_with_any(const struct fgw_json *json, const char *const *word)
 {
-    for (const char *const *word = json->spec->words; *word; word++)
+    for (; *word; word++)
         if (head_begins(json, *word))
             return 1;
     return 0;
@@ -88,7 +113,10 @@ static void count_text(struct fgw_json *json, uint8_t text)
         json->text_bytes += json->string_bytes;
         return;
     case FGW_JSON_WORD:
-        json->strangers += !known_word(json);
+        json->strangers += !begins_with_any(json, json->spec->words);
+        return;
+    case FGW_JSON_ALIEN:
+        json->strangers += begins_with_any(json, json->spec->aliens) != 0;
         return;
     case FGW_JSON_DATA_URL:
         if (!head_begins(json, "data:")) {
@@ -139,7 +167,8 @@ static inline const uint8_t *begin_string(struct fgw_json *json, const uint8_t *
     json->sink = 0;
     if (noted && json->spec->rooms[node->slot].room)
         json->sink |= SINK_SLOT;
-    if (node->text == FGW_JSON_DATA_URL || node->text == FGW_JSON_WORD) {
+    if (node->text == FGW_JSON_DATA_URL || node->text == FGW_JSON_WORD ||
+        node->text == FGW_JSON_ALIEN) {
         json->sink |= SINK_HEAD;
         json->head_length = 0;
     } else if (node->text == FGW_JSON_SAID && json->ear) {
@@ -232,6 +261,7 @@ static const uint8_t *begin_value(struct fgw_json *json, const uint8_t *p, const
     case 'f':
         return begin_word(json, p, end, WORD_FALSE, FGW_JSON_FALSE);
     case 'n':
+        json->strangers += node_of(json)->text == FGW_JSON_ALIEN;
         return begin_word(json, p, end, WORD_NULL, FGW_JSON_NULL);
     default:
         if (json->spec->lenient && (*p == 'N' || *p == 'I'))
@@ -301,6 +331,8 @@ static inline const uint8_t *step(struct fgw_json *json, const uint8_t *p, const
         }
         return in_structure(json, p, end);
     }
+    if (json->state <= SKIP_ESCAPE)
+        return skip_container(json, p, end);
     if (json->state <= CONTINUATION) {
         p = fgw_json_in_string(json, p, end);
         return p && p < end ? end_string(json, p) : p;

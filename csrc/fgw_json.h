@@ -22,7 +22,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define FGW_JSON_DEPTH_MAX 128 /* open containers; deeper is refused */
+#define FGW_JSON_DEPTH_MAX 128 /* open containers; deeper is refused, or skipped (lenient) */
 #define FGW_JSON_KEY_MAX 47    /* longest key that an edge may name */
 #define FGW_JSON_HEAD_MAX 16   /* bytes of a string that DATA_URL and WORD look at */
 #define FGW_JSON_SLOTS_MAX 32
@@ -47,6 +47,7 @@ enum fgw_json_text {
     FGW_JSON_DATA_URL, /* BINARY if it begins with `data:`, else a remote reference */
     FGW_JSON_REMOTE,   /* names an input that the provider will fetch: counted in remotes */
     FGW_JSON_WORD,     /* counted in strangers unless it begins with one of the spec's words */
+    FGW_JSON_ALIEN,    /* counted there if it begins with one of the spec's aliens, or is null */
     FGW_JSON_SAID,     /* TEXT, whose decoded bytes go to the ear as well */
 };
 
@@ -82,6 +83,7 @@ enum fgw_json_node_flag {
     FGW_JSON_KEYS_TEXT = 4, /* member names of an object here count as text too */
     FGW_JSON_PAUSE = 8,    /* fgw_json_feed_some stops after a container that ends here */
     FGW_JSON_CASES = 16,   /* member names that differ from an edge's in case alone are counted */
+    FGW_JSON_LONE = 32,    /* an object with one member or none is counted in strangers */
 };
 
 struct fgw_json_node {
@@ -105,11 +107,13 @@ struct fgw_json_spec {
     const struct fgw_json_room *rooms; /* one per slot */
     /* for FGW_JSON_WORD, NULL at the end; none longer than FGW_JSON_HEAD_MAX */
     const char *const *words;
+    const char *const *aliens; /* the same for FGW_JSON_ALIEN */
     uint8_t node_count;
     uint8_t slot_count;
     /* Nobody is to be protected from this document: what other parsers let pass in values is let
      * pass (a lone surrogate, as U+FFFD; bytes that are no UTF-8; NaN and Infinity, as null;
-     * numbers beyond every double). */
+     * numbers beyond every double). Containers that lie too deep are stepped over: nothing in them
+     * is looked at but strings and brackets. */
     uint8_t lenient;
 };
 
@@ -159,6 +163,7 @@ struct fgw_json {
     int32_t scale; /* the number is mantissa * 10^(scale + exponent) */
     int32_t exponent;
     uint64_t mantissa;
+    uint64_t skipping;     /* open containers inside of one that lies too deep, itself included */
     uint64_t string_bytes; /* decoded bytes of this string */
     uint64_t origin;       /* offset of a byte = origin + its address */
     uint64_t objects[FGW_JSON_DEPTH_MAX / 64]; /* bit: the container at that depth is an object */

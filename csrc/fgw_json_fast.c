@@ -93,7 +93,7 @@ static inline const uint8_t *take_scalar(struct fgw_json *json, const struct fgw
         note(json, node, FGW_JSON_FALSE, p, p + 5);
         return p + 5;
     case 'n':
-        if (end - p < 4 || memcmp(p, "null", 4))
+        if (end - p < 4 || memcmp(p, "null", 4) || node->text == FGW_JSON_ALIEN)
             return NULL;
         note(json, node, FGW_JSON_NULL, p, p + 4);
         return p + 4;

@@ -71,6 +71,8 @@ static inline int close_at(struct fgw_json *json, unsigned level, const uint8_t 
         end_slot(json, node->slot, p + 1);
         json->slots[node->slot].count = json->counts[level];
     }
+    if (node->flags & FGW_JSON_LONE && json->objects[level / 64] >> (level % 64) & 1)
+        json->strangers += json->counts[level] < 2;
     return node->flags & FGW_JSON_PAUSE;
 }
 

@@ -24,6 +24,9 @@ enum state {
     COLON,
     AFTER,          /* after a value inside a container */
     DONE,           /* after the outermost value: white space only */
+    SKIP,           /* in a container that lies too deep, */
+    SKIP_STRING,
+    SKIP_ESCAPE,
     STRING,
     ESCAPE,         /* after a backslash */
     HEX,            /* in the four digits of \u */

@@ -76,6 +76,9 @@ void fgw_rollups_reseat(struct fgw_rollups *rollups)
 /* A number no real request reaches: a provider that reports more must not overflow the sums of
  * others, and a bound beyond it is none. */
 #define SANE_MAX ((uint64_t)1 << 48)
+/* Of an interval: what a client wrote (max_tokens) is no bound beyond what a provider's report may
+ * say (FGW_REPORT_MAX); so a store's signed sums hold two thousand million of them. */
+#define BOUND_MAX ((uint64_t)1 << 32)
 
 static uint64_t sane(uint64_t number)
 {
@@ -110,12 +113,12 @@ static void add_close(struct fgw_rollup *row, const struct fgw_record_close *clo
     row->input_low += sane(close->input_low);
     row->output_low += sane(close->output_low);
     /* An unknown bound in a sum would make all of it unknown: counted apart instead. */
-    if (close->input_high >= SANE_MAX || close->output_high >= SANE_MAX) {
+    if (close->input_high > BOUND_MAX || close->output_high > BOUND_MAX) {
         row->unbounded++;
     }
-    row->input_high += sane(close->input_high >= SANE_MAX ? close->input_low : close->input_high);
+    row->input_high += sane(close->input_high > BOUND_MAX ? close->input_low : close->input_high);
     row->output_high +=
-        sane(close->output_high >= SANE_MAX ? close->output_low : close->output_high);
+        sane(close->output_high > BOUND_MAX ? close->output_low : close->output_high);
     if (close->cost_nano_usd < 0) {
         row->cost_unknown++;
     } else {

@@ -453,6 +453,8 @@ cdef class Attempts(Leaving):
         return 0
 
     cdef int on_body(self, Exchange x, const uint8_t *bytes, size_t length) except -1:
+        if x.drains:
+            self._drain_bytes(x, length)
         return (<Relay>x.relay).body(x, bytes, length)
 
     cdef int on_edge(self, Exchange x, uint64_t count) except -1:

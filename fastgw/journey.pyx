@@ -36,10 +36,10 @@ from fastgw.exchange cimport (
     LIMIT,
     POLICY,
     ROUTE,
-    body_of,
 )
 from fastgw.identity.facts cimport Facts
-from fastgw.identity.identify cimport authenticate, field, find_route, identify
+from fastgw.identity.identify cimport (
+    authenticate, field, find_route, identify, identify_again)
 from fastgw.identity.keys cimport Principal
 from fastgw.instead cimport Instead
 from fastgw.ledger.entries cimport post_request
@@ -65,7 +65,6 @@ from fastgw.native.dialect cimport (
     FGW_ASK_MORE_MODELS,
     FGW_OPERATION_COUNT_TOKENS,
     FGW_ROUTE_METERED,
-    fgw_ask_scan,
 )
 from fastgw.native.http1 cimport FGW_H_X_REQUEST_ID
 from fastgw.native.record cimport (
@@ -393,9 +392,7 @@ cdef class Journey(Own):
             )
             return code
         self._record_findings(x, ON_REQUEST, &self.detector.report)
-        if x.screened is not None and fgw_ask_scan(
-            &x.ask, &self.scan, &x.route, body_of(x), x.body_length
-        ) < 0:
+        if x.screened is not None and identify_again(x, &self.scan):
             return CODE_INTERNAL
         return 0
 

@@ -14,4 +14,5 @@ cdef class Leaving(Endings):
     cdef uint64_t _tokens_read(self, Exchange x) noexcept
     cdef int _read_on(self, Exchange x) except -1
     cdef int _drain_answer(self, Exchange x, Relay relay) except -1
+    cdef int _drain_bytes(self, Exchange x, size_t length) except -1
     cdef int _drained(self, Exchange x, Relay relay) except -1

@@ -35,6 +35,10 @@ from fastgw.upstream.connection cimport Connection
 
 cdef enum:
     BYTES_PER_TOKEN = 4   # of text, where nothing better is known: a drain's bound is no bill
+    PLAIN_PER_TOKEN = 4096   # bytes of a whole answer: pictures have 700 to 7,000 a token
+    PLAIN_MIN = 1 << 20      # bytes of it that any drain reads
+
+cdef uint64_t TOKENS_MAX = <uint64_t>1 << 40   # more is no bound
 
 
 cdef class Leaving(Endings):
@@ -96,6 +100,9 @@ cdef class Leaving(Endings):
             read = self._tokens_read(x)
             relay.detach()
         x.drain_edge = read + drain.max_tokens
+        x.drain_bytes = max(
+            <uint64_t>PLAIN_MIN, min(drain.max_tokens, TOKENS_MAX) * PLAIN_PER_TOKEN
+        )
         self.disarm(x.client)
         x.client.leave(x)
         connection.resume_read()
@@ -125,8 +132,14 @@ cdef class Leaving(Endings):
         relay.progress(x)
         if not relay.readable():
             return self._end_drain(x, CODE_CLIENT_GONE)
-        if self._tokens_read(x) > x.drain_edge:
+        if self._tokens_read(x) > x.drain_edge or x.drain_bytes == 0:
             return self._end_drain(x, CODE_DRAIN_TOKENS)
+        return 0
+
+    cdef int _drain_bytes(self, Exchange x, size_t length) except -1:
+        """A whole answer tells its tokens at its end: bytes bound what of it is read."""
+        if x.metered and not x.meter.streaming:
+            x.drain_bytes -= length if length < x.drain_bytes else x.drain_bytes
         return 0
 
     cdef int _drained(self, Exchange x, Relay relay) except -1:

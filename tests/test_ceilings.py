@@ -473,3 +473,25 @@ def test_what_ended_in_the_background_is_charged_as_it_was_used(worker):
     one.ask(request(body, path="/v1/responses"), billed(9, 50, "/v1/responses"))
 
     assert one.one(Close).tokens.output == 50
+
+
+REFERENCE = {"type": "item_reference", "id": "msg_1"}
+HELLO = {"role": "user", "content": "hello"}
+
+
+@pytest.mark.parametrize("path, body", [
+    ("/v1/responses", {"input": "hello", "previous_response_id": "r"}),
+    ("/v1/responses", {"input": "hello", "conversation": "c"}),
+    ("/v1/responses", {"input": [HELLO, REFERENCE]}), ("/v1/responses", {"input": [{"id": "m"}]}),
+    ("/v1/chat/completions", {"messages": [
+        {"role": "assistant", "audio": {"id": "audio_1"}}, HELLO]})])
+def test_what_the_provider_has_kept_passes_no_cap_of_tokens(worker, path, body):
+    """Its tokens are input that is not in the body: no cap however large has room for them."""
+    limit = "max_output_tokens" if "responses" in path else "max_tokens"
+    body = orjson.dumps({"model": "m", limit: 5, **body})
+    one = capped(worker, cap(10**6))
+    got, answer = one.ask(request(body, path=path))
+    assert (answer.code, got) == ("FGW-810", b"")
+    allowed = capped(worker, cap(10**6, unbounded="allow"))
+    _, answer = allowed.ask(request(body, path=path), response())
+    assert answer.status == 200 and allowed.one(Request).unbounded

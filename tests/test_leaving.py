@@ -7,6 +7,7 @@ is laid beside what the provider said. A token bucket that refills once a day sh
 import gzip
 import time
 
+import orjson
 import pytest
 
 from fastgw.errors import Code
@@ -187,6 +188,40 @@ def test_max_tokens_bound_what_is_read_on(worker):
     assert (close.fate, close.code) == (FATE_CUT_BY_CLIENT, Code.DRAIN_TOKENS)
     assert (close.output_low, close.output_high, close.provenance) == (6, 500, ESTIMATED)
     assert counted(one)["drains_cut_by_tokens"] == 1 and running(one) == 0
+
+
+@pytest.mark.parametrize("more, cut", [(0, True), (-1, False)])
+@pytest.mark.parametrize("tokens, bytes_max", [(3, 1 << 20), (300, 300 * 4096)])
+def test_bytes_bound_a_whole_answer(worker, tokens, bytes_max, more, cut):
+    """What it costs is told at its end, so tokens bound nothing inside of it."""
+    one = worker(policy=policy(drain(max_tokens=tokens)))
+    whole = response(orjson.dumps({"model": "gpt-4o", "usage": USAGE, "choices": [
+        {"message": {"content": "x" * (3 * bytes_max)}}]}))
+    head = whole.index(b"\r\n\r\n") + 4
+    begun(one, PLAIN, whole[:head + 10]).lose()
+    at = head + 10
+    while at < head + 10 + bytes_max + more:
+        step = min(60_000, head + 10 + bytes_max + more - at)
+        one.upstream.feed(whole[at:at + step])
+        at += step
+    if not cut:
+        assert running(one) == 1 and not one.upstream.transport.closed
+        return
+    close = one.one(Close)
+    assert one.upstream.transport.closed and running(one) == 0
+    assert (close.fate, close.code) == (FATE_CUT_BY_CLIENT, Code.DRAIN_TOKENS)
+    assert close.provenance == ESTIMATED and close.output_high == 500
+
+
+def test_max_seconds_bound_a_whole_answer(worker):
+    one = worker(policy=policy(drain(max_seconds=1)))
+    begun(one, PLAIN, response()[:80]).lose()
+    deadline = time.monotonic() + 10
+    while one.journey.active and time.monotonic() < deadline:
+        time.sleep(0.05)
+        one.tick()
+
+    assert one.one(Close).code == Code.DRAIN_SECONDS and one.upstream.transport.closed
 
 
 def test_max_seconds_bound_what_is_read_on(worker):

@@ -58,6 +58,7 @@ cdef class Detector:
     # (rule's name, "redact: email x2 in choices[0].message.content", enforced, whether it would
     # have acted but is not enforced, the rule's hash) of each action that has found something.
     cdef list findings(self, Exchange x, Phase phase, const fgw_detect_report *report)
+    cdef bytes _scan_form(self, Exchange x, Asked asked)
     cdef bytes _scan(self, unsigned document, const uint8_t *text, size_t length, Asked asked)
     cdef int _trace(self, Exchange x) except -1
     cdef int _take_patterns(self, list patterns) except -1

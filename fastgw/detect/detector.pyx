@@ -14,6 +14,7 @@ cimport cython
 import orjson
 
 from fastgw.codes cimport CODE_DETECTED
+from fastgw.detect.fields cimport document_of, fields_of, rebuilt
 from fastgw.native.detect cimport (
     FGW_DETECT_KINDS,
     FGW_WALK_ANSWER,
@@ -27,6 +28,7 @@ from fastgw.native.detect cimport (
     fgw_detect_pattern,
     fgw_detect_pattern_first,
 )
+from fastgw.native.http1 cimport FGW_H_CONTENT_TYPE, fgw_http1_find
 from fastgw.native.policy cimport FGW_ACTION_DETECT
 from fastgw.native.record cimport FGW_RULES_MAX, fgw_rule_trace
 
@@ -109,8 +111,10 @@ cdef class Detector:
         if not asked.look:
             return 0
         memset(&self.report, 0, sizeof(self.report))
-        if x.body_length and x.ask.body_bytes and not x.ask.form:
-            x.screened = self._scan(FGW_WALK_REQUEST, x.bytes + x.body_at, x.body_length, asked)
+        if x.body_length and x.ask.body_bytes:
+            x.screened = self._scan_form(x, asked) if x.ask.form else self._scan(
+                FGW_WALK_REQUEST, x.bytes + x.body_at, x.body_length, asked
+            )
             if x.screened is not None:
                 x.body_length = <size_t>len(x.screened)
         self._trace(x)
@@ -122,6 +126,26 @@ cdef class Detector:
         x.effects.deny_action = FGW_ACTION_DETECT
         x.reason = self._reason(x, asked.deny)
         return CODE_DETECTED
+
+    cdef bytes _scan_form(self, Exchange x, Asked asked):
+        """The same of a form, of whose parts those are looked at that are no files."""
+        cdef int at = fgw_http1_find(&x.head, FGW_H_CONTENT_TYPE)
+        cdef const uint8_t *body = x.bytes + x.body_at
+        cdef list fields
+        cdef bytes document
+        if at < 0:
+            return None
+        fields = fields_of(
+            x.bytes + x.head.headers[at].value_off, x.head.headers[at].value_len, body,
+            x.body_length,
+        )
+        if not fields:
+            return None
+        document = document_of(fields)
+        document = self._scan(
+            FGW_WALK_REQUEST, <const uint8_t *>document, <size_t>len(document), asked
+        )
+        return None if document is None else rebuilt(fields, document, body, x.body_length)
 
     cdef object answer(self, Exchange x, bytes body):
         cdef Asked asked = self.asked(x, ON_RESPONSE)

@@ -10,6 +10,8 @@ from fastgw.native.json cimport fgw_json
 cdef int find_route(Exchange x) noexcept
 cdef int authenticate(Exchange x, KeyTable keys)
 cdef int identify(Exchange x, fgw_json *scan) noexcept
+# What the body says after it was changed; no estimate or bound is made anew.
+cdef int identify_again(Exchange x, fgw_json *scan) noexcept
 
 # The value of a field, by id: its length, 0 if absent.
 cdef size_t field(Exchange x, uint8_t id, const uint8_t **value) noexcept

@@ -24,7 +24,7 @@ from fastgw.codes cimport (
     CODE_ROUTE_UNKNOWN,
     CODE_STREAM_INVALID,
 )
-from fastgw.exchange cimport Client
+from fastgw.exchange cimport Client, body_of
 from fastgw.identity.keys cimport Principal
 from fastgw.native.dialect cimport (
     FGW_ASK_DUPLICATE,
@@ -312,6 +312,10 @@ cdef int take_path(Exchange x) noexcept:
     return 0
 
 
+cdef int identify_again(Exchange x, fgw_json *scan) noexcept:
+    return read_body(x, scan) or take_path(x)
+
+
 cdef int read_body(Exchange x, fgw_json *scan) noexcept:
     """JSON, whatever it calls itself; but what calls itself a form is read as one or not at all: a
     provider could find other members in it than we do."""
@@ -321,14 +325,14 @@ cdef int read_body(Exchange x, fgw_json *scan) noexcept:
     if length >= 33 and same_word(type, b"application/x-www-form-urlencoded", 33):
         return CODE_MEDIA_TYPE
     if not fgw_ask_is_form(type, length):
-        failed = fgw_ask_scan(&x.ask, scan, &x.route, x.bytes + x.body_at, x.body_length)
+        failed = fgw_ask_scan(&x.ask, scan, &x.route, body_of(x), x.body_length)
     elif not x.route.flags & FGW_ROUTE_FORM or (
         x.head.repeated & (<uint64_t>1 << FGW_H_CONTENT_TYPE)
     ):
         return CODE_MEDIA_TYPE
     else:
         failed = fgw_ask_form(
-            &x.ask, &x.route, type, length, x.bytes + x.body_at, x.body_length
+            &x.ask, &x.route, type, length, body_of(x), x.body_length
         )
     return ask_code(x.ask.error) if failed else 0
 

@@ -62,7 +62,10 @@ class Exporting(Protocol):
     """Who sends attempts elsewhere (fastgw.process.exports). Only the committer calls."""
 
     def marks(self) -> dict[str, int]:
-        """By export: up to which batch all is delivered. Those that moved since the last call."""
+        """By export: up to which batch all is delivered, where that is not stored yet."""
+
+    def stored(self, marks: dict[str, int]) -> None:
+        """These are kept now: a store that failed gets them again."""
 
     def status(self) -> dict[str, Any]:
         """By export, what people want to know of it."""
@@ -298,7 +301,9 @@ class Committer:
         exports have come."""
         try:
             if self.exports is not None:
-                store.exported(self.exports.marks())
+                marks = self.exports.marks()
+                store.exported(marks)
+                self.exports.stored(marks)
             if self.outbox is None:
                 return
             for alert, state in self.outbox.done():

@@ -20,6 +20,8 @@ _DEPLOYMENTS, _V1, _RESOURCE = "/openai/deployments/", "/openai/v1/", "/openai/"
 _DEPLOYED = ("/chat/completions", "/completions", "/embeddings", "/images/", "/audio/")
 _KNOWING = "2024-09-01"  # the first that took what stands in _NEW
 _NEW = ("stream_options", "max_completion_tokens")
+# Foundry's own API: models of all makers, by the name in the body.
+_FOUNDRY = ("/models/chat/completions", "/models/embeddings")
 _SAFE = {name: {"filtered": False, "severity": "safe"}
          for name in ("hate", "self_harm", "sexual", "violence")}
 _CAUGHT = {**_SAFE, "violence": {"filtered": True, "severity": "high"}}
@@ -39,7 +41,7 @@ def place_of(path: str) -> Place | None:
         return Place(unquote(rest.partition("/")[0]), True)
     if _V1 in path:
         return Place("", False)
-    return Place("", True) if _RESOURCE in path else None
+    return Place("", True) if _RESOURCE in path or path.endswith(_FOUNDRY) else None
 
 
 def check(place: Place, path: str, target: bytes, raw: bytes) -> None:
@@ -48,10 +50,12 @@ def check(place: Place, path: str, target: bytes, raw: bytes) -> None:
         return
     query = parse_qs(target.partition(b"?")[2].decode("latin-1"))
     version = query.get("api-version", [""])[0]
-    deployed = any(name in path for name in _DEPLOYED)
+    foundry = path.endswith(_FOUNDRY)
+    deployed = not foundry and any(name in path for name in _DEPLOYED)
     if not version or deployed != bool(place.deployment):
         raise Refusal(404, "Resource not found", "404")
-    if version[: len(_KNOWING)] >= _KNOWING or raw[:2] in (b"--", b""):
+    known = version[: len(_KNOWING)] >= _KNOWING and not foundry
+    if known or raw[:2] in (b"--", b""):
         return
     body = body_object(raw)
     for name in _NEW:

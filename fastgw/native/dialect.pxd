@@ -48,6 +48,7 @@ cdef extern from "fgw_dialect.h" nogil:
 
     enum fgw_surface:
         FGW_SURFACE_V1
+        FGW_SURFACE_MODELS
         FGW_SURFACE_DATED
         FGW_SURFACE_DEPLOYED
 

@@ -182,12 +182,13 @@ class Exports:
             export.start()
 
     def marks(self) -> dict[str, int]:
-        found = {
+        return {
             one.name: one.mark for one in self._exports
             if one.mark is not None and self._stored.get(one.name) != one.mark
         }
-        self._stored |= found
-        return found
+
+    def stored(self, marks: dict[str, int]) -> None:
+        self._stored |= marks
 
     def status(self) -> dict[str, Any]:
         return {one.name: asdict(one.progress) for one in self._exports}

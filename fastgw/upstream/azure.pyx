@@ -4,6 +4,7 @@
     /openai/deployments/{name}/…?api-version=…   as it came        /v1/…, name in the body
     /openai/…?api-version=…                      as it came        /v1/…
     /openai/v1/…                                 /openai/v1/…      /v1/…
+    /models/…?api-version=… (Foundry)            as it came        /v1/…
     /v1/… (OpenAI's own)                         /openai/v1/…      as it came
 
 A provider with an `api_version` is asked by its dated paths wherever the table has /openai/v1/.
@@ -20,6 +21,7 @@ from fastgw.native.dialect cimport (
     FGW_OPERATION_IMAGES,
     FGW_ROUTE_IN_PATH,
     FGW_ROUTE_SUB,
+    FGW_SURFACE_MODELS,
     FGW_SURFACE_V1,
 )
 from fastgw.upstream.provider cimport Provider, write_encoded, write_query
@@ -31,6 +33,7 @@ cdef enum:
 cdef bytes VERSION = b"api-version="
 cdef bytes DEPLOYMENTS = b"/openai/deployments/"
 cdef bytes RESOURCE = b"/openai"
+cdef bytes MODELS = b"/models"
 # The first that took stream_options and max_completion_tokens, as Microsoft's lifecycle of API
 # versions has it; the stable ones: 2024-10-21. Before it, they are answered with a 400.
 cdef const char *KNOWING = b"2024-09-01"
@@ -76,6 +79,8 @@ cdef bint is_old(Exchange x, Candidate candidate) noexcept:
     cdef size_t length = 0
     if not provider.azure:
         return False
+    if x.route.dialect == FGW_DIALECT_AZURE and x.route.surface == FGW_SURFACE_MODELS:
+        return True  # (Its API names neither, and refuses members that it does not know.)
     if in_own_words(x, provider):
         length = version_of(x, &version)
         if length == 0 and not provider.api_version:
@@ -139,7 +144,9 @@ cdef Py_ssize_t write_azure_target(Exchange x, Candidate candidate, uint8_t *out
         at = put(out, <const char *>provider.base_path, <size_t>len(provider.base_path))
     else:
         at = put(out, <const char *>provider.base_path, provider.root_length)
-        if x.ask.model_bytes and is_deployed(x):
+        if x.route.surface == FGW_SURFACE_MODELS:
+            at += put(out + at, <const char *>MODELS, <size_t>len(MODELS))
+        elif x.ask.model_bytes and is_deployed(x):
             at += put(out + at, <const char *>DEPLOYMENTS, <size_t>len(DEPLOYMENTS))
             at += put_model(x, candidate, out + at)
         else:

@@ -58,9 +58,10 @@ class Scan:
     """One JSON scan over a spec that the test gives as nodes {number: {...}} (node 1 is the
     root)."""
 
-    def __init__(self, nodes: dict, rooms: dict | None = None):
+    def __init__(self, nodes: dict, rooms: dict | None = None, *, lenient: bool = False):
         self.lib = library()
         self.shim = ctypes.c_void_p(self.lib.shim_json_new())
+        self.lib.shim_json_lenient(self.shim, int(lenient))
         for number, node in nodes.items():
             self.lib.shim_json_node(
                 self.shim, number, node.get("slot", NO_SLOT), node.get("text", 0),

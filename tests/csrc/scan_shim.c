@@ -102,6 +102,11 @@ void shim_json_room(struct shim_json *shim, unsigned slot, unsigned at, unsigned
     shim->rooms[slot].room = (uint16_t)room;
 }
 
+void shim_json_lenient(struct shim_json *shim, int lenient)
+{
+    shim->spec.lenient = (uint8_t)lenient;
+}
+
 void shim_json_init(struct shim_json *shim) { fgw_json_init(&shim->json, &shim->spec, 1); }
 
 int shim_json_feed(struct shim_json *shim, const uint8_t *bytes, size_t length)

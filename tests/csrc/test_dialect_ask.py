@@ -220,6 +220,39 @@ def test_what_the_provider_adds_by_itself_has_no_bound(more):
     assert ask(CHAT, {"model": "m", "messages": HELLO, **more}).unbounded
 
 
+USER = {"role": "user", "content": "hello"}
+
+
+@pytest.mark.parametrize("items", [
+    [USER, {"type": "item_reference", "id": "msg_1"}], [{"id": "rs_1", "type": "item_reference"}],
+    [{"id": "msg_1"}, USER], [{"id": "msg_1", "type": None}], [{}],
+    [{"type": "item_reference", "id": "msg_1"}]])
+def test_items_that_the_provider_has_kept_have_no_bound(items):
+    assert ask(RESPONSES, {"model": "m", "input": items}).unbounded
+
+
+@pytest.mark.parametrize("items", [
+    "hello", [USER], [{**USER, "type": "message"}], [{"type": "function_call_output",
+                                                      "call_id": "c", "output": "o"}],
+    [{"type": "reasoning", "id": "rs_1", "summary": [], "encrypted_content": "e"}],
+    [{"type": "message", "role": "user", "content": [{"type": "input_text", "text": "a"}]}]])
+def test_items_that_are_in_the_body_have_one(items):
+    assert not ask(RESPONSES, {"model": "m", "input": items}).unbounded
+    assert not ask(EMBEDDINGS, {"model": "m", "input": ["a", "b"]}).unbounded
+    assert not ask(EMBEDDINGS, {"model": "m", "input": [[1], [2, 3], []]}).unbounded
+
+
+def test_sound_of_an_earlier_answer_has_no_bound():
+    earlier = {"role": "assistant", "audio": {"id": "audio_1"}}
+    assert ask(CHAT, {"model": "m", "messages": [USER, earlier, USER]}).unbounded
+    told = {"role": "assistant", "content": "said", "audio": None}
+    assert not ask(CHAT, {"model": "m", "messages": [USER, told, USER]}).unbounded
+    fetched = {"type": "audio_url", "audio_url": {"url": "https://x/y.wav"}}
+    assert ask(CHAT, {"model": "m", "messages": [{**USER, "content": [fetched]}]}).unbounded
+    assert not ask(CHAT, {"model": "m", "messages": HELLO, "modalities": ["text", "audio"],
+                          "audio": {"voice": "alloy", "format": "wav"}}).unbounded
+
+
 @pytest.mark.parametrize("body, may", [
     ({"messages": HELLO}, False),
     ({"system": [{"type": "text", "text": "a", "cache_control": {"type": "ephemeral"}}]}, True),

@@ -113,6 +113,21 @@ def test_an_event_is_what_it_says(operation, event, flags):
     assert [got for _, got, _ in ended] == [flags | {"dispatch"}]
 
 
+@pytest.mark.parametrize("name", ["num_sources_used", "num_search_queries"])
+def test_searches_of_vendors_are_units(name):
+    usage = {"prompt_tokens": 5, "completion_tokens": 2, "total_tokens": 7, name: 3}
+    body = json.dumps({"choices": [{"message": {"content": "a"}}], "usage": usage}).encode()
+    for at in range(len(body)):
+        meter = Meter("openai", "chat", streaming=False)
+        meter.feed(body[:at])
+        meter.feed(body[at:])
+        meter.end()
+        assert meter.units()["searches"] == 3
+    streamed = Meter("openai", "chat", streaming=True)
+    streamed.feed(b'data: ' + json.dumps({"choices": [], "usage": usage}).encode() + b"\n\n")
+    assert streamed.units()["searches"] == 3
+
+
 def test_the_first_name_given_is_kept():
     meter, _ = chat(chat_event(id="", model="", choices=[]), chat_event(id="i", model="m" * 300),
                     chat_event(id="j", model="n"))  # fmt: skip

@@ -185,6 +185,8 @@ def test_lists_of_models_are_asked_of_the_dialect_whose_key_they_bear():
     ("GET", "/openai/v1/models/m", "models", "m", "/models/m"),
     ("POST", "/openai/responses", "responses", "", "/responses"),
     ("GET", "/openai/models", "models", "", "/models"),
+    ("POST", "/models/chat/completions", "chat", "", "/chat/completions"),
+    ("POST", "/models/embeddings", "embeddings", "", "/embeddings"),
     ("POST", "/openai/files", "files", "", "/files"),
     ("POST", "/openai/batches", "batches", "", "/batches")])
 def test_azures_paths_lead_to_openais_operations(method, path, operation, model, tail):
@@ -203,7 +205,10 @@ def test_azures_paths_lead_to_openais_operations(method, path, operation, model,
     "/openai/deployments/d/messages", "/openai/v1/messages", "/openai/chat/completions",
     "/openai/embeddings", "/openai/v1/moderations", "/openai/v1/chat/completion",
     "/openai/deployments/d/extensions/chat/completions", "/openai/v1/models/..",
-    "/openai/v1/files/%2e%2e/x", "/openai/deployments/d/images", "/openai/threads"])
+    "/openai/v1/files/%2e%2e/x", "/openai/deployments/d/images", "/openai/threads",
+    "/models", "/models/", "/models/info", "/models/m", "/models/responses", "/models/completions",
+    "/models/chat/completions/x", "/models//chat/completions", "/models/chat/completions/",
+    "/models/images/generations", "/models/embeddings/x", "/models/../models/embeddings"])
 def test_what_azure_has_not_is_unknown_and_refused_in_its_words(path):
     for method in ("GET", "POST"):
         route = Route(method, path)
@@ -217,6 +222,9 @@ def test_a_deployments_model_is_needed_in_no_body():
     assert Route("POST", "/openai/v1/chat/completions").flags == {
         "body", "model", "metered", "cappable"}
     assert Route("GET", "/openai/deployments/d/chat/completions").methods == ("POST",)
+    assert Route("POST", "/models/chat/completions").flags == {
+        "body", "model", "metered", "cappable"}
+    assert Route("GET", "/models/chat/completions").methods == ("POST",)
 
 
 @pytest.mark.parametrize("path", [

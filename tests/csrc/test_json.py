@@ -220,6 +220,31 @@ def test_depth_is_bounded(scan):
     assert scan.error == 4
 
 
+DEEP = [
+    b"[" * 200 + b"]" * 200, b'{"b":' * 300 + b'"]}\\"[{\\\\"' + b"}" * 300,
+    b"[" * 127 + b'[{"a":[1,{"x":"}"}]},2],3' + b"]" * 127,
+    b'{"n":' * 127 + b'{"o":[[[{"p":"\\""}]]]}' + b"}" * 127,
+    b"[" * 128 + b'[],{},[[]],"]"' + b"]" * 128, b"[" * 100_000 + b"]" * 100_000,
+]
+
+
+@pytest.mark.parametrize("deep", DEEP)
+def test_what_lies_too_deep_in_an_answer_is_stepped_over(deep):
+    """The members beside it are read as ever."""
+    lenient = Scan(NODES, ROOMS, lenient=True)
+    document = b'{"x":' + deep + b', "a":7, "list":[' + deep + b'], "s":"end"}'
+    rng = random.Random(SEED)
+    ways = [[document], cut(document, rng), cut(document, rng)]
+    if len(document) < 10_000:
+        ways.append([document[at : at + 1] for at in range(len(document))])
+        ways += [[document[:at], document[at:]] for at in range(0, len(document), 7)]
+    for pieces in ways:
+        assert lenient.read(*pieces) == 0, lenient.error
+        assert lenient.slot(0)["number"] == 7 and lenient.text(5) == b"end"
+    assert lenient.read(document[:-1]) == -2
+    assert lenient.read(document[:len(deep) // 2]) == -2
+
+
 def test_an_unfinished_document_is_incomplete_not_invalid(scan):
     document = b'{"a": [1, -2.5e3, "\\u00e9\xe2\x82\xac\\ud83d\\ude00", true, null]}'
     for at in range(len(document)):

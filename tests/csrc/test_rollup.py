@@ -125,6 +125,18 @@ def test_absurd_numbers_do_not_overflow_the_sums_of_others():
     assert row[5] == 100 * 2**48 and row[18] == 100 * 2**48
 
 
+def test_what_clients_wrote_is_no_bound_beyond_what_a_report_may_say():
+    """2^23 aborts with max_tokens of 2^40 would be more than a store's signed sums hold."""
+    rollups = Rollups()
+    for number, high in enumerate((2**32, 2**32 + 1, 2**40, 2**48 - 1)):
+        rollups.add(Close(id(number), T0, input_low=1, input_high=7, output_low=3,
+                          output_high=high).pack())
+
+    (row,) = rollups.rows()
+    assert row[13:18] == (4, 28, 12, 2**32 + 3 * 3, 3)
+    assert row[16] < 2**63 // 2**29
+
+
 def test_counted_refusals_are_requests_that_were_denied():
     rollups = Rollups()
     rollups.add(Refused(id(1), T0, rule=5, account=dims().account, code=301, count=1000).pack())

@@ -159,6 +159,39 @@ def test_a_clock_that_ran_ahead_does_not_stop_retention(tmp_path, monkeypatch):
     one.close()
 
 
+class Cursors:
+    """An export that has delivered up to a batch, and moves no further."""
+
+    def __init__(self) -> None:
+        self.kept: dict[str, int] = {}
+
+    def marks(self) -> dict[str, int]:
+        return {} if self.kept == {"paper": 7} else {"paper": 7}
+
+    def stored(self, marks: dict[str, int]) -> None:
+        self.kept |= marks
+
+
+def test_a_cursor_that_was_not_stored_is_told_again(tmp_path, monkeypatch):
+    one = made(tmp_path)
+    one.exports = cursors = Cursors()
+    assert one.store is not None
+    with monkeypatch.context() as patch:
+
+        def fails(_):
+            raise StoreFailed("gone")
+
+        patch.setattr(one.store, "exported", fails)
+        one.work()
+    assert one.store is None and cursors.kept == {}
+    one._retry_at = 0.0
+    one.work()
+    assert cursors.kept == {"paper": 7}
+    one.close()
+    with Ledger(tmp_path) as ledger:
+        assert ledger.exported("paper") == 7
+
+
 def test_a_store_that_fails_in_a_bite_is_opened_again(tmp_path, monkeypatch):
     one = made(tmp_path, Retention(DAY_NS, None, None, None))
     assert one.store is not None

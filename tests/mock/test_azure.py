@@ -21,6 +21,8 @@ def test_places_are_known_by_their_path():
     assert place_of("/openai/deployments/a%2Fb/embeddings") == ("a/b", True)
     assert place_of("/openai/v1/chat/completions") == ("", False)
     assert place_of("/openai/responses") == ("", True)
+    assert place_of("/models/chat/completions") == ("", True)
+    assert place_of("/v1/models/chat") is None
     assert place_of("/v1/chat/completions") is None
 
 

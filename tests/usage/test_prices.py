@@ -150,7 +150,7 @@ def test_every_shipped_row_says_whose_word_it_is():
     tree = yaml.safe_load(table)
 
     assert all(row["source"] in tree["sources"] for row in tree["prices"])
-    assert all(source["seen"] <= "2026-11-21" for source in tree["sources"].values())
+    assert all(source["seen"] <= "2026-11-22" for source in tree["sources"].values())
 
 
 @pytest.mark.parametrize(("model", "tier", "input"), [
@@ -158,6 +158,23 @@ def test_every_shipped_row_says_whose_word_it_is():
     ("gpt-4o", "batch", 1.25)])
 def test_tiers_that_ship(model, tier, input):
     assert dollars(price(model), tier=TIERS.index(tier))["input"] == input
+
+
+@pytest.mark.parametrize(("model", "tier", "told"), [
+    ("gemini-2.5-flash", "flex", (0.15, 0.03, 1.25, 0.5)),
+    ("gemini-2.5-flash", "priority", (0.54, 0.054, 4.5, 1.8)),
+    ("gemini-2.5-pro", "priority", (2.25, 0.225, 18, None)),
+    ("gemini-3.8-flash", "flex", (0.375, 0.0375, 1.875, None)),
+    ("gemini-3.5-flash", "flex", (0.75, 0.08, 4.5, None)),
+    ("gemini-3-pro-preview", "flex", (None,) * 4), ("gemini-3-pro-image", "flex", (None,) * 4)])
+def test_googles_tiers_cost_what_two_sources_say_or_nothing_known(model, tier, told):
+    found = price(model, ("gemini", "generativelanguage.googleapis.com", "google"))
+    rows = [row for row in found.rows if row.tier == TIERS.index(tier)]
+    costs = dollars(found, tier=TIERS.index(tier)) if rows else {}
+    names = ("input", "cached_input", "output", "audio_input")
+    assert tuple(costs.get(name) for name in names) == told
+    if model == "gemini-2.5-pro":
+        assert rows[1].above == 200_000 and dollars(found, 1, TIERS.index(tier))["output"] == 27
 
 
 def test_the_operators_own_goes_first_and_has_a_version_of_its_own(tmp_path):
