@@ -27,7 +27,7 @@ gate: build
 ratios: build
 	$(PY) -m benchmarks.compare --gate --rounds 5 --seconds 2 --only json,paced
 check: build
-	$(PY) tools/check.py
+	$(PY) tools/check.py $(CHECKS)
 chaos: build
 	$(PY) -m tools.killing
 	$(PY) -m tools.storm

@@ -31,7 +31,7 @@ void bench_run(size_t n)
     while (n--) {
         fgw_http1_begin(&head);
         bench_expect(fgw_http1_request(&head, (const uint8_t *)request, sizeof(request) - 1,
-                                       &limits) == (int32_t)sizeof(request) - 1);
+                                       &limits, NULL) == (int32_t)sizeof(request) - 1);
     }
     bench_expect(head.n_headers == 17 && head.content_length == 300);
 }

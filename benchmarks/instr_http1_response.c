@@ -22,7 +22,8 @@ void bench_run(size_t n)
     while (n--) {
         fgw_http1_begin(&head);
         bench_expect(fgw_http1_response(&head, (const uint8_t *)response, sizeof(response) - 1,
-                                        &limits, FGW_M_POST) == (int32_t)sizeof(response) - 1);
+                                        &limits, NULL, FGW_M_POST) ==
+                     (int32_t)sizeof(response) - 1);
     }
     bench_expect(head.n_headers == 8 && head.status == 200);
 }

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "fgw_ascii.h"
+#include "fgw_http1_lines.h"
 #include "fgw_http1_rules.h"
 #include "fgw_http1_scan.h"
 
@@ -19,6 +20,7 @@ struct reading {
     struct fgw_head *head;
     const uint8_t *buf;
     const struct fgw_http1_limits *limits;
+    struct fgw_lines *lines; /* or NULL */
     uint8_t is_request;
 };
 
@@ -60,10 +62,10 @@ void fgw_http1_begin(struct fgw_head *head)
 /* At p: CRLF. Offset behind it, MORE, or -1. */
 static int32_t line_end(struct reading *r, const uint8_t *p, const uint8_t *end, uint16_t error)
 {
+    if (end - p >= 2 && p[0] == '\r' && p[1] == '\n')
+        return (int32_t)(p + 2 - r->buf);
     if (p == end || (*p == '\r' && p + 1 == end))
         return MORE;
-    if (*p == '\r' && p[1] == '\n')
-        return (int32_t)(p + 2 - r->buf);
     return broken(r->head, *p == '\r' || *p == '\n' ? FGW_E_LINE_END : error);
 }
 
@@ -84,6 +86,10 @@ static int32_t match(struct reading *r, const uint8_t *p, const uint8_t *end, co
 /* At p: "HTTP/1.0" or "HTTP/1.1". 1 read, MORE, or -1. */
 static int32_t version(struct reading *r, const uint8_t *p, const uint8_t *end)
 {
+    if (end - p >= 8 && memcmp(p, "HTTP/1.1", 8) == 0) {
+        r->head->minor = 1;
+        return 1;
+    }
     const int32_t read = match(r, p, end, "HTTP/0.0", FGW_E_VERSION);
     if (read <= 0)
         return read;
@@ -240,21 +246,11 @@ static int32_t status_line(struct reading *r, uint32_t off, const uint8_t *end)
     return line_end(r, p, end, FGW_E_STATUS);
 }
 
-/* Notes a known field, and holds it to its rule. */
-static uint16_t known_field(struct reading *r, const struct fgw_header *header, uint32_t index)
+/* Holds one of the fields up to FGW_H_EXPECT to its rule. `again`: it was there before. */
+static uint16_t judge_value(struct reading *r, const struct fgw_header *header, int again)
 {
     struct fgw_head *head = r->head;
     const uint8_t *value = r->buf + header->value_off;
-    const uint64_t bit = FGW_H_BIT(header->id);
-    const int again = (head->seen & bit) != 0;
-
-    if (again)
-        head->repeated |= bit;
-    else
-        head->first[header->id] = (uint8_t)index;
-    head->seen |= bit;
-    if (header->id > FGW_H_EXPECT)
-        return FGW_E_NONE;
 
     switch (header->id) {
     case FGW_H_HOST:
@@ -289,13 +285,10 @@ static uint16_t known_field(struct reading *r, const struct fgw_header *header, 
     }
 }
 
-static uint16_t judge_field(struct reading *r, struct fgw_header *header, uint32_t index)
+/* A field that nobody here knows: is it one in disguise? */
+static uint16_t judge_other(struct reading *r, struct fgw_header *header)
 {
     const uint8_t *name = r->buf + header->name_off;
-    header->nominated = 0;
-    header->id = fgw_http1_field_id(name, header->name_len);
-    if (header->id != FGW_H_OTHER)
-        return known_field(r, header, index);
     if (memchr(name, '_', header->name_len) && fgw_rule_alias(name, header->name_len)) {
         if (r->is_request)
             return FGW_E_FIELD_ALIAS;
@@ -304,37 +297,90 @@ static uint16_t judge_field(struct reading *r, struct fgw_header *header, uint32
     return FGW_E_NONE;
 }
 
-static int32_t field_line(struct reading *r, uint32_t off, const uint8_t *end)
+/* Notes a field, whose id is known by now, and judges it. */
+static inline uint16_t judge_field(struct reading *r, struct fgw_header *header, uint32_t index)
 {
     struct fgw_head *head = r->head;
-    const uint8_t *const name = r->buf + off;
+    const uint64_t bit = FGW_H_BIT(header->id);
+    const int again = (head->seen & bit) != 0;
 
+    header->nominated = 0;
+    if (header->id == FGW_H_OTHER)
+        return judge_other(r, header);
+    if (again)
+        head->repeated |= bit;
+    else
+        head->first[header->id] = (uint8_t)index;
+    head->seen |= bit;
+    return header->id > FGW_H_EXPECT ? FGW_E_NONE : judge_value(r, header, again);
+}
+
+static inline int is_blank(uint8_t byte) { return byte == ' ' || byte == '\t'; }
+
+/* Cuts the line at `name` into *header. Offset behind the line, MORE, or -1. */
+static inline int32_t cut_line(struct reading *r, const uint8_t *const name, const uint8_t *end,
+                               struct fgw_header *header)
+{
     const uint8_t *p = fgw_scan_name(name, end);
     if (p == end)
         return MORE;
     if (*p != ':' || p == name)
-        return broken(head, p == name && (*p == ' ' || *p == '\t') ? FGW_E_FIELD_FOLDED
-                                                                   : FGW_E_FIELD_NAME);
-    const uint32_t name_len = (uint32_t)(p - name);
+        return broken(r->head, p == name && is_blank(*p) ? FGW_E_FIELD_FOLDED : FGW_E_FIELD_NAME);
+    const uint16_t name_len = (uint16_t)(p - name);
 
-    for (p++; p < end && (*p == ' ' || *p == '\t'); p++)
+    for (p++; p < end && is_blank(*p); p++)
         ;
     const uint8_t *const value = p;
     p = fgw_scan_value(p, end);
     const int32_t next = line_end(r, p, end, FGW_E_FIELD_VALUE);
     if (next <= 0)
         return next;
-    while (p > value && (p[-1] == ' ' || p[-1] == '\t'))
+    while (p > value && is_blank(p[-1]))
         p--;
-
-    if (head->n_headers >= r->limits->headers_max || head->n_headers >= FGW_HEADERS_MAX)
-        return broken(head, FGW_E_TOO_MANY_FIELDS);
-    struct fgw_header *header = &head->headers[head->n_headers];
-    header->name_off = off;
-    header->name_len = (uint16_t)name_len;
+    header->name_off = (uint32_t)(name - r->buf);
+    header->name_len = name_len;
     header->value_off = (uint32_t)(value - r->buf);
     header->value_len = (uint32_t)(p - value);
-    const uint16_t error = judge_field(r, header, head->n_headers);
+    return next;
+}
+
+/* The line at `name`, by one that was read before, else by looking at each byte. */
+static inline int32_t read_line(struct reading *r, const uint8_t *name, const uint8_t *end,
+                                struct fgw_header *header)
+{
+    const struct fgw_line *known = r->lines ? fgw_lines_find(r->lines, name, end) : NULL;
+
+    if (known) {
+        const uint32_t off = (uint32_t)(name - r->buf);
+        header->name_off = off;
+        header->name_len = known->name_len;
+        header->id = known->id;
+        header->value_off = off + known->value_off;
+        header->value_len = known->value_len;
+        return (int32_t)(off + known->len);
+    }
+    const int32_t next = cut_line(r, name, end, header);
+    if (next <= 0)
+        return next;
+    header->id = fgw_http1_field_id(name, header->name_len);
+    if (r->lines)
+        fgw_lines_keep(r->lines, name, r->buf + next, end, header, r->buf);
+    return next;
+}
+
+static int32_t field_line(struct reading *r, const uint8_t *line, const uint8_t *end)
+{
+    struct fgw_head *head = r->head;
+    const uint32_t index = head->n_headers;
+    const int full = index >= r->limits->headers_max || index >= FGW_HEADERS_MAX;
+    struct fgw_header spare, *header = full ? &spare : &head->headers[index];
+
+    const int32_t next = read_line(r, line, end, header);
+    if (next <= 0)
+        return next;
+    if (full)
+        return broken(head, FGW_E_TOO_MANY_FIELDS);
+    const uint16_t error = judge_field(r, header, index);
     head->n_headers++;
     return error ? broken(head, error) : next;
 }
@@ -365,7 +411,7 @@ static int32_t one_line(struct reading *r, const uint8_t *end, int *done)
         *done = next > 0;
         return next;
     }
-    return field_line(r, head->line_off, end);
+    return field_line(r, line, end);
 }
 
 /* Offset at which an unfinished line is too much, and which limit it is. */
@@ -396,22 +442,26 @@ static int hopeless(const struct reading *r)
 static int32_t read_lines(struct reading *r, uint32_t len)
 {
     struct fgw_head *head = r->head;
-    for (int done = 0;;) {
-        uint16_t too_much;
-        const uint32_t limit = limit_of_line(r, &too_much);
-        const uint32_t have = len < limit ? len : limit;
-        const uint32_t from = head->scanned > head->line_off ? head->scanned : head->line_off;
-        const int resumed = from > head->line_off;
+    uint16_t too_much;
+    uint32_t limit = limit_of_line(r, &too_much);
+    uint32_t have = len < limit ? len : limit;
+    uint32_t from = head->scanned > head->line_off ? head->scanned : head->line_off;
 
-        if (resumed && len <= limit && !memchr(r->buf + from, '\n', have - from)) {
-            head->scanned = have;
-            return -2;
-        }
+    if (from > head->line_off && len <= limit && !memchr(r->buf + from, '\n', have - from)) {
+        head->scanned = have;
+        return -2;
+    }
+    for (int done = 0;;) {
+        const int started = head->stage == STAGE_FIELDS;
         const int32_t next = one_line(r, r->buf + have, &done);
         if (next > 0) {
-            head->line_off = (uint32_t)next;
+            head->line_off = from = (uint32_t)next;
             if (done)
                 return next;
+            if (!started) { /* the start line has a limit of its own */
+                limit = limit_of_line(r, &too_much);
+                have = len < limit ? len : limit;
+            }
             continue;
         }
         if (next < 0 && (len > limit || hopeless(r) || memchr(r->buf + from, '\n', have - from)))
@@ -471,9 +521,9 @@ static void finish_connection(struct reading *r)
 }
 
 int32_t fgw_http1_request(struct fgw_head *head, const uint8_t *buf, uint32_t len,
-                          const struct fgw_http1_limits *limits)
+                          const struct fgw_http1_limits *limits, struct fgw_lines *lines)
 {
-    struct reading r = {head, buf, limits, 1};
+    struct reading r = {head, buf, limits, lines, 1};
     int32_t read = read_lines(&r, len);
     if (read > 0) {
         finish_connection(&r);
@@ -487,9 +537,10 @@ int32_t fgw_http1_request(struct fgw_head *head, const uint8_t *buf, uint32_t le
 }
 
 int32_t fgw_http1_response(struct fgw_head *head, const uint8_t *buf, uint32_t len,
-                           const struct fgw_http1_limits *limits, uint8_t method)
+                           const struct fgw_http1_limits *limits, struct fgw_lines *lines,
+                           uint8_t method)
 {
-    struct reading r = {head, buf, limits, 0};
+    struct reading r = {head, buf, limits, lines, 0};
     const int32_t read = read_lines(&r, len);
     if (read > 0) {
         finish_connection(&r);

@@ -164,17 +164,20 @@ struct fgw_head {
 /* Makes *head ready for a new message. Touches no header. */
 void fgw_http1_begin(struct fgw_head *head);
 
-/* Parses a request head in buf[0, len), whose beginning earlier calls have seen.
+/* Parses a request head in buf[0, len), whose beginning earlier calls have seen. `lines`: field
+ * lines of earlier messages (fgw_http1_lines.h), or NULL; what is said does not depend on them.
  * After > 0 or -1 comes fgw_http1_begin, not another call.
  * Returns the bytes of the head, through its empty line (> 0), -2 if there is more to come, or
  * -1 with head->error and head->status (400 405 414 417 431 501 505): answer and close. */
+struct fgw_lines;
 int32_t fgw_http1_request(struct fgw_head *head, const uint8_t *buf, uint32_t len,
-                          const struct fgw_http1_limits *limits);
+                          const struct fgw_http1_limits *limits, struct fgw_lines *lines);
 
 /* The same for a response to `method` (enum fgw_method). -1: answer 502 and close the upstream.
  * After an interim response call fgw_http1_begin and parse on, behind its head. */
 int32_t fgw_http1_response(struct fgw_head *head, const uint8_t *buf, uint32_t len,
-                           const struct fgw_http1_limits *limits, uint8_t method);
+                           const struct fgw_http1_limits *limits, struct fgw_lines *lines,
+                           uint8_t method);
 
 /* Index in head->headers of the first field with this id, or -1. */
 static inline int32_t fgw_http1_find(const struct fgw_head *head, uint8_t id)

@@ -171,6 +171,10 @@ uint16_t fgw_rule_connection(struct fgw_head *head, const uint8_t *buf, uint32_t
     const uint8_t *text = buf + off;
     uint32_t next = 0;
     struct fgw_span element;
+    if (fgw_ascii_same(text, len, "keep-alive", 10)) { /* nearly always */
+        head->keep_alive_seen = 1;
+        return FGW_E_NONE;
+    }
     while (next_element(text, len, &next, &element)) {
         const uint8_t *token = text + element.off;
         if (element.len == 0)

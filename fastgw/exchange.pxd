@@ -8,7 +8,7 @@ from fastgw.native.counters cimport fgw_counters
 from fastgw.native.dialect cimport fgw_ask, fgw_edits, fgw_route
 from fastgw.native.dialect_meter cimport fgw_meter
 from fastgw.native.hold cimport fgw_hold
-from fastgw.native.http1 cimport fgw_head, fgw_http1_limits
+from fastgw.native.http1 cimport fgw_head, fgw_http1_limits, fgw_lines
 from fastgw.native.policy cimport fgw_amounts, fgw_effects
 from fastgw.native.price cimport fgw_price
 from fastgw.native.record cimport fgw_dims, fgw_limit_trace, fgw_request_id
@@ -57,6 +57,7 @@ cdef class Receiver:
         Scratch scratch              # where idle connections receive
         fgw_counters *counters       # of this worker
         fgw_http1_limits head_limits
+        fgw_lines lines              # of heads, read before: on both sides of the gateway
         uint64_t body_max            # bytes
         bint half_close              # a client's FIN behind a request is no farewell
         uint64_t now_ns              # CLOCK_BOOTTIME as last looked at: at most 100 ms old

@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 SECTION_LINES, MESSAGE_LETTERS = 40, 400
-_TURNSTILE, _STAGE = Path(__file__).with_name("conftest.py"), Path(__file__)
+TURNSTILE, STAGE = Path(__file__).with_name("conftest.py"), Path(__file__)
 
 
 @contextmanager
@@ -35,9 +35,9 @@ def _locked(path: Path, how: int) -> Iterator[None]:
 @contextmanager
 def stage(*, alone: bool) -> Iterator[None]:
     """Beside others who are not `alone`, or by itself."""
-    lock = os.open(_STAGE, os.O_RDONLY | os.O_CLOEXEC)
+    lock = os.open(STAGE, os.O_RDONLY | os.O_CLOEXEC)
     try:
-        with _locked(_TURNSTILE, fcntl.LOCK_EX):
+        with _locked(TURNSTILE, fcntl.LOCK_EX):
             fcntl.flock(lock, fcntl.LOCK_EX if alone else fcntl.LOCK_SH)
         yield
     finally:

@@ -15,17 +15,24 @@ ROOT = Path(__file__).resolve().parents[1]
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT), "CI": "true"}
 LANE = """
 import sys, time
-from tests.lanes import stage
+from pathlib import Path
+from tests import lanes
 alone = sys.argv[1] == "alone"
+lanes.TURNSTILE, lanes.STAGE = Path(sys.argv[2], "one"), Path(sys.argv[2], "two")
 print("up", flush=True)
 sys.stdin.readline()
 for _ in range(20):
-    with stage(alone=alone):
+    with lanes.stage(alone=alone):
         begin = time.monotonic_ns()
         time.sleep(0.004)
         print(begin, time.monotonic_ns(), flush=True)
 """
-CONFTEST = "from tests.lanes import pytest_runtest_makereport, pytest_runtest_protocol"
+CONFTEST = """
+from pathlib import Path
+from tests import lanes
+from tests.lanes import pytest_runtest_makereport, pytest_runtest_protocol
+lanes.TURNSTILE, lanes.STAGE = Path(__file__), Path(__file__).with_name("test_failing.py")
+"""
 FAILING = '''
 import pytest
 
@@ -43,11 +50,14 @@ def test_well(): pass
 '''
 
 
-def spans(*kinds):
-    """The (begin, end) of each process, one of each kind, all at the same time."""
-    lanes = [subprocess.Popen([sys.executable, "-c", LANE, kind], cwd=ROOT, env=ENVIRONMENT,
-                              text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-             for kind in kinds]
+def spans(folder, *kinds):
+    """The (begin, end) of each process, one of each kind, all at the same time, on a stage of
+    their own: this test holds a place on the suite's."""
+    for name in ("one", "two"):
+        (folder / name).touch()
+    lanes = [subprocess.Popen([sys.executable, "-c", LANE, kind, str(folder)], cwd=ROOT,
+                              env=ENVIRONMENT, text=True, stdin=subprocess.PIPE,
+                              stdout=subprocess.PIPE) for kind in kinds]
     for lane in lanes:
         assert lane.stdout.readline() == "up\n"
     for lane in lanes:
@@ -62,16 +72,16 @@ def overlaps(mine, others):
                for begin, end in mine for other_begin, other_end in others)
 
 
-def test_who_is_alone_overlaps_nobody_and_has_his_turn():
-    alone, second, one, other = spans("alone", "alone", "beside", "beside")
+def test_who_is_alone_overlaps_nobody_and_has_his_turn(tmp_path):
+    alone, second, one, other = spans(tmp_path, "alone", "alone", "beside", "beside")
 
     assert [len(lane) for lane in (alone, second, one, other)] == [20] * 4
     assert overlaps(alone, one + other + second) == overlaps(second, one + other) == 0
 
 
-def test_the_others_run_side_by_side():
+def test_the_others_run_side_by_side(tmp_path):
     for _ in range(10):  # if the machine gives them the processor one after the other
-        one, other = spans("beside", "beside")
+        one, other = spans(tmp_path, "beside", "beside")
         if overlaps(one, other):
             return
     raise AssertionError("two lanes never ran at the same time")

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -78,12 +79,12 @@ def main(asked: list[str]) -> int:
     if unknown:
         print(f"no such check: {', '.join(unknown)}; there are {', '.join(CHECKS)}")
         return 2
-    failed = 0
-    for name in asked or CHECKS:
-        found = CHECKS[name]()
-        print(f"{name:12} {'ok' if not found else 'FAILED'}")
-        print("".join(line + "\n" for line in found), end="", flush=True)
-        failed += bool(found)
+    names, failed = asked or list(CHECKS), 0
+    with ThreadPoolExecutor(os.cpu_count()) as pool:  # most of them are processes of their own
+        for name, found in zip(names, pool.map(lambda name: CHECKS[name](), names), strict=True):
+            print(f"{name:12} {'ok' if not found else 'FAILED'}")
+            print("".join(line + "\n" for line in found), end="", flush=True)
+            failed += bool(found)
     return 1 if failed else 0
 
 

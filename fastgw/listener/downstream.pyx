@@ -178,7 +178,8 @@ cdef class Downstream(Client):
             self.phase_ns = 0
         x.bytes = self.bytes
         whole = fgw_http1_request(
-            &x.head, self.bytes, <unsigned int>self.used, &self.journey.head_limits
+            &x.head, self.bytes, <unsigned int>self.used, &self.journey.head_limits,
+            &self.journey.lines,
         )
         if whole == -2:
             if self.ended:

@@ -85,7 +85,7 @@ class Mock:
         """Empties the books; only while no call is under way."""
         self._ask("DELETE", "/books")
 
-    def settled(self, calls: int, within_s: float = 5.0) -> dict[str, Any]:
+    def settled(self, calls: int, within_s: float = 10.0) -> dict[str, Any]:
         """The books as soon as they have so many calls; AssertionError if they never do."""
         deadline = time.monotonic() + within_s
         books = self.books()

@@ -1,5 +1,10 @@
-# csrc/fgw_http1.h and csrc/fgw_http1_write.h, name for name. No logic lives here.
+# csrc/fgw_http1.h, fgw_http1_lines.h and fgw_http1_write.h, name for name. No logic lives here.
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+
+
+cdef extern from "fgw_http1_lines.h" nogil:
+    struct fgw_lines:
+        pass
 
 
 cdef extern from "fgw_http1.h" nogil:
@@ -148,11 +153,12 @@ cdef extern from "fgw_http1.h" nogil:
 
     void fgw_http1_begin(fgw_head *head) noexcept
     int32_t fgw_http1_request(
-        fgw_head *head, const uint8_t *buf, uint32_t len, const fgw_http1_limits *limits
+        fgw_head *head, const uint8_t *buf, uint32_t len, const fgw_http1_limits *limits,
+        fgw_lines *lines
     ) noexcept
     int32_t fgw_http1_response(
         fgw_head *head, const uint8_t *buf, uint32_t len, const fgw_http1_limits *limits,
-        uint8_t method
+        fgw_lines *lines, uint8_t method
     ) noexcept
     int32_t fgw_http1_find(const fgw_head *head, uint8_t id) noexcept
     uint8_t fgw_http1_field_id(const uint8_t *name, uint32_t len) noexcept

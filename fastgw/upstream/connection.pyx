@@ -218,7 +218,8 @@ cdef class Connection(Link):
             memcpy(self.partial + before, bytes, length)
             base = self.partial
         whole = fgw_http1_response(
-            &self.head, base, <unsigned int>(before + length), &LIMITS, self.exchange.head.method
+            &self.head, base, <unsigned int>(before + length), &LIMITS, &self.receiver.lines,
+            self.exchange.head.method,
         )
         if whole == -2:
             if not before:

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 from fnmatch import fnmatchcase
+from functools import cache
 from importlib import resources
 from math import isfinite
 from typing import Any
@@ -147,8 +148,14 @@ def load_prices(file: str | os.PathLike[str] | None = None) -> PriceTable:
                 entries = read_prices(source.read(), name)
         except OSError as error:
             raise ConfigError(f"cannot read it: {error.strerror}", file=name) from None
-    shipped = resources.files("fastgw.usage").joinpath("prices.yaml").read_bytes()
-    return PriceTable([*entries, *read_prices(shipped, "prices.yaml")])
+    return PriceTable([*entries, *_shipped()])
+
+
+@cache
+def _shipped() -> tuple[Entry, ...]:
+    """Read once in a process: it takes longer than all else of a start's configuration."""
+    text = resources.files("fastgw.usage").joinpath("prices.yaml").read_bytes()
+    return tuple(read_prices(text, "prices.yaml"))
 
 
 def read_prices(text: bytes, file: str) -> list[Entry]:

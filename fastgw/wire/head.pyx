@@ -78,12 +78,13 @@ cdef class Head:
                 raise ValueError("a head is not that long")
             if method < 0:
                 read = fgw_http1_request(
-                    &self.head, <const uint8_t *>view.buf, <uint32_t>view.len, &self.limits
+                    &self.head, <const uint8_t *>view.buf, <uint32_t>view.len, &self.limits,
+                    NULL,
                 )
             else:
                 read = fgw_http1_response(
                     &self.head, <const uint8_t *>view.buf, <uint32_t>view.len, &self.limits,
-                    <uint8_t>method,
+                    NULL, <uint8_t>method,
                 )
         finally:
             PyBuffer_Release(&view)

@@ -15,6 +15,7 @@
 
 #include "fgw_chunk.h"
 #include "fgw_http1.h"
+#include "fgw_http1_lines.h"
 #include "fgw_http1_write.h"
 
 enum { ROOM = 1 << 17, INPUTS = 4096 };
@@ -65,11 +66,12 @@ static const uint8_t *at_guard(const uint8_t *bytes, uint32_t len)
     return memcpy(guard_end - len, bytes, len);
 }
 
-static int32_t parse(struct fgw_head *head, const uint8_t *bytes, uint32_t len, int is_request)
+static int32_t parse(struct fgw_head *head, const uint8_t *bytes, uint32_t len,
+                     struct fgw_lines *lines, int is_request)
 {
     const uint8_t *buf = at_guard(bytes, len);
-    return is_request ? fgw_http1_request(head, buf, len, &LIMITS)
-                      : fgw_http1_response(head, buf, len, &LIMITS, FGW_M_GET);
+    return is_request ? fgw_http1_request(head, buf, len, &LIMITS, lines)
+                      : fgw_http1_response(head, buf, len, &LIMITS, lines, FGW_M_GET);
 }
 
 static void say_head(const struct fgw_head *head, int32_t read)
@@ -88,6 +90,23 @@ static void say_head(const struct fgw_head *head, int32_t read)
         say(((uint64_t)h->name_off << 32) | ((uint64_t)h->name_len << 16) | h->id);
         say(((uint64_t)h->value_off << 32) | (h->value_len << 1) | h->nominated);
     }
+}
+
+static int same_head(const struct fgw_head *one, const struct fgw_head *other, int32_t read)
+{
+    if (one->error != other->error || one->status != other->status)
+        return 0;
+    if (read <= 0)
+        return 1;
+    for (uint32_t id = 0; id < FGW_H_COUNT; id++)
+        if (one->seen >> id & 1 && one->first[id] != other->first[id])
+            return 0;
+    return one->n_headers == other->n_headers && one->seen == other->seen &&
+           one->repeated == other->repeated && one->n_nominated == other->n_nominated &&
+           one->content_length == other->content_length && one->framing == other->framing &&
+           one->keep_alive == other->keep_alive && one->upgrade == other->upgrade &&
+           one->expect_continue == other->expect_continue &&
+           !memcmp(one->headers, other->headers, one->n_headers * sizeof one->headers[0]);
 }
 
 /* The writer at every capacity near the one it needs; heap memory, so that ASan sees one byte too
@@ -171,16 +190,20 @@ static void chunked_body(const uint8_t *bytes, uint32_t len, uint64_t *random)
 static void one_input(const uint8_t *bytes, uint32_t len, uint64_t *random)
 {
     for (int is_request = 0; is_request < 2; is_request++) {
-        static struct fgw_head head, cut;
+        static struct fgw_head head, cut, again;
+        static struct fgw_lines lines; /* of all inputs so far */
         fgw_http1_begin(&head);
-        const int32_t whole = parse(&head, bytes, len, is_request);
+        const int32_t whole = parse(&head, bytes, len, NULL, is_request);
         say_head(&head, whole);
+        fgw_http1_begin(&again);
+        need(parse(&again, bytes, len, &lines, is_request) == whole, "lines change no verdict");
+        need(same_head(&head, &again, whole), "nor what is said of a head");
 
         fgw_http1_begin(&cut);
         int32_t got = -2;
         for (uint32_t at = 0; at < len && got == -2;) {
             at += 1 + (uint32_t)(next_random(random) % (next_random(random) % 2 ? 3 : 40));
-            got = parse(&cut, bytes, at < len ? at : len, is_request);
+            got = parse(&cut, bytes, at < len ? at : len, &lines, is_request);
         }
         need(len == 0 || (got == whole && cut.error == head.error), "the cut changes no verdict");
         if (whole > 0) {
@@ -238,11 +261,12 @@ static void looks_once(size_t page)
 
     fgw_http1_begin(&head);
     for (uint32_t n = 1; n < PAGES; n++) {
-        need(fgw_http1_request(&head, buf, (uint32_t)(n * page), &limits) == -2, "more to come");
+        need(fgw_http1_request(&head, buf, (uint32_t)(n * page), &limits, NULL) == -2,
+             "more to come");
         need(mprotect(buf, n * page, PROT_NONE) == 0, "pages of the past");
     }
     need(mprotect(buf, page * PAGES, PROT_READ) == 0, "pages come back");
-    need(fgw_http1_request(&head, buf, len, &limits) == (int32_t)len, "the head is whole");
+    need(fgw_http1_request(&head, buf, len, &limits, NULL) == (int32_t)len, "the head is whole");
     munmap(buf, page * PAGES);
 }
 

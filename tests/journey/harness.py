@@ -13,6 +13,8 @@ import sys
 import tempfile
 import time
 import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +27,7 @@ from tools.ports import free_port
 ROOT = Path(__file__).resolve().parents[2]
 VECTORS = ROOT.parent / "shared" / "vectors"
 KEY = "fgw-alice"
+START_S = 30.0
 ENV = {**os.environ, "PYTHONPATH": str(ROOT)}
 
 
@@ -56,7 +59,7 @@ class Mock:
             [sys.executable, "-m", "fastgw.mock", "--listen", f"127.0.0.1:{self.port}", *options],
             env=ENV, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         )
-        wait_until(lambda: answers(self.port, "/healthz"))
+        wait_until(lambda: answers(self.port, "/healthz"), START_S)
 
     def books(self) -> dict[str, Any]:
         with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/books", timeout=5) as answer:
@@ -67,6 +70,12 @@ class Mock:
             f"http://127.0.0.1:{self.port}/books/lines", timeout=30
         ) as answer:
             return [orjson.loads(line) for line in answer.read().splitlines() if line]
+
+    def booked(self, request_id: str) -> dict[str, Any]:
+        """The line of a request's only call, as soon as it is there."""
+        (line,) = wait_until(lambda: [
+            line for line in self.lines() if line["request_id"] == request_id])
+        return line
 
     def reset(self) -> None:
         request = urllib.request.Request(f"http://127.0.0.1:{self.port}/books", method="DELETE")
@@ -119,7 +128,7 @@ class Gateway:
             stderr=self.log_path.open("wb"),
         )
         try:
-            wait_until(self._ready)
+            wait_until(self._ready, START_S)
         except AssertionError:
             self.stop()
             raise AssertionError(self.log()) from None
@@ -153,6 +162,20 @@ class Gateway:
     def decision(self, request_id: str) -> dict[str, Any]:
         return orjson.loads(self.run("explain", request_id, "--format", "json"))
 
+    def decided(self, request_id: str) -> dict[str, Any]:
+        """The decision, as soon as the ledger has it."""
+        def found() -> dict[str, Any] | None:
+            try:
+                return self.decision(request_id)
+            except AssertionError:
+                return None
+
+        return wait_until(found)
+
+    def only_attempt(self, request_id: str) -> dict[str, Any]:
+        (attempt,) = self.decided(request_id)["attempts"]
+        return attempt
+
     def pids(self, name: str = "") -> list[int]:
         """Processes below the supervisor whose name contains ``name``."""
         found, queue = [], [self.process.pid]
@@ -178,6 +201,17 @@ class Gateway:
         if self.process.poll() is None:
             self.stop()
         shutil.rmtree(self.folder, ignore_errors=True)
+
+
+@contextmanager
+def serving(mock: Mock, config: dict[str, Any], **options: Any) -> Iterator[Gateway]:
+    """A gateway until the end of the block, and empty books: gateways number requests alike."""
+    mock.reset()
+    gateway = Gateway(config, **options)
+    try:
+        yield gateway
+    finally:
+        gateway.remove()
 
 
 def read_answer(sock: socket.socket) -> tuple[int, dict[str, str], bytes]:

@@ -8,7 +8,7 @@ version does not know; the official SDK's AzureOpenAI, unmodified.
 import openai
 import pytest
 
-from tests.journey.harness import KEY, Gateway, configuration, wait_until
+from tests.journey.harness import KEY, configuration, serving
 
 HELLO = [{"role": "user", "content": "hello"}]
 NEW, OLD = "2024-10-21", "2024-02-01"
@@ -28,7 +28,6 @@ RULES = [
 
 @pytest.fixture(scope="module")
 def gateway(mock):
-    mock.reset()  # gateways number their requests alike
     here = f"http://127.0.0.1:{mock.port}"
     made = {"azure": ("azure", here, ""), "dated": ("azure", here, NEW),
             "old": ("azure", here, OLD), "plain": ("openai", f"{here}/v1", "")}
@@ -39,9 +38,8 @@ def gateway(mock):
     models = [{"id": "house", "candidates": [{"provider": "azure", "model": "gpt-4o"}]}]
     config = configuration(mock.port, providers=providers, models=models,
                            policy={"on_http_request": RULES})
-    instance = Gateway(config)
-    yield instance
-    instance.remove()
+    with serving(mock, config) as instance:
+        yield instance
 
 
 def azure(gateway, version=NEW, key=KEY, **more):
@@ -61,25 +59,11 @@ def ask(client, model="gpt-4o", says="", stream=False, headers=None, **more):
     return got.headers, list(got.parse()) if stream else got.parse()
 
 
-def decided(gateway, request_id: str) -> dict:
-    def found():
-        try:
-            return gateway.decision(request_id)
-        except AssertionError:
-            return None
-
-    return wait_until(found)
-
-
-def booked(mock, request_id: str) -> dict:
-    return wait_until(lambda: [x for x in mock.lines() if x["request_id"] == request_id])[0]
-
-
 def same(mock, gateway, headers, provenance="provider") -> tuple[dict, dict]:
     """(the ledger's one attempt, the books' line), which say the same."""
     request_id = headers["x-fastgw-request-id"]
-    (attempt,) = decided(gateway, request_id)["attempts"]
-    line = booked(mock, request_id)
+    (attempt,) = gateway.decided(request_id)["attempts"]
+    line = mock.booked(request_id)
     for of in ("input_tokens", "output_tokens", "cached_input_tokens", "reasoning_tokens"):
         assert attempt["usage"][of] == line[of], of
     assert attempt["usage"]["provenance"] == provenance
@@ -99,7 +83,7 @@ def test_azures_client_is_metered_wherever_its_call_goes(mock, gateway, model, p
 
     assert (line["path"], line["model"]) == (path, "gpt-4o")
     assert attempt["cost_nano_usd"] and attempt["fate"] == "delivered"
-    assert decided(gateway, headers["x-fastgw-request-id"])["dialect"] == "azure"
+    assert gateway.decided(headers["x-fastgw-request-id"])["dialect"] == "azure"
     if stream:
         assert not any(chunk.usage for chunk in got)  # the client did not ask for it
         assert [c.choices[0].finish_reason for c in got if c.choices][-1] == "stop"
@@ -133,8 +117,8 @@ def test_what_a_version_does_not_tell_lies_in_the_interval(mock, gateway, client
     """`stream_options` would be refused, so nobody asks; what passed is counted."""
     headers, chunks = ask(client(gateway), "old/gpt-4o", "events=30", True)
     request_id = headers["x-fastgw-request-id"]
-    (attempt,) = decided(gateway, request_id)["attempts"]
-    line, usage = booked(mock, request_id), attempt["usage"]
+    (attempt,) = gateway.decided(request_id)["attempts"]
+    line, usage = mock.booked(request_id), attempt["usage"]
     low, high = usage["interval"]["output_tokens"]
 
     assert len(chunks) > 30 and usage["provenance"] == "estimated"
@@ -174,7 +158,7 @@ def test_foundrys_own_api_is_metered_wherever_its_call_goes(mock, gateway, model
 
     assert (line["path"], line["model"]) == (path, "gpt-4o")
     assert attempt["cost_nano_usd"] and attempt["fate"] == "delivered"
-    told = decided(gateway, headers["x-fastgw-request-id"])
+    told = gateway.decided(headers["x-fastgw-request-id"])
     assert (told["dialect"], told["operation"], told["stream"]) == ("azure", "chat", stream)
     if not stream:
         made = client.embeddings.with_raw_response.create(model=model, input=["abcd"])
@@ -196,7 +180,7 @@ def test_a_filtered_prompt_costs_nothing_and_a_filtered_answer_does(mock, gatewa
     with pytest.raises(openai.BadRequestError) as caught:
         ask(azure(gateway), says="filter=prompt", stream=stream)
     assert caught.value.code == "content_filter"
-    (attempt,) = decided(gateway, caught.value.response.headers["x-fastgw-request-id"])["attempts"]
+    (attempt,) = gateway.decided(caught.value.response.headers["x-fastgw-request-id"])["attempts"]
     assert attempt["usage"]["total_tokens"] == 0
 
     headers, got = ask(azure(gateway), says="filter=answer", stream=stream)
@@ -238,9 +222,9 @@ def test_a_stream_that_breaks_off_raises_and_what_came_is_counted(mock, gateway)
         list(got.parse())
     assert "FGW-9" in str(caught.value)
     request_id = got.headers["x-fastgw-request-id"]
-    (attempt,) = decided(gateway, request_id)["attempts"]
+    (attempt,) = gateway.decided(request_id)["attempts"]
     low, high = attempt["usage"]["interval"]["output_tokens"]
-    assert low <= booked(mock, request_id)["output_tokens"] <= high
+    assert low <= mock.booked(request_id)["output_tokens"] <= high
 
 
 @pytest.mark.parametrize("model", ["azure/gpt-4o", "plain/gpt-4o", "old/gpt-4o"])
@@ -252,7 +236,7 @@ def test_a_stream_ends_at_the_edge_of_a_cap(mock, gateway, model, version):
 
     assert sum(len((one.delta.content or "").split()) for one in said) == EDGE
     assert said[-1].finish_reason == "length"
-    (attempt,) = decided(gateway, headers["x-fastgw-request-id"])["attempts"]
+    (attempt,) = gateway.decided(headers["x-fastgw-request-id"])["attempts"]
     assert attempt["fate"] == "cut by cap" and attempt["usage"]["output_tokens"] == EDGE
 
 
@@ -260,7 +244,7 @@ def test_a_stream_ends_at_the_edge_of_a_cap(mock, gateway, model, version):
 def test_the_limit_of_a_cap_has_the_name_that_the_version_knows(mock, gateway, version, name):
     headers, got = ask(azure(gateway, version), says="events=500,record=1",
                        headers={"x-bucket": f"w{version}"})
-    line = booked(mock, headers["x-fastgw-request-id"])
+    line = mock.booked(headers["x-fastgw-request-id"])
     assert f'"{name}":{EDGE}' in line["body"] and got.choices[0].finish_reason == "length"
 
 
@@ -273,8 +257,8 @@ def test_what_a_client_that_left_has_used_is_within_the_interval(mock, gateway):
         if number == 6:
             break
     stream.close()
-    line = booked(mock, got.headers["x-fastgw-request-id"])
-    (attempt,) = decided(gateway, got.headers["x-fastgw-request-id"])["attempts"]
+    line = mock.booked(got.headers["x-fastgw-request-id"])
+    (attempt,) = gateway.decided(got.headers["x-fastgw-request-id"])["attempts"]
     low, high = attempt["usage"]["interval"]["output_tokens"]
     assert line["aborted"] and attempt["fate"] == "cut by client"
     assert 0 < low <= line["output_tokens"] <= high

@@ -11,7 +11,7 @@ import cohere
 import httpx
 import pytest
 
-from tests.journey.harness import KEY, Gateway, configuration, wait_until
+from tests.journey.harness import KEY, configuration, serving
 
 MODEL = "command-a-03-2025"
 SECRET = "co-mock-secret"
@@ -40,10 +40,8 @@ def gateway(mock):
                 "keys": [{"id": "c", "value": SECRET}]}
     config = configuration(mock.port, policy={"on_http_request": RULES, **EYES})
     config["providers"].append(provider)
-    mock.reset()  # other gateways number their requests as this one does
-    instance = Gateway(config)
-    yield instance
-    instance.remove()
+    with serving(mock, config) as instance:
+        yield instance
 
 
 class Client(cohere.ClientV2):
@@ -65,24 +63,9 @@ class Client(cohere.ClientV2):
 ONCE = {"max_retries": 0}
 
 
-def attempt_of(gateway, request_id: str) -> dict:
-    def found():
-        try:
-            return gateway.decision(request_id)
-        except AssertionError:
-            return None
-
-    (attempt,) = wait_until(found)["attempts"]
-    return attempt
-
-
-def booked(mock, request_id: str) -> dict:
-    return wait_until(lambda: [x for x in mock.lines() if x["request_id"] == request_id])[0]
-
-
 def same(mock, gateway, request_id: str) -> dict:
     """The ledger's one attempt; it says what the books say."""
-    attempt, line = attempt_of(gateway, request_id), booked(mock, request_id)
+    attempt, line = gateway.only_attempt(request_id), mock.booked(request_id)
     for name in ("input_tokens", "output_tokens", "cached_input_tokens"):
         assert attempt["usage"][name] == line[name], name
     assert attempt["usage"]["provenance"] == "provider"
@@ -135,7 +118,7 @@ def test_embeddings_and_searches(mock, gateway):
     assert len(made.embeddings.float_) == 2 and attempt["usage"]["input_tokens"] == 2
     found = client.rerank(model="rerank-v3.5", query="q", documents=["a", "b", "c"])
     assert [one.index for one in found.results] == [0, 1, 2]
-    attempt = attempt_of(gateway, client.request_id)  # paid by the search: $2 for 1,000 units
+    attempt = gateway.only_attempt(client.request_id)  # paid by the search: $2 for 1,000 units
     assert (attempt["cost_nano_usd"], attempt["usage"]["units"]) == (2_000_000, {"searches": 1})
 
 
@@ -169,7 +152,7 @@ def test_the_providers_own_errors_pass(gateway, status, kind):
 def test_an_error_within_a_stream_is_seen_on_both_sides(gateway):
     client = Client(gateway, "error_after=3")
     events = list(client.chat_stream(model=MODEL, messages=HELLO))
-    attempt = attempt_of(gateway, client.request_id)
+    attempt = gateway.only_attempt(client.request_id)
 
     assert events[-1].delta.finish_reason == "ERROR"
     assert attempt["usage"]["provenance"] == "estimated"
@@ -185,7 +168,7 @@ def test_a_cap_becomes_a_smaller_limit_in_the_request(mock, gateway, limit):
     answer = client.chat(model=MODEL, messages=HELLO, **limit)
 
     assert answer.finish_reason == "MAX_TOKENS" and answer.usage.tokens.output_tokens == EDGE
-    assert json.loads(booked(mock, client.request_id)["body"])["max_tokens"] == EDGE
+    assert json.loads(mock.booked(client.request_id)["body"])["max_tokens"] == EDGE
 
 
 @pytest.mark.parametrize("mock_says", ["", ",usage=none", ",crlf=1"])
@@ -194,7 +177,7 @@ def test_the_edge_of_a_cap_ends_a_stream_as_its_own_limit_does(gateway, mock_say
                     **{"x-bucket": str(next(BUCKETS))})
     events = list(client.chat_stream(model=MODEL, messages=HELLO))
     texts = [one.delta.message.content.text for one in events if one.type == "content-delta"]
-    attempt = attempt_of(gateway, client.request_id)
+    attempt = gateway.only_attempt(client.request_id)
 
     assert [one.type for one in events[-2:]] == ["content-end", "message-end"]
     assert events[-1].delta.finish_reason == "MAX_TOKENS"

@@ -58,18 +58,6 @@ def claude(gateway):
         yield one
 
 
-def cut_of(gateway, request_id: str) -> dict:
-    """The one attempt of a request, once it is recorded."""
-    def found():
-        try:
-            return gateway.decision(request_id)
-        except AssertionError:
-            return None
-
-    (attempt,) = wait_until(found)["attempts"]
-    return attempt
-
-
 @pytest.mark.parametrize("mock_says", ["", ",gzip=1", ",crlf=1", ",usage=none"])
 def test_chat_ends_with_length_and_usage(client, gateway, mock_says):
     raw = client.chat.completions.with_raw_response.create(
@@ -84,7 +72,7 @@ def test_chat_ends_with_length_and_usage(client, gateway, mock_says):
     assert last.choices[0].finish_reason == "length"
     assert last.model_extra["fastgw"]["code"] == "FGW-951"
     assert usage.usage.completion_tokens == EDGE and usage.choices == []
-    attempt = cut_of(gateway, raw.headers["x-fastgw-request-id"])
+    attempt = gateway.only_attempt(raw.headers["x-fastgw-request-id"])
     assert attempt["fate"] == "cut by cap"
     assert attempt["usage"]["output_tokens"] == EDGE
 
@@ -154,7 +142,7 @@ def test_a_message_ends_with_max_tokens(claude, gateway, tool):
     assert answer.stop_reason == "max_tokens" and answer.usage.output_tokens == EDGE
     assert [one.type for one in events][-1] == "message_stop"
     assert sum(one.type == "content_block_stop" for one in events) == 1
-    assert cut_of(gateway, request_id)["fate"] == "cut by cap"
+    assert gateway.only_attempt(request_id)["fate"] == "cut by cap"
 
 
 @pytest.mark.parametrize("tool", [0, 1])
@@ -168,7 +156,7 @@ def test_who_keeps_to_the_limit_is_never_cut(client, claude, gateway, events, to
         model="gpt-4o", messages=HELLO, max_tokens=EDGE, stream=True, tools=tools,
         extra_headers=mock_says)
     reasons = [c.finish_reason for chunk in raw.parse() for c in chunk.choices]
-    attempt = cut_of(gateway, raw.headers["x-fastgw-request-id"])
+    attempt = gateway.only_attempt(raw.headers["x-fastgw-request-id"])
     assert reasons[-1] and attempt["fate"] == "delivered"
     with claude.messages.stream(
         model="claude-sonnet-5", max_tokens=EDGE, messages=HELLO, extra_headers=mock_says,
@@ -176,7 +164,7 @@ def test_who_keeps_to_the_limit_is_never_cut(client, claude, gateway, events, to
     ) as stream:
         stream.get_final_message()
         request_id = stream.response.headers["x-fastgw-request-id"]
-    assert cut_of(gateway, request_id)["fate"] == "delivered"
+    assert gateway.only_attempt(request_id)["fate"] == "delivered"
 
 
 def test_what_the_provider_told_beyond_the_edge_is_booked_as_overrun(client, gateway):
@@ -185,7 +173,7 @@ def test_what_the_provider_told_beyond_the_edge_is_booked_as_overrun(client, gat
         extra_headers={"x-mock": "events=200,ignore_max=1,tokens_per_event=5,usage=every"})
     texts = [c for chunk in raw.parse() for c in chunk.choices if c.delta.content]
     assert len(texts) == 2  # ten tokens; the third event would have made fifteen
-    attempt = cut_of(gateway, raw.headers["x-fastgw-request-id"])
+    attempt = gateway.only_attempt(raw.headers["x-fastgw-request-id"])
     assert attempt["usage"]["output_tokens"] == 15
 
 

@@ -129,5 +129,5 @@ def test_outlives_garbage(stage, gateway, side):
 
 
 def test_ends_what_only_connects(gateway):
-    with socket.create_connection(("127.0.0.1", gateway.port), timeout=3) as sock:
+    with socket.create_connection(("127.0.0.1", gateway.port), timeout=10) as sock:
         assert sock.recv(10) == b""

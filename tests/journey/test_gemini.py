@@ -12,7 +12,7 @@ import pytest
 from google import genai
 from google.genai import errors, types
 
-from tests.journey.harness import KEY, Gateway, configuration, wait_until
+from tests.journey.harness import KEY, configuration, serving, wait_until
 
 MODEL = "gemini-2.5-flash"
 SECRET = "goog-mock-secret"
@@ -37,16 +37,14 @@ RULES = [
 
 @pytest.fixture(scope="module")
 def gateway(mock):
-    mock.reset()  # gateways number their requests alike
     provider = {"id": "google", "dialect": "gemini", "base_url": f"http://127.0.0.1:{mock.port}",
                 "keys": [{"id": "g", "value": SECRET}]}
     models = [{"id": name, "candidates": [{"provider": "google", "model": model}]}
               for name, model in (("house", MODEL), ("embedder", "gemini-embedding-001"))]
     config = configuration(mock.port, models=models, policy={"on_http_request": RULES})
     config["providers"].append(provider)
-    instance = Gateway(config)
-    yield instance
-    instance.remove()
+    with serving(mock, config) as instance:
+        yield instance
 
 
 @pytest.fixture
@@ -60,25 +58,11 @@ def config(mock_says="", headers=None, **more) -> types.GenerateContentConfig:
     return types.GenerateContentConfig(http_options={"headers": fields}, **more)
 
 
-def decided(gateway, request_id: str) -> dict:
-    def found():
-        try:
-            return gateway.decision(request_id)
-        except AssertionError:
-            return None
-
-    return wait_until(found)
-
-
-def booked(mock, request_id: str) -> dict:
-    return wait_until(lambda: [x for x in mock.lines() if x["request_id"] == request_id])[0]
-
-
 def same(mock, gateway, headers: dict, provenance: str = "provider") -> dict:
     """The ledger's one attempt; it says what the books say."""
     request_id = headers["x-fastgw-request-id"]
-    (attempt,) = decided(gateway, request_id)["attempts"]
-    line = booked(mock, request_id)
+    (attempt,) = gateway.decided(request_id)["attempts"]
+    line = mock.booked(request_id)
     assert attempt["usage"]["input_tokens"] == line["input_tokens"]
     assert attempt["usage"]["output_tokens"] == line["output_tokens"]
     assert attempt["usage"]["cached_input_tokens"] == line["cached_input_tokens"]
@@ -129,14 +113,14 @@ def test_a_call_of_a_tool(mock, gateway, client):
 def test_a_model_of_the_house_goes_under_its_own_name(mock, gateway, client):
     answer = client.models.generate_content(model="house", contents="hello")
     headers = answer.sdk_http_response.headers
-    line = booked(mock, headers["x-fastgw-request-id"])
+    line = mock.booked(headers["x-fastgw-request-id"])
     assert line["model"] == MODEL == headers["x-fastgw-model"]
     assert line["path"] == f"/v1/models/{MODEL}:generateContent"
 
 
 def test_embeddings_of_the_house_too(mock, gateway, client):
     made = client.models.embed_content(model="embedder", contents=["abcd", "efgh", "ij"])
-    line = booked(mock, made.sdk_http_response.headers["x-fastgw-request-id"])
+    line = mock.booked(made.sdk_http_response.headers["x-fastgw-request-id"])
     assert (line["model"], line["input_tokens"]) == ("gemini-embedding-001", 3)
     same(mock, gateway, made.sdk_http_response.headers)
 
@@ -258,7 +242,7 @@ def test_a_stream_ends_at_the_edge_of_a_cap(mock, gateway, client, mock_says):
     assert sum(len((one.text or "").split()) for one in said) == EDGE
     assert last.candidates[0].finish_reason == "MAX_TOKENS"
     request_id = chunks[0].sdk_http_response.headers["x-fastgw-request-id"]
-    (attempt,) = decided(gateway, request_id)["attempts"]
+    (attempt,) = gateway.decided(request_id)["attempts"]
     # Each chunk tells what it came to: that of the one which was not passed on, too.
     told = EDGE + ("none" not in mock_says)
     assert attempt["fate"] == "cut by cap" and attempt["usage"]["output_tokens"] == told
@@ -285,7 +269,7 @@ def test_the_limit_of_a_cap_is_written_into_the_request(mock, gateway, name, lim
         headers={"x-goog-api-key": KEY, "x-mock": "events=500,record=1", "x-bucket": f"w{name}"})
     candidate = answer.json()["candidates"][0]
     assert candidate["finishReason"] == "MAX_TOKENS"
-    sent = json.loads(booked(mock, answer.headers["x-fastgw-request-id"])["body"])
+    sent = json.loads(mock.booked(answer.headers["x-fastgw-request-id"])["body"])
     assert sent[name or "generationConfig"] == {limit or "maxOutputTokens": EDGE}
 
 
@@ -302,8 +286,8 @@ def test_what_a_client_that_left_has_used_is_within_the_interval(mock, gateway, 
         for number, _ in enumerate(answer.iter_raw()):
             if number == 5:
                 break
-    line = booked(mock, request_id)
-    (attempt,) = decided(gateway, request_id)["attempts"]
+    line = mock.booked(request_id)
+    (attempt,) = gateway.decided(request_id)["attempts"]
     usage = attempt["usage"]
     assert line["aborted"] and attempt["fate"] == "cut by client"
     assert usage["input_tokens"] == line["input_tokens"]
@@ -317,9 +301,9 @@ def test_a_key_in_the_query_goes_no_further(mock, gateway):
         headers={"x-mock": "record=1"})
     assert answer.status_code == 200
     request_id = answer.headers["x-fastgw-request-id"]
-    assert KEY not in json.dumps(booked(mock, request_id))
-    assert "told=1&x=2" in booked(mock, request_id)["head"]
-    assert KEY not in json.dumps(decided(gateway, request_id))
+    assert KEY not in json.dumps(mock.booked(request_id))
+    assert "told=1&x=2" in mock.booked(request_id)["head"]
+    assert KEY not in json.dumps(gateway.decided(request_id))
     wait_until(lambda: request_id in gateway.log())
     assert KEY not in gateway.log() and "xxxxxxxxx" in gateway.log()
     assert httpx.post(gateway.url(f"/v1beta/models/{MODEL}:generateContent?key=no"),

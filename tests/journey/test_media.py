@@ -9,8 +9,7 @@ import httpx
 import openai
 import pytest
 
-from tests.journey.harness import KEY, Gateway, configuration
-from tests.journey.test_azure import booked, decided
+from tests.journey.harness import KEY, configuration, serving
 
 SOUND = ("a.wav", b"RIFF" * 100)
 PICTURE = ("a.png", b"\x89PNG" * 100)
@@ -18,7 +17,6 @@ PICTURE = ("a.png", b"\x89PNG" * 100)
 
 @pytest.fixture(scope="module")
 def gateway(mock):
-    mock.reset()  # gateways number their requests alike
     here = f"http://127.0.0.1:{mock.port}"
     config = configuration(
         mock.port,
@@ -29,9 +27,8 @@ def gateway(mock):
               {"id": "capped", "value": "fgw-capped", "limits": {"tokens": "100000/day"}}])
     config["providers"].append({"id": "azure", "dialect": "azure", "base_url": here,
                                 "keys": [{"value": "key-azure"}]})
-    instance = Gateway(config)
-    yield instance
-    instance.remove()
+    with serving(mock, config) as instance:
+        yield instance
 
 
 def client(gateway, key=KEY, says="events=6"):
@@ -64,7 +61,7 @@ def spoken(api, model="gpt-4o-mini-tts", **more):
 
 def usage_of(gateway, answer) -> tuple[dict, dict]:
     """(the one attempt, its usage)"""
-    (attempt,) = decided(gateway, answer.headers["x-fastgw-request-id"])["attempts"]
+    (attempt,) = gateway.decided(answer.headers["x-fastgw-request-id"])["attempts"]
     return attempt, attempt["usage"]
 
 
@@ -80,7 +77,7 @@ def test_what_is_told_in_tokens_is_what_the_books_have(mock, gateway, api, make,
         last = list(answer.parse())[-1]
         assert last.type.endswith((".completed", ".done"))
     attempt, usage = usage_of(gateway, answer)
-    line = booked(mock, answer.headers["x-fastgw-request-id"])
+    line = mock.booked(answer.headers["x-fastgw-request-id"])
 
     assert usage["provenance"] == "provider" and attempt["fate"] == "delivered"
     assert (usage["input_tokens"], usage["output_tokens"]) == (
@@ -98,7 +95,7 @@ def test_what_nobody_tells_is_an_interval_and_of_unknown_cost(mock, gateway, mak
     answer = make(api, **({"model": model} if make is not drawn else {}), **more) \
         if make is not drawn else api.images.with_raw_response.generate(model=model, prompt="a")
     attempt, usage = usage_of(gateway, answer)
-    line = booked(mock, answer.headers["x-fastgw-request-id"])
+    line = mock.booked(answer.headers["x-fastgw-request-id"])
 
     assert answer.http_response.status_code == 200
     assert usage["provenance"] == "estimated" and attempt["cost_nano_usd"] is None
@@ -141,13 +138,13 @@ def test_a_translation_and_moderations(mock, gateway):
 
 def test_a_model_of_the_house_is_put_into_the_form(mock, gateway):
     answer = transcribed(client(gateway), "scribe")
-    line = booked(mock, answer.headers["x-fastgw-request-id"])
+    line = mock.booked(answer.headers["x-fastgw-request-id"])
     assert line["model"] == "gpt-4o-transcribe" == answer.headers["x-fastgw-model"]
     answer = transcribed(azure(gateway), "azure/gpt-4o-transcribe")
-    assert booked(mock, answer.headers["x-fastgw-request-id"])["path"] == (
+    assert mock.booked(answer.headers["x-fastgw-request-id"])["path"] == (
         "/openai/deployments/gpt-4o-transcribe/audio/transcriptions")
     answer = transcribed(azure(gateway), "openai/gpt-4o-transcribe")
-    assert booked(mock, answer.headers["x-fastgw-request-id"])["model"] == "gpt-4o-transcribe"
+    assert mock.booked(answer.headers["x-fastgw-request-id"])["model"] == "gpt-4o-transcribe"
 
 
 def test_a_keys_models_hold_for_forms(gateway):
@@ -173,7 +170,7 @@ def test_a_stream_that_is_left_lies_in_the_interval(mock, gateway, make):
         if number == 5:
             break
     stream.close()
-    line = booked(mock, answer.headers["x-fastgw-request-id"])
+    line = mock.booked(answer.headers["x-fastgw-request-id"])
     attempt, usage = usage_of(gateway, answer)
     low, high = usage["interval"]["output_tokens"]
     assert line["aborted"] and attempt["fate"] == "cut by client"
@@ -186,5 +183,5 @@ def test_a_stream_that_is_left_lies_in_the_interval(mock, gateway, make):
 def test_the_providers_refusals_come_through_and_cost_nothing(gateway, make, status, kind):
     with pytest.raises(kind) as caught:
         make(client(gateway, says=f"status={status}"))
-    (attempt,) = decided(gateway, caught.value.response.headers["x-fastgw-request-id"])["attempts"]
+    (attempt,) = gateway.decided(caught.value.response.headers["x-fastgw-request-id"])["attempts"]
     assert attempt["usage"]["total_tokens"] == 0

@@ -12,7 +12,7 @@ import httpx
 import ollama
 import pytest
 
-from tests.journey.harness import KEY, Gateway, configuration, wait_until
+from tests.journey.harness import KEY, configuration, serving
 
 MODEL = "llama3.2:latest"
 HELLO = [{"role": "user", "content": "hello"}]
@@ -42,10 +42,8 @@ def gateway(mock):
     models = [{"id": "house", "candidates": [{"provider": "here", "model": MODEL}]}]
     config = configuration(mock.port, models=models, policy={"on_http_request": RULES, **EYES})
     config["providers"].append(provider)
-    mock.reset()  # other gateways number their requests as this one does
-    instance = Gateway(config)
-    yield instance
-    instance.remove()
+    with serving(mock, config) as instance:
+        yield instance
 
 
 class Client(ollama.Client):
@@ -63,24 +61,9 @@ class Client(ollama.Client):
         return self.heads[-1]["x-fastgw-request-id"]
 
 
-def attempt_of(gateway, request_id: str) -> dict:
-    def found():
-        try:
-            return gateway.decision(request_id)
-        except AssertionError:
-            return None
-
-    (attempt,) = wait_until(found)["attempts"]
-    return attempt
-
-
-def booked(mock, request_id: str) -> dict:
-    return wait_until(lambda: [x for x in mock.lines() if x["request_id"] == request_id])[0]
-
-
 def same(mock, gateway, request_id: str) -> dict:
     """The ledger's one attempt; it says what the books say."""
-    attempt, line = attempt_of(gateway, request_id), booked(mock, request_id)
+    attempt, line = gateway.only_attempt(request_id), mock.booked(request_id)
     for name in ("input_tokens", "output_tokens", "cached_input_tokens"):
         assert attempt["usage"][name] == line[name], name
     assert attempt["usage"]["provenance"] == "provider"
@@ -117,7 +100,7 @@ def test_a_stream_is_what_comes_where_nobody_says_otherwise(mock, gateway):
 def test_a_prompt_that_nobody_counted_is_an_interval_and_no_zero(mock, gateway):
     client = Client(gateway, "prompt_tokens=0,events=10")
     answer = client.chat(MODEL, HELLO)
-    attempt = attempt_of(gateway, client.request_id)
+    attempt = gateway.only_attempt(client.request_id)
 
     assert answer.prompt_eval_count is None and answer.eval_count == 10
     assert attempt["usage"]["provenance"] == "estimated"
@@ -148,7 +131,7 @@ def test_embeddings_and_models(mock, gateway):
 def test_a_model_of_the_house_goes_under_its_own_name(mock, gateway):
     client = Client(gateway)
     client.chat("house", HELLO)
-    assert booked(mock, client.request_id)["model"] == MODEL
+    assert mock.booked(client.request_id)["model"] == MODEL
 
 
 # ---- refusals and errors
@@ -189,7 +172,7 @@ def test_an_error_within_a_stream_is_seen_on_both_sides(gateway):
     client = Client(gateway, "error_after=3")
     with pytest.raises(ollama.ResponseError) as raised:
         list(client.chat(MODEL, HELLO, stream=True))
-    attempt = attempt_of(gateway, client.request_id)
+    attempt = gateway.only_attempt(client.request_id)
 
     assert "asked to fail" in raised.value.error
     assert attempt["usage"]["provenance"] == "estimated"
@@ -210,7 +193,7 @@ def test_a_stream_that_breaks_off_ends_in_an_error(gateway):
 def test_a_cap_becomes_a_smaller_limit_in_the_request(mock, gateway, options):
     client = Client(gateway, "events=100,record=1", **{"x-bucket": str(next(BUCKETS))})
     answer = client.chat(MODEL, HELLO, options=options)
-    line = booked(mock, client.request_id)
+    line = mock.booked(client.request_id)
 
     assert (answer.done_reason, answer.eval_count) == ("length", EDGE)
     assert json.loads(line["body"])["options"] == {**options, "num_predict": EDGE}
@@ -225,7 +208,7 @@ def test_the_edge_of_a_cap_ends_a_stream_as_its_own_limit_does(gateway, operatio
     else:
         parts = list(client.generate(MODEL, "hello", stream=True))
         text = "".join(one.response for one in parts)
-    attempt = attempt_of(gateway, client.request_id)
+    attempt = gateway.only_attempt(client.request_id)
 
     assert parts[-1].done and parts[-1].done_reason == "length"
     assert len(text.split()) == EDGE == parts[-1].eval_count

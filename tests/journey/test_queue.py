@@ -114,6 +114,7 @@ def idle_gaps(events: list, limit: int, total: int) -> list[float]:
     return gaps
 
 
+@pytest.mark.alone
 def test_no_more_than_the_limit_run_at_once_and_all_are_served(made):
     watched = Watched(0.03)
     made.append(watched)
@@ -146,7 +147,7 @@ def test_slots_of_a_killed_worker_are_given_to_who_waits(made):
     os.kill(pid, signal.SIGKILL)
     lost = watched.forget(victim)
 
-    wait_until(lambda: len(watched.running) == 2, 3)  # swept within a second
+    wait_until(lambda: len(watched.running) == 2)  # swept within a second
     assert lost and watched.most == 2
     watched.hold.clear()
     heard = joined(heard)

@@ -260,7 +260,7 @@ def test_cancels_over_tls_when_the_client_leaves(house):
         if phase == "stream":
             sock.recv(100)
         sock.close()
-    assert gone.wait(3)
+    assert gone.wait(10)
     settled(house.gateway)
     house.script = lambda call: call.sock.sendall(answer(b"{}")) or True
     assert house.ask("right").status == 200

@@ -8,7 +8,7 @@ official SDK, unmodified.
 import openai
 import pytest
 
-from tests.journey.harness import KEY, Gateway, configuration, wait_until
+from tests.journey.harness import KEY, configuration, serving, wait_until
 
 HELLO = [{"role": "user", "content": "hello"}]
 # Unasked, Mistral has usage in each stream, and who is asked has it because of that.
@@ -19,25 +19,13 @@ VENDORS = {"mistral": "usage=last", "azure": "", "groq": "", "vllm": "usage=ever
 def gateway(mock):
     providers = [{"id": name, "dialect": name, "base_url": f"http://127.0.0.1:{mock.port}/v1",
                   "keys": [{"value": f"key-{name}"}]} for name in VENDORS]
-    mock.reset()  # other gateways number their requests as this one does
-    instance = Gateway(configuration(mock.port, providers=providers))
-    yield instance
-    instance.remove()
+    with serving(mock, configuration(mock.port, providers=providers)) as instance:
+        yield instance
 
 
 def client(gateway, says=""):
     return openai.OpenAI(base_url=gateway.url("/v1"), api_key=KEY, max_retries=0,
                          default_headers={"x-mock": says} if says else {})
-
-
-def attempt_of(gateway, request_id):
-    def found():
-        try:
-            return gateway.decision(request_id)
-        except AssertionError:
-            return None
-
-    return wait_until(found)["attempts"][-1]
 
 
 @pytest.mark.parametrize("stream", [False, True])
@@ -52,7 +40,7 @@ def test_the_ledger_has_what_the_vendors_books_have(gateway, mock, name, stream)
     else:
         text = got.parse().choices[0].message.content
     request_id = got.headers["x-fastgw-request-id"]
-    usage = attempt_of(gateway, request_id)["usage"]
+    usage = gateway.only_attempt(request_id)["usage"]
     (line,) = wait_until(lambda: [x for x in mock.lines() if x["request_id"] == request_id])
 
     assert text and got.headers["x-fastgw-provider"] == name

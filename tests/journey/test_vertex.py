@@ -9,8 +9,7 @@ import anthropic
 import pytest
 from anthropic import AnthropicVertex
 
-from tests.journey.harness import KEY, Gateway, configuration
-from tests.journey.test_azure import booked, decided
+from tests.journey.harness import KEY, configuration, serving
 
 MODEL = "claude-sonnet-5"
 TURNS = [{"role": "user", "content": "hello"}]
@@ -25,17 +24,15 @@ RULES = [{"name": "cap", "expressions": ["'x-bucket' in req.headers"],
 
 @pytest.fixture(scope="module")
 def gateway(mock):
-    mock.reset()  # gateways number their requests alike
     provider = {"id": "vertex", "dialect": "anthropic",
                 "base_url": f"http://127.0.0.1:{mock.port}", "keys": [{"value": "ya29.secret"}]}
     models = [{"id": "house", "candidates": [
         {"provider": "vertex", "model": "claude-x@20250929"}]}]
     keys = [{"id": "alice", "value": KEY},
             {"id": "bob", "value": "fgw-bob", "access": {"models": ["claude-haiku-*"]}}]
-    instance = Gateway(configuration(mock.port, providers=[provider], models=models, keys=keys,
-                                     policy={"on_http_request": RULES}))
-    yield instance
-    instance.remove()
+    with serving(mock, configuration(mock.port, providers=[provider], models=models, keys=keys,
+                                     policy={"on_http_request": RULES})) as instance:
+        yield instance
 
 
 def client(gateway, key=KEY):
@@ -51,8 +48,8 @@ def ask(gateway, model=MODEL, says=ASKED, stream=False, key=KEY, **more):
 
 def same(mock, gateway, headers) -> tuple[dict, dict]:
     """(the ledger's one attempt, the books' line), which say the same."""
-    (attempt,) = decided(gateway, headers["x-fastgw-request-id"])["attempts"]
-    line, usage = booked(mock, headers["x-fastgw-request-id"]), attempt["usage"]
+    (attempt,) = gateway.decided(headers["x-fastgw-request-id"])["attempts"]
+    line, usage = mock.booked(headers["x-fastgw-request-id"]), attempt["usage"]
     for of in ("input_tokens", "output_tokens", "cached_input_tokens", "cache_write_tokens"):
         assert usage[of] == line[of], of
     assert usage["provenance"] == "provider"
@@ -70,7 +67,7 @@ def test_an_answer_is_metered_as_the_books_have_it(mock, gateway, stream, says):
 
     assert line["path"] == f"{PATH}{MODEL}:{'streamRawPredict' if stream else 'rawPredict'}"
     assert line["stream"] is stream and attempt["fate"] == "delivered"
-    assert decided(gateway, got.headers["x-fastgw-request-id"])["model"] == MODEL
+    assert gateway.decided(got.headers["x-fastgw-request-id"])["model"] == MODEL
 
 
 def test_a_model_of_the_house_is_another_in_the_path(mock, gateway):
@@ -87,7 +84,7 @@ def test_a_keys_models_hold_for_the_path(gateway):
 def test_tokens_are_counted_and_cost_nothing(gateway):
     answer = client(gateway).messages.with_raw_response.count_tokens(model=MODEL, messages=TURNS)
     assert answer.parse().input_tokens > 0
-    (attempt,) = decided(gateway, answer.headers["x-fastgw-request-id"])["attempts"]
+    (attempt,) = gateway.decided(answer.headers["x-fastgw-request-id"])["attempts"]
     assert attempt["usage"]["total_tokens"] == 0 and attempt["cost_nano_usd"] == 0
 
 
@@ -105,7 +102,7 @@ def test_a_stream_ends_at_the_edge_of_a_cap(gateway):
     events = list(got.parse())
     ends = [one.delta.stop_reason for one in events if one.type == "message_delta"]
     assert ends == ["max_tokens"]
-    (attempt,) = decided(gateway, got.headers["x-fastgw-request-id"])["attempts"]
+    (attempt,) = gateway.decided(got.headers["x-fastgw-request-id"])["attempts"]
     assert attempt["fate"] == "cut by cap"
 
 
@@ -116,8 +113,8 @@ def test_what_a_client_that_left_has_used_is_within_the_interval(mock, gateway):
         if number == 8:
             break
     stream.close()
-    line = booked(mock, got.headers["x-fastgw-request-id"])
-    (attempt,) = decided(gateway, got.headers["x-fastgw-request-id"])["attempts"]
+    line = mock.booked(got.headers["x-fastgw-request-id"])
+    (attempt,) = gateway.decided(got.headers["x-fastgw-request-id"])["attempts"]
     low, high = attempt["usage"]["interval"]["output_tokens"]
     assert line["aborted"] and attempt["fate"] == "cut by client"
     assert 0 < low <= line["output_tokens"] <= high

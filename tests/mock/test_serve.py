@@ -67,4 +67,4 @@ def test_signal_lets_the_call_under_way_end(workers: str, number: int) -> None:
             pass  # the worker had not accepted it yet
         begun = time.monotonic()
         assert mock.stop() == 0
-        assert time.monotonic() - begun < 4
+        assert time.monotonic() - begun < 9  # at 10 it would be killed

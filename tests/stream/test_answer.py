@@ -9,7 +9,7 @@ import pytest
 from tests.worker import chat, policy, request, response
 
 LIMIT = {"actions": [{"type": "rate-limit", "config": {
-    "name": 'the "pace"', "unit": "requests", "capacity": 60, "per": "1m",
+    "name": 'the "pace"', "unit": "requests", "capacity": 60, "per": "1h",
     "bucket_key": ["key.id"]}}]}
 CAP = {"name": "short", "actions": [{"type": "cap-output", "config": {"max_output_tokens": 9}}]}
 
@@ -45,7 +45,7 @@ def test_limits_are_told_in_structured_fields_and_go_down(worker):
     lines = []
     for _ in range(2):
         _, answer = one.ask(request(chat()), response(None, "RateLimit: made-up;r=1"))
-        assert answer.fields["ratelimit-policy"] == r'"the \"pace\"";q=60;w=60'
+        assert answer.fields["ratelimit-policy"] == r'"the \"pace\"";q=60;w=3600'
         lines.append(answer.fields["ratelimit"])
 
     assert [line.split(";t=")[0] for line in lines] == [
