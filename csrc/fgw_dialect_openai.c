@@ -170,8 +170,8 @@ static const struct fgw_json_node ASK_NODES[] = {
     [MESSAGE] = {FGW_NODE_EDGES(MESSAGE_EDGES), .other = TEXT_TREE, .text = FGW_JSON_TEXT,
                  FGW_NODE_PLAIN},
     /* {"id"} alone is a reference, too: its type may be left out. */
-    [INPUT_ITEM] = {FGW_NODE_EDGES(MESSAGE_EDGES), .other = TEXT_TREE, .text = FGW_JSON_TEXT,
-                    FGW_NODE_PLAIN, .flags = FGW_JSON_LONE},
+    [INPUT_ITEM] = {FGW_NODE_EDGES(MESSAGE_EDGES), .other = TEXT_TREE, .slot = ASK_ITEM,
+                    .text = FGW_JSON_TEXT, .flags = FGW_JSON_LONE},
     [KIND] = {.text = FGW_JSON_ALIEN, FGW_NODE_PLAIN},
     [SAID_BEFORE] = {FGW_NODE_EDGES(SAID_BEFORE_EDGES), FGW_NODE_PLAIN},
     [CONTENT] = {FGW_NODE_EDGES(MESSAGE_EDGES), .element = PART, .other = TEXT_TREE,

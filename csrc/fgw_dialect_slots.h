@@ -38,6 +38,7 @@ enum ask_slot {
     ASK_PLACE,       /* and another */
     ASK_QUALITY,     /* of pictures asked for */
     ASK_SIZE,
+    ASK_ITEM,        /* the last item of responses' input */
     ASK_SLOTS
 };
 

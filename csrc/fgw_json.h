@@ -83,7 +83,7 @@ enum fgw_json_node_flag {
     FGW_JSON_KEYS_TEXT = 4, /* member names of an object here count as text too */
     FGW_JSON_PAUSE = 8,    /* fgw_json_feed_some stops after a container that ends here */
     FGW_JSON_CASES = 16,   /* member names that differ from an edge's in case alone are counted */
-    FGW_JSON_LONE = 32,    /* an object with one member or none is counted in strangers */
+    FGW_JSON_LONE = 32,    /* (with a slot) an object of one member or none counts as a stranger */
 };
 
 struct fgw_json_node {

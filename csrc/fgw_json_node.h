@@ -70,9 +70,9 @@ static inline int close_at(struct fgw_json *json, unsigned level, const uint8_t 
     if (node->slot != FGW_JSON_NO_SLOT) {
         end_slot(json, node->slot, p + 1);
         json->slots[node->slot].count = json->counts[level];
+        if (node->flags & FGW_JSON_LONE && json->slots[node->slot].type == FGW_JSON_OBJECT)
+            json->strangers += json->counts[level] < 2;
     }
-    if (node->flags & FGW_JSON_LONE && json->objects[level / 64] >> (level % 64) & 1)
-        json->strangers += json->counts[level] < 2;
     return node->flags & FGW_JSON_PAUSE;
 }
 
