@@ -11,6 +11,7 @@ enum { FED_NOTHING = 0, FED_SOME, FED_BROKEN };
 static void begin_json(struct fgw_meter *meter)
 {
     fgw_json_init(&meter->json, meter->face->answer, meter->face->root(meter));
+    meter->json.names = meter->names;
     if (meter->face->begin)
         meter->face->begin(meter);
     meter->fed = FED_SOME;

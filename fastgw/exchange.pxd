@@ -7,6 +7,7 @@ from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from fastgw.native.dialect cimport fgw_ask, fgw_edits, fgw_route
 from fastgw.native.dialect_meter cimport fgw_meter
 from fastgw.native.hold cimport fgw_hold
+from fastgw.native.json cimport fgw_json_names
 from fastgw.native.http1 cimport fgw_head, fgw_http1_limits, fgw_lines
 from fastgw.native.policy cimport fgw_amounts, fgw_effects
 from fastgw.native.price cimport fgw_price
@@ -56,6 +57,7 @@ cdef class Receiver:
         Scratch scratch              # where idle connections receive
         fgw_http1_limits head_limits
         fgw_lines lines              # of heads, read before: on both sides of the gateway
+        fgw_json_names members       # names of those of answers, read before
         uint64_t body_max            # bytes
         bint half_close              # a client's FIN behind a request is no farewell
         uint64_t now_ns              # CLOCK_BOOTTIME as last looked at: at most 100 ms old
