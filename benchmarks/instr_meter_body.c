@@ -1,8 +1,10 @@
 /* Meter an answer that is no stream, 635 bytes with its usage: from init to classes. */
 #include "bench.h"
 #include "fgw_dialect_meter.h"
+#include "fgw_json_names.h"
 
 static struct fgw_meter meter;
+static struct fgw_json_names names;
 static const char body[] =
     "{\"id\":\"chatcmpl-B9MBs8CjcvOU2jLn4n570S5qMJKcT\",\"object\":\"chat.completion\","
     "\"created\":1741569952,"
@@ -23,6 +25,7 @@ void bench_run(size_t n)
     while (n--) {
         size_t at = 0;
         fgw_meter_init(&meter, FGW_DIALECT_OPENAI, FGW_OPERATION_CHAT, 0);
+        meter.names = &names;
         while (fgw_meter_next(&meter, (const uint8_t *)body, sizeof(body) - 1, &at) !=
                FGW_METER_MORE) {
         }

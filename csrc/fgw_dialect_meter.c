@@ -29,6 +29,7 @@ static inline void begin_sample(struct fgw_meter *meter)
 static void begin_json(struct fgw_meter *meter)
 {
     fgw_json_init(&meter->json, meter->face->answer, meter->face->root(meter));
+    meter->json.names = meter->names;
     if (meter->sample)
         begin_sample(meter);
     if (meter->face->begin)

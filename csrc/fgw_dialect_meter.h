@@ -160,6 +160,7 @@ enum fgw_stream_kind {
 
 struct fgw_meter {
     const struct fgw_dialect_face *face;
+    struct fgw_json_names *names; /* set by the caller after init, or NULL (fgw_json_names.h) */
     uint8_t dialect;
     uint8_t operation;
     uint8_t streaming;   /* enum fgw_stream_kind */

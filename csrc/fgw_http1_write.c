@@ -153,11 +153,19 @@ int32_t fgw_http1_put_field(uint8_t *out, uint32_t cap, const char *name, uint32
 /* Digits of value at the end of text[0, 20): where they begin. */
 static uint32_t decimal(char *text, uint64_t value)
 {
+    static const char PAIRS[] =
+        "00010203040506070809101112131415161718192021222324252627282930313233343536373839"
+        "40414243444546474849505152535455565758596061626364656667686970717273747576777879"
+        "8081828384858687888990919293949596979899";
     uint32_t at = 20;
-    do {
-        text[--at] = (char)('0' + value % 10);
-        value /= 10;
-    } while (value);
+    while (value >= 10) {
+        at -= 2;
+        memcpy(text + at, PAIRS + 2 * (value % 100), 2);
+        value /= 100;
+        if (value == 0)
+            return at;
+    }
+    text[--at] = (char)('0' + value);
     return at;
 }
 

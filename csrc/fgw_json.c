@@ -12,6 +12,7 @@ void fgw_json_init(struct fgw_json *json, const struct fgw_json_spec *spec, uint
     memset(json, 0, offsetof(struct fgw_json, objects));
     json->spec = spec;
     json->node = root;
+    json->names = NULL;
 }
 
 static inline void after_value(struct fgw_json *json)

@@ -130,6 +130,8 @@ struct fgw_json_slot {
 /* Hears the bytes of SAID strings, in pieces as they come. */
 typedef void fgw_json_ear(void *listener, const uint8_t *bytes, size_t length);
 
+struct fgw_json_names;
+
 struct fgw_json {
     const struct fgw_json_spec *spec;
     uint64_t offset; /* bytes of the document fed before this piece */
@@ -176,6 +178,7 @@ struct fgw_json {
     char head[FGW_JSON_HEAD_MAX];
     struct fgw_json_slot slots[FGW_JSON_SLOTS_MAX];
     char copy[FGW_JSON_COPY_MAX];
+    struct fgw_json_names *names; /* set by the caller after init: names read before, or NULL */
     /* The caller's, where the spec has SAID nodes, and left as they are by init. NULL: nobody. */
     fgw_json_ear *ear;
     void *listener;

@@ -50,8 +50,23 @@ static inline const uint8_t *take_string(struct fgw_json *json, const struct fgw
     return stop + 1;
 }
 
-static inline const uint8_t *take_number(struct fgw_json *json, const struct fgw_json_node *node,
-                                         const uint8_t *p, const uint8_t *end)
+static inline const uint8_t *note_number(struct fgw_json *json, const struct fgw_json_node *node,
+                                         const uint8_t *p, const uint8_t *end, int64_t value)
+{
+    struct fgw_json_slot *slot = begin_slot(json, node, FGW_JSON_NUMBER, p);
+
+    if (slot) {
+        slot->number = value;
+        slot->inexact = 0;
+        slot->end = offset_of(json, end);
+    }
+    return end;
+}
+
+/* A number with a sign or a fraction, or before something else than the next member. */
+__attribute__((noinline))
+static const uint8_t *take_odd_number(struct fgw_json *json, const struct fgw_json_node *node,
+                                      const uint8_t *p, const uint8_t *end)
 {
     const uint8_t *q = p, *first = p + (*p == '-'), *stop;
     uint64_t value = 0;
@@ -70,13 +85,21 @@ static inline const uint8_t *take_number(struct fgw_json *json, const struct fgw
     }
     if (*q == '.' || *q == 'e' || *q == 'E')
         return NULL;
-    if (begin_slot(json, node, FGW_JSON_NUMBER, p)) {
-        struct fgw_json_slot *slot = &json->slots[node->slot];
-        slot->number = *p == '-' ? -(int64_t)value : (int64_t)value;
-        slot->inexact = 0;
-        slot->end = offset_of(json, q);
-    }
-    return q;
+    return note_number(json, node, p, q, *p == '-' ? -(int64_t)value : (int64_t)value);
+}
+
+/* The digit at p begins a number. */
+static inline const uint8_t *take_number(struct fgw_json *json, const struct fgw_json_node *node,
+                                         const uint8_t *p, const uint8_t *end)
+{
+    const uint8_t *q = p;
+    uint64_t value = (uint64_t)(*p - '0'); /* may wrap: read only if short */
+
+    while (++q < end && is_digit(*q))
+        value = value * 10 + (uint64_t)(*q - '0');
+    if (q < end && (*q == ',' || *q == '}') && (*p != '0' || q - p == 1) && q - p <= DIGITS_MAX)
+        return note_number(json, node, p, q, (int64_t)value);
+    return take_odd_number(json, node, p, end);
 }
 
 static inline const uint8_t *take_scalar(struct fgw_json *json, const struct fgw_json_node *node,
@@ -101,7 +124,9 @@ static inline const uint8_t *take_scalar(struct fgw_json *json, const struct fgw
         note(json, node, FGW_JSON_NULL, p, p + 4);
         return p + 4;
     default:
-        return *p == '-' || is_digit(*p) ? take_number(json, node, p, end) : NULL;
+        if (is_digit(*p))
+            return take_number(json, node, p, end);
+        return *p == '-' ? take_odd_number(json, node, p, end) : NULL;
     }
 }
 
@@ -116,7 +141,7 @@ struct place {
     uint8_t paused;
 };
 
-static inline void close(struct fgw_json *json, struct place *place, const uint8_t *p)
+static inline const uint8_t *close(struct fgw_json *json, struct place *place, const uint8_t *p)
 {
     unsigned level = --place->depth;
 
@@ -126,23 +151,41 @@ static inline void close(struct fgw_json *json, struct place *place, const uint8
         place->inside = &place->nodes[json->nodes[level]];
         place->object = json->objects[level / 64] >> (level % 64) & 1;
     }
+    return p + 1;
 }
 
-/* A member's name from its quote at p, and the colon: state VALUE then. Where it is not whole
- * here, or not plain, p. */
-__attribute__((always_inline)) /* 300 instructions an event; left to itself, gcc may not */
-static inline const uint8_t *take_key(struct fgw_json *json, struct place *place,
-                                      const uint8_t *p, const uint8_t *end)
+/* A member's name from its quote at p, and the colon: state VALUE then. NULL: not whole here, or
+ * not plain. */
+static inline const uint8_t *take_new_key(struct fgw_json *json, struct place *place,
+                                          const uint8_t *p, const uint8_t *end)
 {
+    const struct fgw_json_node *inside = place->inside;
     const uint8_t *stop = plain_end(p + 1, end);
 
     if (end - stop < 2 || *stop != '"' || stop[1] != ':')
-        return p;
+        return NULL;
     json->counts[place->depth - 1]++;
     size_t length = (size_t)(stop - p) - 1, room = (size_t)(end - p) - 1;
-    place->node = member_node(json, place->inside, (const char *)p + 1, length, room);
+    place->node = member_node(json, inside, (const char *)p + 1, length, room);
     place->state = VALUE;
+    if (json->names && !(inside->flags & (FGW_JSON_KEYS_TEXT | FGW_JSON_CASES)))
+        fgw_json_names_keep(json->names, place->nodes, inside, p + 1, length, place->node);
     return stop + 2;
+}
+
+static inline const uint8_t *take_key(struct fgw_json *json, struct place *place,
+                                      const uint8_t *p, const uint8_t *end)
+{
+    const struct fgw_json_name *known = NULL;
+
+    if (json->names)
+        known = fgw_json_names_find(json->names, place->nodes, place->inside, p + 1, end);
+    if (!known)
+        return take_new_key(json, place, p, end);
+    json->counts[place->depth - 1]++;
+    place->node = known->node;
+    place->state = VALUE;
+    return p + 1 + known->length;
 }
 
 static inline void begin_element(struct fgw_json *json, struct place *place)
@@ -152,12 +195,14 @@ static inline void begin_element(struct fgw_json *json, struct place *place)
     place->state = VALUE;
 }
 
-/* Opens the container at p and goes to its first value, or closes it if it is empty. */
+/* Opens the container at p; closes it at once if it is empty. */
 static inline const uint8_t *open(struct fgw_json *json, struct place *place, const uint8_t *p,
                                   const uint8_t *end)
 {
     uint8_t object = *p == '{';
 
+    if (place->depth == FGW_JSON_DEPTH_MAX)
+        return NULL;
     open_at(json, place->depth++, place->node, p, object);
     place->inside = &place->nodes[place->node];
     place->object = object;
@@ -166,64 +211,62 @@ static inline const uint8_t *open(struct fgw_json *json, struct place *place, co
     p = skip_space(p + 1, end);
     if (p == end)
         return p;
-    if (*p == (object ? '}' : ']')) {
-        close(json, place, p);
-        return p + 1;
-    }
-    if (object)
-        return *p == '"' ? take_key(json, place, p, end) : p;
-    begin_element(json, place);
+    if (*p == (object ? '}' : ']'))
+        return close(json, place, p);
+    if (!object)
+        begin_element(json, place);
     return p;
 }
 
-/* A comma and what follows it, up to the value; or the bracket that closes the container. */
-static inline const uint8_t *go_on(struct fgw_json *json, struct place *place, const uint8_t *p,
-                                   const uint8_t *end)
+/* A value at p, and where a member follows, its comma. NULL: not whole here, or not plain. */
+static inline const uint8_t *take_value(struct fgw_json *json, struct place *place,
+                                        const uint8_t *p, const uint8_t *end)
 {
-    if (*p == (place->object ? '}' : ']')) {
-        close(json, place, p);
-        return p + 1;
-    }
-    if (*p != ',')
+    if (*p == '{' || *p == '[')
+        return open(json, place, p, end);
+    p = take_scalar(json, &place->nodes[place->node], p, end);
+    if (!p)
+        return NULL;
+    place->state = place->depth ? AFTER : DONE;
+    if (end - p < 2 || *p != ',' || !place->object)
         return p;
-    p = skip_space(p + 1, end);
-    if (place->object) {
+    place->state = KEY;
+    return p + 1;
+}
+
+/* Behind a value: a comma, or the bracket that closes the container. NULL: neither. */
+static inline const uint8_t *go_on(struct fgw_json *json, struct place *place, const uint8_t *p)
+{
+    if (*p == (place->object ? '}' : ']'))
+        return close(json, place, p);
+    if (*p != ',')
+        return NULL;
+    if (place->object)
         place->state = KEY;
-        return p < end && *p == '"' ? take_key(json, place, p, end) : p;
-    }
-    begin_element(json, place);
-    return p;
+    else
+        begin_element(json, place);
+    return p + 1;
 }
 
 static inline const uint8_t *walk(struct fgw_json *json, struct place *place, const uint8_t *p,
                                   const uint8_t *end)
 {
-    const uint8_t *next;
+    const uint8_t *next = p;
 
-    if ((place->state == KEY || place->state == FIRST_KEY) && *p == '"')
-        p = take_key(json, place, p, end);
-    while ((p = skip_space(p, end)) < end) {
-        if (place->state == VALUE) {
-            if (*p == '{' || *p == '[') {
-                if (place->depth == FGW_JSON_DEPTH_MAX)
-                    return p;
-                p = open(json, place, p, end);
-                continue;
-            }
-            next = take_scalar(json, &place->nodes[place->node], p, end);
-            if (!next)
-                return p;
-            p = skip_space(next, end);
-            place->state = place->depth ? AFTER : DONE;
-            if (p == end)
-                return p;
-        }
-        if (place->state != AFTER || place->paused)
-            return p;
-        next = go_on(json, place, p, end);
-        if (next == p)
-            return p;
+    while (next) {
         p = next;
+        if (place->paused || (p = skip_space(p, end)) == end)
+            break;
+        if (place->state == KEY || place->state == FIRST_KEY) {
+            next = *p == '"' ? take_key(json, place, p, end) : NULL;
+            if (!next || next == end || *next <= ' ')
+                continue;
+            p = next;
+        }
+        if (place->state == VALUE)
+            next = take_value(json, place, p, end);
+        else
+            next = place->state == AFTER ? go_on(json, place, p) : NULL;
     }
     return p;
 }

@@ -6,6 +6,7 @@
 
 #include <string.h>
 
+#include "fgw_json_names.h"
 #include "fgw_json_state.h"
 
 static inline int in_object(const struct fgw_json *json)
@@ -113,35 +114,37 @@ FGW_JSON_INLINE uint64_t word_of(const char *key, size_t length, size_t room)
     return word;
 }
 
-/* Whether `key` is this edge's; `word` as word_of has it. */
-static inline int is_edge(const struct fgw_json_edge *edge, uint64_t word, const char *key,
-                          size_t length)
+/* Whether `key`, which begins with the edge's word, is this edge's. */
+static inline int is_edge(const struct fgw_json_edge *edge, const char *key, size_t length)
 {
-    if (edge->word != word || edge->key_length != length)
+    if (edge->key_length != length)
         return 0;
     if (length <= 8)
         return 1;
-    if (length > 16)
-        return !memcmp(edge->key + 8, key + 8, length - 8);
-    uint64_t rest, wanted; /* the last eight bytes: they overlap the first eight */
-    memcpy(&rest, key + length - 8, 8);
-    memcpy(&wanted, edge->key + length - 8, 8);
-    return rest == wanted;
+    for (size_t at = 8; at + 8 < length; at += 8)
+        if (fgw_json_eight(edge->key + at) != fgw_json_eight(key + at))
+            return 0;
+    /* The last eight bytes: they overlap what was compared. */
+    return fgw_json_eight(edge->key + length - 8) == fgw_json_eight(key + length - 8);
 }
 
 /* The node of the member `key` of an object at `inside`. `room` >= length bytes may be read. */
 FGW_JSON_INLINE uint8_t member_node(struct fgw_json *json, const struct fgw_json_node *inside,
                                     const char *key, size_t length, size_t room)
 {
-    const struct fgw_json_edge *edge = inside->edges, *last = edge + inside->edge_count;
+    const struct fgw_json_edge *edge = inside->edges;
 
-    if (inside->flags & FGW_JSON_KEYS_TEXT)
+    if (__builtin_expect(inside->flags & FGW_JSON_KEYS_TEXT, 0))
         json->text_bytes += length;
-    if (edge == last)
+    unsigned left = inside->edge_count;
+    if (!left)
         return inside->other;
-    for (uint64_t word = word_of(key, length, room); edge < last; edge++)
-        if (is_edge(edge, word, key, length))
+    uint64_t word = word_of(key, length, room);
+    do {
+        if (edge->word == word && is_edge(edge, key, length))
             return edge->node;
+        edge++;
+    } while (--left);
     if (inside->flags & FGW_JSON_CASES && is_variant(inside, key, length))
         json->variants++;
     return inside->other;

@@ -346,6 +346,7 @@ cdef class Attempts(Leaving):
         x.client.close_after = x.client.close_after or framing == FRAMING_CLOSE
         if x.metered:
             fgw_meter_init(&x.meter, x.route.dialect, x.route.operation, kind)
+            x.meter.names = &self.members
             x.meter.hide_usage = hide
             fgw_meter_keep(&x.meter, &relay.sample)
             if capped:

@@ -8,6 +8,7 @@ from fastgw.native.counters cimport fgw_counters
 from fastgw.native.dialect cimport fgw_ask, fgw_edits, fgw_route
 from fastgw.native.dialect_meter cimport fgw_meter
 from fastgw.native.hold cimport fgw_hold
+from fastgw.native.json cimport fgw_json_names
 from fastgw.native.http1 cimport fgw_head, fgw_http1_limits, fgw_lines
 from fastgw.native.policy cimport fgw_amounts, fgw_effects
 from fastgw.native.price cimport fgw_price
@@ -58,6 +59,7 @@ cdef class Receiver:
         fgw_counters *counters       # of this worker
         fgw_http1_limits head_limits
         fgw_lines lines              # of heads, read before: on both sides of the gateway
+        fgw_json_names members       # names of those of answers, read before
         uint64_t body_max            # bytes
         bint half_close              # a client's FIN behind a request is no farewell
         uint64_t now_ns              # CLOCK_BOOTTIME as last looked at: at most 100 ms old

@@ -1,6 +1,7 @@
 # native/dialect_meter.pxd: csrc/fgw_dialect_meter.h, name for name. No logic lives here.
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 
+from fastgw.native.json cimport fgw_json_names
 from fastgw.native.record cimport fgw_units
 from fastgw.native.sample cimport fgw_sample
 from fastgw.native.tier cimport fgw_tier_said
@@ -105,6 +106,7 @@ cdef extern from "fgw_dialect_meter.h" nogil:
         FGW_STREAM_FRAMES
 
     struct fgw_meter:
+        fgw_json_names *names
         uint8_t dialect
         uint8_t operation
         uint8_t streaming

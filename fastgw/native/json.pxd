@@ -1,5 +1,10 @@
-# native/json.pxd: csrc/fgw_json.h, name for name. No logic lives here.
+# native/json.pxd: csrc/fgw_json.h and fgw_json_names.h, name for name. No logic lives here.
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+
+cdef extern from "fgw_json_names.h" nogil:
+    struct fgw_json_names:
+        pass
+
 
 cdef extern from "fgw_json.h" nogil:
     const int FGW_JSON_DEPTH_MAX

@@ -6,12 +6,19 @@ from fastgw.native.http1 cimport fgw_head
 from fastgw.stream.relay cimport Framing
 
 
+cdef struct LimitTexts:
+    const char *name         # "pace", quoted
+    size_t name_bytes
+    const char *policy       # "pace";q=60;w=60
+    size_t policy_bytes
+
+
 cdef class AnswerTexts:
     # What of an answer's head does not change from request to request.
     cdef:
         bytes policy_version
-        list limit_names        # by limit: b'"pace"'
-        list limit_policies     # by limit: b'"pace";q=60;w=60'
+        list texts              # [(bytes, bytes)], to which `limits` points
+        LimitTexts *limits      # by limit
 
 cdef Py_ssize_t write_answer_head(
     Exchange x, AnswerTexts texts, const fgw_head *head, const uint8_t *source, uint8_t *out,

@@ -7,6 +7,7 @@ much of each limit is left (draft-ietf-httpapi-ratelimit-headers).
 
 cimport cython
 from libc.stdint cimport UINT64_MAX, uint64_t
+from libc.stdlib cimport calloc, free
 from libc.string cimport memcpy
 
 from fastgw.native.http1 cimport FGW_H_CONTENT_ENCODING, FGW_H_RATELIMIT, FGW_H_RATELIMIT_POLICY
@@ -32,8 +33,20 @@ cdef class AnswerTexts:
         """``limits``: (name as it is quoted, item of RateLimit-Policy) in the order of the
         policy's limits."""
         self.policy_version = f"x-fastgw-policy: {policy_version}\r\n".encode()
-        self.limit_names = [name.encode() for name, _ in limits]
-        self.limit_policies = [policy.encode() for _, policy in limits]
+        cdef LimitTexts *one
+        cdef bytes name, policy
+        self.texts = [(quoted.encode(), item.encode()) for quoted, item in limits]
+        self.limits = <LimitTexts *>calloc(max(len(limits), 1), sizeof(LimitTexts))
+        if self.limits == NULL:
+            raise MemoryError()
+        one = self.limits
+        for name, policy in self.texts:
+            one.name, one.name_bytes = name, <size_t>len(name)
+            one.policy, one.policy_bytes = policy, <size_t>len(policy)
+            one += 1
+
+    def __dealloc__(self):
+        free(self.limits)
 
 
 cdef inline uint8_t *put(uint8_t *out, bytes text) noexcept:
@@ -55,28 +68,32 @@ cdef Py_ssize_t write_rate_limits(
 ) noexcept:
     cdef uint8_t *at = out
     cdef uint64_t left
-    cdef int i, limit
+    cdef int i
     cdef size_t need = 64
-    cdef bytes before = b"ratelimit-policy: "
+    cdef const LimitTexts *limit
+    cdef bint first = True
     if not tells_limits(x):
         return 0
     for i in range(x.n_traces):
-        limit = x.effects.demands[i].limit
-        need += 64 + 2 * <size_t>len(<bytes>texts.limit_policies[limit])
+        need += 64 + 2 * texts.limits[x.effects.demands[i].limit].policy_bytes
     if need > room:
         return -1
     for i in range(x.n_traces):
         if x.traces[i].enforced:
-            at = put(at, before)
-            before = b", "
-            at = put(at, <bytes>texts.limit_policies[x.effects.demands[i].limit])
-    before = b"\r\nratelimit: "
+            limit = &texts.limits[x.effects.demands[i].limit]
+            at = put(at, b"ratelimit-policy: " if first else b", ")
+            first = False
+            memcpy(at, limit.policy, limit.policy_bytes)
+            at += limit.policy_bytes
+    first = True
     for i in range(x.n_traces):
         if not x.traces[i].enforced:
             continue
-        at = put(at, before)
-        before = b", "
-        at = put(at, <bytes>texts.limit_names[x.effects.demands[i].limit])
+        limit = &texts.limits[x.effects.demands[i].limit]
+        at = put(at, b"\r\nratelimit: " if first else b", ")
+        first = False
+        memcpy(at, limit.name, limit.name_bytes)
+        at += limit.name_bytes
         at = put(at, b";r=")
         left = 0
         if x.traces[i].used < x.traces[i].limit:

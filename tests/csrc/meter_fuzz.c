@@ -1,18 +1,21 @@
 /* meter_fuzz.c - hostile answers through every meter, under the sanitizers: ROUNDS SEED.
  *
  * Answers are shuffled from pieces of all dialects; every input is an allocation of exactly its
- * size. What a meter says must not depend on where the input was cut. */
+ * size. What a meter says must not depend on where the input was cut, nor on what was read before.
+ */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "fgw_dialect_meter.h"
+#include "fgw_json_names.h"
 
 static const char *const PIECES[] = {
     "{", "}", "[", "]", "\"", "\\", ",", ":", "\n", "\r", "\r\n", " ", "data:", "data: ", "\n\n",
     "event: error\n", "event: message_start\n", "[DONE]", "\xEF\xBB\xBF", "null", "12", "-",
     "NaN", "-Infinity", "1e999", "0.5e2", "\xFF", "\xE2\x82", "\\ud83d", "\\ude00", "\"usage\":",
     "{\"usage\":{", "\"prompt_tokens\":3", "\"completion_tokens\":4", "\"total_tokens\":9",
+    "\"prompt_tokens_details\":{", "\"cached_tokens\":1}", "\"id\":\"x\"", "\"id\\\":1",
     "\"input_tokens\":3", "\"output_tokens\":4",
     "\"choices\":[{\"index\":0,\"delta\":{\"content\":\"", "\"choices\":[]",
     "\"finish_reason\":\"stop\"", "\"type\":\"message_start\"", "\"type\":\"message_delta\"",
@@ -24,6 +27,14 @@ static const char *const PIECES[] = {
     "\"type\":\"response.completed\"", "\"response\":{", "\"x_groq\":{",
     "\"tool_calls\":[{\"function\":{\"arguments\":\"", "\"amazon-bedrock-invocationMetrics\":{",
     "}}\n\n", ": ping\n\n",
+    /* Names that begin alike, and some that nobody knows. */
+    "\n\ndata: {\"usage\":{\"prompt_tokens\":3,\"prompt_tokens_details\":"
+    "{\"cached_tokens\":1}}}\n\n",
+    "\n\ndata: {\"usage\":{\"prompt_tokenz\":5,\"prompt_tokenz_details\":"
+    "{\"cached_tokenz\":2}}}\n\n",
+    "\n\ndata: {\"usage\":{\"completion_tokens\" :4,\"completion_token\":5}}\n\n",
+    "\n\ndata: {\"id\" :\"x\",\"usage\" :{\"completion_tokens\":4}}\n\n",
+    "\n\ndata: {\"id\":\"x\",\"usage\":{\"completion_tokens\":4}}\n\n",
 };
 #define N_PIECES (sizeof PIECES / sizeof *PIECES)
 
@@ -63,18 +74,20 @@ static void feed(struct fgw_meter *meter, const uint8_t *bytes, size_t length)
     }
 }
 
-/* `cut`: 0 whole, 1 byte by byte, else at random. */
+/* `cut`: 0 whole, 1 byte by byte, else at random; 3 and more with the names of all before. */
 static struct said run(struct wire wire, const uint8_t *bytes, size_t length, int cut)
 {
+    static struct fgw_json_names names;
     struct fgw_meter *meter = malloc(sizeof *meter);
     struct said said;
 
     memset(meter, 0xa5, sizeof *meter);
     fgw_meter_init(meter, wire.dialect, wire.operation, wire.kind);
+    meter->names = cut >= 3 ? &names : NULL;
     if (wire.tracked)
         fgw_meter_track(meter);
     for (size_t at = 0, now; at < length; at += now) {
-        now = cut == 0 ? length : cut == 1 ? 1 : 1 + pick(20);
+        now = cut % 3 == 0 ? length : cut == 1 ? 1 : 1 + pick(20);
         if (now > length - at)
             now = length - at;
         feed(meter, bytes + at, now);
@@ -118,7 +131,7 @@ int main(int argc, char **argv)
         size_t length = shuffle(bytes);
         wire.tracked = wire.kind && pick(2);
         struct said whole = run(wire, bytes, length, 0);
-        for (int cut = 1; cut < 4; cut++) {
+        for (int cut = 1; cut < 5; cut++) {
             struct said said = run(wire, bytes, length, cut);
             if (!memcmp(&whole, &said, sizeof said))
                 continue;

@@ -180,7 +180,7 @@ def test_refuses_a_status_without_three_digits(status):
         wire.put_status(status)
 
 
-@pytest.mark.parametrize("number", [0, 9, 10, 4096, 2**63 - 1, 2**64 - 1])
+@pytest.mark.parametrize("number", [0, 9, 10, 99, 100, 101, 4096, 90807, 2**63 - 1, 2**64 - 1])
 def test_writes_numbers(number):
     assert wire.put_number(b"N", number) == b"N: %d\r\n" % number
     assert wire.put_chunk_size(number) == b"%x\r\n" % number
