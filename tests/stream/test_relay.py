@@ -137,11 +137,16 @@ def test_a_break_inside_a_raw_event_adds_nothing_to_it(worker):
     assert client.transport.closed
 
 
-def test_without_the_last_blank_line_what_is_held_still_goes_out(worker):
+@pytest.mark.parametrize("stream, fate", [
+    (SHOWN + b": a comment at the end", FATE_DELIVERED),
+    (SHOWN.rstrip(b"\n"), FATE_DELIVERED),
+    (TEXT + b": a comment at the end", FATE_FAILED_IN_STREAM),  # the answer's own end is missing
+])
+def test_without_the_last_blank_line_what_is_held_still_goes_out(worker, stream, fate):
     one = worker()
     client = one.connect()
     begin(one, client)
-    one.upstream.feed(chunked(TEXT + b": a comment at the end", b""))
+    one.upstream.feed(chunked(stream, b""))
 
-    assert unchunked(body_of(client)) == TEXT + b": a comment at the end"
-    assert one.one(Close).fate == FATE_DELIVERED
+    assert unchunked(body_of(client)) == stream
+    assert one.one(Close).fate == fate

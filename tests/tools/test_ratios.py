@@ -45,5 +45,5 @@ def test_pieces_are_of_one_class_and_size():
 def test_the_shipped_file_begins_as_the_tool_writes_it():
     text = ratios.files("fastgw.usage").joinpath("families.yaml").read_text()
 
-    assert text.startswith(ratios.HEAD)
+    assert text.startswith(ratios.HEAD.partition("{")[0])
     assert families.families()
