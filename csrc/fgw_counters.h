@@ -67,6 +67,9 @@ enum fgw_counter {
     FGW_COUNT_DRAIN_SECONDS = 83, /* as long as max_seconds, */
     FGW_COUNT_DRAIN_BROKEN = 84, /* until something else ended them */
     FGW_COUNT_DRAIN_FULL = 85, /* answers not read on, as max_concurrent were already */
+    /* + enum fgw_dialect_id, 8 of them: attempts whose provider told a total that is not the sum
+     * of the input and output which were read of it */
+    FGW_COUNT_TOTALS_UNEQUAL = 86,
     FGW_GAUGES = 112,
     FGW_GAUGE_CONNECTIONS = 112, /* open now */
     FGW_GAUGE_REQUESTS = 113,

@@ -75,6 +75,14 @@ void fgw_meter_keep(struct fgw_meter *meter, struct fgw_sample *sample)
     meter->sample = sample;
 }
 
+void fgw_meter_quote(struct fgw_meter *meter, struct fgw_quotes *quotes)
+{
+    fgw_quotes_start(quotes);
+    quotes->keep_first =
+        meter->dialect == FGW_DIALECT_ANTHROPIC || meter->dialect == FGW_DIALECT_BEDROCK;
+    meter->quotes = quotes;
+}
+
 static void hear(void *listener, const uint8_t *bytes, size_t length)
 {
     struct fgw_meter *meter = listener;
@@ -99,13 +107,37 @@ void fgw_meter_listen(struct fgw_meter *meter, struct fgw_voices *voices)
     meter->json.ear = hear;
 }
 
+#define USAGE_SLOTS (UINT64_C(1) << ANSWER_USAGE | UINT64_C(1) << ANSWER_USAGE_TWIN)
+
+/* Bytes [from, to) of the document, a usage object of which has come, are at `bytes`: quotes what
+ * of it stands there. */
+__attribute__((noinline))
+static void quote(struct fgw_meter *meter, const uint8_t *bytes, uint64_t from, uint64_t to)
+{
+    const struct fgw_json *json = &meter->json;
+    unsigned at = fgw_json_type_of(json, ANSWER_USAGE) == FGW_JSON_OBJECT ? ANSWER_USAGE
+                                                                          : ANSWER_USAGE_TWIN;
+    const struct fgw_json_slot *slot = &json->slots[at];
+
+    if (fgw_json_type_of(json, at) != FGW_JSON_OBJECT || (slot->end && slot->end <= from))
+        return;
+    const uint64_t end = slot->end ? slot->end : to;
+    if (slot->start >= from)
+        fgw_quotes_begin(meter->quotes, bytes + (slot->start - from), end - slot->start);
+    else
+        fgw_quotes_add(meter->quotes, bytes, end - from);
+}
+
 /* (One copy, with the scan inlined: it is most of what an event costs.) */
 __attribute__((noinline))
 static void feed_json(struct fgw_meter *meter, const uint8_t *bytes, size_t length)
 {
     while (meter->fed != FED_BROKEN && length) {
         size_t used = 0;
+        const uint64_t from = meter->json.offset;
         int code = fgw_json_feed_some(&meter->json, bytes, length, &used);
+        if (meter->json.seen & USAGE_SLOTS && meter->quotes && code >= 0)
+            quote(meter, bytes, from, from + used);
         if (code < 0)
             meter->fed = FED_BROKEN;
         else if (code > 0)

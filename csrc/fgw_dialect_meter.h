@@ -31,6 +31,7 @@
 #include "fgw_event_stream.h"
 #include "fgw_json_array.h"
 #include "fgw_ndjson.h"
+#include "fgw_quotes.h"
 #include "fgw_sample.h"
 #include "fgw_sse.h"
 #include "fgw_tier.h"
@@ -190,6 +191,7 @@ struct fgw_meter {
     struct fgw_tier_said said;
     struct fgw_bedrock_chunk chunk;
     struct fgw_sample *sample; /* NULL: none of the text is kept */
+    struct fgw_quotes *quotes; /* NULL: no usage object is kept as it came */
     uint8_t iteration_flags;
     uint8_t pass_flags;
     char name[15]; /* event: of the block being read, cut */
@@ -225,6 +227,10 @@ void fgw_meter_listen(struct fgw_meter *meter, struct fgw_voices *voices);
 /* After init: keeps some of the text, by which its tokens can be estimated. The
  * caller's. */
 void fgw_meter_keep(struct fgw_meter *meter, struct fgw_sample *sample);
+
+/* After init: keeps the provider's usage objects as they come. The caller's. (Ollama has none: its
+ * numbers stand among the answer's other members.) */
+void fgw_meter_quote(struct fgw_meter *meter, struct fgw_quotes *quotes);
 
 /* Reads on from bytes[*at]. FGW_METER_EVENT: an event ended just before the new *at (`event`,
  * `event_bytes` tell about it; call again). FGW_METER_MORE: all is read. */

@@ -352,6 +352,9 @@ enum fgw_name_space {
                               the request that the record names */
     FGW_NAME_NOTE = 15, /* of one request: JSON {"rule","metadata"} of a log action, {"rules"}
                            of the response phase, {"reason"}: what a rule said in refusing it */
+    /* What the provider of an attempt said of its usage (fgw_quotes.h). hash[0]: the attempt;
+     * hash[1]: 0, or 1 for the last of two. Without its end where it is as long as it may be. */
+    FGW_NAME_QUOTE = 16,
 };
 
 struct fgw_record_refused {

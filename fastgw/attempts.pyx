@@ -51,6 +51,7 @@ from fastgw.native.dialect_meter cimport (
     fgw_meter_end,
     fgw_meter_init,
     fgw_meter_keep,
+    fgw_meter_quote,
     fgw_meter_track,
 )
 from fastgw.native.hold cimport (
@@ -349,6 +350,7 @@ cdef class Attempts(Leaving):
             x.meter.names = &self.members
             x.meter.hide_usage = hide
             fgw_meter_keep(&x.meter, &relay.sample)
+            fgw_meter_quote(&x.meter, &relay.quotes)
             if capped:
                 self._track(x, relay)
         relay.begin(

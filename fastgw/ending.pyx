@@ -23,7 +23,7 @@ from fastgw.dialect.cut cimport cut_of
 from fastgw.exchange cimport BODY, Client, Exchange, HEAD, SETTLE, body_of
 from fastgw.identity.identify cimport field
 from fastgw.identity.keys cimport Principal
-from fastgw.ledger.entries cimport fill_close, post_refusal
+from fastgw.ledger.entries cimport fill_close, post_quotes, post_refusal
 from fastgw.native.counters cimport (
     FGW_COUNT_BYTES_TO_CLIENT,
     FGW_COUNT_BYTES_TO_UPSTREAM,
@@ -45,6 +45,7 @@ from fastgw.native.counters cimport (
     FGW_COUNT_REQUESTS,
     FGW_COUNT_STATUS_1XX,
     FGW_COUNT_TOKENS,
+    FGW_COUNT_TOTALS_UNEQUAL,
     FGW_COUNT_UNITS,
     FGW_GAUGE_BUFFERED_BYTES,
     FGW_GAUGE_CONNECTIONS,
@@ -89,7 +90,9 @@ from fastgw.native.record cimport (
 from fastgw.stream.relay cimport FRAMING_CLOSE, Relay
 from fastgw.upstream.request cimport write_id
 from fastgw.upstream.route cimport Candidate
-from fastgw.usage.account cimport account_cost, amounts, count_tokens, point_output
+from fastgw.usage.account cimport (
+    account_cost, amounts, count_tokens, point_output, total_differs
+)
 from fastgw.upstream.connection cimport Connection
 from fastgw.wire.link cimport SENT_CLOSED, SENT_QUEUED
 
@@ -275,6 +278,7 @@ cdef class Endings(Receiver):
         if not x.attempt_open:
             return 0
         x.attempt_open = False
+        post_quotes(x, self.journal, close.head.wall_ns)
         fgw_hold_closing(x.hold, self.journal.main._ring.head)
         if self.journal.close(close, x.room) == JOURNAL_DROPPED:
             fgw_books_close(&self.dropped, close)
@@ -284,6 +288,8 @@ cdef class Endings(Receiver):
         for i in range(8):
             if tokens[i]:
                 fgw_count(self.counters, FGW_COUNT_TOKENS + i, tokens[i])
+        if total_differs(x, close):
+            fgw_count(self.counters, FGW_COUNT_TOTALS_UNEQUAL + x.meter.dialect, 1)
         units = <uint64_t *>&close.units
         for i in range(<int>FGW_UNITS_WORDS):
             if units[i]:

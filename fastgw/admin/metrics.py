@@ -22,6 +22,7 @@ from fastgw import __version__
 from fastgw.admin.gauges import limit_gauges
 from fastgw.clock import now_ns
 from fastgw.cluster.wallets import HELD, Wallets
+from fastgw.dialect.names import DIALECTS
 from fastgw.errors import Code, FastgwError
 from fastgw.ledger.drawn import GIVEN_UP, SENT, UNSENT, UNWANTED
 from fastgw.ledger.journal import name_hash
@@ -107,6 +108,10 @@ def _traffic(total: counters.Totals) -> Iterator[Metric]:
     fates = {fate: number for fate, number in total.fates.items() if fate != "open"}
     yield _counters("attempts_ended", "Attempts by fate.", "fate", fates)
     yield _counters("tokens", "Tokens by disjoint class.", "class", total.tokens)
+    yield _counters(
+        "usage_totals_unequal",
+        "Attempts whose provider told a total that is not the sum of its input and output.",
+        "dialect", dict(zip(DIALECTS[1:], total.totals_unequal[1:], strict=True)))
     yield _counters("units", "What is billed and is no token.", "unit", total.units)
     yield _refusals(total.codes)
     for name, value in total.gauges.items():

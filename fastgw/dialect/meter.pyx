@@ -19,11 +19,13 @@ from fastgw.native.dialect_meter cimport (
     fgw_meter_init,
     fgw_meter_next,
     fgw_meter_output,
+    fgw_meter_quote,
     fgw_meter_track,
     fgw_meter_usage,
     fgw_usage,
     fgw_usage_report,
 )
+from fastgw.native.quotes cimport FGW_QUOTE_PLACES, fgw_quotes
 from fastgw.native.tier cimport FGW_TIER_UNTOLD, fgw_tier_of
 
 from fastgw.dialect.names import (
@@ -50,6 +52,7 @@ cdef class Meter:
     `STREAMS`; ``tracked``: it may have to be ended here."""
 
     cdef fgw_meter _meter
+    cdef fgw_quotes _quotes
     cdef uint64_t _seen
 
     def __init__(self, str dialect, str operation, *, object streaming, bint hide_usage=False,
@@ -59,6 +62,7 @@ cdef class Meter:
             &self._meter, DIALECTS.index(dialect), OPERATIONS.index(operation), kind
         )
         self._meter.hide_usage = hide_usage
+        fgw_meter_quote(&self._meter, &self._quotes)
         if tracked:
             fgw_meter_track(&self._meter)
         self._seen = 0
@@ -136,6 +140,15 @@ cdef class Meter:
         """Other numbers, which are not in the classes: Bedrock's own count beside the model's, a
         session's transcriptions."""
         return report_of(&self._meter.beside)
+
+    @property
+    def quotes(self):
+        """What the provider said of the usage, as it came: (object, whether it was cut)."""
+        return [
+            (self._quotes.quote[place].bytes[:self._quotes.quote[place].length],
+             bool(self._quotes.quote[place].cut))
+            for place in range(<int>FGW_QUOTE_PLACES) if self._quotes.quote[place].length
+        ]
 
     def take_counts(self, int64_t input, int64_t output, int64_t cached, int64_t written):
         """What fields of the head say (Bedrock), before the body; -1: nothing."""

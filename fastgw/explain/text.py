@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -191,6 +192,9 @@ def _attempt_lines(attempt: dict[str, Any]) -> Iterator[str]:
     if attempt["usage"] is not None:
         yield f"     {_usage(attempt['usage'])}, cost {_cost(attempt['cost_nano_usd'])}"
         yield from _estimate_lines(attempt["usage"].get("estimates", {}))
+    for quote in attempt.get("provider_usage", ()):
+        said = quote if isinstance(quote, str) else json.dumps(quote, ensure_ascii=False)
+        yield f"     as the provider told it: {said}"
     if attempt.get("overrun_tokens"):
         spent = _cost(attempt.get("overrun_nano_usd") or None)
         yield (

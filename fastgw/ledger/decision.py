@@ -20,6 +20,7 @@ from fastgw.ledger.records import (
     NAME_POLICY,
     NAME_PROVIDER,
     NAME_PROVIDER_KEY,
+    NAME_QUOTE,
     NAME_REASON,
     NAME_REQUEST,
     NAME_RULE,
@@ -64,6 +65,8 @@ class Story:
     client_request_id: str = ""
     notes: list[dict[str, Any]] = field(default_factory=list)  # of log actions, and late rules
     findings: list[dict[str, Any]] = field(default_factory=list)  # of `detect`
+    # By attempt: what its provider said of its usage.
+    quotes: dict[int, list[Any]] = field(default_factory=dict)
 
     def add(self, record: Record) -> None:
         if isinstance(record, Request):
@@ -78,6 +81,8 @@ class Story:
             self.notes.append(orjson.loads(record.text))
         elif isinstance(record, Name) and record.space == NAME_FINDING:
             self.findings.append(orjson.loads(record.text))
+        elif isinstance(record, Name) and record.space == NAME_QUOTE:
+            self.quotes.setdefault(record.hash0, []).append(_quoted(record.text))
 
     @property
     def known(self) -> bool:
@@ -218,6 +223,7 @@ def _attempt(number: int, story: Story, names: Names) -> dict[str, Any]:
         "fate": word(FATES, close.fate if close else _FATE_OPEN),
         "usage": _usage(close) if close else None,
         "cost_nano_usd": close.cost_nano_usd if close else None,
+        "provider_usage": story.quotes.get(number, []),
     }
     if close is not None:
         shown |= {
@@ -235,6 +241,14 @@ def _attempt(number: int, story: Story, names: Names) -> dict[str, Any]:
     if opened is not None:
         shown["provider_key"] = names.text(NAME_PROVIDER_KEY, opened.provider_key) or None
     return shown
+
+
+def _quoted(text: str) -> Any:
+    """As it came; a text where it was longer than what is kept of it, or is no JSON after all."""
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return text
 
 
 def _usage(close: Close) -> dict[str, Any]:

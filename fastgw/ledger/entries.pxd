@@ -16,6 +16,8 @@ cdef bint post_refusal(Exchange x, Journal journal, uint64_t policy, const uint8
 cdef int post_open(Exchange x, Journal journal, uint64_t key_hash, int room) noexcept
 # Posts what the hold of x holds of its caps after a draw; `room` as Journal.reserve_held has said.
 cdef void post_held(Exchange x, Journal journal, int room, uint64_t wall_ns) noexcept
+# Posts what the provider of the attempt that ends said of its usage; before its CLOSE.
+cdef void post_quotes(Exchange x, Journal journal, uint64_t wall_ns) noexcept
 # Fills identity, fate and times of a CLOSE; tokens are usage's.
 cdef void fill_close(Exchange x, fgw_record_close *close, int fate, bint final,
                      uint64_t now_ns, uint64_t wall_ns) noexcept

@@ -6,6 +6,7 @@ from libc.string cimport memcpy, memset
 from fastgw.exchange cimport LIMIT, STREAM, UPSTREAM
 from fastgw.native.dialect cimport FGW_ASK_TOOLS
 from fastgw.native.hold cimport fgw_hold_amount, fgw_hold_limit
+from fastgw.native.quotes cimport FGW_QUOTE_PLACES, fgw_quote
 from fastgw.native.record cimport (
     FGW_CLOSE_ASKED,
     FGW_LIMIT_TAKEN,
@@ -103,6 +104,17 @@ cdef void post_held(Exchange x, Journal journal, int room, uint64_t wall_ns) noe
         n += 1
     record.n_held = <uint8_t>n
     journal.held(&record, room)
+
+
+cdef void post_quotes(Exchange x, Journal journal, uint64_t wall_ns) noexcept:
+    cdef const fgw_quote *quote
+    cdef int place
+    if not x.metered or x.meter.quotes == NULL:
+        return
+    for place in range(<int>FGW_QUOTE_PLACES):
+        quote = &x.meter.quotes.quote[place]
+        if quote.length:
+            journal.quote(&x.id, x.attempt, place, quote.bytes, quote.length, wall_ns)
 
 
 cdef void fill_close(Exchange x, fgw_record_close *close, int fate, bint final,

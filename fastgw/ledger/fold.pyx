@@ -9,7 +9,8 @@ from libc.string cimport memset
 
 from fastgw.native.pack cimport FGW_PACK_ROOM, fgw_pack, fgw_unpack, fgw_unpacked_size
 from fastgw.native.record cimport (
-    FGW_NAME_FINDING, FGW_NAME_NOTE, FGW_NAME_REQUEST, FGW_RECORD_CLOSE, FGW_RECORD_HELD,
+    FGW_NAME_FINDING, FGW_NAME_NOTE, FGW_NAME_QUOTE, FGW_NAME_REQUEST, FGW_RECORD_CLOSE,
+    FGW_RECORD_HELD,
     FGW_RECORD_NAME,
     FGW_RECORD_OPEN, fgw_dims, fgw_record, fgw_record_name, fgw_request_id,
 )
@@ -230,7 +231,7 @@ cdef class Fold:
 cdef int add_name(list names, const fgw_record_name *name) except -1:
     # What belongs to one request stays in the batch, beside it.
     if (name.space == FGW_NAME_REQUEST or name.space == FGW_NAME_NOTE
-            or name.space == FGW_NAME_FINDING):
+            or name.space == FGW_NAME_FINDING or name.space == FGW_NAME_QUOTE):
         return 0
     text = (<const char *>name.text)[:name.length]
     names.append((name.space, <int64_t>name.hash[0], <int64_t>name.hash[1], text))

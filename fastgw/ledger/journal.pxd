@@ -62,6 +62,13 @@ cdef class Journal:
         self, const fgw_request_id *id, const uint8_t *text, size_t length, bint refused
     ) noexcept nogil
 
+    # FGW_NAME_QUOTE: what the provider of an attempt said of its usage, before that one's CLOSE.
+    # Missing (and counted, dropped_name) where less than half of the ring is free.
+    cdef void quote(
+        self, const fgw_request_id *id, int attempt, int place, const uint8_t *text, size_t length,
+        uint64_t wall_ns,
+    ) noexcept nogil
+
     # All below: the caller has zeroed the record and filled head.id, head.wall_ns and the body;
     # size, kind, version and sequence are filled in here.
 

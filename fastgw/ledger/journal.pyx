@@ -12,16 +12,17 @@ from fastgw.native.clock cimport fgw_clock_wall_ns
 from fastgw.native.hash cimport fgw_siphash64
 from fastgw.native.record cimport (
     FGW_LIMITS_MAX, FGW_NAME_BUCKET, FGW_NAME_FINDING, FGW_NAME_KEY0, FGW_NAME_KEY1, FGW_NAME_NOTE,
-    FGW_NAME_REQUEST, FGW_RECORD_CLOSE, FGW_RECORD_HELD, FGW_RECORD_OPEN, FGW_RECORD_REQUEST,
-    FGW_RECORD_VERSION, FGW_RULES_MAX, fgw_limit_trace, fgw_record, fgw_record_close,
-    fgw_record_held, fgw_record_open, fgw_record_request, fgw_request_id, fgw_rule_trace,
+    FGW_NAME_QUOTE, FGW_NAME_REQUEST, FGW_RECORD_CLOSE, FGW_RECORD_HELD, FGW_RECORD_OPEN,
+    FGW_RECORD_REQUEST, FGW_RECORD_VERSION, FGW_RULES_MAX, fgw_limit_trace, fgw_record,
+    fgw_record_close, fgw_record_held, fgw_record_open, fgw_record_request, fgw_request_id,
+    fgw_rule_trace,
 )
 from fastgw.native.refusals cimport (
     fgw_pacer, fgw_pacer_take, fgw_refusals, fgw_refusals_add, fgw_refusals_flush,
     fgw_refusals_recover, fgw_refusals_sample,
 )
 from fastgw.native.ring cimport (
-    FGW_RING_DROPPED_CLOSE, FGW_RING_DROPPED_OPEN, FGW_RING_DROPPED_REQUEST,
+    FGW_RING_DROPPED_CLOSE, FGW_RING_DROPPED_NAME, FGW_RING_DROPPED_OPEN, FGW_RING_DROPPED_REQUEST,
     FGW_RING_REFUSALS_MERGED, FGW_RING_REFUSALS_SEEN, FGW_RING_REFUSED_OPEN, fgw_record_check,
     fgw_ring_claim, fgw_ring_count, fgw_ring_publish, fgw_ring_refusals, fgw_ring_reserve,
     fgw_ring_unreserve,
@@ -200,6 +201,18 @@ cdef class Journal:
     ) noexcept nogil:
         self.main.post_name(
             FGW_NAME_FINDING, hash_text(text, length), 0, text, length, id, fgw_clock_wall_ns()
+        )
+
+    cdef void quote(
+        self, const fgw_request_id *id, int attempt, int place, const uint8_t *text, size_t length,
+        uint64_t wall_ns,
+    ) noexcept nogil:
+        # Half of the ring is left to what must not be missing.
+        if fgw_ring_reserve(&self.main._ring, 0, self.main._ring.size >> 1) != 0:
+            fgw_ring_count(&self.main._ring, FGW_RING_DROPPED_NAME)
+            return
+        self.main.post_name(
+            FGW_NAME_QUOTE, <uint64_t>attempt, <uint64_t>place, text, length, id, wall_ns
         )
 
     # ----------------------------------------------------------------- requests

@@ -3,6 +3,7 @@ from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 
 from fastgw.native.json cimport fgw_json_names
 from fastgw.native.record cimport fgw_units
+from fastgw.native.quotes cimport fgw_quotes
 from fastgw.native.sample cimport fgw_sample
 from fastgw.native.tier cimport fgw_tier_said
 from fastgw.native.voice cimport fgw_voices
@@ -131,6 +132,7 @@ cdef extern from "fgw_dialect_meter.h" nogil:
         fgw_stream_state before
         fgw_voices *voices
         fgw_sample *sample
+        fgw_quotes *quotes
 
     void fgw_meter_init(fgw_meter *meter, uint8_t dialect, uint8_t operation,
                         int streaming) noexcept
@@ -141,6 +143,7 @@ cdef extern from "fgw_dialect_meter.h" nogil:
     ) noexcept
     uint64_t fgw_meter_told_output(const fgw_meter *meter) noexcept
     void fgw_meter_keep(fgw_meter *meter, fgw_sample *sample) noexcept
+    void fgw_meter_quote(fgw_meter *meter, fgw_quotes *quotes) noexcept
     uint64_t fgw_meter_text_bytes(const fgw_meter *meter) noexcept
     uint64_t fgw_meter_heard(const fgw_meter *meter) noexcept
     int fgw_meter_bears_text(const fgw_meter *meter) noexcept

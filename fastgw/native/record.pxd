@@ -264,6 +264,7 @@ cdef extern from "fgw_record.h" nogil:
         FGW_NAME_ADMIN
         FGW_NAME_FINDING
         FGW_NAME_NOTE
+        FGW_NAME_QUOTE
 
     struct fgw_record_refused:
         fgw_record head

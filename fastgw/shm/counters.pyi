@@ -27,6 +27,7 @@ class Totals(NamedTuple):
     fates: dict[str, int]
     tokens: dict[str, int]
     units: dict[str, int]
+    totals_unequal: tuple[int, ...]
     codes: dict[int, int]
     times: dict[str, Times]
     ratios: dict[str, Ratios]

@@ -18,7 +18,7 @@ from fastgw.native.counters cimport (
     FGW_COUNT_EXCEPTIONS, FGW_COUNT_FATE, FGW_COUNT_HOLDS_FULL, FGW_COUNT_INTERVALS,
     FGW_COUNT_INTERVAL_WIDTH, FGW_COUNT_LIMITS_REFUSED,
     FGW_COUNT_LIMITS_TAKEN, FGW_COUNT_LIMITS_FITTED, FGW_COUNT_OVERRUN_NANO_USD,
-    FGW_COUNT_OVERRUN_TOKENS, FGW_COUNT_UNBOUNDED, FGW_COUNT_SHADOWS,
+    FGW_COUNT_OVERRUN_TOKENS, FGW_COUNT_TOTALS_UNEQUAL, FGW_COUNT_UNBOUNDED, FGW_COUNT_SHADOWS,
     FGW_COUNT_SHADOW_LIMITS, FGW_SHADOW_RULES,
     FGW_COUNT_PAUSES_UPSTREAM, FGW_COUNT_REFUSALS_SAMPLED_OUT,
     FGW_COUNT_REQUESTS, FGW_COUNT_RETRIES, FGW_COUNT_STATUS_1XX, FGW_COUNT_STATUS_2XX,
@@ -137,6 +137,7 @@ class Totals(NamedTuple):
     fates: dict[str, int]   # of attempts
     tokens: dict[str, int]  # by class
     units: dict[str, int]  # what is billed and is no token
+    totals_unequal: tuple[int, ...]  # by number of the dialect: providers' totals that are no sums
     codes: dict[int, int]   # refusals by FGW code
     times: dict[str, Times]
     ratios: dict[str, Ratios]  # tokens reported / estimated
@@ -199,6 +200,7 @@ cdef _totals(const fgw_counters *summed):
         fates={name: summed.value[FGW_COUNT_FATE + at] for at, name in enumerate(FATES)},
         tokens={name: summed.value[FGW_COUNT_TOKENS + at] for at, name in enumerate(TOKENS)} | {
             name: summed.value[FGW_COUNT_UNITS + at] for at, name in enumerate(IMAGE_TOKENS)},
+        totals_unequal=tuple([summed.value[FGW_COUNT_TOTALS_UNEQUAL + at] for at in range(8)]),
         units={name: summed.value[FGW_COUNT_UNITS + len(IMAGE_TOKENS) + at]
                for at, name in enumerate(UNITS)},
         codes={summed.codes[at].code: summed.codes[at].count

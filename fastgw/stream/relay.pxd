@@ -5,6 +5,7 @@ from libc.stdint cimport uint8_t, uint32_t, uint64_t
 from fastgw.exchange cimport Exchange, Receiver
 from fastgw.native.bpe cimport fgw_bpe_vocabulary
 from fastgw.native.detect cimport fgw_detect_job
+from fastgw.native.quotes cimport fgw_quotes
 from fastgw.native.sample cimport fgw_sample
 from fastgw.native.voice cimport fgw_voices
 from fastgw.stream.batch cimport Batch
@@ -30,6 +31,7 @@ cdef class Relay:
         fgw_voices *voices     # of a capped stream's answers; made at first use, then kept
         uint32_t voices_room   # how many
         fgw_sample sample      # of what the answer says, for an estimate
+        fgw_quotes quotes      # what the provider said of its usage, as it came
         bint cut               # it came: nothing further is passed on
         Screen screen          # looks at each event before it goes on; None: nobody does
         Screen _screen         # kept for the next answer

@@ -23,6 +23,9 @@ cdef void amounts(Exchange x, const fgw_record_close *close, fgw_amounts *actual
 # To be called with the CLOSE of an attempt that another follows.
 cdef void add_earlier(Exchange x, const fgw_record_close *close) noexcept
 
+# Whether its provider told a total that is not what was read of it, in and out.
+cdef bint total_differs(Exchange x, const fgw_record_close *close) noexcept
+
 # All that went in, all that came out, whatever their class.
 cdef inline uint64_t input_of(const fgw_record_close *close) noexcept:
     cdef const fgw_tokens *tokens = &close.tokens

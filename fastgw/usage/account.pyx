@@ -32,6 +32,7 @@ from fastgw.native.dialect cimport (
 from fastgw.native.dialect_meter cimport (
     FGW_EVENT_DONE,
     FGW_EVENT_ERROR,
+    FGW_REPORT_TOTAL,
     FGW_USAGE_BILLED,
     FGW_USAGE_NO_INPUT,
     FGW_USAGE_OTHER_MODEL,
@@ -40,6 +41,7 @@ from fastgw.native.dialect_meter cimport (
     fgw_meter_told_output,
     fgw_meter_usage,
     fgw_usage,
+    fgw_usage_report,
 )
 from fastgw.native.policy cimport fgw_amounts
 from fastgw.native.price cimport fgw_price_cost, fgw_price_micro
@@ -318,6 +320,15 @@ cdef void amounts(Exchange x, const fgw_record_close *close, fgw_amounts *actual
     if x.attempt > 1:
         for unit in range(<int>FGW_UNITS):
             actual.by_unit[unit] += x.earlier.by_unit[unit]
+
+
+cdef bint total_differs(Exchange x, const fgw_record_close *close) noexcept:
+    cdef const fgw_usage_report *report = &x.meter.report
+    return (
+        x.metered and close.provenance == FGW_PROVENANCE_PROVIDER
+        and report.present >> FGW_REPORT_TOTAL & 1
+        and report.value[<int>FGW_REPORT_TOTAL] != input_of(close) + output_of(close)
+    )
 
 
 cdef void add_earlier(Exchange x, const fgw_record_close *close) noexcept:

@@ -52,7 +52,8 @@ def read(meter: Meter, pieces: list[bytes]) -> Meter:
 def state(meter: Meter):
     """All that a meter says, to be the same whatever the cut."""
     return (meter.report, meter.beside, meter.usage(), meter.billed, meter.ever, meter.events,
-            meter.text_events, meter.output_bytes, meter.id, meter.model)  # fmt: skip
+            meter.text_events, meter.output_bytes, meter.id, meter.model,
+            meter.quotes)  # fmt: skip
 
 
 def totals(classes: dict) -> tuple[int, int]:
