@@ -92,7 +92,7 @@ KINDS = (
          "claude-sonnet-5", _BEARER, _vertex, (b"message_stop",), ("usage", "output_tokens")),
     *(Kind(f"{name} chat", name, f"/{name}/v1", ("/v1/chat/completions",) * 2,
            f"{name}/some-model", _BEARER, _chat, (b"[DONE]",), ("usage", "completion_tokens"))
-      for name in ("mistral", "groq", "xai")),
+      for name in ("mistral", "groq", "xai", "openrouter")),
     Kind("ollama chat", "ollama", "", ("/api/chat",) * 2, "llama3.2", _BEARER, _chat,
          (b'"done":true',), ("eval_count",)),
     Kind("ollama generate", "ollama", "", ("/api/generate",) * 2, "llama3.2", _BEARER,

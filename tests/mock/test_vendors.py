@@ -43,3 +43,11 @@ def test_mistral_refuses_a_member_that_it_does_not_know():
     status, _, body = answer("/mistral/v1/chat/completions", messages=TURNS, stream=True,
                              stream_options={"include_usage": True})
     assert status == 422 and "stream_options" in json.loads(body)["error"]["message"]
+
+
+def test_openrouter_shows_that_it_works_and_what_it_costs():
+    stream, whole = (
+        answer("/openrouter/v1/chat/completions", b"prompt_tokens=9", messages=TURNS, stream=on)[2]
+        for on in (True, False))
+    assert b": OPENROUTER PROCESSING\n\n" in stream and whole[:1] == b"\n"
+    assert json.loads(whole)["usage"]["cost"] > 0 and b'"cost":' in stream
