@@ -110,7 +110,8 @@ void fgw_meter_listen(struct fgw_meter *meter, struct fgw_voices *voices)
 #define USAGE_SLOTS (UINT64_C(1) << ANSWER_USAGE | UINT64_C(1) << ANSWER_USAGE_TWIN)
 
 /* Bytes [from, to) of the document, a usage object of which has come, are at `bytes`: quotes what
- * of it stands there. */
+ * of it stands there. Of a document that is broken (`to` is `from`) nothing counts, and nothing is
+ * quoted, wherever it breaks. */
 __attribute__((noinline))
 static void quote(struct fgw_meter *meter, const uint8_t *bytes, uint64_t from, uint64_t to)
 {
@@ -119,7 +120,13 @@ static void quote(struct fgw_meter *meter, const uint8_t *bytes, uint64_t from, 
                                                                           : ANSWER_USAGE_TWIN;
     const struct fgw_json_slot *slot = &json->slots[at];
 
-    if (fgw_json_type_of(json, at) != FGW_JSON_OBJECT || (slot->end && slot->end <= from))
+    if (fgw_json_type_of(json, at) != FGW_JSON_OBJECT)
+        return;
+    if (to == from) {
+        fgw_quotes_drop(meter->quotes, slot->start >= from);
+        return;
+    }
+    if (slot->end && slot->end <= from)
         return;
     const uint64_t end = slot->end ? slot->end : to;
     if (slot->start >= from)
@@ -136,8 +143,8 @@ static void feed_json(struct fgw_meter *meter, const uint8_t *bytes, size_t leng
         size_t used = 0;
         const uint64_t from = meter->json.offset;
         int code = fgw_json_feed_some(&meter->json, bytes, length, &used);
-        if (meter->json.seen & USAGE_SLOTS && meter->quotes && code >= 0)
-            quote(meter, bytes, from, from + used);
+        if (meter->json.seen & USAGE_SLOTS && meter->quotes)
+            quote(meter, bytes, from, code < 0 ? from : from + used);
         if (code < 0)
             meter->fed = FED_BROKEN;
         else if (code > 0)

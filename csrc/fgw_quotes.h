@@ -45,4 +45,7 @@ void fgw_quotes_begin(struct fgw_quotes *quotes, const uint8_t *bytes, size_t le
 /* And goes on with these. */
 void fgw_quotes_add(struct fgw_quotes *quotes, const uint8_t *bytes, size_t length);
 
+/* The object that was read last is none after all; `fresh`: not even its begin was told. */
+void fgw_quotes_drop(struct fgw_quotes *quotes, int fresh);
+
 #endif

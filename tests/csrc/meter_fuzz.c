@@ -79,11 +79,13 @@ static struct said run(struct wire wire, const uint8_t *bytes, size_t length, in
 {
     static struct fgw_json_names names;
     struct fgw_meter *meter = malloc(sizeof *meter);
+    struct fgw_quotes *quotes = malloc(sizeof *quotes);
     struct said said;
 
     memset(meter, 0xa5, sizeof *meter);
     fgw_meter_init(meter, wire.dialect, wire.operation, wire.kind);
     meter->names = cut >= 3 ? &names : NULL;
+    fgw_meter_quote(meter, quotes);
     if (wire.tracked)
         fgw_meter_track(meter);
     for (size_t at = 0, now; at < length; at += now) {
@@ -104,6 +106,10 @@ static struct said run(struct wire wire, const uint8_t *bytes, size_t length, in
     if (wire.tracked)
         said.output = fgw_meter_output(meter, UINT32_MAX, &said.certain);
     said.ever = meter->ever;
+    for (unsigned i = 0; i < FGW_QUOTE_PLACES; i++)
+        if (quotes->quote[i].length > FGW_QUOTE_MAX)
+            exit(2);
+    free(quotes);
     free(meter);
     return said;
 }

@@ -21,6 +21,7 @@ SOURCES = [
     ROOT / "csrc/fgw_hash.c",
     ROOT / "csrc/fgw_tier.c",
     ROOT / "csrc/fgw_sample.c",
+    ROOT / "csrc/fgw_quotes.c",
     ROOT / "csrc/fgw_writing.c",
 ]
 STRICT = ["-std=c11", "-O2", "-Wall", "-Wextra", "-Wconversion", "-Wshadow", "-Werror"]

@@ -14,7 +14,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 SOURCES = [source for name in ("json*", "dialect*", "bpe*", "sse", "ndjson", "bedrock_chunk",
                                "event_stream", "crc32", "hash", "tier", "form", "sample",
-                               "writing")
+                               "writing", "quotes")
            for source in sorted(ROOT.glob(f"csrc/fgw_{name}.c"))]  # fmt: skip
 SEED = 20261121
 

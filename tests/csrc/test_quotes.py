@@ -90,6 +90,19 @@ def test_nothing_is_kept_of_what_is_no_object_or_never_began():
     assert quotes(b'{"usage":null}', b'{"usage":[1]}', b'{"choices":[]}', b"[DONE]") == []
 
 
+@pytest.mark.parametrize("broken", [
+    b'{"usage":{"prompt_tokens":1,,}}', b'{"usage":{"prompt_tokens":1}]', b'{"usage":{"prompt_t}'])
+def test_nothing_is_kept_of_a_document_that_is_broken(broken):
+    """Its numbers count for nothing; nor does what it took the place of come back."""
+    said = b'{"prompt_tokens":3}'
+    assert quotes(b'{"usage":' + said + b'}', b"{]", b"[DONE]") == [(said, False)]
+    kept = quotes(broken)
+    assert kept == [] or broken.endswith(b"_t}")  # (that one has no end: it is kept as it came)
+    kept = quotes(b'{"message":{"usage":' + said + b'}}', broken, dialect="anthropic",
+                  operation="messages")
+    assert kept[0] == (said, False)
+
+
 def test_an_object_that_breaks_off_is_kept_as_far_as_it_came():
     body = b'data: {"usage":{"prompt_tokens":3,"comp'
     assert read(Meter("openai", "chat", streaming="sse"), [body]).quotes == [
