@@ -9,7 +9,7 @@ import orjson
 import pytest
 
 from fastgw.ledger.decision import Story
-from fastgw.ledger.records import NAME_QUOTE, Close, Name, split, unpack_record
+from fastgw.ledger.records import NAME_QUOTE, Close, Name
 from fastgw.shm import counters
 from tests.worker import (
     DONE,
@@ -26,17 +26,6 @@ from tests.worker import (
 SAID = b'{"prompt_tokens":31, "completion_tokens":19,"total_tokens":50,"cost":0.00010}'
 
 
-def posted(one) -> list:
-    """All records since last asked, names as well."""
-    found = []
-    for ring in one._readers:
-        if ring.look():
-            raw, end = ring.read(ring.tail)
-            ring.release(end)
-            found += [unpack_record(piece) for piece in split(raw)]
-    return found
-
-
 def quoted(records: list) -> list[tuple[int, int, str]]:
     return [(one.hash0, one.hash1, one.text) for one in records
             if isinstance(one, Name) and one.space == NAME_QUOTE]
@@ -49,7 +38,7 @@ def answer(usage: bytes) -> bytes:
 def test_a_whole_answers_object_stands_before_its_close_letter_by_letter(worker):
     one = worker()
     one.ask(request(chat()), answer(SAID))
-    records = posted(one)
+    records = one.posted()
 
     assert quoted(records) == [(1, 0, SAID.decode())]
     kinds = [type(record) for record in records]
@@ -67,7 +56,7 @@ def test_a_streams_last_object_even_of_the_event_that_the_client_does_not_get(wo
     last = b'data: {"choices":[],"usage":' + SAID + b"}\n\n"
     one.upstream.feed(chunked(delta("a") + last + DONE, b""))
     assert b"cost" not in client.taken()
-    assert quoted(posted(one)) == [(1, 0, SAID.decode())]
+    assert quoted(one.posted()) == [(1, 0, SAID.decode())]
 
 
 def test_anthropics_answer_has_two(worker):
@@ -80,7 +69,7 @@ def test_anthropics_answer_has_two(worker):
         event({"type": "message_start", "message": {"usage": first}}),
         event({"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usage": last}),
         event({"type": "message_stop"}), b""))
-    records = posted(one)
+    records = one.posted()
 
     assert [(place, orjson.loads(text)) for _, place, text in quoted(records)] == [
         (0, first), (1, last)]
@@ -92,7 +81,7 @@ def test_what_nobody_said_is_not_there(worker):
     one = worker()
     one.ask(request(chat()), response(b'{"id":"a","choices":[],"usage":null}'))
     one.ask(request(chat()), response(b'{"error":{"message":"no"}}', status=400))
-    records = posted(one)
+    records = one.posted()
     assert quoted(records) == [] and sum(isinstance(record, Close) for record in records) == 2
 
 
@@ -104,7 +93,7 @@ def test_an_attempt_that_failed_leaves_nothing_to_the_next(worker):
     one.upstream.feed(answer(SAID))
     client.feed(request(chat()))
     one.upstream.feed(response(b"{}", status=500))
-    assert quoted(posted(one)) == [(1, 0, SAID.decode())]
+    assert quoted(one.posted()) == [(1, 0, SAID.decode())]
 
 
 @pytest.mark.parametrize("size", [100, 5000])
@@ -113,7 +102,7 @@ def test_an_object_beyond_its_room_is_shown_as_a_text(worker, size):
     said = orjson.dumps(USAGE | {"note": "n" * size})
     one.ask(request(chat()), answer(said))
     story = Story()
-    for record in posted(one):
+    for record in one.posted():
         story.add(record)
     assert story.quotes == {1: [orjson.loads(said) if size < 1500 else said[:1536].decode()]}
 
@@ -129,7 +118,7 @@ def test_a_ring_that_nobody_reads_refuses_no_close_for_it(worker):
         asked += 1
     lag = ring.counters()
     assert lag["refused_open"] == 0
-    records = posted(one)
+    records = one.posted()
     assert len([one for one in records if isinstance(one, Close)]) == asked > 100
     assert len(quoted(records)) == asked - 3
 

@@ -8,7 +8,7 @@ import orjson
 import pytest
 
 from fastgw.ledger.journal import name_hash
-from fastgw.ledger.records import NAME_NOTE, Close, Name, Refused, Request, split, unpack_record
+from fastgw.ledger.records import NAME_NOTE, Close, Name, Refused, Request
 from fastgw.shm import counters
 from tests.worker import (
     DONE,
@@ -59,17 +59,10 @@ def start(tmp_path):
 
 def notes(worker):
     """The notes in the rings since last asked, and the other records."""
-    found, others = [], []
-    for ring in worker._readers:
-        if ring.look():
-            raw, end = ring.read(ring.tail)
-            ring.release(end)
-            for one in (unpack_record(one) for one in split(raw)):
-                if isinstance(one, Name) and one.space == NAME_NOTE:
-                    found.append(orjson.loads(one.text))
-                elif not isinstance(one, Name):
-                    others.append(one)
-    return found, others
+    posted = worker.posted()
+    found = [orjson.loads(one.text) for one in posted
+             if isinstance(one, Name) and one.space == NAME_NOTE]
+    return found, [one for one in posted if not isinstance(one, Name)]
 
 
 def lines_of(got):

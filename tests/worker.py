@@ -231,14 +231,19 @@ class Worker:
             self.upstream.feed(*answer)
         return got, client.answer()
 
-    def records(self) -> list[Record]:
-        """All records since last asked but names, which go to `names`."""
+    def posted(self) -> list[Record]:
+        """All records since last asked, names among them."""
         found = []
         for ring in self._readers:
             if ring.look():
                 raw, end = ring.read(ring.tail)
                 ring.release(end)
                 found += [unpack_record(one) for one in split(raw)]
+        return found
+
+    def records(self) -> list[Record]:
+        """All records since last asked but names, which go to `names`."""
+        found = self.posted()
         self.names |= {one.hash0: one.text for one in found if isinstance(one, Name)}
         return [one for one in found if not isinstance(one, Name)]
 
