@@ -106,6 +106,31 @@ def test_another_interpreter_moves_only_the_bound_on_all_instructions():
     assert everything.passed and not ours.passed
 
 
+@NEEDS
+def test_each_interpreter_has_budgets_of_its_own_and_a_new_one_the_largest(
+        tmp_path, capsys, monkeypatch):
+    (tmp_path / "instr_work.py").write_text(WORK)
+    path = tmp_path / "budgets.json"
+    monkeypatch.setattr(gate, "interpreter", lambda: "leaner")
+    assert run(tmp_path, "--update") == 0
+    monkeypatch.setattr(gate, "interpreter", lambda: "richer")
+    assert run(tmp_path, "--update") == 0
+    budgets = json.loads(path.read_text())
+    assert set(budgets["benches"]) == {"leaner", "richer"}
+    budgets["benches"]["leaner"]["work"]["instructions"] /= 1.1
+    path.write_text(json.dumps(budgets))
+    capsys.readouterr()
+
+    judged = {}
+    for name in ("leaner", "richer", "never seen"):
+        monkeypatch.setattr(gate, "interpreter", lambda name=name: name)
+        judged[name] = run(tmp_path)
+
+    assert judged == {"leaner": 1, "richer": 0, "never seen": 0}
+    [failed] = [line for line in capsys.readouterr().out.splitlines() if line.startswith("FAILED")]
+    assert " instructions " in failed
+
+
 def test_callgrind_costs_are_the_callers_own():
     text = """version: 1
 events: Ir
@@ -136,9 +161,11 @@ totals: 113
 def test_the_recorded_budgets_are_whole():
     budgets = json.loads((measure.HERE / "budgets.json").read_text())
 
-    for name, figures in budgets.get("benches", {}).items():
-        assert set(figures) == {"instructions", "ours", "allocations", "syscalls"}, name
-        assert figures["instructions"] >= figures["ours"] >= 0, name
+    assert len({frozenset(table) for table in budgets["benches"].values()}) == 1
+    for table in budgets["benches"].values():
+        for name, figures in table.items():
+            assert set(figures) == {"instructions", "ours", "allocations", "syscalls"}, name
+            assert figures["instructions"] >= figures["ours"] >= 0, name
 
 
 @pytest.mark.skipif(not shutil.which("gcc"), reason="gcc is missing")
