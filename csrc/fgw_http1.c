@@ -6,6 +6,7 @@
 #include "fgw_ascii.h"
 #include "fgw_http1_lines.h"
 #include "fgw_http1_rules.h"
+#include "fgw_http1_runs.h"
 #include "fgw_http1_scan.h"
 
 enum { STAGE_START, STAGE_FIELDS };
@@ -22,6 +23,8 @@ struct reading {
     const struct fgw_http1_limits *limits;
     struct fgw_lines *lines; /* or NULL */
     uint8_t is_request;
+    uint8_t n_known; /* fields up to here, one behind the other, that may make a run */
+    int odd;         /* the name read last may have other bytes than letters, digits and '-' */
 };
 
 static uint16_t status_of(uint16_t error)
@@ -187,6 +190,12 @@ static int32_t request_line(struct reading *r, uint32_t off, const uint8_t *end)
 {
     struct fgw_head *head = r->head;
     const uint8_t *const line = r->buf + off, *p = line;
+    if (r->lines) {
+        const uint32_t known =
+            fgw_starts_take(r->lines, head, r->buf, off, end, r->limits->target_max);
+        if (known)
+            return (int32_t)known;
+    }
 
     while (p < end && fgw_ascii_is(*p, FGW_ASCII_TOKEN))
         p++;
@@ -220,7 +229,11 @@ static int32_t request_line(struct reading *r, uint32_t off, const uint8_t *end)
     uint16_t error = known_method(head, line, head->method_text.len);
     if (!error)
         error = cut_target(r);
-    return error ? broken(head, error) : next;
+    if (error)
+        return broken(head, error);
+    if (r->lines)
+        fgw_starts_keep(r->lines, head, r->buf, off, (uint32_t)next, end);
+    return next;
 }
 
 static int32_t status_line(struct reading *r, uint32_t off, const uint8_t *end)
@@ -286,10 +299,10 @@ static uint16_t judge_value(struct reading *r, const struct fgw_header *header, 
 }
 
 /* A field that nobody here knows: is it one in disguise? */
-static uint16_t judge_other(struct reading *r, struct fgw_header *header)
+static inline uint16_t judge_other(struct reading *r, struct fgw_header *header)
 {
     const uint8_t *name = r->buf + header->name_off;
-    if (memchr(name, '_', header->name_len) && fgw_rule_alias(name, header->name_len)) {
+    if (r->odd && memchr(name, '_', header->name_len) && fgw_rule_alias(name, header->name_len)) {
         if (r->is_request)
             return FGW_E_FIELD_ALIAS;
         header->nominated = 1; /* a provider's oddity is no reason to fail: it is not passed on */
@@ -321,7 +334,7 @@ static inline int is_blank(uint8_t byte) { return byte == ' ' || byte == '\t'; }
 static inline int32_t cut_line(struct reading *r, const uint8_t *const name, const uint8_t *end,
                                struct fgw_header *header)
 {
-    const uint8_t *p = fgw_scan_name(name, end);
+    const uint8_t *p = fgw_scan_name(name, end, &r->odd);
     if (p == end)
         return MORE;
     if (*p != ':' || p == name)
@@ -344,49 +357,85 @@ static inline int32_t cut_line(struct reading *r, const uint8_t *const name, con
     return next;
 }
 
-/* The line at `name`, by one that was read before, else by looking at each byte. */
-static inline int32_t read_line(struct reading *r, const uint8_t *name, const uint8_t *end,
-                                struct fgw_header *header)
+/* The fields before `index` that were read last are followed by none that may stand in a run with
+ * them. */
+static inline void end_run(struct reading *r, uint32_t index)
 {
-    const struct fgw_line *known = r->lines ? fgw_lines_find(r->lines, name, end) : NULL;
-
-    if (known) {
-        const uint32_t off = (uint32_t)(name - r->buf);
-        header->name_off = off;
-        header->name_len = known->name_len;
-        header->id = known->id;
-        header->value_off = off + known->value_off;
-        header->value_len = known->value_len;
-        return (int32_t)(off + known->len);
-    }
-    const int32_t next = cut_line(r, name, end, header);
-    if (next <= 0)
-        return next;
-    header->id = fgw_http1_field_id(name, header->name_len);
-    if (r->lines)
-        fgw_lines_keep(r->lines, name, r->buf + next, end, header, r->buf);
-    return next;
+    if (r->n_known > 1)
+        fgw_runs_keep(r->lines, r->head, r->buf, index - r->n_known, r->n_known);
+    r->n_known = 0;
 }
 
-static int32_t field_line(struct reading *r, const uint8_t *line, const uint8_t *end)
+/* The line that begins at `line`, or the run of lines that is known. Offset behind, MORE or -1. */
+static inline int32_t field_line(struct reading *r, const uint8_t *line, const uint8_t *end,
+                                 uint32_t most)
 {
     struct fgw_head *head = r->head;
-    const uint32_t index = head->n_headers;
-    const int full = index >= r->limits->headers_max || index >= FGW_HEADERS_MAX;
-    struct fgw_header spare, *header = full ? &spare : &head->headers[index];
+    const uint32_t index = head->n_headers, off = (uint32_t)(line - r->buf);
+    const int placed = r->lines && end - line >= FGW_LINE_HASHED;
+    struct fgw_header spare, *header = index < most ? &head->headers[index] : &spare;
+    const struct fgw_line *known = NULL;
+    uint32_t place = 0;
+    int32_t next;
 
-    const int32_t next = read_line(r, line, end, header);
-    if (next <= 0)
-        return next;
-    if (full)
+    if (placed) {
+        place = fgw_lines_place(line);
+        const uint32_t taken =
+            fgw_runs_take(r->lines, place, head, r->buf, off, end, most - index);
+        if (taken) {
+            end_run(r, index);
+            return (int32_t)(off + taken);
+        }
+        known = fgw_lines_find(r->lines, place, line, end);
+    }
+    if (known) {
+        *header = (struct fgw_header){off, known->name_len, known->id, 0, off + known->value_off,
+                                      known->value_len};
+        next = (int32_t)(off + known->len);
+    } else {
+        next = cut_line(r, line, end, header);
+        if (next <= 0)
+            return next;
+        header->id = fgw_http1_field_id(line, header->name_len);
+        if (placed)
+            fgw_lines_keep(r->lines, place, line, r->buf + next, header, r->buf);
+    }
+    if (index >= most)
         return broken(head, FGW_E_TOO_MANY_FIELDS);
     const uint16_t error = judge_field(r, header, index);
     head->n_headers++;
-    return error ? broken(head, error) : next;
+    if (error)
+        return broken(head, error);
+    if (known && fgw_runs_fit(header, r->buf, r->is_request))
+        r->n_known++;
+    else
+        end_run(r, index);
+    return next;
 }
 
-/* The line at line_off: offset behind it, MORE, or -1. *done: it was the empty line at the end. */
-static int32_t one_line(struct reading *r, const uint8_t *end, int *done)
+/* The lines from line_off on, which follow the first, up to one that is not whole (MORE), is wrong
+ * (-1), or is the empty line at the end (offset behind it). */
+static int32_t field_lines(struct reading *r, const uint8_t *end)
+{
+    struct fgw_head *head = r->head;
+    const uint32_t most = r->limits->headers_max < FGW_HEADERS_MAX ? r->limits->headers_max
+                                                                   : FGW_HEADERS_MAX;
+    const uint8_t *line = r->buf + head->line_off;
+    while (line < end && *line != '\r') {
+        const int32_t next = field_line(r, line, end, most);
+        if (next <= 0)
+            return next;
+        head->line_off = (uint32_t)next;
+        line = r->buf + next;
+    }
+    if (line == end)
+        return MORE;
+    end_run(r, head->n_headers);
+    return line_end(r, line, end, FGW_E_LINE_END);
+}
+
+/* The line at line_off that is the first one, or an empty one before it. */
+static int32_t start_line(struct reading *r, const uint8_t *end)
 {
     struct fgw_head *head = r->head;
     const uint8_t *line = r->buf + head->line_off;
@@ -394,24 +443,16 @@ static int32_t one_line(struct reading *r, const uint8_t *end, int *done)
 
     if (line == end)
         return MORE;
-    if (head->stage == STAGE_START) {
-        if (*line == '\r' && !head->blank_seen) {
-            next = line_end(r, line, end, FGW_E_LINE_END);
-            head->blank_seen = next > 0;
-            return next;
-        }
-        next = r->is_request ? request_line(r, head->line_off, end)
-                             : status_line(r, head->line_off, end);
-        if (next > 0)
-            head->stage = STAGE_FIELDS;
-        return next;
-    }
-    if (*line == '\r') {
+    if (*line == '\r' && !head->blank_seen) {
         next = line_end(r, line, end, FGW_E_LINE_END);
-        *done = next > 0;
+        head->blank_seen = next > 0;
         return next;
     }
-    return field_line(r, line, end);
+    next = r->is_request ? request_line(r, head->line_off, end)
+                         : status_line(r, head->line_off, end);
+    if (next > 0)
+        head->stage = STAGE_FIELDS;
+    return next;
 }
 
 /* Offset at which an unfinished line is too much, and which limit it is. */
@@ -451,19 +492,20 @@ static int32_t read_lines(struct reading *r, uint32_t len)
         head->scanned = have;
         return -2;
     }
-    for (int done = 0;;) {
+    for (;;) {
         const int started = head->stage == STAGE_FIELDS;
-        const int32_t next = one_line(r, r->buf + have, &done);
+        const uint8_t *end = r->buf + have;
+        const int32_t next = started ? field_lines(r, end) : start_line(r, end);
         if (next > 0) {
             head->line_off = from = (uint32_t)next;
-            if (done)
+            if (started)
                 return next;
-            if (!started) { /* the start line has a limit of its own */
-                limit = limit_of_line(r, &too_much);
-                have = len < limit ? len : limit;
-            }
+            limit = limit_of_line(r, &too_much); /* the start line has a limit of its own */
+            have = len < limit ? len : limit;
             continue;
         }
+        if (from < head->line_off)
+            from = head->line_off;
         if (next < 0 && (len > limit || hopeless(r) || memchr(r->buf + from, '\n', have - from)))
             return -1;
         if (len > limit)
@@ -523,7 +565,7 @@ static void finish_connection(struct reading *r)
 int32_t fgw_http1_request(struct fgw_head *head, const uint8_t *buf, uint32_t len,
                           const struct fgw_http1_limits *limits, struct fgw_lines *lines)
 {
-    struct reading r = {head, buf, limits, lines, 1};
+    struct reading r = {head, buf, limits, lines, 1, 0, 0};
     int32_t read = read_lines(&r, len);
     if (read > 0) {
         finish_connection(&r);
@@ -540,7 +582,7 @@ int32_t fgw_http1_response(struct fgw_head *head, const uint8_t *buf, uint32_t l
                            const struct fgw_http1_limits *limits, struct fgw_lines *lines,
                            uint8_t method)
 {
-    struct reading r = {head, buf, limits, lines, 0};
+    struct reading r = {head, buf, limits, lines, 0, 0, 0};
     const int32_t read = read_lines(&r, len);
     if (read > 0) {
         finish_connection(&r);

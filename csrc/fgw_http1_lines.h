@@ -3,7 +3,7 @@
  * A client's heads are nearly the same from request to request, and those of one SDK from client
  * to client. A line that is, byte for byte, one that was kept is cut as that was:
  *
- *     hash of its first 24 bytes --> one of 256 places: line with its CR LF | where its parts lie
+ *     hash of its first 24 bytes --> one of 128 pairs: line with its CR LF | where its parts lie
  *
  * What a field means in its message (a second Host, how long a body is) is no part of that and is
  * judged each time. Only fields that hold nothing secret are kept, for how long a comparison takes
@@ -14,7 +14,9 @@
 #ifndef FGW_HTTP1_LINES_H
 #define FGW_HTTP1_LINES_H
 
+#include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "fgw_http1.h"
 
@@ -35,17 +37,56 @@ struct fgw_line {
 };
 _Static_assert(sizeof(struct fgw_line) == 64, "one cache line");
 
-struct fgw_lines {
-    struct fgw_line line[FGW_LINES];
+/* What fgw_http1_runs.h tells of. */
+enum {
+    FGW_RUNS = 64,
+    FGW_RUN_LINES = 16,
+    FGW_RUN_BYTES = 448, /* the twelve lines that the OpenAI SDK begins with are 360 */
+    FGW_STARTS = 16,
+    FGW_START_MAX = 88   /* bytes of a request's first line */
 };
 
-/* The kept line that [p, end) begins with, or NULL. */
-const struct fgw_line *fgw_lines_find(const struct fgw_lines *lines, const uint8_t *p,
-                                      const uint8_t *end);
+struct fgw_run {
+    uint8_t bytes[FGW_RUN_BYTES];
+    uint16_t ends[FGW_RUN_LINES];             /* behind each line */
+    struct fgw_header headers[FGW_RUN_LINES]; /* offsets are from the run's first byte */
+    uint64_t seen;                            /* FGW_H_BIT of each */
+    uint64_t again;                           /* of those that are there more than once */
+    uint8_t firsts[FGW_RUN_LINES];            /* of each field that is there, its first line */
+    uint8_t n_firsts;
+    uint8_t n_lines;                          /* 0: nothing is kept here */
+};
 
-/* Keeps the line at p, which ends at `next` <= end and was cut into `header` (offsets are from
- * `buf`), if its field is one that may be kept. */
-void fgw_lines_keep(struct fgw_lines *lines, const uint8_t *p, const uint8_t *next,
-                    const uint8_t *end, const struct fgw_header *header, const uint8_t *buf);
+struct fgw_start {
+    uint8_t bytes[FGW_START_MAX];
+    uint8_t len; /* 0: nothing is kept here */
+    uint8_t method, method_len, target_len;
+};
+
+struct fgw_lines {
+    struct fgw_line line[FGW_LINES];
+    struct fgw_run run[FGW_RUNS];
+    struct fgw_start start[FGW_STARTS];
+};
+
+/* Where to look for what begins with p[0, FGW_LINE_HASHED): 16 bits. */
+static inline uint32_t fgw_lines_place(const uint8_t *p)
+{
+    uint64_t word[3];
+    memcpy(word, p, sizeof word);
+    const uint64_t second = word[1] << 21 | word[1] >> 43, third = word[2] << 42 | word[2] >> 22;
+    const uint64_t all = word[0] ^ second ^ third;
+    return (uint32_t)(all * 0x9e3779b97f4a7c15u >> 48);
+}
+_Static_assert(FGW_LINE_HASHED == 24, "as fgw_lines_place has it");
+
+/* The kept line that [p, end) begins with, or NULL. `place` is that of p. */
+const struct fgw_line *fgw_lines_find(const struct fgw_lines *lines, uint32_t place,
+                                      const uint8_t *p, const uint8_t *end);
+
+/* Keeps the line at p, which ends at `next` and was cut into `header` (offsets are from `buf`), if
+ * its field is one that may be kept. */
+void fgw_lines_keep(struct fgw_lines *lines, uint32_t place, const uint8_t *p,
+                    const uint8_t *next, const struct fgw_header *header, const uint8_t *buf);
 
 #endif

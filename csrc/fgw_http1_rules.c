@@ -108,6 +108,15 @@ uint16_t fgw_rule_length(const uint8_t *text, uint32_t len, int64_t *length)
     uint64_t value = 0;
     if (len == 0)
         return FGW_E_LENGTH;
+    if (len <= 18) { /* cannot be too large */
+        for (uint32_t i = 0; i < len; i++) {
+            if (!fgw_ascii_is_digit(text[i]))
+                return FGW_E_LENGTH;
+            value = value * 10 + (uint64_t)(text[i] - '0');
+        }
+        *length = (int64_t)value;
+        return FGW_E_NONE;
+    }
     for (uint32_t i = 0; i < len; i++) {
         if (!fgw_ascii_is_digit(text[i]))
             return FGW_E_LENGTH;
@@ -171,7 +180,7 @@ uint16_t fgw_rule_connection(struct fgw_head *head, const uint8_t *buf, uint32_t
     const uint8_t *text = buf + off;
     uint32_t next = 0;
     struct fgw_span element;
-    if (fgw_ascii_same(text, len, "keep-alive", 10)) { /* nearly always */
+    if (len == 10 && memcmp(text, "keep-alive", 10) == 0) { /* nearly always */
         head->keep_alive_seen = 1;
         return FGW_E_NONE;
     }
