@@ -17,6 +17,7 @@ from fastgw.native.policy cimport fgw_amounts
 from fastgw.native.books cimport fgw_books
 from fastgw.native.counters cimport fgw_counters
 from fastgw.native.detect cimport fgw_detect_report
+from fastgw.native.demand cimport fgw_known_names
 from fastgw.native.json cimport fgw_json
 from fastgw.native.record cimport fgw_record_close
 from fastgw.native.wheel cimport fgw_wheel
@@ -54,6 +55,7 @@ cdef class Endings(Receiver):
         object _segment          # keeps the counters mapped
         fgw_wheel wheel
         fgw_json scan
+        fgw_known_names known_names  # of models and users, with their hashes
         list spare               # exchanges to use again
         readonly int active      # exchanges between head and settlement
         double retry_credit      # retries that the budget allows now

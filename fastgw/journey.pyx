@@ -60,7 +60,7 @@ from fastgw.native.counters cimport (
     fgw_count,
     fgw_count_time,
 )
-from fastgw.native.demand cimport fgw_name_hash
+from fastgw.native.demand cimport fgw_name_recall
 from fastgw.native.dialect cimport (
     FGW_ASK_MORE_MODELS,
     FGW_OPERATION_COUNT_TOKENS,
@@ -415,8 +415,11 @@ cdef class Journey(Own):
             FGW_NAME_MODEL, x.model_hash, <const uint8_t *>x.ask.model, x.ask.model_bytes
         )
         if x.ask.user_bytes:
-            x.dims.user = self.journal.name(
-                FGW_NAME_USER, <const uint8_t *>x.ask.user, x.ask.user_bytes
+            x.dims.user = fgw_name_recall(
+                &self.known_names, <const uint8_t *>x.ask.user, x.ask.user_bytes
+            )
+            self.journal.name_known(
+                FGW_NAME_USER, x.dims.user, <const uint8_t *>x.ask.user, x.ask.user_bytes
             )
         for i in range(<uint32_t>len(self.policy.labels)):
             length = self.policy.label(
@@ -432,7 +435,7 @@ cdef class Journey(Own):
         cdef const uint8_t *model = <const uint8_t *>x.ask.model
         cdef Route route
         x.split_model = 0
-        x.model_hash = fgw_name_hash(model, x.ask.model_bytes)
+        x.model_hash = fgw_name_recall(&self.known_names, model, x.ask.model_bytes)
         if x.pinned_length:
             x.path = self.routes.pinned(x.bytes + x.pinned_at, x.pinned_length)
             return 0
