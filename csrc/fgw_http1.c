@@ -27,28 +27,6 @@ struct reading {
     int odd;         /* the name read last may have other bytes than letters, digits and '-' */
 };
 
-static uint16_t status_of(uint16_t error)
-{
-    switch (error) {
-    case FGW_E_METHOD_UNKNOWN:
-    case FGW_E_CODING_UNKNOWN:
-        return 501;
-    case FGW_E_METHOD_REFUSED:
-        return 405;
-    case FGW_E_TARGET_TOO_LONG:
-        return 414;
-    case FGW_E_VERSION_UNSUPPORTED:
-        return 505;
-    case FGW_E_HEAD_TOO_LARGE:
-    case FGW_E_TOO_MANY_FIELDS:
-        return 431;
-    case FGW_E_EXPECT:
-        return 417;
-    default:
-        return 400;
-    }
-}
-
 static int32_t broken(struct fgw_head *head, uint16_t error)
 {
     head->error = error;
@@ -100,29 +78,6 @@ static int32_t version(struct reading *r, const uint8_t *p, const uint8_t *end)
         return broken(r->head, FGW_E_VERSION_UNSUPPORTED);
     r->head->minor = (uint8_t)(p[7] - '0');
     return 1;
-}
-
-static uint16_t known_method(struct fgw_head *head, const uint8_t *text, uint32_t len)
-{
-    static const struct {
-        char text[8];
-        uint8_t len, method;
-    } METHODS[] = {
-        {"POST", 4, FGW_M_POST},     {"GET", 3, FGW_M_GET},
-        {"HEAD", 4, FGW_M_HEAD},     {"PUT", 3, FGW_M_PUT},
-        {"PATCH", 5, FGW_M_PATCH},   {"DELETE", 6, FGW_M_DELETE},
-        {"OPTIONS", 7, FGW_M_OPTIONS},
-    };
-    for (size_t i = 0; i < sizeof METHODS / sizeof METHODS[0]; i++) {
-        if (METHODS[i].len == len && memcmp(METHODS[i].text, text, len) == 0) {
-            head->method = METHODS[i].method;
-            return FGW_E_NONE;
-        }
-    }
-    if ((len == 7 && memcmp(text, "CONNECT", 7) == 0) ||
-        (len == 5 && memcmp(text, "TRACE", 5) == 0))
-        return FGW_E_METHOD_REFUSED;
-    return FGW_E_METHOD_UNKNOWN;
 }
 
 static int percent_is_sound(const uint8_t *p, const uint8_t *end)
@@ -226,7 +181,7 @@ static int32_t request_line(struct reading *r, uint32_t off, const uint8_t *end)
     const int32_t next = line_end(r, p + 8, end, FGW_E_VERSION);
     if (next <= 0)
         return next;
-    uint16_t error = known_method(head, line, head->method_text.len);
+    uint16_t error = fgw_rule_method(head, line, head->method_text.len);
     if (!error)
         error = cut_target(r);
     if (error)
@@ -240,7 +195,13 @@ static int32_t status_line(struct reading *r, uint32_t off, const uint8_t *end)
 {
     struct fgw_head *head = r->head;
     const uint8_t *p = r->buf + off;
-
+    static const char OK[] = "HTTP/1.1 200 OK\r\n"; /* nearly always */
+    if ((size_t)(end - p) >= sizeof OK - 1 && memcmp(p, OK, sizeof OK - 1) == 0) {
+        head->minor = 1;
+        head->status = 200;
+        head->reason = (struct fgw_span){off + 13, 2};
+        return (int32_t)(off + sizeof OK - 1);
+    }
     int32_t read = version(r, p, end);
     if (read <= 0)
         return read;
@@ -317,7 +278,6 @@ static inline uint16_t judge_field(struct reading *r, struct fgw_header *header,
     const uint64_t bit = FGW_H_BIT(header->id);
     const int again = (head->seen & bit) != 0;
 
-    header->nominated = 0;
     if (header->id == FGW_H_OTHER)
         return judge_other(r, header);
     if (again)
@@ -330,7 +290,30 @@ static inline uint16_t judge_field(struct reading *r, struct fgw_header *header,
 
 static inline int is_blank(uint8_t byte) { return byte == ' ' || byte == '\t'; }
 
-/* Cuts the line at `name` into *header. Offset behind the line, MORE, or -1. */
+/* Cuts the line at `name`, whose name has name_len bytes and is followed by a colon, into *header,
+ * id apart. Offset behind the line, MORE, or -1. */
+static inline int32_t cut_value(struct reading *r, const uint8_t *const name, uint16_t name_len,
+                                const uint8_t *end, struct fgw_header *header)
+{
+    const uint8_t *p = name + name_len + 1;
+    while (p < end && is_blank(*p))
+        p++;
+    const uint8_t *const value = p;
+    p = fgw_scan_value(p, end);
+    const int32_t next = line_end(r, p, end, FGW_E_FIELD_VALUE);
+    if (next <= 0)
+        return next;
+    while (p > value && is_blank(p[-1]))
+        p--;
+    *header = (struct fgw_header){
+        .name_off = (uint32_t)(name - r->buf), .name_len = name_len,
+        .value_off = (uint32_t)(value - r->buf), .value_len = (uint16_t)(p - value),
+        .plain = value - name == name_len + 2 && value[-1] == ' ' && p + 2 == r->buf + next,
+    };
+    return next;
+}
+
+/* The same for a line of which nothing is known, and its id. */
 static inline int32_t cut_line(struct reading *r, const uint8_t *const name, const uint8_t *end,
                                struct fgw_header *header)
 {
@@ -339,21 +322,9 @@ static inline int32_t cut_line(struct reading *r, const uint8_t *const name, con
         return MORE;
     if (*p != ':' || p == name)
         return broken(r->head, p == name && is_blank(*p) ? FGW_E_FIELD_FOLDED : FGW_E_FIELD_NAME);
-    const uint16_t name_len = (uint16_t)(p - name);
-
-    for (p++; p < end && is_blank(*p); p++)
-        ;
-    const uint8_t *const value = p;
-    p = fgw_scan_value(p, end);
-    const int32_t next = line_end(r, p, end, FGW_E_FIELD_VALUE);
-    if (next <= 0)
-        return next;
-    while (p > value && is_blank(p[-1]))
-        p--;
-    header->name_off = (uint32_t)(name - r->buf);
-    header->name_len = name_len;
-    header->value_off = (uint32_t)(value - r->buf);
-    header->value_len = (uint32_t)(p - value);
+    const int32_t next = cut_value(r, name, (uint16_t)(p - name), end, header);
+    if (next > 0)
+        header->id = fgw_http1_field_id(name, header->name_len);
     return next;
 }
 
@@ -366,39 +337,62 @@ static inline void end_run(struct reading *r, uint32_t index)
     r->n_known = 0;
 }
 
+/* Reads the line by what is known of its name, else all of it, and keeps what may be kept. */
+static inline int32_t read_line(struct reading *r, const uint8_t *line, const uint8_t *end,
+                                struct fgw_header *header, const struct fgw_name *name)
+{
+    const uint32_t index = r->head->n_headers;
+    int32_t next;
+    if (name) {
+        next = cut_value(r, line, (uint16_t)(name->len - 2), end, header);
+        header->id = name->id;
+        r->odd = 0;
+    } else {
+        next = cut_line(r, line, end, header);
+        if (next > 0 && r->lines && end - line >= FGW_LINE_HASHED && !r->odd)
+            fgw_names_keep(r->lines, index, line, header);
+    }
+    if (next > 0 && r->lines && end - line >= FGW_LINE_HASHED && (!name || name->kept))
+        fgw_lines_keep(r->lines, fgw_lines_place(line), line, r->buf + next, header, r->buf);
+    return next;
+}
+
 /* The line that begins at `line`, or the run of lines that is known. Offset behind, MORE or -1. */
 static inline int32_t field_line(struct reading *r, const uint8_t *line, const uint8_t *end,
                                  uint32_t most)
 {
     struct fgw_head *head = r->head;
     const uint32_t index = head->n_headers, off = (uint32_t)(line - r->buf);
-    const int placed = r->lines && end - line >= FGW_LINE_HASHED;
+    const uint32_t digits = fgw_rule_length_line(line, end);
     struct fgw_header spare, *header = index < most ? &head->headers[index] : &spare;
     const struct fgw_line *known = NULL;
-    uint32_t place = 0;
+    const struct fgw_name *name = NULL;
     int32_t next;
 
-    if (placed) {
-        place = fgw_lines_place(line);
-        const uint32_t taken =
-            fgw_runs_take(r->lines, place, head, r->buf, off, end, most - index);
-        if (taken) {
-            end_run(r, index);
-            return (int32_t)(off + taken);
+    if (!digits && r->lines && end - line >= FGW_LINE_HASHED) {
+        name = fgw_names_find(r->lines, index, line, end);
+        if (!name || name->kept) {
+            const uint32_t place = fgw_lines_place(line), taken =
+                fgw_runs_take(r->lines, place, head, r->buf, off, end, most - index);
+            if (taken) {
+                end_run(r, index);
+                return (int32_t)(off + taken);
+            }
+            known = fgw_lines_find(r->lines, place, line, end);
         }
-        known = fgw_lines_find(r->lines, place, line, end);
     }
-    if (known) {
+    if (digits) {
+        *header = (struct fgw_header){off, 14, FGW_H_CONTENT_LENGTH, 0, off + 16,
+                                      (uint16_t)digits, 1, 0};
+        next = (int32_t)(off + 16 + digits + 2);
+    } else if (known) {
         *header = (struct fgw_header){off, known->name_len, known->id, 0, off + known->value_off,
-                                      known->value_len};
+                                      known->value_len, known->plain, 0};
         next = (int32_t)(off + known->len);
     } else {
-        next = cut_line(r, line, end, header);
+        next = read_line(r, line, end, header, name);
         if (next <= 0)
             return next;
-        header->id = fgw_http1_field_id(line, header->name_len);
-        if (placed)
-            fgw_lines_keep(r->lines, place, line, r->buf + next, header, r->buf);
     }
     if (index >= most)
         return broken(head, FGW_E_TOO_MANY_FIELDS);
@@ -574,7 +568,7 @@ int32_t fgw_http1_request(struct fgw_head *head, const uint8_t *buf, uint32_t le
             read = broken(head, error);
     }
     if (read == -1)
-        head->status = status_of(head->error);
+        head->status = fgw_rule_status(head->error);
     return read;
 }
 

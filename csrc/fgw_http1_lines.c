@@ -58,4 +58,36 @@ void fgw_lines_keep(struct fgw_lines *lines, uint32_t place, const uint8_t *p,
     line->value_off = (uint8_t)(buf + header->value_off - p);
     line->value_len = (uint8_t)header->value_len;
     line->id = header->id;
+    line->plain = header->plain;
+}
+
+static inline struct fgw_name *name_at(struct fgw_lines *lines, uint32_t index, const uint8_t *p)
+{
+    return &lines->name[(load8(p) * 0x9e3779b97f4a7c15u >> 56 ^ index) % FGW_NAMES];
+}
+
+const struct fgw_name *fgw_names_find(struct fgw_lines *lines, uint32_t index, const uint8_t *p,
+                                      const uint8_t *end)
+{
+    const struct fgw_name *name = name_at(lines, index, p);
+    const size_t len = name->len;
+    if (len < 8 || (size_t)(end - p) < len || load8(p) != load8(name->bytes))
+        return NULL;
+    for (size_t i = 8; i + 8 < len; i += 8)
+        if (load8(p + i) != load8(name->bytes + i))
+            return NULL;
+    return load8(p + len - 8) == load8(name->bytes + len - 8) ? name : NULL;
+}
+
+void fgw_names_keep(struct fgw_lines *lines, uint32_t index, const uint8_t *p,
+                    const struct fgw_header *header)
+{
+    const uint32_t len = header->name_len + 2u;
+    if (len < 8 || len > FGW_NAME_MAX || p[len - 1] != ' ')
+        return;
+    struct fgw_name *name = name_at(lines, index, p);
+    memcpy(name->bytes, p, len);
+    name->len = (uint8_t)len;
+    name->id = header->id;
+    name->kept = (KEPT >> header->id & 1) != 0;
 }

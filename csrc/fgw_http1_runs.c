@@ -2,8 +2,6 @@
 
 #include <string.h>
 
-#include "fgw_ascii.h"
-
 static inline uint64_t load8(const uint8_t *from)
 {
     uint64_t word;
@@ -39,10 +37,10 @@ static inline void note(struct fgw_head *head, const struct fgw_run *run, uint32
             seen |= bit;
         }
     }
-    for (uint32_t i = 0; i < run->n_firsts && run->firsts[i] < n; i++) {
-        const uint8_t id = run->headers[run->firsts[i]].id;
+    for (uint32_t i = 0; i < run->n_firsts && run->firsts[i].line < n; i++) {
+        const uint8_t id = run->firsts[i].id;
         if (!(before >> id & 1))
-            head->first[id] = (uint8_t)(index + run->firsts[i]);
+            head->first[id] = (uint8_t)(index + run->firsts[i].line);
     }
     head->repeated |= again | (before & seen);
     head->seen = before | seen;
@@ -78,7 +76,7 @@ int fgw_runs_fit(const struct fgw_header *header, const uint8_t *buf, int is_req
     if (header->id == FGW_H_HOST)
         return is_request;
     return header->id != FGW_H_CONNECTION ||
-           fgw_ascii_same(buf + header->value_off, header->value_len, "keep-alive", 10);
+           (header->value_len == 10 && memcmp(buf + header->value_off, "keep-alive", 10) == 0);
 }
 
 /* Keeps as many of the fields as a place has room for; how many. */
@@ -103,8 +101,10 @@ static uint32_t keep_some(struct fgw_lines *lines, const struct fgw_header *fiel
         run->headers[n].value_off -= off;
         const uint64_t bit = FGW_H_BIT(field->id);
         again |= seen & bit;
-        if (!(seen & bit))
-            run->firsts[run->n_firsts++] = (uint8_t)n;
+        if (!(seen & bit)) {
+            run->firsts[run->n_firsts].line = (uint8_t)n;
+            run->firsts[run->n_firsts++].id = field->id;
+        }
         seen |= bit;
         run->ends[n++] = (uint16_t)end;
     }
