@@ -40,8 +40,9 @@ uint16_t fgw_rule_status(uint16_t error);
  * anything else. The line is 18 bytes more. */
 static inline uint32_t fgw_rule_length_line(const uint8_t *line, const uint8_t *end)
 {
-    if (end - line < 19 || (memcmp(line, "Content-Length: ", 16) != 0 &&
-                            memcmp(line, "content-length: ", 16) != 0))
+    if (end - line < 19 || (line[0] | 0x20) != 'c')
+        return 0;
+    if (memcmp(line, "Content-Length: ", 16) != 0 && memcmp(line, "content-length: ", 16) != 0)
         return 0;
     const uint8_t *const digits = line + 16, *p = digits;
     while (p < end && fgw_ascii_is_digit(*p))
