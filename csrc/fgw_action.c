@@ -17,6 +17,7 @@ void fgw_effects_clear(struct fgw_effects *effects, struct fgw_said *said,
 {
     memset(effects, 0, offsetof(struct fgw_effects, logs));
     effects->said = said;
+    effects->known = NULL;
     effects->run = run;
     effects->rule = 0;
     effects->output_max = 0;

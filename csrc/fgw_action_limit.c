@@ -27,14 +27,15 @@ int fgw_action_demand(struct fgw_effects *effects, const struct fgw_demand *want
     return 1;
 }
 
-int fgw_action_limit(const struct fgw_action *action, uint64_t rule, struct fgw_value *facts,
-                     struct fgw_effects *effects)
+/* The key's identity, and its text behind those in effects: the text's length, or -1. */
+static int identify(const struct fgw_limit_keys *limit, struct fgw_effects *effects,
+                    uint64_t identity[2])
 {
-    const struct fgw_limit_keys *limit = action->more;
     struct fgw_value values[FGW_DEMAND_VALUES_MAX];
-    struct fgw_demand demand = {.limit = (uint16_t)action->number, .enforced = action->enforced,
-                                .rule = rule};
-    (void)facts;
+    uint8_t *text = effects->key_text + effects->key_text_used;
+    const size_t room = (size_t)(FGW_KEY_TEXT_MAX - effects->key_text_used);
+    struct fgw_known_keys *known = limit->n_keys == 1 ? effects->known : NULL;
+
     effects->run->arena_used = 0; /* one for all: the texts of its keys are looked at together */
     effects->run->steps = FGW_CEL_STEPS;
     for (uint32_t i = 0; i < limit->n_keys; i++) {
@@ -44,10 +45,24 @@ int fgw_action_limit(const struct fgw_action *action, uint64_t rule, struct fgw_
         else
             fgw_cel_eval(limit->keys[i], effects->run, &values[i]);
     }
-    const int length = fgw_demand_key(limit->prefix, limit->prefix_length, values, limit->n_keys,
-                                      limit->addresses, demand.identity,
-                                      effects->key_text + effects->key_text_used,
-                                      (size_t)(FGW_KEY_TEXT_MAX - effects->key_text_used));
+    int length = known ? fgw_demand_recall(known, limit, values, identity, text, room) : -1;
+    if (length >= 0)
+        return length;
+    length = fgw_demand_key(limit->prefix, limit->prefix_length, values, limit->n_keys,
+                            limit->addresses, identity, text, room);
+    if (known)
+        fgw_demand_keep(known, limit, values, identity, text, length, room);
+    return length;
+}
+
+int fgw_action_limit(const struct fgw_action *action, uint64_t rule, struct fgw_value *facts,
+                     struct fgw_effects *effects)
+{
+    const struct fgw_limit_keys *limit = action->more;
+    struct fgw_demand demand = {.limit = (uint16_t)action->number, .enforced = action->enforced,
+                                .rule = rule};
+    (void)facts;
+    const int length = identify(limit, effects, demand.identity);
     if (length < 0 || !fgw_action_demand(effects, &demand, (uint32_t)length))
         return fgw_action_refuse(effects, rule, action->type, action->enforced, 500,
                                  FGW_CODE_POLICY_FAILED);

@@ -314,3 +314,73 @@ uint32_t fgw_value_text(const struct fgw_value *value, uint8_t *out, uint32_t ca
     memcpy(out, text, length);
     return length;
 }
+
+/* A number below 64 that depends on the ends of a text, and on `more`. */
+static inline size_t spot(const uint8_t *text, size_t length, uint64_t more)
+{
+    uint64_t head = 0, tail = 0;
+    if (length >= 8) {
+        memcpy(&head, text, 8);
+        memcpy(&tail, text + length - 8, 8);
+    } else if (length >= 4) {
+        memcpy(&head, text, 4);
+        memcpy(&tail, text + length - 4, 4);
+    } else if (length) {
+        head = text[0];
+        tail = (uint64_t)text[length / 2] << 8 | text[length - 1];
+    }
+    return (head ^ (tail << 29 | tail >> 35) ^ more) * 0x9e3779b97f4a7c15u >> 58;
+}
+_Static_assert(FGW_KNOWN_KEYS == 64 && FGW_KNOWN_NAMES == 64, "as spot has it");
+
+int fgw_demand_recall(const struct fgw_known_keys *known, const void *limit,
+                      const struct fgw_value *value, uint64_t identity[2], uint8_t *text,
+                      size_t capacity)
+{
+    if (value->type != FGW_VALUE_STRING)
+        return -1;
+    const struct fgw_known_key *key =
+        &known->key[spot(value->bytes, value->length, (uint64_t)(uintptr_t)limit)];
+    if (key->limit != limit || key->value_length != value->length ||
+        (value->length && memcmp(key->value, value->bytes, value->length) != 0) ||
+        key->text_length > capacity)
+        return -1;
+    identity[0] = key->identity[0];
+    identity[1] = key->identity[1];
+    memcpy(text, key->text, key->text_length);
+    return key->text_length;
+}
+
+void fgw_demand_keep(struct fgw_known_keys *known, const void *limit,
+                     const struct fgw_value *value, const uint64_t identity[2],
+                     const uint8_t *text, int text_length, size_t capacity)
+{
+    /* (A character is six at most, escaped.) */
+    if (value->type != FGW_VALUE_STRING || value->length > FGW_KNOWN_VALUE_MAX ||
+        capacity < 6 * FGW_KNOWN_VALUE_MAX + 4 || text_length <= 0 ||
+        text_length > FGW_KNOWN_TEXT_MAX)
+        return;
+    struct fgw_known_key *key =
+        &known->key[spot(value->bytes, value->length, (uint64_t)(uintptr_t)limit)];
+    key->limit = limit;
+    key->identity[0] = identity[0];
+    key->identity[1] = identity[1];
+    key->value_length = (uint8_t)value->length;
+    key->text_length = (uint8_t)text_length;
+    if (value->length)
+        memcpy(key->value, value->bytes, value->length);
+    memcpy(key->text, text, (size_t)text_length);
+}
+
+uint64_t fgw_name_recall(struct fgw_known_names *known, const uint8_t *text, size_t length)
+{
+    if (length == 0 || length > FGW_KNOWN_NAME_MAX)
+        return fgw_name_hash(text, length);
+    struct fgw_known_name *name = &known->name[spot(text, length, length)];
+    if (name->length == length && memcmp(name->text, text, length) == 0)
+        return name->hash;
+    name->hash = fgw_name_hash(text, length);
+    name->length = (uint8_t)length;
+    memcpy(name->text, text, length);
+    return name->hash;
+}

@@ -6,6 +6,7 @@
 #include "fgw_ascii.h"
 #include "fgw_http1_lines.h"
 #include "fgw_http1_rules.h"
+#include "fgw_http1_runs.h"
 #include "fgw_http1_scan.h"
 
 enum { STAGE_START, STAGE_FIELDS };
@@ -22,29 +23,9 @@ struct reading {
     const struct fgw_http1_limits *limits;
     struct fgw_lines *lines; /* or NULL */
     uint8_t is_request;
+    uint8_t n_known; /* fields up to here, one behind the other, that may make a run */
+    int odd;         /* the name read last may have other bytes than letters, digits and '-' */
 };
-
-static uint16_t status_of(uint16_t error)
-{
-    switch (error) {
-    case FGW_E_METHOD_UNKNOWN:
-    case FGW_E_CODING_UNKNOWN:
-        return 501;
-    case FGW_E_METHOD_REFUSED:
-        return 405;
-    case FGW_E_TARGET_TOO_LONG:
-        return 414;
-    case FGW_E_VERSION_UNSUPPORTED:
-        return 505;
-    case FGW_E_HEAD_TOO_LARGE:
-    case FGW_E_TOO_MANY_FIELDS:
-        return 431;
-    case FGW_E_EXPECT:
-        return 417;
-    default:
-        return 400;
-    }
-}
 
 static int32_t broken(struct fgw_head *head, uint16_t error)
 {
@@ -97,29 +78,6 @@ static int32_t version(struct reading *r, const uint8_t *p, const uint8_t *end)
         return broken(r->head, FGW_E_VERSION_UNSUPPORTED);
     r->head->minor = (uint8_t)(p[7] - '0');
     return 1;
-}
-
-static uint16_t known_method(struct fgw_head *head, const uint8_t *text, uint32_t len)
-{
-    static const struct {
-        char text[8];
-        uint8_t len, method;
-    } METHODS[] = {
-        {"POST", 4, FGW_M_POST},     {"GET", 3, FGW_M_GET},
-        {"HEAD", 4, FGW_M_HEAD},     {"PUT", 3, FGW_M_PUT},
-        {"PATCH", 5, FGW_M_PATCH},   {"DELETE", 6, FGW_M_DELETE},
-        {"OPTIONS", 7, FGW_M_OPTIONS},
-    };
-    for (size_t i = 0; i < sizeof METHODS / sizeof METHODS[0]; i++) {
-        if (METHODS[i].len == len && memcmp(METHODS[i].text, text, len) == 0) {
-            head->method = METHODS[i].method;
-            return FGW_E_NONE;
-        }
-    }
-    if ((len == 7 && memcmp(text, "CONNECT", 7) == 0) ||
-        (len == 5 && memcmp(text, "TRACE", 5) == 0))
-        return FGW_E_METHOD_REFUSED;
-    return FGW_E_METHOD_UNKNOWN;
 }
 
 static int percent_is_sound(const uint8_t *p, const uint8_t *end)
@@ -187,6 +145,12 @@ static int32_t request_line(struct reading *r, uint32_t off, const uint8_t *end)
 {
     struct fgw_head *head = r->head;
     const uint8_t *const line = r->buf + off, *p = line;
+    if (r->lines) {
+        const uint32_t known =
+            fgw_starts_take(r->lines, head, r->buf, off, end, r->limits->target_max);
+        if (known)
+            return (int32_t)known;
+    }
 
     while (p < end && fgw_ascii_is(*p, FGW_ASCII_TOKEN))
         p++;
@@ -217,17 +181,27 @@ static int32_t request_line(struct reading *r, uint32_t off, const uint8_t *end)
     const int32_t next = line_end(r, p + 8, end, FGW_E_VERSION);
     if (next <= 0)
         return next;
-    uint16_t error = known_method(head, line, head->method_text.len);
+    uint16_t error = fgw_rule_method(head, line, head->method_text.len);
     if (!error)
         error = cut_target(r);
-    return error ? broken(head, error) : next;
+    if (error)
+        return broken(head, error);
+    if (r->lines)
+        fgw_starts_keep(r->lines, head, r->buf, off, (uint32_t)next, end);
+    return next;
 }
 
 static int32_t status_line(struct reading *r, uint32_t off, const uint8_t *end)
 {
     struct fgw_head *head = r->head;
     const uint8_t *p = r->buf + off;
-
+    static const char OK[] = "HTTP/1.1 200 OK\r\n"; /* nearly always */
+    if ((size_t)(end - p) >= sizeof OK - 1 && memcmp(p, OK, sizeof OK - 1) == 0) {
+        head->minor = 1;
+        head->status = 200;
+        head->reason = (struct fgw_span){off + 13, 2};
+        return (int32_t)(off + sizeof OK - 1);
+    }
     int32_t read = version(r, p, end);
     if (read <= 0)
         return read;
@@ -286,10 +260,10 @@ static uint16_t judge_value(struct reading *r, const struct fgw_header *header, 
 }
 
 /* A field that nobody here knows: is it one in disguise? */
-static uint16_t judge_other(struct reading *r, struct fgw_header *header)
+static inline uint16_t judge_other(struct reading *r, struct fgw_header *header)
 {
     const uint8_t *name = r->buf + header->name_off;
-    if (memchr(name, '_', header->name_len) && fgw_rule_alias(name, header->name_len)) {
+    if (r->odd && memchr(name, '_', header->name_len) && fgw_rule_alias(name, header->name_len)) {
         if (r->is_request)
             return FGW_E_FIELD_ALIAS;
         header->nominated = 1; /* a provider's oddity is no reason to fail: it is not passed on */
@@ -304,7 +278,6 @@ static inline uint16_t judge_field(struct reading *r, struct fgw_header *header,
     const uint64_t bit = FGW_H_BIT(header->id);
     const int again = (head->seen & bit) != 0;
 
-    header->nominated = 0;
     if (header->id == FGW_H_OTHER)
         return judge_other(r, header);
     if (again)
@@ -317,19 +290,14 @@ static inline uint16_t judge_field(struct reading *r, struct fgw_header *header,
 
 static inline int is_blank(uint8_t byte) { return byte == ' ' || byte == '\t'; }
 
-/* Cuts the line at `name` into *header. Offset behind the line, MORE, or -1. */
-static inline int32_t cut_line(struct reading *r, const uint8_t *const name, const uint8_t *end,
-                               struct fgw_header *header)
+/* Cuts the line at `name`, whose name has name_len bytes and is followed by a colon, into *header,
+ * id apart. Offset behind the line, MORE, or -1. */
+static inline int32_t cut_value(struct reading *r, const uint8_t *const name, uint16_t name_len,
+                                const uint8_t *end, struct fgw_header *header)
 {
-    const uint8_t *p = fgw_scan_name(name, end);
-    if (p == end)
-        return MORE;
-    if (*p != ':' || p == name)
-        return broken(r->head, p == name && is_blank(*p) ? FGW_E_FIELD_FOLDED : FGW_E_FIELD_NAME);
-    const uint16_t name_len = (uint16_t)(p - name);
-
-    for (p++; p < end && is_blank(*p); p++)
-        ;
+    const uint8_t *p = name + name_len + 1;
+    while (p < end && is_blank(*p))
+        p++;
     const uint8_t *const value = p;
     p = fgw_scan_value(p, end);
     const int32_t next = line_end(r, p, end, FGW_E_FIELD_VALUE);
@@ -337,56 +305,131 @@ static inline int32_t cut_line(struct reading *r, const uint8_t *const name, con
         return next;
     while (p > value && is_blank(p[-1]))
         p--;
-    header->name_off = (uint32_t)(name - r->buf);
-    header->name_len = name_len;
-    header->value_off = (uint32_t)(value - r->buf);
-    header->value_len = (uint32_t)(p - value);
+    *header = (struct fgw_header){
+        .name_off = (uint32_t)(name - r->buf), .name_len = name_len,
+        .value_off = (uint32_t)(value - r->buf), .value_len = (uint16_t)(p - value),
+        .plain = value - name == name_len + 2 && value[-1] == ' ' && p + 2 == r->buf + next,
+    };
     return next;
 }
 
-/* The line at `name`, by one that was read before, else by looking at each byte. */
-static inline int32_t read_line(struct reading *r, const uint8_t *name, const uint8_t *end,
-                                struct fgw_header *header)
+/* The same for a line of which nothing is known, and its id. */
+static inline int32_t cut_line(struct reading *r, const uint8_t *const name, const uint8_t *end,
+                               struct fgw_header *header)
 {
-    const struct fgw_line *known = r->lines ? fgw_lines_find(r->lines, name, end) : NULL;
-
-    if (known) {
-        const uint32_t off = (uint32_t)(name - r->buf);
-        header->name_off = off;
-        header->name_len = known->name_len;
-        header->id = known->id;
-        header->value_off = off + known->value_off;
-        header->value_len = known->value_len;
-        return (int32_t)(off + known->len);
-    }
-    const int32_t next = cut_line(r, name, end, header);
-    if (next <= 0)
-        return next;
-    header->id = fgw_http1_field_id(name, header->name_len);
-    if (r->lines)
-        fgw_lines_keep(r->lines, name, r->buf + next, end, header, r->buf);
+    const uint8_t *p = fgw_scan_name(name, end, &r->odd);
+    if (p == end)
+        return MORE;
+    if (*p != ':' || p == name)
+        return broken(r->head, p == name && is_blank(*p) ? FGW_E_FIELD_FOLDED : FGW_E_FIELD_NAME);
+    const int32_t next = cut_value(r, name, (uint16_t)(p - name), end, header);
+    if (next > 0)
+        header->id = fgw_http1_field_id(name, header->name_len);
     return next;
 }
 
-static int32_t field_line(struct reading *r, const uint8_t *line, const uint8_t *end)
+/* The fields before `index` that were read last are followed by none that may stand in a run with
+ * them. */
+static inline void end_run(struct reading *r, uint32_t index)
+{
+    if (r->n_known > 1)
+        fgw_runs_keep(r->lines, r->head, r->buf, index - r->n_known, r->n_known);
+    r->n_known = 0;
+}
+
+/* Reads the line by what is known of its name, else all of it, and keeps what may be kept. */
+static inline int32_t read_line(struct reading *r, const uint8_t *line, const uint8_t *end,
+                                struct fgw_header *header, const struct fgw_name *name)
+{
+    const uint32_t index = r->head->n_headers;
+    int32_t next;
+    if (name) {
+        next = cut_value(r, line, (uint16_t)(name->len - 2), end, header);
+        header->id = name->id;
+        r->odd = 0;
+    } else {
+        next = cut_line(r, line, end, header);
+        if (next > 0 && r->lines && end - line >= FGW_LINE_HASHED && !r->odd)
+            fgw_names_keep(r->lines, index, line, header);
+    }
+    if (next > 0 && r->lines && end - line >= FGW_LINE_HASHED && (!name || name->kept))
+        fgw_lines_keep(r->lines, fgw_lines_place(line), line, r->buf + next, header, r->buf);
+    return next;
+}
+
+/* The line that begins at `line`, or the run of lines that is known. Offset behind, MORE or -1. */
+static inline int32_t field_line(struct reading *r, const uint8_t *line, const uint8_t *end,
+                                 uint32_t most)
 {
     struct fgw_head *head = r->head;
-    const uint32_t index = head->n_headers;
-    const int full = index >= r->limits->headers_max || index >= FGW_HEADERS_MAX;
-    struct fgw_header spare, *header = full ? &spare : &head->headers[index];
+    const uint32_t index = head->n_headers, off = (uint32_t)(line - r->buf);
+    const uint32_t digits = fgw_rule_length_line(line, end);
+    struct fgw_header spare, *header = index < most ? &head->headers[index] : &spare;
+    const struct fgw_line *known = NULL;
+    const struct fgw_name *name = NULL;
+    int32_t next;
 
-    const int32_t next = read_line(r, line, end, header);
-    if (next <= 0)
-        return next;
-    if (full)
+    if (!digits && r->lines && end - line >= FGW_LINE_HASHED) {
+        name = fgw_names_find(r->lines, index, line, end);
+        if (!name || name->kept) {
+            const uint32_t place = fgw_lines_place(line), taken =
+                fgw_runs_take(r->lines, place, head, r->buf, off, end, most - index);
+            if (taken) {
+                end_run(r, index);
+                return (int32_t)(off + taken);
+            }
+            known = fgw_lines_find(r->lines, place, line, end);
+        }
+    }
+    if (digits) {
+        *header = (struct fgw_header){off, 14, FGW_H_CONTENT_LENGTH, 0, off + 16,
+                                      (uint16_t)digits, 1, 0};
+        next = (int32_t)(off + 16 + digits + 2);
+    } else if (known) {
+        *header = (struct fgw_header){off, known->name_len, known->id, 0, off + known->value_off,
+                                      known->value_len, known->plain, 0};
+        next = (int32_t)(off + known->len);
+    } else {
+        next = read_line(r, line, end, header, name);
+        if (next <= 0)
+            return next;
+    }
+    if (index >= most)
         return broken(head, FGW_E_TOO_MANY_FIELDS);
     const uint16_t error = judge_field(r, header, index);
     head->n_headers++;
-    return error ? broken(head, error) : next;
+    if (error)
+        return broken(head, error);
+    if (known && fgw_runs_fit(header, r->buf, r->is_request))
+        r->n_known++;
+    else
+        end_run(r, index);
+    return next;
 }
 
-/* The line at line_off: offset behind it, MORE, or -1. *done: it was the empty line at the end. */
-static int32_t one_line(struct reading *r, const uint8_t *end, int *done)
+/* The lines from line_off on, which follow the first, up to one that is not whole (MORE), is wrong
+ * (-1), or is the empty line at the end (offset behind it). */
+static int32_t field_lines(struct reading *r, const uint8_t *end)
+{
+    struct fgw_head *head = r->head;
+    const uint32_t most = r->limits->headers_max < FGW_HEADERS_MAX ? r->limits->headers_max
+                                                                   : FGW_HEADERS_MAX;
+    const uint8_t *line = r->buf + head->line_off;
+    while (line < end && *line != '\r') {
+        const int32_t next = field_line(r, line, end, most);
+        if (next <= 0)
+            return next;
+        head->line_off = (uint32_t)next;
+        line = r->buf + next;
+    }
+    if (line == end)
+        return MORE;
+    end_run(r, head->n_headers);
+    return line_end(r, line, end, FGW_E_LINE_END);
+}
+
+/* The line at line_off that is the first one, or an empty one before it. */
+static int32_t start_line(struct reading *r, const uint8_t *end)
 {
     struct fgw_head *head = r->head;
     const uint8_t *line = r->buf + head->line_off;
@@ -394,24 +437,16 @@ static int32_t one_line(struct reading *r, const uint8_t *end, int *done)
 
     if (line == end)
         return MORE;
-    if (head->stage == STAGE_START) {
-        if (*line == '\r' && !head->blank_seen) {
-            next = line_end(r, line, end, FGW_E_LINE_END);
-            head->blank_seen = next > 0;
-            return next;
-        }
-        next = r->is_request ? request_line(r, head->line_off, end)
-                             : status_line(r, head->line_off, end);
-        if (next > 0)
-            head->stage = STAGE_FIELDS;
-        return next;
-    }
-    if (*line == '\r') {
+    if (*line == '\r' && !head->blank_seen) {
         next = line_end(r, line, end, FGW_E_LINE_END);
-        *done = next > 0;
+        head->blank_seen = next > 0;
         return next;
     }
-    return field_line(r, line, end);
+    next = r->is_request ? request_line(r, head->line_off, end)
+                         : status_line(r, head->line_off, end);
+    if (next > 0)
+        head->stage = STAGE_FIELDS;
+    return next;
 }
 
 /* Offset at which an unfinished line is too much, and which limit it is. */
@@ -451,19 +486,20 @@ static int32_t read_lines(struct reading *r, uint32_t len)
         head->scanned = have;
         return -2;
     }
-    for (int done = 0;;) {
+    for (;;) {
         const int started = head->stage == STAGE_FIELDS;
-        const int32_t next = one_line(r, r->buf + have, &done);
+        const uint8_t *end = r->buf + have;
+        const int32_t next = started ? field_lines(r, end) : start_line(r, end);
         if (next > 0) {
             head->line_off = from = (uint32_t)next;
-            if (done)
+            if (started)
                 return next;
-            if (!started) { /* the start line has a limit of its own */
-                limit = limit_of_line(r, &too_much);
-                have = len < limit ? len : limit;
-            }
+            limit = limit_of_line(r, &too_much); /* the start line has a limit of its own */
+            have = len < limit ? len : limit;
             continue;
         }
+        if (from < head->line_off)
+            from = head->line_off;
         if (next < 0 && (len > limit || hopeless(r) || memchr(r->buf + from, '\n', have - from)))
             return -1;
         if (len > limit)
@@ -523,7 +559,7 @@ static void finish_connection(struct reading *r)
 int32_t fgw_http1_request(struct fgw_head *head, const uint8_t *buf, uint32_t len,
                           const struct fgw_http1_limits *limits, struct fgw_lines *lines)
 {
-    struct reading r = {head, buf, limits, lines, 1};
+    struct reading r = {head, buf, limits, lines, 1, 0, 0};
     int32_t read = read_lines(&r, len);
     if (read > 0) {
         finish_connection(&r);
@@ -532,7 +568,7 @@ int32_t fgw_http1_request(struct fgw_head *head, const uint8_t *buf, uint32_t le
             read = broken(head, error);
     }
     if (read == -1)
-        head->status = status_of(head->error);
+        head->status = fgw_rule_status(head->error);
     return read;
 }
 
@@ -540,7 +576,7 @@ int32_t fgw_http1_response(struct fgw_head *head, const uint8_t *buf, uint32_t l
                            const struct fgw_http1_limits *limits, struct fgw_lines *lines,
                            uint8_t method)
 {
-    struct reading r = {head, buf, limits, lines, 0};
+    struct reading r = {head, buf, limits, lines, 0, 0, 0};
     const int32_t read = read_lines(&r, len);
     if (read > 0) {
         finish_connection(&r);

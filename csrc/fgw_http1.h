@@ -106,7 +106,10 @@ struct fgw_header {
     uint16_t name_len;
     uint8_t id;        /* enum fgw_field */
     uint8_t nominated; /* named by Connection, or an alias in a response: not to be forwarded */
-    uint32_t value_off, value_len; /* white space around the value left out */
+    uint32_t value_off; /* white space around the value is left out */
+    uint16_t value_len;
+    uint8_t plain; /* the line is `name: value\r\n`, as we would write it */
+    uint8_t reserved;
 };
 
 struct fgw_http1_limits {

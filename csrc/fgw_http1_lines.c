@@ -19,46 +19,75 @@ static inline uint64_t load8(const uint8_t *from)
     return word;
 }
 
-static inline uint64_t turned(uint64_t word, unsigned bits)
-{
-    return word << bits | word >> (64 - bits);
-}
+/* Two lines share a place: two that are read in turn do not push each other out. */
+static inline size_t pair_of(uint32_t place) { return 2 * (place % (FGW_LINES / 2)); }
 
-static inline size_t place_of(const uint8_t *p)
+static inline int begins(const uint8_t *p, size_t have, const struct fgw_line *line)
 {
-    const uint64_t all = load8(p) ^ turned(load8(p + 8), 21) ^ turned(load8(p + 16), 42);
-    return all * 0x9e3779b97f4a7c15u >> 56;
-}
-_Static_assert(FGW_LINES == 256 && FGW_LINE_HASHED == 24, "as place_of has it");
-
-const struct fgw_line *fgw_lines_find(const struct fgw_lines *lines, const uint8_t *p,
-                                      const uint8_t *end)
-{
-    if (end - p < FGW_LINE_HASHED)
-        return NULL;
-    const struct fgw_line *line = &lines->line[place_of(p)];
     const size_t len = line->len;
-    if (len == 0 || (size_t)(end - p) < len)
-        return NULL;
+    if (len == 0 || have < len || load8(p) != load8(line->bytes))
+        return 0;
     /* Whole words, the last one overlapping: len >= 8. */
-    for (size_t i = 0; i + 8 < len; i += 8)
+    for (size_t i = 8; i + 8 < len; i += 8)
         if (load8(p + i) != load8(line->bytes + i))
-            return NULL;
-    return load8(p + len - 8) == load8(line->bytes + len - 8) ? line : NULL;
+            return 0;
+    return load8(p + len - 8) == load8(line->bytes + len - 8);
 }
 
-void fgw_lines_keep(struct fgw_lines *lines, const uint8_t *p, const uint8_t *next,
-                    const uint8_t *end, const struct fgw_header *header, const uint8_t *buf)
+const struct fgw_line *fgw_lines_find(const struct fgw_lines *lines, uint32_t place,
+                                      const uint8_t *p, const uint8_t *end)
+{
+    const struct fgw_line *line = &lines->line[pair_of(place)];
+    if (begins(p, (size_t)(end - p), line))
+        return line;
+    line++;
+    return begins(p, (size_t)(end - p), line) ? line : NULL;
+}
+
+void fgw_lines_keep(struct fgw_lines *lines, uint32_t place, const uint8_t *p,
+                    const uint8_t *next, const struct fgw_header *header, const uint8_t *buf)
 {
     const size_t len = (size_t)(next - p);
-    if (!(KEPT >> header->id & 1) || end - p < FGW_LINE_HASHED || len < FGW_LINE_MIN ||
-        len > FGW_LINE_MAX)
+    if (!(KEPT >> header->id & 1) || len < FGW_LINE_MIN || len > FGW_LINE_MAX)
         return;
-    struct fgw_line *line = &lines->line[place_of(p)];
+    struct fgw_line *line = &lines->line[pair_of(place)];
+    line[1] = line[0];
     memcpy(line->bytes, p, len);
     line->len = (uint8_t)len;
     line->name_len = (uint8_t)header->name_len;
     line->value_off = (uint8_t)(buf + header->value_off - p);
     line->value_len = (uint8_t)header->value_len;
     line->id = header->id;
+    line->plain = header->plain;
+}
+
+static inline struct fgw_name *name_at(struct fgw_lines *lines, uint32_t index, const uint8_t *p)
+{
+    return &lines->name[(load8(p) * 0x9e3779b97f4a7c15u >> 56 ^ index) % FGW_NAMES];
+}
+
+const struct fgw_name *fgw_names_find(struct fgw_lines *lines, uint32_t index, const uint8_t *p,
+                                      const uint8_t *end)
+{
+    const struct fgw_name *name = name_at(lines, index, p);
+    const size_t len = name->len;
+    if (len < 8 || (size_t)(end - p) < len || load8(p) != load8(name->bytes))
+        return NULL;
+    for (size_t i = 8; i + 8 < len; i += 8)
+        if (load8(p + i) != load8(name->bytes + i))
+            return NULL;
+    return load8(p + len - 8) == load8(name->bytes + len - 8) ? name : NULL;
+}
+
+void fgw_names_keep(struct fgw_lines *lines, uint32_t index, const uint8_t *p,
+                    const struct fgw_header *header)
+{
+    const uint32_t len = header->name_len + 2u;
+    if (len < 8 || len > FGW_NAME_MAX || p[len - 1] != ' ')
+        return;
+    struct fgw_name *name = name_at(lines, index, p);
+    memcpy(name->bytes, p, len);
+    name->len = (uint8_t)len;
+    name->id = header->id;
+    name->kept = (KEPT >> header->id & 1) != 0;
 }

@@ -108,6 +108,15 @@ uint16_t fgw_rule_length(const uint8_t *text, uint32_t len, int64_t *length)
     uint64_t value = 0;
     if (len == 0)
         return FGW_E_LENGTH;
+    if (len <= 18) { /* cannot be too large */
+        for (uint32_t i = 0; i < len; i++) {
+            if (!fgw_ascii_is_digit(text[i]))
+                return FGW_E_LENGTH;
+            value = value * 10 + (uint64_t)(text[i] - '0');
+        }
+        *length = (int64_t)value;
+        return FGW_E_NONE;
+    }
     for (uint32_t i = 0; i < len; i++) {
         if (!fgw_ascii_is_digit(text[i]))
             return FGW_E_LENGTH;
@@ -171,7 +180,7 @@ uint16_t fgw_rule_connection(struct fgw_head *head, const uint8_t *buf, uint32_t
     const uint8_t *text = buf + off;
     uint32_t next = 0;
     struct fgw_span element;
-    if (fgw_ascii_same(text, len, "keep-alive", 10)) { /* nearly always */
+    if (len == 10 && memcmp(text, "keep-alive", 10) == 0) { /* nearly always */
         head->keep_alive_seen = 1;
         return FGW_E_NONE;
     }
@@ -232,4 +241,49 @@ uint8_t fgw_rule_alias(const uint8_t *name, uint32_t len)
         return FGW_H_OTHER;
     const uint8_t id = fgw_http1_field_id(dashed, len);
     return (NO_ALIAS >> id) & 1 ? id : FGW_H_OTHER;
+}
+
+uint16_t fgw_rule_status(uint16_t error)
+{
+    switch (error) {
+    case FGW_E_METHOD_UNKNOWN:
+    case FGW_E_CODING_UNKNOWN:
+        return 501;
+    case FGW_E_METHOD_REFUSED:
+        return 405;
+    case FGW_E_TARGET_TOO_LONG:
+        return 414;
+    case FGW_E_VERSION_UNSUPPORTED:
+        return 505;
+    case FGW_E_HEAD_TOO_LARGE:
+    case FGW_E_TOO_MANY_FIELDS:
+        return 431;
+    case FGW_E_EXPECT:
+        return 417;
+    default:
+        return 400;
+    }
+}
+
+uint16_t fgw_rule_method(struct fgw_head *head, const uint8_t *text, uint32_t len)
+{
+    static const struct {
+        char text[8];
+        uint8_t len, method;
+    } METHODS[] = {
+        {"POST", 4, FGW_M_POST},     {"GET", 3, FGW_M_GET},
+        {"HEAD", 4, FGW_M_HEAD},     {"PUT", 3, FGW_M_PUT},
+        {"PATCH", 5, FGW_M_PATCH},   {"DELETE", 6, FGW_M_DELETE},
+        {"OPTIONS", 7, FGW_M_OPTIONS},
+    };
+    for (size_t i = 0; i < sizeof METHODS / sizeof METHODS[0]; i++) {
+        if (METHODS[i].len == len && memcmp(METHODS[i].text, text, len) == 0) {
+            head->method = METHODS[i].method;
+            return FGW_E_NONE;
+        }
+    }
+    if ((len == 7 && memcmp(text, "CONNECT", 7) == 0) ||
+        (len == 5 && memcmp(text, "TRACE", 5) == 0))
+        return FGW_E_METHOD_REFUSED;
+    return FGW_E_METHOD_UNKNOWN;
 }

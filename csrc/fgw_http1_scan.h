@@ -16,8 +16,9 @@
 #include <emmintrin.h>
 #endif
 
-/* First byte in [p, end) that is no tchar, or end. */
-static inline const uint8_t *fgw_scan_name(const uint8_t *p, const uint8_t *end)
+/* First byte in [p, end) that is no tchar, or end. *odd: it may have passed other bytes than
+ * letters, digits and '-'. */
+static inline const uint8_t *fgw_scan_name(const uint8_t *p, const uint8_t *end, int *odd)
 {
 #ifdef FGW_HTTP1_SSE2
     /* Letters, digits and '-': nearly every name. What stops this loop goes to the table below. */
@@ -38,8 +39,10 @@ static inline const uint8_t *fgw_scan_name(const uint8_t *p, const uint8_t *end)
         p += 16;
     }
 #endif
+    const uint8_t *const plain = p;
     while (p < end && fgw_ascii_is(*p, FGW_ASCII_TOKEN))
         p++;
+    *odd = p > plain;
     return p;
 }
 

@@ -61,6 +61,9 @@ int32_t fgw_http1_put_bytes(uint8_t *out, uint32_t cap, const void *bytes, uint3
 /* Decimal, without sign or leading zero. */
 int32_t fgw_http1_put_u64(uint8_t *out, uint32_t cap, uint64_t value);
 
+/* Eight hexadecimal digits. */
+void fgw_http1_put_hex(uint8_t out[8], uint32_t number);
+
 /* `1a2\r\n`: the line before a chunk of `size` bytes. At most FGW_CHUNK_LINE_MAX bytes. The chunk
  * is followed by "\r\n", the body by "0\r\n\r\n". */
 enum { FGW_CHUNK_LINE_MAX = 18 };

@@ -160,6 +160,7 @@ struct fgw_effects {
     uint16_t logs[FGW_LISTED_MAX];    /* indexes into Policy.logs */
     uint16_t removed[FGW_LISTED_MAX]; /* indexes into Policy.removals */
     struct fgw_said *said; /* NULL: no rule of this policy makes texts */
+    struct fgw_known_keys *known; /* of fgw_demand.h; NULL: identities are computed each time */
     struct fgw_cel_run *run; /* of this decision: by which expressions of actions are evaluated */
     uint64_t rule;        /* name hash of the rule that denied, else of the last that shaped */
     int64_t input_max;    /* tokens, of a denial by cap-input */

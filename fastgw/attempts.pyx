@@ -194,8 +194,10 @@ cdef class Attempts(Leaving):
     cdef int _reach(self, Exchange x, Provider provider) except -1:
         """An idle connection of this provider, else a new one."""
         cdef Connection connection
-        while provider.idle and not x.fresh:
-            connection = <Connection>provider.idle.pop()
+        while provider.idle is not None and not x.fresh:
+            connection = <Connection>provider.idle
+            provider.idle = connection.idle_next
+            connection.idle_next = None
             fgw_count(self.counters, FGW_GAUGE_UPSTREAM_IDLE, <uint64_t>-1)
             if connection.is_open:
                 fgw_count(self.counters, FGW_COUNT_UPSTREAM_REUSED, 1)

@@ -17,6 +17,7 @@ from fastgw.native.policy cimport fgw_amounts
 from fastgw.native.books cimport fgw_books
 from fastgw.native.counters cimport fgw_counters
 from fastgw.native.detect cimport fgw_detect_report
+from fastgw.native.demand cimport fgw_known_names
 from fastgw.native.json cimport fgw_json
 from fastgw.native.record cimport fgw_record_close
 from fastgw.native.wheel cimport fgw_wheel
@@ -54,19 +55,20 @@ cdef class Endings(Receiver):
         object _segment          # keeps the counters mapped
         fgw_wheel wheel
         fgw_json scan
-        list spare               # exchanges to use again
+        fgw_known_names known_names  # of models and users, with their hashes
+        Exchange spare           # the first of those to use again, by spare_next
+        int n_spare
         readonly int active      # exchanges between head and settlement
         double retry_credit      # retries that the budget allows now
         double retry_share
         Sayings sayings          # what rules say beyond the verdict
         list overrides           # upstream.route.Route by number of the rules' `route` actions
         bint restricts_models    # some rule or key says which models may be asked
-        readonly bint draining
         Detector detector        # what `detect` actions do
         list holding             # exchanges whose events wait to be decided
         fgw_amounts used         # by the exchange that is being ended
         list parked              # exchanges that wait for a slice of a limit of the fleet
-        set running              # exchanges in the hands of the journey
+        list running             # those that `active` counts, in no order; then None
         fgw_counters *workers    # the counters of all workers, this one's among them
         uint32_t n_workers
         uint32_t slot            # of this one

@@ -365,8 +365,10 @@ cdef class Endings(Receiver):
     cdef int _publish_buffered(self) except -1:
         """Ten times a second: what requests under way keep in memory."""
         cdef Exchange x
+        cdef Py_ssize_t i
         cdef uint64_t kept = 0
-        for x in self.running:
+        for i in range(self.active):
+            x = <Exchange>self.running[i]
             kept += x.client.bytes_queued
             if not x.client_gone:
                 kept += x.body_at + x.body_length
@@ -395,16 +397,24 @@ cdef class Endings(Receiver):
         self.journal.next_id(&x.id)
         x.id_length = write_id(x, x.id_text)
         x.live = True
+        x.place_running = self.active
+        if x.place_running == len(self.running):
+            self.running.append(x)
+        else:
+            self.running[x.place_running] = x
         self.active += 1
-        self.running.add(x)
         fgw_count(self.counters, FGW_COUNT_REQUESTS, 1)
         fgw_count(self.counters, FGW_GAUGE_REQUESTS, 1)
         return 0
 
     cdef int _leave(self, Exchange x) except -1:
+        cdef Exchange last
         x.live = False
         self.active -= 1
-        self.running.discard(x)
+        last = <Exchange>self.running[self.active]
+        last.place_running = x.place_running
+        self.running[x.place_running] = last
+        self.running[self.active] = None
         fgw_count(self.counters, FGW_GAUGE_REQUESTS, <uint64_t>-1)
         if x.streams:
             self._stream(x, False)
@@ -570,7 +580,7 @@ cdef class Endings(Receiver):
     def abort_all(self):
         """The drain deadline has passed: end every exchange, as a cut, recorded with its code."""
         cdef Exchange x
-        for x in list(self.running):
+        for x in self.running[:self.active]:
             if not x.live:
                 continue
             self._drop_connection(x)

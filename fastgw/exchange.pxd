@@ -62,6 +62,7 @@ cdef class Receiver:
         fgw_json_names members       # names of those of answers, read before
         uint64_t body_max            # bytes
         bint half_close              # a client's FIN behind a request is no farewell
+        readonly bint draining       # from now on every answer closes its connection
         uint64_t now_ns              # CLOCK_BOOTTIME as last looked at: at most 100 ms old
         uint64_t skipped_ns          # of a rehearsal: now_ns is so far ahead of the clock
         uint64_t wall_offset_ns      # CLOCK_REALTIME minus CLOCK_BOOTTIME, 100 ms old at most
@@ -229,7 +230,9 @@ cdef class Exchange:
         bint answered                # the whole answer was handed to the client
         uint64_t body_sent
 
+        Exchange spare_next          # of those that wait to be used again
         # the end
+        int place_running            # in Journey.running
         bint live                    # between the head's first byte and the end of SETTLE
         bint refused
         bint client_gone

@@ -60,7 +60,7 @@ from fastgw.native.counters cimport (
     fgw_count,
     fgw_count_time,
 )
-from fastgw.native.demand cimport fgw_name_hash
+from fastgw.native.demand cimport fgw_name_recall
 from fastgw.native.dialect cimport (
     FGW_ASK_MORE_MODELS,
     FGW_OPERATION_COUNT_TOKENS,
@@ -172,9 +172,8 @@ cdef class Journey(Own):
         self.half_close = plan.config.listen.half_close
         self.retry_credit = RETRY_CREDIT_MAX
         self.retry_share = plan.retry_share
-        self.spare = []
         self.parked = []
-        self.running = set()
+        self.running = []
         self.wall_offset_ns = fgw_clock_wall_ns() - self.look()
         fgw_wheel_init(&self.wheel, self.now_ns)
         plan.begin_worker(journal)
@@ -182,8 +181,11 @@ cdef class Journey(Own):
     # ------------------------------------------------------------------ exchanges and time
     cdef Exchange take_exchange(self, Client client, uint64_t now_ns):
         cdef Exchange x
-        if self.spare:
-            x = <Exchange>self.spare.pop()
+        if self.spare is not None:  # (a list of one or none would be given new memory each time)
+            x = self.spare
+            self.spare = x.spare_next
+            x.spare_next = None
+            self.n_spare -= 1
         else:
             x = Exchange()
             x.relay = Relay(self.batch, self)
@@ -196,8 +198,10 @@ cdef class Journey(Own):
     cdef int give_back(self, Exchange x) except -1:
         x.client = None
         x.connection = None
-        if len(self.spare) < SPARE_MAX:
-            self.spare.append(x)
+        if self.n_spare < SPARE_MAX:
+            x.spare_next = self.spare
+            self.spare = x
+            self.n_spare += 1
         return 0
 
     cdef int arm(self, Link link, uint64_t deadline_ns) except -1:
@@ -415,8 +419,11 @@ cdef class Journey(Own):
             FGW_NAME_MODEL, x.model_hash, <const uint8_t *>x.ask.model, x.ask.model_bytes
         )
         if x.ask.user_bytes:
-            x.dims.user = self.journal.name(
-                FGW_NAME_USER, <const uint8_t *>x.ask.user, x.ask.user_bytes
+            x.dims.user = fgw_name_recall(
+                &self.known_names, <const uint8_t *>x.ask.user, x.ask.user_bytes
+            )
+            self.journal.name_known(
+                FGW_NAME_USER, x.dims.user, <const uint8_t *>x.ask.user, x.ask.user_bytes
             )
         for i in range(<uint32_t>len(self.policy.labels)):
             length = self.policy.label(
@@ -432,7 +439,7 @@ cdef class Journey(Own):
         cdef const uint8_t *model = <const uint8_t *>x.ask.model
         cdef Route route
         x.split_model = 0
-        x.model_hash = fgw_name_hash(model, x.ask.model_bytes)
+        x.model_hash = fgw_name_recall(&self.known_names, model, x.ask.model_bytes)
         if x.pinned_length:
             x.path = self.routes.pinned(x.bytes + x.pinned_at, x.pinned_length)
             return 0

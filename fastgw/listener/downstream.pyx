@@ -294,7 +294,7 @@ cdef class Downstream(Client):
 
     cdef int will_refuse(self, Exchange x) except -1:
         """Before a refusal is written: can the connection go on behind it? Sets close_after."""
-        if self.listener.draining or not x.head.keep_alive:
+        if self.journey.draining or not x.head.keep_alive:
             self.close_after = True
         if not self.whole and not self.close_after:
             if x.head.framing == FGW_FRAMING_NONE:
@@ -341,7 +341,7 @@ cdef class Downstream(Client):
             self._drop_buffer()
             self.state = CLOSED
             return 0
-        if not keep_alive or self.close_after or self.listener.draining:
+        if not keep_alive or self.close_after or self.journey.draining:
             if (rest or self.dropped) and not self.blocked:
                 return self.linger()  # bytes unread in the kernel would turn the close into a RST
             self._drop_buffer()

@@ -13,13 +13,12 @@ TICK_S = 0.1
 
 
 class Listener:
-    """One listening socket and its connections. ``draining``: answers close their connection."""
+    """One listening socket and its connections."""
 
     def __init__(self, journey: Journey, *, connections_max: int) -> None:
         self.journey = journey
         self.connections: set[Any] = set()
         self.connections_max = connections_max
-        self.draining = False
         self._server: asyncio.Server | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._tick: asyncio.TimerHandle | None = None
@@ -55,7 +54,6 @@ class Listener:
         self.journey.count_connections(len(self.connections))
 
     def stop_accepting(self) -> None:
-        self.draining = True
         self.journey.drain()
         if self._server is not None:
             self._server.close()

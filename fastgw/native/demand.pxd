@@ -13,5 +13,13 @@ cdef extern from "fgw_demand.h" nogil:
     int fgw_demand_key(
         const uint8_t *prefix, size_t prefix_length, const fgw_value *values, uint32_t n_values,
         uint32_t addresses, uint64_t *identity, uint8_t *text, size_t capacity) noexcept
+    struct fgw_known_keys:
+        pass
+
+    struct fgw_known_names:
+        pass
+
     uint32_t fgw_value_text(const fgw_value *value, uint8_t *out, uint32_t capacity) noexcept
     uint64_t fgw_name_hash(const uint8_t *text, size_t length) noexcept
+    uint64_t fgw_name_recall(
+        fgw_known_names *known, const uint8_t *text, size_t length) noexcept

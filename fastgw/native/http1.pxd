@@ -118,7 +118,7 @@ cdef extern from "fgw_http1.h" nogil:
         uint8_t id
         uint8_t nominated
         uint32_t value_off
-        uint32_t value_len
+        uint16_t value_len
 
     struct fgw_http1_limits:
         uint32_t head_max
@@ -190,5 +190,6 @@ cdef extern from "fgw_http1_write.h" nogil:
         uint8_t *out, uint32_t cap, const void *bytes, uint32_t len
     ) noexcept
     int32_t fgw_http1_put_u64(uint8_t *out, uint32_t cap, uint64_t value) noexcept
+    void fgw_http1_put_hex(uint8_t *out, uint32_t number) noexcept
     int32_t fgw_http1_put_chunk_size(uint8_t *out, uint32_t cap, uint64_t size) noexcept
     int32_t fgw_http1_put_end(uint8_t *out, uint32_t cap) noexcept

@@ -131,6 +131,7 @@ cdef extern from "fgw_policy.h" nogil:
         uint16_t logs[8]            # FGW_LISTED_MAX
         uint16_t removed[8]         # FGW_LISTED_MAX
         fgw_said *said
+        void *known                 # struct fgw_known_keys, or NULL
         void *run                   # struct fgw_cel_run
         uint64_t rule
         int64_t input_max

@@ -8,6 +8,7 @@ from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
 
 from fastgw.native.policy cimport fgw_effects, fgw_said, fgw_value
 from fastgw.native.cel cimport fgw_cel_program, fgw_cel_run, fgw_cel_source
+from fastgw.native.demand cimport fgw_known_keys
 from fastgw.native.index cimport fgw_index, fgw_index_walk
 from fastgw.policy.blob cimport Blob
 from fastgw.policy.builder cimport Builder, Words
@@ -79,6 +80,7 @@ cdef class Policy:
         uint32_t _n_labels
         uint64_t *_reasons              # name hashes of `messages`
         fgw_cel_run _run                # of this process: a decision runs to completion
+        fgw_known_keys *_known          # of this process, as _run
 
     # Phase POLICY. Reads facts[0 .. n_facts) (those in facts_used) and `source` (NULL: every map
     # of the request is empty), writes the facts of variables and results; writes all of *effects

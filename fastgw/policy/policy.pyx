@@ -19,7 +19,8 @@ from fastgw.policy.uncollected import uncollected
 
 from fastgw.native.action cimport fgw_action, fgw_effects_clear, fgw_patterns_match
 from fastgw.native.cel cimport FGW_CEL_ARENA, fgw_cel_source
-from fastgw.native.demand cimport fgw_demand_key, fgw_name_hash, fgw_value_text
+from fastgw.native.demand cimport (
+    fgw_demand_key, fgw_known_keys, fgw_name_hash, fgw_value_text)
 from fastgw.native.index cimport FGW_INDEX_NO_RULE, fgw_index_next, fgw_index_start
 from fastgw.native.policy cimport (
     FGW_ACTION_DETECT, FGW_DETECTS_MAX, FGW_FACT_AI_INPUT_TOKENS, FGW_FACT_AI_MAX_OUTPUT_TOKENS,
@@ -80,6 +81,7 @@ cdef class Policy:
         self._plan = Plan()
         self._run.arena = <uint8_t *>self._plan.take(1, FGW_CEL_ARENA)
         self._run.arena_size = FGW_CEL_ARENA
+        self._known = <fgw_known_keys *>self._plan.take(1, sizeof(fgw_known_keys))
         self._builder = Builder(
             self._plan, lambda expression, wanted: self._compile(expression, wanted),
             lambda text, typed=False: self._pieces(text, typed),
@@ -132,6 +134,7 @@ cdef class Policy:
         self._run.facts = facts
         self._run.source = source
         fgw_effects_clear(effects, self._said, &self._run)
+        effects.known = self._known
 
     cdef void run_answer(self, fgw_value *facts, const fgw_cel_source *source,
                          fgw_effects *effects) noexcept nogil:

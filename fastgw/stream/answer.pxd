@@ -7,7 +7,7 @@ from fastgw.stream.relay cimport Framing
 
 
 cdef struct LimitTexts:
-    const char *name         # "pace", quoted
+    const char *name         # "pace", quoted, and what comes before a number: ;r=
     size_t name_bytes
     const char *policy       # "pace";q=60;w=60
     size_t policy_bytes

@@ -35,7 +35,7 @@ cdef class AnswerTexts:
         self.policy_version = f"x-fastgw-policy: {policy_version}\r\n".encode()
         cdef LimitTexts *one
         cdef bytes name, policy
-        self.texts = [(quoted.encode(), item.encode()) for quoted, item in limits]
+        self.texts = [(quoted.encode() + b";r=", item.encode()) for quoted, item in limits]
         self.limits = <LimitTexts *>calloc(max(len(limits), 1), sizeof(LimitTexts))
         if self.limits == NULL:
             raise MemoryError()
@@ -52,6 +52,12 @@ cdef class AnswerTexts:
 cdef inline uint8_t *put(uint8_t *out, bytes text) noexcept:
     memcpy(out, <const char *>text, <size_t>len(text))
     return out + len(text)
+
+
+cdef inline uint8_t *put_words(uint8_t *out, const char *words, size_t length) noexcept:
+    """``length`` is known to the compiler."""
+    memcpy(out, words, length)
+    return out + length
 
 
 cdef inline bint tells_limits(Exchange x) noexcept:
@@ -81,7 +87,7 @@ cdef Py_ssize_t write_rate_limits(
     for i in range(x.n_traces):
         if x.traces[i].enforced:
             limit = &texts.limits[x.effects.demands[i].limit]
-            at = put(at, b"ratelimit-policy: " if first else b", ")
+            at = put_words(at, b"ratelimit-policy: ", 18) if first else put_words(at, b", ", 2)
             first = False
             memcpy(at, limit.policy, limit.policy_bytes)
             at += limit.policy_bytes
@@ -90,21 +96,19 @@ cdef Py_ssize_t write_rate_limits(
         if not x.traces[i].enforced:
             continue
         limit = &texts.limits[x.effects.demands[i].limit]
-        at = put(at, b"\r\nratelimit: " if first else b", ")
+        at = put_words(at, b"\r\nratelimit: ", 13) if first else put_words(at, b", ", 2)
         first = False
         memcpy(at, limit.name, limit.name_bytes)
         at += limit.name_bytes
-        at = put(at, b";r=")
         left = 0
         if x.traces[i].used < x.traces[i].limit:
             left = x.traces[i].limit - x.traces[i].used
         at += fgw_http1_put_u64(at, 24, left)
         # No time brings back slots (0) and totals.
         if 0 < x.traces[i].reset_ns < UINT64_MAX:
-            at = put(at, b";t=")
+            at = put_words(at, b";t=", 3)
             at += fgw_http1_put_u64(at, 24, (x.traces[i].reset_ns + SECOND - 1) // SECOND)
-    at = put(at, b"\r\n")
-    return at - out
+    return put_words(at, b"\r\n", 2) - out
 
 
 cdef Py_ssize_t write_answer_head(
@@ -129,18 +133,18 @@ cdef Py_ssize_t write_answer_head(
     if end - at < 0:
         return -1
     if framing == FRAMING_CHUNKED:
-        at = put(at, b"transfer-encoding: chunked\r\n")
+        at = put_words(at, b"transfer-encoding: chunked\r\n", 28)
     elif head.content_length >= 0 and (framing == FRAMING_LENGTH or framing == FRAMING_NONE):
         # Also where no body follows: HEAD and 304 tell the length that GET would have had.
         at += fgw_http1_put_number(at, 64, b"content-length", 14, <uint64_t>head.content_length)
     if close:
-        at = put(at, b"connection: close\r\n")
+        at = put_words(at, b"connection: close\r\n", 19)
     elif x.head.minor == 0:
-        at = put(at, b"connection: keep-alive\r\n")
-    at = put(at, b"x-fastgw-request-id: ")
+        at = put_words(at, b"connection: keep-alive\r\n", 24)
+    at = put_words(at, b"x-fastgw-request-id: ", 21)
     memcpy(at, x.id_text, x.id_length)
     at += x.id_length
-    at = put(at, b"\r\n")
+    at = put_words(at, b"\r\n", 2)
     if x.provider_line is not None:
         at = put(at, x.provider_line)
         if x.model_line is not None:

@@ -8,6 +8,7 @@ cdef enum:
     PIECES_MAX = 240         # below IOV_MAX; a fuller batch is sent early
     LINE_BYTES = 20          # room for one chunk-size line
     BATCH_HEAD_BYTES = 65536
+    JOIN_BYTES = 2048        # behind a head, that are copied to it
 
 
 cdef class Batch:
@@ -26,5 +27,6 @@ cdef class Batch:
     cdef void close_chunk(self) noexcept
     cdef void replace_chunks(self, const uint8_t *raw, size_t length) noexcept
     cdef bint is_full(self) noexcept
+    cdef void _join(self) noexcept
     cdef void forget(self)
     cdef int flush(self, Link client) except -1

@@ -2,7 +2,7 @@
 
 cimport cython
 from libc.stdlib cimport free, malloc
-from libc.string cimport memmove
+from libc.string cimport memcpy, memmove
 
 from fastgw.native.http1 cimport fgw_http1_put_chunk_size
 
@@ -89,10 +89,27 @@ cdef class Batch:
         self.open_chunk = -1
         self.keep.clear()
 
+    cdef void _join(self) noexcept:
+        """Copy a little that follows a head behind it: one piece is sent cheaper than several."""
+        cdef uint8_t *at = self.head + self.pieces[0].iov_len
+        cdef size_t rest = 0
+        cdef int i
+        for i in range(1, self.count):
+            rest += self.pieces[i].iov_len
+        if rest > JOIN_BYTES or self.pieces[0].iov_len + rest > BATCH_HEAD_BYTES:
+            return
+        for i in range(1, self.count):
+            memcpy(at, self.pieces[i].iov_base, self.pieces[i].iov_len)
+            at += self.pieces[i].iov_len
+        self.pieces[0].iov_len += rest
+        self.count = 1
+
     cdef int flush(self, Link client) except -1:
         """Send what is gathered. Returns a value of ``Sent``."""
         cdef int sent
         self.close_chunk()
+        if self.count > 1 and self.pieces[0].iov_base == self.head:
+            self._join()
         sent = client.send(self.pieces, self.count)
         self.count = 0
         self.lines = 0

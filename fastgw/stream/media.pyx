@@ -1,6 +1,6 @@
 """Phase STREAM: what kind of body an answer's head announces."""
 
-from libc.string cimport strlen
+from libc.string cimport memcmp, strlen
 
 from fastgw.native.dialect cimport (
     FGW_DIALECT_BEDROCK,
@@ -52,6 +52,11 @@ cdef int stream_kind(
         return own_kind(route) if asked else FGW_STREAM_NONE
     value = bytes + head.headers[at].value_off
     length = head.headers[at].value_len
+    if (
+        length == 16 and memcmp(value, <const char *>b"application/json", 16) == 0
+        and route.dialect != FGW_DIALECT_GEMINI
+    ):
+        return FGW_STREAM_NONE  # nearly always, and what the words below come to
     if begins(value, length, b"text/event-stream"):
         return FGW_STREAM_SSE
     if asked and (

@@ -24,6 +24,7 @@ cdef class Connection(Link):
         Receiver receiver
         Exchange exchange        # whose answer is being read, or None
         object task              # the connect, while it runs
+        Connection idle_next     # in the pool: the one that was used before it
         fgw_head head
         fgw_chunk chunk
         uint8_t *partial         # the beginning of a head that came in pieces

@@ -160,7 +160,8 @@ cdef class Connection(Link):
             self.resume_read()
             self.state = IDLE
             self.reused = True
-            self.provider.idle.append(self)
+            self.idle_next = <Connection>self.provider.idle
+            self.provider.idle = self
             fgw_count(self.receiver.counters, FGW_GAUGE_UPSTREAM_IDLE, 1)
             return 0
         return self.discard()
@@ -380,9 +381,18 @@ cdef class Connection(Link):
 
     cdef int _forget(self) except -1:
         """Out of the pool, if it is in it."""
-        if self in self.provider.idle:
-            self.provider.idle.remove(self)
-            fgw_count(self.receiver.counters, FGW_GAUGE_UPSTREAM_IDLE, <uint64_t>-1)
+        cdef Connection before = None
+        cdef Connection at = <Connection>self.provider.idle
+        while at is not None and at is not self:
+            before, at = at, at.idle_next
+        if at is None:
+            return 0
+        if before is None:
+            self.provider.idle = self.idle_next
+        else:
+            before.idle_next = self.idle_next
+        self.idle_next = None
+        fgw_count(self.receiver.counters, FGW_GAUGE_UPSTREAM_IDLE, <uint64_t>-1)
         return 0
 
     cdef int on_failure(self, object exception) except -1:

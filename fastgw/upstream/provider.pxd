@@ -17,7 +17,8 @@ cdef class ProviderKey:
     cdef:
         readonly str id
         uint64_t name_hash
-        bytes credential_line  # "authorization: Bearer …\r\n", ready to be written
+        bytes credential_line  # "authorization: Bearer …\r\n"
+        bytes lines            # as its provider's `lines`, with the credential
         uint32_t weight
         int64_t current        # smooth weighted round robin
 
@@ -40,7 +41,7 @@ cdef class Provider:
         readonly uint8_t dialect
         bytes id_text
         bytes answer_line            # "x-fastgw-provider: …\r\n"
-        bytes host_line              # "host: …\r\n"
+        bytes lines                  # of a request: from behind its target to the request's id
         bytes base_path              # what base_url has behind the authority, without a last "/"
         bytes strip                  # what a client's path has and base_url has already ("/v1")
         uint64_t name_hash
@@ -59,7 +60,7 @@ cdef class Provider:
         readonly bint azure          # Azure's API: the paths of a resource
         bytes api_version            # … and by which of its dated ones it is asked; b"": v1
         size_t root_length           # of base_path: what stands before /openai
-        list idle                    # connections to reuse, the youngest last
+        object idle                  # the upstream.connection.Connection to reuse next, or None
 
     cdef ProviderKey choose_key(self)
     cdef Py_ssize_t write_target(self, uint8_t *out, size_t room, const uint8_t *path,

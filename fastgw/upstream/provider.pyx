@@ -24,6 +24,9 @@ cdef tuple STEERING = (b"fields", b"callback", b"oauth_token")
 cdef tuple PLAIN_ALT = (b"alt=sse", b"alt=json")
 
 
+cdef bytes IDENTITY = b"accept-encoding: identity\r\nx-fastgw-request-id: "
+
+
 cdef bint steers(bytes parameter):
     """Whether Google's front end would do otherwise for it than the journey knows."""
     name = unquote_to_bytes(parameter.partition(b"=")[0])
@@ -113,6 +116,7 @@ cdef class Provider:
                  bint retry_connect=True, object tls=None,
                  uint64_t name_hash=0, PriceList prices=None, object vendor=None,
                  str api_version=""):
+        cdef ProviderKey key
         self.id = id
         self.id_text = id.encode()
         self.name_hash = name_hash
@@ -125,7 +129,10 @@ cdef class Provider:
         self.tls = tls
         usual = 443 if scheme == "https" else 80
         shown = f"[{host}]" if ":" in host else host
-        self.host_line = f"host: {shown if port == usual else f'{shown}:{port}'}\r\n".encode()
+        host_line = f"host: {shown if port == usual else f'{shown}:{port}'}\r\n".encode()
+        self.lines = b" HTTP/1.1\r\n" + host_line + IDENTITY
+        for key in keys:
+            key.lines = b" HTTP/1.1\r\n" + host_line + key.credential_line + IDENTITY
         self.base_path = path.rstrip("/").encode()
         # Clients put "/v1/chat/completions" behind a host; the base_url that OpenAI's SDK takes
         # ends in "/v1" already.
@@ -146,7 +153,6 @@ cdef class Provider:
         self.api_version = api_version.encode()
         root = path.rstrip("/").removesuffix("/v1").removesuffix("/openai")
         self.root_length = <size_t>len(root.encode())
-        self.idle = []
 
     def open_tls(self):
         """After the fork: a context belongs to one process. Verifies names and chains."""

@@ -5,7 +5,7 @@ fields, those that the client's Connection names, its credentials, and ours.
 """
 
 import orjson
-from libc.stdint cimport int64_t, uint16_t
+from libc.stdint cimport int64_t, uint16_t, uint32_t
 from libc.string cimport memcpy, memset
 
 from fastgw.native.dialect cimport (
@@ -26,18 +26,17 @@ from fastgw.native.http1 cimport (
     FGW_M_PUT,
     fgw_http1_find,
 )
-from fastgw.native.http1 cimport FGW_DROP_REQUEST, fgw_http1_copy_fields, fgw_http1_put_number
+from fastgw.native.http1 cimport (
+    FGW_DROP_REQUEST, fgw_http1_copy_fields, fgw_http1_put_hex, fgw_http1_put_number)
 from fastgw.native.price cimport FGW_PRICE_OLD_LIMIT_NAME
 from fastgw.upstream.azure cimport is_azure, is_old, wants_model, write_azure_target
 from fastgw.upstream.provider cimport Provider, ProviderKey, Renamed
 from fastgw.upstream.route cimport Candidate
 
 cdef enum:
-    OWN_BYTES = 1024    # of fields that the gateway adds, the host and the credential apart
+    OWN_BYTES = 1024     # of fields that the gateway adds, the host and the credential apart
+    BESIDE_BYTES = 2048  # a body of no more is copied behind its head: one piece is sent cheaper
 
-cdef bytes VERSION_END = b" HTTP/1.1\r\n"
-cdef bytes IDENTITY = b"accept-encoding: identity\r\nx-fastgw-request-id: "
-cdef bytes ATTEMPT = b"\r\nx-fastgw-attempt: "
 cdef bytes ANTHROPIC_VERSION = b"anthropic-version: 2023-06-01\r\n"
 
 
@@ -46,20 +45,23 @@ cdef inline uint8_t *put(uint8_t *out, bytes text) noexcept:
     return out + len(text)
 
 
-cdef uint8_t *put_hex(uint8_t *out, uint64_t number, int digits) noexcept:
-    cdef int i
-    cdef uint8_t digit
+cdef inline uint8_t *put_hex(uint8_t *out, uint64_t number, size_t digits) noexcept:
+    """In so many digits, more only where it needs them."""
+    cdef uint8_t text[16]
+    fgw_http1_put_hex(text, <uint32_t>(number >> 32))
+    fgw_http1_put_hex(text + 8, <uint32_t>number)
+    if number >> (4 * digits) == 0:
+        memcpy(out, text + 16 - digits, digits)  # of a length that the compiler knows
+        return out + digits
     while digits < 16 and number >> (4 * digits):
         digits += 1
-    for i in range(digits - 1, -1, -1):
-        digit = <uint8_t>(number & 15)
-        out[i] = digit + (48 if digit < 10 else 87)
-        number >>= 4
+    memcpy(out, text + 16 - digits, digits)
     return out + digits
 
 
 cdef size_t write_id(Exchange x, uint8_t *out) noexcept:
-    cdef uint8_t *at = put_hex(out, x.id.generation, 8)
+    cdef uint8_t *at = out + 8
+    fgw_http1_put_hex(out, x.id.generation)
     at[0] = c"-"
     at = put_hex(at + 1, x.id.worker, 2)
     at[0] = c"-"
@@ -110,13 +112,11 @@ cdef Py_ssize_t write_target(Exchange x, Candidate candidate, uint8_t *out, size
 cdef Py_ssize_t write_head(Exchange x, uint8_t *out, size_t room, uint64_t body_length) noexcept:
     cdef Provider provider = (<Candidate>x.candidate).provider
     cdef ProviderKey key = <ProviderKey>x.provider_key
+    cdef bytes lines = key.lines if key is not None else provider.lines
     cdef uint8_t *at = out
     cdef Py_ssize_t length
     cdef int copied
-    cdef size_t fixed = (
-        x.head.method_text.len + <size_t>len(provider.host_line) + OWN_BYTES
-        + (<size_t>len(key.credential_line) if key is not None else 0)
-    )
+    cdef size_t fixed = x.head.method_text.len + <size_t>len(lines) + OWN_BYTES
     if x.said is not None and x.said.to_provider is not None:
         fixed += <size_t>len(x.said.to_provider)
     if fixed > room:
@@ -127,17 +127,12 @@ cdef Py_ssize_t write_head(Exchange x, uint8_t *out, size_t room, uint64_t body_
     length = write_target(x, <Candidate>x.candidate, at + 1, room - fixed)
     if length < 0:
         return -1
-    at = put(at + 1 + length, VERSION_END)
-    at = put(at, provider.host_line)
-    if key is not None:
-        at = put(at, key.credential_line)
-    at = put(at, IDENTITY)
+    at = put(at + 1 + length, lines)
     memcpy(at, x.id_text, x.id_length)
-    at = put(at + x.id_length, ATTEMPT)
-    at[0] = <uint8_t>(48 + x.attempt % 10)
-    at[1] = c"\r"
-    at[2] = c"\n"
-    at += 3
+    at += x.id_length
+    memcpy(at, <const char *>b"\r\nx-fastgw-attempt: 0\r\n", 23)
+    at[20] = <uint8_t>(48 + x.attempt % 10)
+    at += 23
     if x.route.dialect == FGW_DIALECT_ANTHROPIC and not passes_version(x) \
             and not says_version(x.said):
         at = put(at, ANTHROPIC_VERSION)
@@ -229,6 +224,13 @@ cdef int write_request(Exchange x, uint8_t *out, size_t room, iovec *pieces,
         return -1
     pieces[0].iov_base = out
     pieces[0].iov_len = <size_t>length
+    if body[0] <= BESIDE_BYTES and body[0] <= room - <size_t>length:
+        out += length
+        for i in range(count):
+            memcpy(out, slices[i].bytes, slices[i].length)
+            out += slices[i].length
+        pieces[0].iov_len += <size_t>body[0]
+        return 1
     for i in range(count):
         pieces[i + 1].iov_base = <void *>slices[i].bytes
         pieces[i + 1].iov_len = slices[i].length

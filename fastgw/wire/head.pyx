@@ -25,6 +25,7 @@ from fastgw.native.http1 cimport (
     fgw_http1_put_chunk_size,
     fgw_http1_put_end,
     fgw_http1_put_field,
+    fgw_http1_put_hex,
     fgw_http1_put_number,
     fgw_http1_put_request_line,
     fgw_http1_put_status,
@@ -240,6 +241,12 @@ def put_number(bytes name not None, uint64_t value, uint32_t room=128):
 def put_chunk_size(uint64_t size, uint32_t room=18):
     cdef bytearray out = bytearray(room)
     return _written(out, fgw_http1_put_chunk_size(out, room, size))
+
+
+def put_hex(uint32_t number):
+    cdef uint8_t out[8]
+    fgw_http1_put_hex(out, number)
+    return out[:8]
 
 
 def put_end(uint32_t room=2):

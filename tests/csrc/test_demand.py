@@ -250,3 +250,61 @@ def test_a_value_as_text_fits_and_is_cut_at_a_character(content, capacity):
 def test_no_text_has_no_hash():
     assert library().fgw_name_hash(b"", ctypes.c_size_t(0)) == 0
     assert library().fgw_name_hash(b"a", ctypes.c_size_t(1)) != 0
+
+
+KEYS_BYTES, NAMES_BYTES = 64 * 112, 64 * 48
+KNOWN_KEYS = ctypes.create_string_buffer(KEYS_BYTES)
+KNOWN_NAMES = ctypes.create_string_buffer(NAMES_BYTES)
+SHORT = some.one_of(CONTENT, some.sampled_from(["", "a", "b", "abcd", "alice", "alice-key", "\n"]))
+
+
+def recalled(limit, content, capacity=1024):
+    """(identity, text) as remembered, or None."""
+    identity, text = (ctypes.c_uint64 * 2)(), ctypes.create_string_buffer(capacity + 1)
+    length = library().fgw_demand_recall(
+        KNOWN_KEYS, ctypes.c_void_p(limit), ctypes.byref(value(content)), identity, text,
+        ctypes.c_size_t(capacity))
+    return None if length < 0 else (tuple(identity), text.raw[:length])
+
+
+def keep(limit, content, told, capacity=1024):
+    identity, text = told
+    library().fgw_demand_keep(
+        KNOWN_KEYS, ctypes.c_void_p(limit), ctypes.byref(value(content)),
+        (ctypes.c_uint64 * 2)(*identity), text, len(text), ctypes.c_size_t(capacity))
+
+
+@given(some.sampled_from([4096, 8192, 12345]), SHORT, some.sampled_from([3, 20, 300, 1024]))
+@settings(max_examples=600, deadline=None)
+def test_what_is_remembered_of_a_key_is_what_would_be_told(limit, content, capacity):
+    """The memory is that of all examples: other keys and limits are in it, and pushed out."""
+    told = key(content, prefix=str(limit).encode(), capacity=capacity)
+    whole = key(content, prefix=str(limit).encode())
+    found = recalled(limit, content, capacity)
+
+    assert found in (None, told)
+    keep(limit, content, told, capacity)
+    assert recalled(limit, content) in (None, whole)
+
+
+def test_a_short_text_is_remembered_by_limit_and_nothing_else_is():
+    ctypes.memset(KNOWN_KEYS, 0, KEYS_BYTES)
+    for content in ("alice", "", "x" * 40):
+        keep(4096, content, key(content, prefix=b"4096"))
+        assert recalled(4096, content) == key(content, prefix=b"4096")
+        assert recalled(8192, content) is None
+    for content in (7, True, None, "x" * 41, "\x01" * 40):
+        keep(4096, content, key(content, prefix=b"4096"))
+        assert recalled(4096, content) is None
+    assert recalled(4096, "alice", 8) is None  # no room for the text
+
+
+@given(some.one_of(some.binary(max_size=60), some.sampled_from([b"gpt-4o", b"gpt-4o-mini"])))
+@settings(max_examples=400, deadline=None)
+def test_a_remembered_name_has_its_hash(text):
+    recall = library().fgw_name_recall
+    recall.restype = ctypes.c_uint64
+
+    for _ in range(2):
+        assert recall(KNOWN_NAMES, text, ctypes.c_size_t(len(text))) == library().fgw_name_hash(
+            text, ctypes.c_size_t(len(text)))

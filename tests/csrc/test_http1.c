@@ -16,11 +16,20 @@
 #include "fgw_chunk.h"
 #include "fgw_http1.h"
 #include "fgw_http1_lines.h"
+#include "fgw_http1_runs.h"
 #include "fgw_http1_write.h"
 
 enum { ROOM = 1 << 17, INPUTS = 4096 };
 
+static const char SDK[] =
+    "POST /v1/chat/completions HTTP/1.1\r\nHost: 127.0.0.1:8080\r\nAccept-Encoding: gzip\r\n"
+    "Connection: keep-alive\r\nAccept: application/json\r\nContent-Type: application/json\r\n"
+    "User-Agent: OpenAI/Python 2.54.0\r\nX-Stainless-Lang: python\r\nX-Stainless-OS: Linux \r\n"
+    "Authorization: Bearer k\r\nX-Stainless-Async: false\r\nx-stainless-retry-count: 0\r\n"
+    "x-stainless-read-timeout: 600\r\nContent-Length: 5\r\n\r\n";
+
 static const char *const SAMPLES[] = {
+    SDK,
     "POST /v1/chat/completions HTTP/1.1\r\nHost: 127.0.0.1:8080\r\nAccept-Encoding: gzip\r\n"
     "Connection: keep-alive\r\nX-Stainless-Package-Version: 2.8.1\r\nAuthorization: Bearer k\r\n"
     "Content-Length: 5\r\n\r\nhello",
@@ -101,6 +110,9 @@ static int same_head(const struct fgw_head *one, const struct fgw_head *other, i
     for (uint32_t id = 0; id < FGW_H_COUNT; id++)
         if (one->seen >> id & 1 && one->first[id] != other->first[id])
             return 0;
+    if (memcmp(&one->method_text, &other->method_text, 6 * sizeof(struct fgw_span)) != 0 ||
+        one->method != other->method || one->minor != other->minor)
+        return 0;
     return one->n_headers == other->n_headers && one->seen == other->seen &&
            one->repeated == other->repeated && one->n_nominated == other->n_nominated &&
            one->content_length == other->content_length && one->framing == other->framing &&
@@ -206,11 +218,58 @@ static void one_input(const uint8_t *bytes, uint32_t len, uint64_t *random)
             got = parse(&cut, bytes, at < len ? at : len, &lines, is_request);
         }
         need(len == 0 || (got == whole && cut.error == head.error), "the cut changes no verdict");
+        need(whole <= 0 || same_head(&head, &cut, whole), "nor what is said of a head");
+        fgw_http1_begin(&again); /* now that its runs are known, too */
+        need(parse(&again, bytes, len, &lines, is_request) == whole &&
+             same_head(&head, &again, whole), "runs change nothing");
         if (whole > 0) {
             write_anew(&head, bytes, (uint32_t)whole, is_request);
             chunked_body(bytes + whole, len - (uint32_t)whole, random);
         }
     }
+}
+
+static uint32_t runs_take(const struct fgw_lines *lines, struct fgw_head *head,
+                          const uint8_t *buf, uint32_t off, const uint8_t *end, uint32_t room)
+{
+    return fgw_runs_take(lines, fgw_lines_place(buf + off), head, buf, off, end, room);
+}
+
+/* The third time a head comes, its first line and two runs are taken as a whole; and of a run as
+ * many lines as agree, or as there is room for. */
+static void runs_are_taken(void)
+{
+    static struct fgw_head head, other;
+    static struct fgw_lines lines;
+    const uint32_t len = sizeof SDK - 1;
+    char changed[sizeof SDK];
+    for (int time = 0; time < 2; time++) {
+        fgw_http1_begin(&head);
+        need(parse(&head, (const uint8_t *)SDK, len, &lines, 1) == (int32_t)len, "it is a head");
+    }
+    const uint8_t *buf = at_guard((const uint8_t *)SDK, len), *end = buf + len;
+    const uint32_t host = (uint32_t)(strstr(SDK, "Host") - SDK);
+    const uint32_t key = (uint32_t)(strstr(SDK, "Authorization") - SDK);
+    const uint32_t async = (uint32_t)(strstr(SDK, "X-Stainless-Async") - SDK);
+    const uint32_t length = (uint32_t)(strstr(SDK, "Content-Length") - SDK);
+    fgw_http1_begin(&other);
+    need(fgw_starts_take(&lines, &other, buf, 0, end, 512) == host, "the first line");
+    need(fgw_starts_take(&lines, &other, buf, 0, end, 19) == 0, "a target of its length or less");
+    need(runs_take(&lines, &other, buf, host, end, 100) == key - host, "the first run");
+    need(runs_take(&lines, &other, buf, key, end, 100) == 0, "never a credential");
+    need(runs_take(&lines, &other, buf, async, end, 100) == length - async, "the second run");
+    need(other.n_headers == 11 && other.repeated == FGW_H_BIT(FGW_H_X_STAINLESS), "all lines");
+    need(runs_take(&lines, &other, buf, host, end, 100) == 0, "a second Host is judged");
+
+    fgw_http1_begin(&other);
+    need(runs_take(&lines, &other, buf, host, end, 2) && other.n_headers == 2, "no more");
+    memcpy(changed, SDK, sizeof SDK);
+    *strstr(changed, "2.54.0") = '3';
+    buf = at_guard((const uint8_t *)changed, len);
+    fgw_http1_begin(&other);
+    need(runs_take(&lines, &other, buf, host, end, 100) ==
+             (uint32_t)(strstr(SDK, "User-Agent") - SDK) - host, "the lines that agree");
+    need(other.n_headers == 5 && other.keep_alive_seen, "and what they say");
 }
 
 static uint32_t mutate(uint8_t *into, const uint8_t *bytes, uint32_t len, uint64_t *random)
@@ -306,6 +365,7 @@ int main(int argc, char **argv)
         count++;
     }
     looks_once(page);
+    runs_are_taken();
     for (uint32_t i = 0; i < count; i++)
         for (uint32_t len = 0; len <= sizes[i]; len += sizes[i] > 4000 ? 97 : 1)
             one_input(inputs[i], len, &random);

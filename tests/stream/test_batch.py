@@ -6,7 +6,7 @@ framing are compared.
 
 import pytest
 
-from tests.worker import chat, chunked, delta, request, stream_head, unchunked
+from tests.worker import chat, chunked, delta, request, response, stream_head, unchunked
 
 ASKED = {"stream": True, "stream_options": {"include_usage": True}}
 EVENTS = [delta(str(number)) for number in range(4)]
@@ -72,3 +72,14 @@ def test_any_two_cuts_of_a_read_give_the_same_body(stream):
         for second in range(first + 1, len(framed)):
             upstream.feed(framed[:first], framed[first:second], framed[second:])
             assert unchunked(client.taken() + b"0\r\n\r\n") == body, (first, second)
+
+
+@pytest.mark.parametrize("size", [0, 1, 2047, 2048, 2049, 2300, 5000, 70_000])
+def test_a_small_body_behind_its_head_and_a_large_one_arrive_as_they_are(worker, size):
+    """Both ways: of the small ones head and body are one piece."""
+    one = worker()
+    body, asked = b"x" * size, chat(padding="y" * size)
+    got, answer = one.ask(request(asked), response(body))
+
+    assert got.partition(b"\r\n\r\n")[2] == asked
+    assert (answer.status, answer.body) == (200, body)

@@ -144,3 +144,27 @@ def test_a_head_larger_than_64_kib_is_no_answer(worker):
     one.upstream.feed(stream_head(*[f"x-{n}: {'v' * 4000}" for n in range(20)]))
 
     assert client.answer().code == "FGW-908"
+
+
+@pytest.mark.parametrize("lost", range(4))
+def test_of_idle_connections_the_youngest_is_used_and_a_lost_one_never(worker, lost):
+    one = worker()
+    clients = [one.connect() for _ in range(4)]
+    for client in clients:
+        client.feed(request(chat()))
+    pool = list(one.loop.opened)
+    for end in pool:  # idle in this order
+        end.feed(response(BODY))
+        end.taken()
+    pool.pop(lost).lose()
+    for client in clients:
+        client.feed(request(chat()))
+
+    assert [bool(end.taken()) for end in pool] == [True] * 3
+    assert len(one.loop.opened) == 5  # the fourth is a new one
+    one.loop.opened[4].feed(response(BODY))
+    for end in reversed(pool):
+        end.feed(response(BODY))
+    assert all(client.answer().status == 200 for client in clients)
+    clients[0].feed(request(chat()))
+    assert [bool(end.taken()) for end in pool] == [True, False, False]

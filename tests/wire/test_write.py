@@ -184,6 +184,7 @@ def test_refuses_a_status_without_three_digits(status):
 def test_writes_numbers(number):
     assert wire.put_number(b"N", number) == b"N: %d\r\n" % number
     assert wire.put_chunk_size(number) == b"%x\r\n" % number
+    assert wire.put_hex(number & 0xffffffff) == b"%08x" % (number & 0xffffffff)
 
 
 @pytest.mark.parametrize("value", [b"a\r\nB: c", b"a\rb", b"a\nb", b"\0", b"\x7f", b"\x1b[1m"])
