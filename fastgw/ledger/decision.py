@@ -264,14 +264,16 @@ def _usage(close: Close) -> dict[str, Any]:
             "input_tokens": word(PROVENANCES, close.input_provenance),
             "output_tokens": word(PROVENANCES, close.output_provenance),
         },
-        "estimates": {
-            field: _estimate(basis) for field, basis in (
-                ("input_tokens", close.input_basis), ("output_tokens", close.output_basis))
-            if basis
-        },
+        "estimates": estimates(close),
         "classes": asdict(close.tokens),
         "units": {name: number for name, number in asdict(close.units).items() if number},
     }
+
+
+def estimates(close: Close) -> dict[str, dict[str, Any]]:
+    """How the points of what nobody told were found; of what was told: nothing."""
+    bases = (("input_tokens", close.input_basis), ("output_tokens", close.output_basis))
+    return {field: _estimate(basis) for field, basis in bases if basis}
 
 
 def _estimate(basis: int) -> dict[str, Any]:
