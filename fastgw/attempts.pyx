@@ -97,7 +97,7 @@ from fastgw.upstream.request cimport (
 )
 from fastgw.wire.link cimport Link, SENT_CLOSED, SENT_QUEUED, iovec
 from fastgw.native.http1 cimport fgw_head
-from fastgw.upstream.bounds cimport price_of
+from fastgw.upstream.bounds cimport model_of, price_of
 from fastgw.upstream.connection cimport Connection
 from fastgw.upstream.route cimport Candidate, Route
 from fastgw.usage.account cimport add_earlier
@@ -179,16 +179,17 @@ cdef class Attempts(Leaving):
 
     cdef int _turn_to(self, Exchange x, Candidate candidate) except -1:
         """Who is asked next, for the records: a request counts where it is asked first."""
+        cdef const uint8_t *name
+        cdef size_t length
         x.candidate = candidate
         x.dims.provider = candidate.provider.name_hash
         x.dims.upstream_model = x.dims.model
         if candidate.model:
             x.dims.upstream_model = candidate.model_hash
-        elif x.split_model:
-            x.dims.upstream_model = self.journal.name(
-                FGW_NAME_MODEL, <const uint8_t *>x.ask.model + x.split_model,
-                x.ask.model_bytes - x.split_model,
-            )
+        elif x.split_model or x.ask.model_bytes == 0:
+            name = model_of(x, candidate, &length)
+            if length:
+                x.dims.upstream_model = self.journal.name(FGW_NAME_MODEL, name, length)
         return 0
 
     cdef int _reach(self, Exchange x, Provider provider) except -1:

@@ -89,6 +89,7 @@ from fastgw.native.record cimport (
 )
 from fastgw.stream.relay cimport FRAMING_CLOSE, Relay
 from fastgw.upstream.request cimport write_id
+from fastgw.upstream.bounds cimport model_of
 from fastgw.upstream.route cimport Candidate
 from fastgw.usage.account cimport (
     account_cost, amounts, count_tokens, point_output, total_differs
@@ -194,16 +195,8 @@ cdef class Endings(Receiver):
     # ------------------------------------------------------------------ USAGE, SETTLE
     cdef const fgw_bpe_vocabulary *_vocabulary_of(self, Exchange x, bint *known) except? NULL:
         cdef size_t length
-        cdef const uint8_t *model = self._model_of(x, &length)
+        cdef const uint8_t *model = model_of(x, <Candidate>x.candidate, &length)
         return self.tokenizers.of(x.route.dialect, model, length, known)
-
-    cdef const uint8_t *_model_of(self, Exchange x, size_t *length) except NULL:
-        cdef Candidate candidate = <Candidate>x.candidate
-        length[0] = x.ask.model_bytes - x.split_model
-        if candidate.model:
-            length[0] = <size_t>len(candidate.model)
-            return candidate.model
-        return <const uint8_t *>x.ask.model + x.split_model
 
     cdef int _count_prompt(self, Exchange x) except -1:
         cdef const fgw_bpe_vocabulary *vocabulary
@@ -226,7 +219,7 @@ cdef class Endings(Receiver):
             x.input_saved = self.tokenizers.saved()
         if x.ask.flags & FGW_ASK_TOOLS or fgw_ask_pictures(&x.ask):
             return 0  # what is more than text is known better from what providers have told
-        model = self._model_of(x, &length)
+        model = model_of(x, <Candidate>x.candidate, &length)
         x.input_counted = x.input_guess - x.ask.text_bytes // BYTES_PER_TOKEN
         x.input_counted += self.tokenizers.asked(
             model, length, x.ask.text_bytes, &x.input_basis)
@@ -242,7 +235,7 @@ cdef class Endings(Receiver):
             x.code == CODE_CUT_BY_CAP
         ):
             return 0
-        model = self._model_of(x, &length)
+        model = model_of(x, <Candidate>x.candidate, &length)
         tokens = self.tokenizers.said(model, length, &x.meter, &basis)
         if not basis and not (<Relay>x.relay).metered:
             # Compressed so that nobody here reads it. Of 146 recorded answers under zlib, the
