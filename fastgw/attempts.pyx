@@ -79,7 +79,7 @@ from fastgw.native.record cimport (
 from fastgw.stream.answer cimport write_answer_head
 from fastgw.stream.batch cimport BATCH_HEAD_BYTES
 from fastgw.stream.withheld cimport Withheld, is_text, withhold
-from fastgw.stream.media cimport by_event, coding_of, stream_kind
+from fastgw.stream.media cimport CODING_BR, by_event, coding_of, stream_kind
 from fastgw.stream.relay cimport (
     FRAMING_CHUNKED,
     FRAMING_CLOSE,
@@ -105,7 +105,6 @@ from fastgw.usage.account cimport add_earlier
 from fastgw.errors import UpstreamError
 
 cdef enum:
-    CODING_UNKNOWN = 2       # of coding_of
     SLICE = 1024             # output tokens drawn at a time
 
 cdef inline uint64_t earlier(uint64_t one, uint64_t other) noexcept:
@@ -340,7 +339,7 @@ cdef class Attempts(Leaving):
             events or is_text(head, bytes)
         ):
             asked = self.detector.asked(x, ON_EVENT if by_event(kind) else ON_RESPONSE)
-        if (capped or asked.look) and coding == CODING_UNKNOWN and not x.drains:
+        if (capped or asked.look) and coding >= CODING_BR and not x.drains:
             # What cannot be read cannot be kept below a cap, nor looked at.
             self._drop_connection(x)
             return self._give_up(x, CODE_UPSTREAM_MALFORMED)

@@ -46,6 +46,7 @@ from fastgw.native.counters cimport (
     FGW_COUNT_STATUS_1XX,
     FGW_COUNT_TOKENS,
     FGW_COUNT_TOTALS_UNEQUAL,
+    FGW_COUNT_UNREAD,
     FGW_COUNT_UNITS,
     FGW_GAUGE_BUFFERED_BYTES,
     FGW_GAUGE_CONNECTIONS,
@@ -78,6 +79,7 @@ from fastgw.native.hold cimport fgw_hold_closed, fgw_hold_closing
 from fastgw.native.http1 cimport FGW_H_X_REQUEST_ID
 from fastgw.native.record cimport (
     FGW_BASIS_BYTES,
+    FGW_BASIS_WRITING,
     FGW_FATE_CUT_BY_CAP,
     FGW_FATE_CUT_BY_CLIENT,
     FGW_FATE_DELIVERED,
@@ -89,6 +91,7 @@ from fastgw.native.record cimport (
 )
 from fastgw.stream.relay cimport FRAMING_CLOSE, Relay
 from fastgw.upstream.request cimport write_id
+from fastgw.stream.media cimport unread_of
 from fastgw.upstream.bounds cimport model_of
 from fastgw.upstream.route cimport Candidate
 from fastgw.usage.account cimport (
@@ -231,16 +234,20 @@ cdef class Endings(Receiver):
         cdef size_t length
         cdef uint64_t tokens
         cdef uint8_t basis = 0
+        cdef unsigned int unread
         if not x.metered or close.output_provenance != FGW_PROVENANCE_ESTIMATED or (
             x.code == CODE_CUT_BY_CAP
         ):
             return 0
         model = model_of(x, <Candidate>x.candidate, &length)
         tokens = self.tokenizers.said(model, length, &x.meter, &basis)
-        if not basis and not (<Relay>x.relay).metered:
+        if not basis and not (<Relay>x.relay).readable():
             # Compressed so that nobody here reads it. Of 146 recorded answers under zlib, the
             # middle one has a token for ten bytes, eight in ten a third to four times as many.
-            tokens, basis = x.body_sent // COMPRESSED_BYTES, FGW_BASIS_BYTES
+            unread = unread_of((<Relay>x.relay).coding)
+            fgw_count(self.counters, FGW_COUNT_UNREAD + unread, 1)
+            tokens = x.body_sent // COMPRESSED_BYTES
+            basis = FGW_BASIS_BYTES | <uint8_t>(unread << FGW_BASIS_WRITING)
         if basis:
             point_output(x, close, tokens, basis)
         return 0

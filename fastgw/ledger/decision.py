@@ -45,6 +45,7 @@ from fastgw.ledger.vocabulary import (
     PROVENANCES,
     TIERS,
     UNITS,
+    UNREAD,
     WRITINGS,
     effect,
     word,
@@ -280,6 +281,8 @@ def _estimate(basis: int) -> dict[str, Any]:
     """How a number that no provider told was found; what it is worth is known to who reads
     (fastgw.usage.families.tell)."""
     by = word(BASES, basis & 7)
+    if by == "bytes" and basis >> 4:
+        return {"by": by, "reason": word(UNREAD, basis >> 4)}
     if by not in BY_WRITING:
         return {"by": by}
     return {"by": by, "writing": word(WRITINGS, basis >> 4), "sampled": bool(basis & 8)}

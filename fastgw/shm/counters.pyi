@@ -28,6 +28,7 @@ class Totals(NamedTuple):
     tokens: dict[str, int]
     units: dict[str, int]
     totals_unequal: tuple[int, ...]
+    unread: dict[str, int]
     codes: dict[int, int]
     times: dict[str, Times]
     ratios: dict[str, Ratios]
