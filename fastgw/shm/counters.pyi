@@ -10,6 +10,7 @@ FATES: tuple[str, ...]
 TOKENS: tuple[str, ...]
 IMAGE_TOKENS: tuple[str, ...]
 UNITS: tuple[str, ...]
+UNREAD: tuple[str, ...]
 BUCKETS_US: tuple[int, ...]
 BUCKETS_RATIO: tuple[int, ...]
 
