@@ -70,6 +70,7 @@ enum fgw_counter {
     /* + enum fgw_dialect_id, 8 of them: attempts whose provider told a total that is not the sum
      * of the input and output which were read of it */
     FGW_COUNT_TOTALS_UNEQUAL = 86,
+    FGW_COUNT_UNREAD = 94, /* + enum fgw_unread, 5 of them: attempts whose answer was not read */
     FGW_GAUGES = 112,
     FGW_GAUGE_CONNECTIONS = 112, /* open now */
     FGW_GAUGE_REQUESTS = 113,

@@ -337,6 +337,13 @@ int fgw_ask_take_path(struct fgw_ask *ask, const struct fgw_route *route, const 
     return 0;
 }
 
+const char *fgw_ask_default_model(const struct fgw_ask *ask)
+{
+    const struct fgw_dialect_face *face = fgw_dialect_face(ask->dialect);
+
+    return ask->model_bytes || !face->default_model ? NULL : face->default_model(ask->operation);
+}
+
 /* Code points of a JSON string, given with its quotes. */
 static uint64_t count_characters(const uint8_t *text, uint64_t bytes)
 {

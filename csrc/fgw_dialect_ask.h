@@ -109,6 +109,10 @@ uint64_t fgw_ask_picture(const uint8_t *body, struct fgw_place quality, struct f
  * or -1 with ask->error MODEL_INVALID. */
 int fgw_ask_take_path(struct fgw_ask *ask, const struct fgw_route *route, const char *path);
 
+/* The model that its own provider takes where the request names none; NULL: one is named, or
+ * nobody says which it is. */
+const char *fgw_ask_default_model(const struct fgw_ask *ask);
+
 /* Input tokens, O(1): a guess for all but pictures (text bytes / 4, tools / 4, a few per message;
  * base64 is no text; fgw_estimate.h makes an estimate of it), and a bound that they do not pass
  * unless FGW_ASK_UNBOUNDED (a token is at least one byte of text; FGW_INPUT_ALLOWANCE for what the

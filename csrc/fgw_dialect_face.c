@@ -28,6 +28,7 @@ const struct fgw_limit_members fgw_limit_unknown = {{FGW_LIMIT_NONE, FGW_LIMIT_N
 #define OPENAI_FACE \
     { \
         .ask = &fgw_openai_ask, .ask_root = FGW_OPENAI_ASK_ROOT, .limits = fgw_openai_limits, \
+        .default_model = fgw_openai_default_model, \
         .unasked_tiers = OPENAI_UNASKED, .usage_option = 1, \
         .answer = &fgw_openai_answer, .root = fgw_openai_root, \
         .pass = fgw_openai_pass, .fold = fgw_openai_fold, .final = fgw_openai_final, \

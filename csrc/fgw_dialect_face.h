@@ -36,6 +36,8 @@ struct fgw_dialect_face {
                                    is needed, or asked of */
     const char *model_prefix;   /* paths that name a model bind the body to it: there, a model
                                    stands behind this; NULL: the body's own is not looked at */
+    /* Which model answers a request that names none; NULL: that is not documented. */
+    const char *(*default_model)(uint8_t operation); /* NULL: of no operation */
     uint16_t tools_tokens;      /* what tools add to the input besides themselves */
     uint8_t ask_root;
     uint8_t unasked_tiers;      /* FGW_TIER_BIT of those that come without being named: by what an

@@ -16,6 +16,9 @@ enum { FGW_OPENAI_ASK_ROOT = 1 };
 /* Slots: enum ask_slot. */
 extern const struct fgw_json_spec fgw_openai_ask;
 
+/* For default_model. */
+const char *fgw_openai_default_model(uint8_t operation);
+
 /* Where the limit of output tokens stands. */
 const struct fgw_limit_members *fgw_openai_limits(uint8_t operation);
 

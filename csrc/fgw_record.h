@@ -164,6 +164,15 @@ enum fgw_basis {
     FGW_BASIS_LIMIT = 6,   /* output: the limit in force */
     FGW_BASIS_CERTAIN = 7, /* what is certain: a token an event */
 };
+/* With BASIS_BYTES, above FGW_BASIS_WRITING: why the answer could not be read. */
+enum fgw_unread {
+    FGW_UNREAD_UNSAID = 0, /* of a writer that did not say */
+    FGW_UNREAD_BR = 1,     /* its content-encoding */
+    FGW_UNREAD_ZSTD = 2,
+    FGW_UNREAD_OTHER = 3,
+    FGW_UNREAD_BROKEN = 4, /* it is no such coding after all, or breaks off */
+    FGW_UNREADS = 5,
+};
 #define FGW_BASIS_SAMPLED 8 /* of a sample of the text */
 #define FGW_BASIS_WRITING 4 /* bits to shift by */
 

@@ -79,7 +79,7 @@ from fastgw.native.record cimport (
 from fastgw.stream.answer cimport write_answer_head
 from fastgw.stream.batch cimport BATCH_HEAD_BYTES
 from fastgw.stream.withheld cimport Withheld, is_text, withhold
-from fastgw.stream.media cimport by_event, coding_of, stream_kind
+from fastgw.stream.media cimport CODING_BR, by_event, coding_of, stream_kind
 from fastgw.stream.relay cimport (
     FRAMING_CHUNKED,
     FRAMING_CLOSE,
@@ -97,7 +97,7 @@ from fastgw.upstream.request cimport (
 )
 from fastgw.wire.link cimport Link, SENT_CLOSED, SENT_QUEUED, iovec
 from fastgw.native.http1 cimport fgw_head
-from fastgw.upstream.bounds cimport price_of
+from fastgw.upstream.bounds cimport model_of, price_of
 from fastgw.upstream.connection cimport Connection
 from fastgw.upstream.route cimport Candidate, Route
 from fastgw.usage.account cimport add_earlier
@@ -105,7 +105,6 @@ from fastgw.usage.account cimport add_earlier
 from fastgw.errors import UpstreamError
 
 cdef enum:
-    CODING_UNKNOWN = 2       # of coding_of
     SLICE = 1024             # output tokens drawn at a time
 
 cdef inline uint64_t earlier(uint64_t one, uint64_t other) noexcept:
@@ -179,16 +178,17 @@ cdef class Attempts(Leaving):
 
     cdef int _turn_to(self, Exchange x, Candidate candidate) except -1:
         """Who is asked next, for the records: a request counts where it is asked first."""
+        cdef const uint8_t *name
+        cdef size_t length
         x.candidate = candidate
         x.dims.provider = candidate.provider.name_hash
         x.dims.upstream_model = x.dims.model
         if candidate.model:
             x.dims.upstream_model = candidate.model_hash
-        elif x.split_model:
-            x.dims.upstream_model = self.journal.name(
-                FGW_NAME_MODEL, <const uint8_t *>x.ask.model + x.split_model,
-                x.ask.model_bytes - x.split_model,
-            )
+        elif x.split_model or x.ask.model_bytes == 0:
+            name = model_of(x, candidate, &length)
+            if length:
+                x.dims.upstream_model = self.journal.name(FGW_NAME_MODEL, name, length)
         return 0
 
     cdef int _reach(self, Exchange x, Provider provider) except -1:
@@ -341,7 +341,7 @@ cdef class Attempts(Leaving):
             events or is_text(head, bytes)
         ):
             asked = self.detector.asked(x, ON_EVENT if by_event(kind) else ON_RESPONSE)
-        if (capped or asked.look) and coding == CODING_UNKNOWN and not x.drains:
+        if (capped or asked.look) and coding >= CODING_BR and not x.drains:
             # What cannot be read cannot be kept below a cap, nor looked at.
             self._drop_connection(x)
             return self._give_up(x, CODE_UPSTREAM_MALFORMED)

@@ -96,7 +96,6 @@ cdef class Endings(Receiver):
     # The tokenizer of the model that is asked; `known` as Tokenizers.of has it.
     cdef const fgw_bpe_vocabulary *_vocabulary_of(self, Exchange x, bint *known) except? NULL
     # The same model's name; valid as long as x.
-    cdef const uint8_t *_model_of(self, Exchange x, size_t *length) except NULL
     # Before the body goes: what its texts are, where no provider will tell.
     cdef int _count_prompt(self, Exchange x) except -1
     cdef int _estimate_output(self, Exchange x, fgw_record_close *close) except -1

@@ -46,6 +46,7 @@ from fastgw.native.counters cimport (
     FGW_COUNT_STATUS_1XX,
     FGW_COUNT_TOKENS,
     FGW_COUNT_TOTALS_UNEQUAL,
+    FGW_COUNT_UNREAD,
     FGW_COUNT_UNITS,
     FGW_GAUGE_BUFFERED_BYTES,
     FGW_GAUGE_CONNECTIONS,
@@ -78,6 +79,7 @@ from fastgw.native.hold cimport fgw_hold_closed, fgw_hold_closing
 from fastgw.native.http1 cimport FGW_H_X_REQUEST_ID
 from fastgw.native.record cimport (
     FGW_BASIS_BYTES,
+    FGW_BASIS_WRITING,
     FGW_FATE_CUT_BY_CAP,
     FGW_FATE_CUT_BY_CLIENT,
     FGW_FATE_DELIVERED,
@@ -89,6 +91,8 @@ from fastgw.native.record cimport (
 )
 from fastgw.stream.relay cimport FRAMING_CLOSE, Relay
 from fastgw.upstream.request cimport write_id
+from fastgw.stream.media cimport unread_of
+from fastgw.upstream.bounds cimport model_of
 from fastgw.upstream.route cimport Candidate
 from fastgw.usage.account cimport (
     account_cost, amounts, count_tokens, point_output, total_differs
@@ -194,16 +198,8 @@ cdef class Endings(Receiver):
     # ------------------------------------------------------------------ USAGE, SETTLE
     cdef const fgw_bpe_vocabulary *_vocabulary_of(self, Exchange x, bint *known) except? NULL:
         cdef size_t length
-        cdef const uint8_t *model = self._model_of(x, &length)
+        cdef const uint8_t *model = model_of(x, <Candidate>x.candidate, &length)
         return self.tokenizers.of(x.route.dialect, model, length, known)
-
-    cdef const uint8_t *_model_of(self, Exchange x, size_t *length) except NULL:
-        cdef Candidate candidate = <Candidate>x.candidate
-        length[0] = x.ask.model_bytes - x.split_model
-        if candidate.model:
-            length[0] = <size_t>len(candidate.model)
-            return candidate.model
-        return <const uint8_t *>x.ask.model + x.split_model
 
     cdef int _count_prompt(self, Exchange x) except -1:
         cdef const fgw_bpe_vocabulary *vocabulary
@@ -226,7 +222,7 @@ cdef class Endings(Receiver):
             x.input_saved = self.tokenizers.saved()
         if x.ask.flags & FGW_ASK_TOOLS or fgw_ask_pictures(&x.ask):
             return 0  # what is more than text is known better from what providers have told
-        model = self._model_of(x, &length)
+        model = model_of(x, <Candidate>x.candidate, &length)
         x.input_counted = x.input_guess - x.ask.text_bytes // BYTES_PER_TOKEN
         x.input_counted += self.tokenizers.asked(
             model, length, x.ask.text_bytes, &x.input_basis)
@@ -238,16 +234,20 @@ cdef class Endings(Receiver):
         cdef size_t length
         cdef uint64_t tokens
         cdef uint8_t basis = 0
+        cdef unsigned int unread
         if not x.metered or close.output_provenance != FGW_PROVENANCE_ESTIMATED or (
             x.code == CODE_CUT_BY_CAP
         ):
             return 0
-        model = self._model_of(x, &length)
+        model = model_of(x, <Candidate>x.candidate, &length)
         tokens = self.tokenizers.said(model, length, &x.meter, &basis)
-        if not basis and not (<Relay>x.relay).metered:
+        if not basis and not (<Relay>x.relay).readable():
             # Compressed so that nobody here reads it. Of 146 recorded answers under zlib, the
             # middle one has a token for ten bytes, eight in ten a third to four times as many.
-            tokens, basis = x.body_sent // COMPRESSED_BYTES, FGW_BASIS_BYTES
+            unread = unread_of((<Relay>x.relay).coding)
+            fgw_count(self.counters, FGW_COUNT_UNREAD + unread, 1)
+            tokens = x.body_sent // COMPRESSED_BYTES
+            basis = FGW_BASIS_BYTES | <uint8_t>(unread << FGW_BASIS_WRITING)
         if basis:
             point_output(x, close, tokens, basis)
         return 0

@@ -112,6 +112,11 @@ def _traffic(total: counters.Totals) -> Iterator[Metric]:
         "usage_totals_unequal",
         "Attempts whose provider told a total that is not the sum of its input and output.",
         "dialect", dict(zip(DIALECTS[1:], total.totals_unequal[1:], strict=True)))
+    yield _counters(
+        "answers_unread",
+        "Attempts whose compressed answer could not be read, so that their numbers are intervals; "
+        "by its content coding.",
+        "coding", total.unread)
     yield _counters("units", "What is billed and is no token.", "unit", total.units)
     yield _refusals(total.codes)
     for name, value in total.gauges.items():

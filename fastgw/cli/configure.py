@@ -12,6 +12,7 @@ from fastgw.config.starter import STARTER
 from fastgw.errors import FastgwError
 from fastgw.policy.check import check as judge
 from fastgw.process.plan import Plan
+from fastgw.usage.unmet import unmet
 
 
 @click.command()
@@ -36,6 +37,8 @@ def check(file: str, strict: bool) -> None:
     """Schema, expressions, lint. Exit 0: clean, 1: warnings with --strict, 2: errors."""
     errors, warnings = judge(file)
     problems: list[FastgwError] = [*errors] or compile_errors(file)
+    if not problems:
+        warnings += unmet(load(file))
     for error in problems:
         click.echo(f"error: {error}", err=True)
     for warning in warnings:

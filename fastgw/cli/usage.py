@@ -21,6 +21,7 @@ from fastgw.ledger.events import COLUMNS, Events
 from fastgw.ledger.schema import SUMS
 from fastgw.ledger.usage import shape
 from fastgw.process.moments import between_ns
+from fastgw.usage.families import tell_event
 
 UNITS = ("images", "audio_seconds", "characters", "searches")  # shown where there are any
 TOKENS = ("input_tokens", "cached_input_tokens", "output_tokens", "reasoning_tokens")
@@ -64,7 +65,7 @@ def usage(
         if attempts:
             with query.Ledger(path) as ledger:
                 found = (Events(one).between(begin, end) for one in ledger.views(instance))
-                _write_attempts(chain.from_iterable(found), form)
+                _write_attempts(map(tell_event, chain.from_iterable(found)), form)
             return
         rows = query.usage(path, begin, end, groups, read_labels(path), instance=instance)
     except (FastgwError, ValueError) as error:

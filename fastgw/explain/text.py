@@ -236,6 +236,8 @@ def _estimate_lines(estimates: dict[str, Any]) -> Iterator[str]:
     """How the points that nobody told were found, and their error: apart from what is certain."""
     for field, one in estimates.items():
         how = _BASES.get(one["by"], one["by"])
+        if "reason" in one:
+            how += f" ({one['reason']})"
         if one.get("ratio") and one["by"] != "counted":
             unit = "a byte" if one["by"] == "rate" else "one of o200k_base"
             how = f"{one['ratio']} for {unit} ({one['family'] or 'unknown family'})"

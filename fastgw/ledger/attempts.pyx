@@ -9,7 +9,7 @@ from fastgw.native.record cimport (
 )
 
 cdef enum:
-    COLUMNS = 51
+    COLUMNS = 53
     FIELD = 4 + 8       # its length, its bytes
     ROW_MAX = 2 + COLUMNS * FIELD
 
@@ -23,6 +23,7 @@ NAMES = (
     "audio_input", "audio_output", "input_low", "input_high", "output_low", "output_high",
     "cost_nano_usd", "price_version", "events", "bytes_in", "bytes_out", "overrun_nano_usd",
     "service_tier", "image_input", "image_output", "images", "audio_ms", "characters", "searches",
+    "input_basis", "output_basis",
 )
 HEADER = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 TRAILER = b"\xff\xff"
@@ -138,4 +139,6 @@ cdef uint8_t *put_amounts(uint8_t *to, const fgw_record_close *one, bint whole) 
     to = put(to, units.images)
     to = put(to, units.audio_ms)
     to = put(to, units.characters)
-    return put(to, units.searches)
+    to = put(to, units.searches)
+    to = put(to, one.input_basis)
+    return put(to, one.output_basis)

@@ -45,6 +45,7 @@ from fastgw.ledger.vocabulary import (
     PROVENANCES,
     TIERS,
     UNITS,
+    UNREAD,
     WRITINGS,
     effect,
     word,
@@ -264,20 +265,24 @@ def _usage(close: Close) -> dict[str, Any]:
             "input_tokens": word(PROVENANCES, close.input_provenance),
             "output_tokens": word(PROVENANCES, close.output_provenance),
         },
-        "estimates": {
-            field: _estimate(basis) for field, basis in (
-                ("input_tokens", close.input_basis), ("output_tokens", close.output_basis))
-            if basis
-        },
+        "estimates": estimates(close),
         "classes": asdict(close.tokens),
         "units": {name: number for name, number in asdict(close.units).items() if number},
     }
+
+
+def estimates(close: Close) -> dict[str, dict[str, Any]]:
+    """How the points of what nobody told were found; of what was told: nothing."""
+    bases = (("input_tokens", close.input_basis), ("output_tokens", close.output_basis))
+    return {field: _estimate(basis) for field, basis in bases if basis}
 
 
 def _estimate(basis: int) -> dict[str, Any]:
     """How a number that no provider told was found; what it is worth is known to who reads
     (fastgw.usage.families.tell)."""
     by = word(BASES, basis & 7)
+    if by == "bytes" and basis >> 4:
+        return {"by": by, "reason": word(UNREAD, basis >> 4)}
     if by not in BY_WRITING:
         return {"by": by}
     return {"by": by, "writing": word(WRITINGS, basis >> 4), "sampled": bool(basis & 8)}

@@ -4,23 +4,29 @@ in the order stored, from a cursor on."""
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+import orjson
+
 from fastgw.dialect.names import DIALECTS, OPERATIONS
+from fastgw.ledger.decision import estimates
 from fastgw.ledger.names import Names
 from fastgw.ledger.query import Ledger
 from fastgw.ledger.records import (
     CLOSE,
+    FATE_WORKER_LOST,
     NAME_LABEL,
     NAME_MODEL,
     NAME_PROVIDER,
     NAME_USER,
     UNBOUNDED,
     Close,
+    Name,
     RequestId,
     Tokens,
+    is_quote,
     split,
 )
 from fastgw.ledger.vocabulary import FATES, PROVENANCES, TIERS, word
@@ -40,9 +46,10 @@ class Group:
     skipped: int = 0  # batches that retention took away before they were read
 
 
-def event_of(close: Close, names: Names) -> dict[str, Any]:
+def event_of(close: Close, names: Names, quotes: Sequence[str] = ()) -> dict[str, Any]:
     """One attempt. ``id`` is the same whenever it is sent: who has it has this attempt. Tokens are
-    the disjoint classes; what is not known is None."""
+    the disjoint classes; what is not known is None. ``quotes``: what its provider said of its
+    usage, which goes on letter by letter."""
     account = names.account(close.dims.account) if close.dims.account else {}
     return {
         "id": f"{close.id}/{close.attempt}",
@@ -82,7 +89,18 @@ def event_of(close: Close, names: Names) -> dict[str, Any]:
         "image_input": close.tokens.image_input,
         "image_output": close.tokens.image_output,
         **asdict(close.units),
+        "provider_usage": [_verbatim(quote) for quote in quotes],
+        "estimates": estimates(close),
     }
+
+
+def _verbatim(quote: str) -> orjson.Fragment | str:
+    """JSON as it came; a text where it was longer than what is kept of it."""
+    try:
+        orjson.loads(quote)
+    except orjson.JSONDecodeError:
+        return quote
+    return orjson.Fragment(quote)
 
 
 def _texts(members: Any) -> dict[str, str]:
@@ -131,11 +149,25 @@ class Events:
                     yield event
 
     def _of(self, records: bytes) -> Iterator[dict[str, Any]]:
+        """A worker posts an attempt's quotes right before its CLOSE, so they are in the same
+        batch, unless that begins between the two; or the worker died there, and the supervisor's
+        sweep has closed the attempt. Then they are looked for where `explain` finds them."""
+        quotes: list[Name] = []
+        begins = True  # nothing but quotes so far
         for raw in split(records):
+            if is_quote(raw):
+                quotes.append(Name.unpack(raw))
+                continue
             if raw[4] == CLOSE:
                 close = Close.unpack(raw)
                 if close.attempt:
-                    yield event_of(close, self._names)
+                    apart = begins or close.fate == FATE_WORKER_LOST
+                    near = self._ledger.quotes(close.id) if apart else quotes
+                    yield event_of(close, self._names, [
+                        one.text for one in near
+                        if one.id == close.id and one.hash0 == close.attempt])
+            quotes.clear()
+            begins = False
 
 
 def _unnamed(event: dict[str, Any]) -> bool:

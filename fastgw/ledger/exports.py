@@ -22,7 +22,11 @@ import orjson
 from fastgw.errors import FastgwError
 
 DAY_NS = 86_400 * 10**9
-FIELDS = ("input_tokens", "cached_input_tokens", "cache_write_tokens", "output_tokens")
+# Cache writes stand together, or, where a report tells their lifetimes apart, by lifetime.
+CACHE_WRITE = "cache_write_tokens"
+LIFETIMES = {"5m": "cache_write_5m_tokens", "1h": "cache_write_1h_tokens"}
+FIELDS = ("input_tokens", "cached_input_tokens", CACHE_WRITE, *LIFETIMES.values(),
+          "output_tokens")
 # What a result of OpenAI's speaks of, and the operations of the ledger that it counts.
 _OPENAI = {
     "organization.usage.completions.result": ("chat", "responses", "completions"),
@@ -65,6 +69,15 @@ class Billed:
     @property
     def day(self) -> str:
         return day_of(self.start_ns)
+
+    def together(self) -> dict[str, int]:
+        """Its tokens, of cache writes their sum alone."""
+        parts = [self.tokens[name] for name in LIFETIMES.values() if name in self.tokens]
+        if not parts:
+            return self.tokens
+        told = {name: tokens for name, tokens in self.tokens.items()
+                if name not in LIFETIMES.values()}
+        return told | {CACHE_WRITE: sum(parts)}
 
 
 @dataclass(slots=True)
@@ -200,9 +213,8 @@ class _Reading:
         said = {
             "uncached_input_tokens": row.get("usage_input_tokens_no_cache"),
             "cache_creation": {
-                "ephemeral_5m_input_tokens": row.get(
-                    "usage_input_tokens_cache_write_5m", row.get("usage_input_tokens_cache_write")
-                ),
+                "input_tokens": row.get("usage_input_tokens_cache_write"),
+                "ephemeral_5m_input_tokens": row.get("usage_input_tokens_cache_write_5m"),
                 "ephemeral_1h_input_tokens": row.get("usage_input_tokens_cache_write_1h"),
             },
             "cache_read_input_tokens": row.get("usage_input_tokens_cache_read"),
@@ -251,7 +263,7 @@ class _Reading:
         }
         if result.get("input_cache_write_tokens") not in (None, ""):
             written = self._count(result, "input_cache_write_tokens", place)
-            tokens["cache_write_tokens"] = written
+            tokens[CACHE_WRITE] = written
         requests = self._count(result, "num_model_requests", place)
         batch = bool(result.get("batch"))
         self._take(result, start, end, tokens, requests, batch=batch, place=place)
@@ -266,18 +278,21 @@ class _Reading:
         written = result.get("cache_creation") or {}
         if not isinstance(written, dict):
             raise self.wrong(f"{place}.cache_creation", f"expected an object; {_REMEDY}")
-        cache_write = sum(
-            self._count(written, f"ephemeral_{life}_input_tokens", f"{place}.cache_creation")
+        lives = {
+            name: self._count(written, f"ephemeral_{life}_input_tokens", f"{place}.cache_creation")
             # Some schemas have them beside the other counts.
             + self._count(result, f"cache_creation_{life}_input_tokens", place)
-            for life in ("5m", "1h")
-        )
+            for life, name in LIFETIMES.items()
+        }
+        if written.get("input_tokens") is not None:  # an older CSV's one column
+            lives = {CACHE_WRITE: self._count(written, "input_tokens", f"{place}.cache_creation")}
+        cache_write = sum(lives.values())
         cached = self._count(result, "cache_read_input_tokens", place)
         plain = self._count(result, "uncached_input_tokens", place, needed=True)
         tokens = {
             "input_tokens": plain + cached + cache_write,
             "cached_input_tokens": cached,
-            "cache_write_tokens": cache_write,
+            **lives,
             "output_tokens": self._count(result, "output_tokens", place, needed=True),
         }
         batch = result.get("service_tier") == "batch"

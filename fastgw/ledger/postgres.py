@@ -76,7 +76,7 @@ CREATE TABLE IF NOT EXISTS attempt (
     PRIMARY KEY (generation, worker, sequence, attempt)
 );
 {"".join(f'ALTER TABLE attempt ADD COLUMN IF NOT EXISTS "{name}" BIGINT NOT NULL DEFAULT 0;'
-         for name in NAMES[-7:])}
+         for name in NAMES[-9:])}
 CREATE INDEX IF NOT EXISTS attempt_batch ON attempt (batch);
 CREATE INDEX IF NOT EXISTS attempt_wall ON attempt USING brin (wall_ns)
 """

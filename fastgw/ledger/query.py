@@ -22,10 +22,12 @@ from fastgw.ledger.records import (
     NAME_RULE,
     REFUSED,
     REQUEST,
+    Name,
     Open,
     Refused,
     RequestId,
     head,
+    is_quote,
     split,
     unpack_record,
 )
@@ -201,24 +203,16 @@ class Ledger:
         near = [row[0] >> RANGE_BITS for row in rows]
         return [number for number in near if self._decision(id, number) is not None]
 
+    def quotes(self, id: RequestId) -> list[Name]:
+        """What the providers of a request's attempts said of their usage, in the order said."""
+        return [Name.unpack(raw) for raw in _of_request(self._database, id) if is_quote(raw)]
+
     def _decision(self, id: RequestId, instance: int) -> dict[str, Any] | None:
         database = self._database.of(instance)
-        rows = database.rows(
-            "SELECT crc, packed FROM page JOIN batch ON batch.id = page.batch "
-            "WHERE (generation, worker, page) = (?, ?, ?) ORDER BY batch.id",
-            database.first + id.generation,
-            id.worker,
-            id.sequence >> _PAGE_BITS,
-        )
         story = Story()
-        wanted = _ID.pack(id.generation, id.worker, 0, id.sequence)
-        for crc, packed in rows:
-            records = _unpack(crc, packed)
-            if records.find(wanted) < 0:
-                continue
-            for raw in split(records):
-                if raw[_ID_AT : _ID_AT + _ID.size] == wanted and raw[4] != REFUSED:
-                    story.add(unpack_record(raw))
+        for raw in _of_request(database, id):
+            if raw[4] != REFUSED:
+                story.add(unpack_record(raw))
         if not story.known:
             return None
         told = render(story, Names(database))
@@ -491,6 +485,25 @@ class Ledger:
                     f"{name}: {totals[name]} in batches, {totals['rollup_' + name]} in roll-ups"
                 )
         return wrong
+
+
+def _of_request(database: Database, id: RequestId) -> Iterator[bytes]:
+    """All stored records of one request, in the order stored."""
+    rows = database.rows(
+        "SELECT crc, packed FROM page JOIN batch ON batch.id = page.batch "
+        "WHERE (generation, worker, page) = (?, ?, ?) ORDER BY batch.id",
+        database.first + id.generation,
+        id.worker,
+        id.sequence >> _PAGE_BITS,
+    )
+    wanted = _ID.pack(id.generation, id.worker, 0, id.sequence)
+    for crc, packed in rows:
+        records = _unpack(crc, packed)
+        if records.find(wanted) < 0:
+            continue
+        for raw in split(records):
+            if raw[_ID_AT : _ID_AT + _ID.size] == wanted:
+                yield raw
 
 
 def _marks(values: Sequence[int]) -> str:

@@ -22,7 +22,7 @@ from typing import Any
 from fastgw.dialect.names import DIALECTS, OPERATIONS
 from fastgw.errors import LedgerError
 from fastgw.ledger.decision import instant
-from fastgw.ledger.exports import DAY_NS, FIELDS, Export, day_of
+from fastgw.ledger.exports import CACHE_WRITE, DAY_NS, FIELDS, LIFETIMES, Export, day_of
 from fastgw.ledger.names import Names
 from fastgw.ledger.query import Ledger
 from fastgw.ledger.records import (
@@ -119,8 +119,9 @@ def reconcile(
         sums = book.sums(chosen)
         tiers = _tiers(export, {key: n for key, n in book.tiers.items() if key[0] in chosen})
     notes = [*export.notes, *book.notes]
-    groups = _match(export, sums, keys or {}, notes)
-    told = tuple(name for name in FIELDS if any(name in one.tokens for one in export.billed))
+    tokens = _of_one_kind(export, notes)
+    groups = _match(export, tokens, sums, keys or {}, notes)
+    told = tuple(name for name in FIELDS if any(name in one for one in tokens))
     rows = [_row(*at, group, told or FIELDS) for at, group in sorted(groups.items())]
     return {
         "provider": sorted(chosen),
@@ -135,6 +136,16 @@ def reconcile(
             for one in tiers if one["billed"] != one["ledger"]
         ],
     }
+
+
+def _of_one_kind(export: Export, notes: list[str]) -> list[dict[str, int]]:
+    """The tokens of each result, all with the same fields for cache writes."""
+    told = {name for one in export.billed for name in one.tokens}
+    if CACHE_WRITE not in told or told.isdisjoint(LIFETIMES.values()):
+        return [one.tokens for one in export.billed]
+    notes.append("a part of the report does not tell the lifetimes of cache writes apart: they "
+                 "are compared together")
+    return [one.together() for one in export.billed]
 
 
 def _tiers(
@@ -333,7 +344,9 @@ def _spans(close: Close) -> dict[str, Span]:
         "output_tokens": (close.output_low, close.output_high),
     }
     sure = close.input_provenance == PROVENANCE_PROVIDER
-    for name in ("cached_input_tokens", "cache_write_tokens"):
+    shown |= dict(zip(LIFETIMES.values(), (close.tokens.cache_write, close.tokens.cache_write_1h),
+                      strict=True))
+    for name in ("cached_input_tokens", CACHE_WRITE, *LIFETIMES.values()):
         bounds[name] = (shown[name], shown[name]) if sure else (0, close.input_high)
     return {
         name: Span(low, shown[name], None if high == UNBOUNDED else high)
@@ -386,15 +399,16 @@ def _sides(export: Export, sums: Sums, keys: dict[str, str], notes: list[str]) -
 
 
 def _match(
-    export: Export, sums: Sums, keys: dict[str, str], notes: list[str]
+    export: Export, tokens: list[dict[str, int]], sums: Sums, keys: dict[str, str],
+    notes: list[str],
 ) -> dict[tuple[str, str, str], Group]:
     sides = _sides(export, sums, keys, notes)
     groups: dict[tuple[str, str, str], Group] = {}
-    for one in export.billed:
+    for one, used in zip(export.billed, tokens, strict=True):
         key = sides.key(keys.get(one.key, one.key) if one.key else "")
         group = groups.setdefault((one.day, sides.model(one.model or ""), key), Group())
-        for name, tokens in one.tokens.items():
-            group.billed[name] += tokens
+        for name, number in used.items():
+            group.billed[name] += number
         if one.requests is not None:
             group.requests = (group.requests or 0) + one.requests
     for (day, model, key, cause), part in sums.items():

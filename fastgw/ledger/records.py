@@ -133,6 +133,11 @@ def split(records: bytes) -> Iterator[bytes]:
         at += size
 
 
+def is_quote(raw: bytes) -> bool:
+    """Whether a record is what the provider of an attempt said of its usage."""
+    return raw[4] == NAME and raw[HEAD.size + 16] == NAME_QUOTE
+
+
 def _head(kind: int, size: int, id: RequestId, wall_ns: int, flags: int = 0) -> bytes:
     return HEAD.pack(
         size, kind, VERSION, flags, 0, id.generation, id.worker, 0, id.sequence, wall_ns

@@ -34,6 +34,9 @@ PROVENANCES = ("none", "provider", "counted", "estimated")
 BASES = ("none", "counted", "ratio", "rate", "bytes", "learned", "limit", "certain")
 WRITINGS = ("prose", "code", "european", "cyrillic", "cjk", "other")
 BY_WRITING = ("counted", "ratio", "rate")
+# Of `bytes`: why the answer could not be read (enum fgw_unread).
+UNREAD = ("", "content-encoding: br", "content-encoding: zstd", "content-encoding: another",
+          "compressed, but broken")
 
 # At whose price (enum fgw_tier).
 TIERS = ("standard", "flex", "priority", "batch", "fast", "region", "reserved", "other")

@@ -55,6 +55,7 @@ cdef extern from "fgw_counters.h" nogil:
         FGW_COUNT_DRAINS
         FGW_COUNT_DRAINED
         FGW_COUNT_TOTALS_UNEQUAL
+        FGW_COUNT_UNREAD
         FGW_COUNT_DRAIN_TOKENS
         FGW_COUNT_DRAIN_SECONDS
         FGW_COUNT_DRAIN_BROKEN

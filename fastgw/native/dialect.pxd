@@ -147,6 +147,7 @@ cdef extern from "fgw_dialect.h" nogil:
     uint64_t fgw_ask_input_guess(const fgw_ask *ask) noexcept
     uint64_t fgw_ask_input_bound(const fgw_ask *ask) noexcept
     uint64_t fgw_ask_pictures(const fgw_ask *ask) noexcept
+    const char *fgw_ask_default_model(const fgw_ask *ask) noexcept
     bint fgw_ask_may_cache(const fgw_ask *ask, const uint8_t *body, size_t length) noexcept
 
     struct fgw_want:

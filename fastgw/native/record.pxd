@@ -62,6 +62,13 @@ cdef extern from "fgw_record.h" nogil:
         FGW_BASIS_LIMIT
         FGW_BASIS_CERTAIN
 
+    enum fgw_unread:
+        FGW_UNREAD_BR
+        FGW_UNREAD_ZSTD
+        FGW_UNREAD_OTHER
+        FGW_UNREAD_BROKEN
+        FGW_UNREADS
+
     const uint8_t FGW_BASIS_SAMPLED
     const uint8_t FGW_BASIS_WRITING
 

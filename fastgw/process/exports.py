@@ -24,6 +24,7 @@ from fastgw.ledger.events import Events, Group
 from fastgw.ledger.query import Ledger
 from fastgw.process.kafka import KafkaSender
 from fastgw.process.webhook import Hook
+from fastgw.usage.families import tell_event
 
 if TYPE_CHECKING:
     from fastgw.config import Config
@@ -150,7 +151,10 @@ class Export:
             self._events = Events(self._ledger)
         if self._mark is None:
             self._mark = self._events.cursor(self.name)
-        return self._events.after(self._mark, self._sender.events_max)
+        group = self._events.after(self._mark, self._sender.events_max)
+        for event in group.events:
+            tell_event(event)
+        return group
 
     def _forget(self) -> None:
         """A connection that failed is opened anew."""

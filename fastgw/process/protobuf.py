@@ -12,6 +12,8 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
+import orjson
+
 _FIELD = re.compile(
     r"^\s*(?:(optional|repeated)\s+)?(map<string, string>|\w+)\s+(\w+)\s*=\s*(\d+);", re.MULTILINE
 )
@@ -35,17 +37,22 @@ def encode(event: dict[str, Any]) -> bytes:
         if value is None or (not value and label != "optional"):
             continue  # proto3: what is absent is zero, or not known
         if kind.startswith("map"):
-            for key, text in value.items():
-                _text(out, number, bytes(_text(_text(bytearray(), 1, key), 2, text)))
+            for key, one in value.items():
+                _text(out, number, bytes(_text(_text(bytearray(), 1, key), 2, _as_text(one))))
         elif label == "repeated":
-            for text in value:
-                _text(out, number, text)
+            for one in value:
+                _text(out, number, _as_text(one))
         elif kind == "string":
             _text(out, number, value)
         else:
             _varint(out, number << 3 | _VARINT)
             _varint(out, int(value) & 0xFFFF_FFFF_FFFF_FFFF)
     return bytes(out)
+
+
+def _as_text(value: Any) -> str | bytes:
+    """What is no text goes as JSON."""
+    return value if isinstance(value, str) else orjson.dumps(value)
 
 
 def _text(out: bytearray, number: int, text: str | bytes) -> bytearray:

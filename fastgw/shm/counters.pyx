@@ -19,6 +19,7 @@ from fastgw.native.counters cimport (
     FGW_COUNT_INTERVAL_WIDTH, FGW_COUNT_LIMITS_REFUSED,
     FGW_COUNT_LIMITS_TAKEN, FGW_COUNT_LIMITS_FITTED, FGW_COUNT_OVERRUN_NANO_USD,
     FGW_COUNT_OVERRUN_TOKENS, FGW_COUNT_TOTALS_UNEQUAL, FGW_COUNT_UNBOUNDED, FGW_COUNT_SHADOWS,
+    FGW_COUNT_UNREAD,
     FGW_COUNT_SHADOW_LIMITS, FGW_SHADOW_RULES,
     FGW_COUNT_PAUSES_UPSTREAM, FGW_COUNT_REFUSALS_SAMPLED_OUT,
     FGW_COUNT_REQUESTS, FGW_COUNT_RETRIES, FGW_COUNT_STATUS_1XX, FGW_COUNT_STATUS_2XX,
@@ -35,6 +36,7 @@ from fastgw.native.counters cimport (
     fgw_counters, fgw_counters_sum)
 from fastgw.shm.segment cimport Segment
 
+UNREAD = ("", "br", "zstd", "other", "broken")  # enum fgw_unread
 # The names of metrics, as /metrics and the admin API have them.
 COUNTERS = {
     "requests": FGW_COUNT_REQUESTS,
@@ -138,6 +140,7 @@ class Totals(NamedTuple):
     tokens: dict[str, int]  # by class
     units: dict[str, int]  # what is billed and is no token
     totals_unequal: tuple[int, ...]  # by number of the dialect: providers' totals that are no sums
+    unread: dict[str, int]  # by why: attempts whose answer was compressed, and not read
     codes: dict[int, int]   # refusals by FGW code
     times: dict[str, Times]
     ratios: dict[str, Ratios]  # tokens reported / estimated
@@ -201,6 +204,8 @@ cdef _totals(const fgw_counters *summed):
         tokens={name: summed.value[FGW_COUNT_TOKENS + at] for at, name in enumerate(TOKENS)} | {
             name: summed.value[FGW_COUNT_UNITS + at] for at, name in enumerate(IMAGE_TOKENS)},
         totals_unequal=tuple([summed.value[FGW_COUNT_TOTALS_UNEQUAL + at] for at in range(8)]),
+        unread={name: summed.value[FGW_COUNT_UNREAD + at]
+                for at, name in enumerate(UNREAD) if name},
         units={name: summed.value[FGW_COUNT_UNITS + len(IMAGE_TOKENS) + at]
                for at, name in enumerate(UNITS)},
         codes={summed.codes[at].code: summed.codes[at].count

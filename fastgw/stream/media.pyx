@@ -1,5 +1,7 @@
 """Phase STREAM: what kind of body an answer's head announces."""
 
+import zlib
+
 from libc.string cimport memcmp, strlen
 
 from fastgw.native.dialect cimport (
@@ -15,6 +17,12 @@ from fastgw.native.dialect_meter cimport (
     FGW_STREAM_NDJSON,
     FGW_STREAM_NONE,
     FGW_STREAM_SSE,
+)
+from fastgw.native.record cimport (
+    FGW_UNREAD_BR,
+    FGW_UNREAD_BROKEN,
+    FGW_UNREAD_OTHER,
+    FGW_UNREAD_ZSTD,
 )
 from fastgw.native.http1 cimport FGW_H_CONTENT_ENCODING, FGW_H_CONTENT_TYPE, fgw_http1_find
 
@@ -91,15 +99,34 @@ cdef int coding_of(const fgw_head *head, const uint8_t *bytes) noexcept:
     cdef const uint8_t *value
     cdef size_t length
     if at < 0:
-        return 0
+        return CODING_IDENTITY
     value = bytes + head.headers[at].value_off
     length = head.headers[at].value_len
     if length == 0 or (length == 8 and begins(value, length, b"identity")):
-        return 0
-    if (
-        (length == 4 and begins(value, length, b"gzip"))
-        or (length == 6 and begins(value, length, b"x-gzip"))
-        or (length == 7 and begins(value, length, b"deflate"))
+        return CODING_IDENTITY
+    if (length == 4 and begins(value, length, b"gzip")) or (
+        length == 6 and begins(value, length, b"x-gzip")
     ):
-        return 1
-    return 2
+        return CODING_GZIP
+    if length == 7 and begins(value, length, b"deflate"):
+        return CODING_DEFLATE
+    if length == 2 and begins(value, length, b"br"):
+        return CODING_BR
+    return CODING_ZSTD if length == 4 and begins(value, length, b"zstd") else CODING_OTHER
+
+
+cdef uint8_t unread_of(int coding) noexcept:
+    if coding == CODING_BR:
+        return FGW_UNREAD_BR
+    if coding == CODING_ZSTD:
+        return FGW_UNREAD_ZSTD
+    return FGW_UNREAD_OTHER if coding == CODING_OTHER else FGW_UNREAD_BROKEN
+
+
+cdef object inflater_of(object data, int coding):
+    """`deflate` is zlib's format (RFC 9110 section 8.4.1.2), but some send it bare, which browsers
+    read as well. The first byte tells: the lower half of zlib's is 8, where a bare one has the
+    kind of a block (stored, and padding that nobody sends); gzip's 1f is no kind of block."""
+    cdef uint8_t first = data[0]
+    cdef bint bare = coding == CODING_DEFLATE and first & 15 != 8 and first != 0x1F
+    return zlib.decompressobj(-15 if bare else 47)

@@ -42,6 +42,7 @@ cdef class Relay:
         bint ended             # the client has the end of the body
         bint inflating         # the client gets the inflated body (an event of it must be hidden)
         object inflater        # zlib.decompressobj of a compressed body
+        int coding             # the body's, as it comes
         uint64_t inflated
         bint fed                   # of a compressed body
         bint unreadable            # inflating gave up: metered no further

@@ -32,6 +32,7 @@ from fastgw.native.dialect_meter cimport (
     fgw_meter_output,
 )
 from fastgw.native.hold cimport fgw_hold_progress
+from fastgw.stream.media cimport CODING_BR, inflater_of, inflates
 from fastgw.native.voice cimport FGW_VOICES_MAX, fgw_voices_size, fgw_voices_start
 
 cdef enum:
@@ -55,11 +56,13 @@ cdef class Relay:
     cdef int begin(self, Exchange x, Framing framing, bint from_chunks, bint metered,
                    bint hide, bint capped, int coding) except -1:
         """Start an answer. ``hide``: one event of it may be the gateway's alone; ``capped``: it
-        must not pass x.edge_output. ``coding``: 0 identity, 1 gzip or deflate, 2 another one."""
+        must not pass x.edge_output. ``coding``: of `media.Coding`."""
+        cdef bint clear = coding < CODING_BR
         self.framing = framing
-        self.metered = metered and coding != 2
-        self.whole_events = (hide or capped) and coding != 2
-        self.capped = capped and coding != 2
+        self.coding = coding
+        self.metered = metered and clear
+        self.whole_events = (hide or capped) and clear
+        self.capped = capped and clear
         self.cut = False
         self.detached = False
         self.screen = None
@@ -74,9 +77,9 @@ cdef class Relay:
         self.fed = False
         self.held_length = 0
         self.sent_bytes = 0
-        self.inflating = self.whole_events and coding == 1
+        self.inflating = self.whole_events and inflates(coding)
         self.inflater = None
-        if coding == 1 and self.metered:
+        if self.metered and inflates(coding):
             self.inflater = zlib.decompressobj(47)
         return 0
 
@@ -88,8 +91,8 @@ cdef class Relay:
         self.screen.begin(job, kinds, redact, deny)
         self.whole_events = True
         self.raw = False
-        self.inflating = coding == 1
-        if coding == 1 and self.inflater is None:
+        self.inflating = inflates(coding)
+        if self.inflating and self.inflater is None:
             self.inflater = zlib.decompressobj(47)
         return 0
 
@@ -382,12 +385,12 @@ cdef class Relay:
         cdef object piece
         if self.unreadable:
             return 0
-        self.fed = True
         try:
             while data and not self.cut:
-                if self.inflater.eof:
+                if not self.fed or self.inflater.eof:
                     # A further member (RFC 1952 section 2.2): some servers flush with one each.
-                    self.inflater = zlib.decompressobj(47)
+                    self.inflater = inflater_of(data, self.coding)
+                    self.fed = True
                 piece = self.inflater.decompress(data, INFLATED_READ_MAX)
                 data = self.inflater.unused_data or self.inflater.unconsumed_tail
                 self._inflated(x, piece)

@@ -9,6 +9,7 @@ cdef class Withheld:
         fgw_head head
         bytes source             # what the head's offsets point into
         bytearray _body
+        int coding               # of media.Coding
         bint coded               # gzip or deflate
 
     cdef int add(self, const uint8_t *bytes, size_t length) except -1

@@ -6,6 +6,7 @@ cimport cython
 
 from fastgw.errors import UpstreamError
 from fastgw.native.http1 cimport FGW_H_CONTENT_TYPE, fgw_http1_find
+from fastgw.stream.media cimport inflater_of, inflates
 
 # Ends of media types that are no text/…, but text all the same.
 TEXTS = (b"+json", b"ndjson", b"/xml", b"+xml", b"yaml", b"javascript", b"urlencoded")
@@ -27,7 +28,7 @@ cdef class Withheld:
             return bytes(self._body)
         left, body = bytes(self._body), b""
         while left:  # of several members, as RFC 1952 section 2.2 allows, each
-            inflater = zlib.decompressobj(47)
+            inflater = inflater_of(left, self.coding)
             try:
                 body += inflater.decompress(left, BODY_MAX + 1 - len(body))
             except zlib.error as error:
@@ -47,7 +48,8 @@ cdef Withheld withhold(const fgw_head *head, const uint8_t *bytes, int coding):
         end = max(end, head.headers[i].value_off + head.headers[i].value_len)
     withheld.source = bytes[:end]
     withheld._body = bytearray()
-    withheld.coded = coding == 1
+    withheld.coding = coding
+    withheld.coded = inflates(coding)
     return withheld
 
 

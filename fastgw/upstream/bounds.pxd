@@ -1,9 +1,14 @@
 # The most that a request can come to at any candidate that may still be asked.
-from libc.stdint cimport int64_t, uint64_t
+from libc.stddef cimport size_t
+from libc.stdint cimport int64_t, uint8_t, uint64_t
 
 from fastgw.exchange cimport Exchange
 from fastgw.native.price cimport fgw_price
 from fastgw.upstream.route cimport Candidate
+
+# The name of the model that this candidate would be asked for, or takes by itself where the
+# request names none; length 0: nobody knows.
+cdef const uint8_t *model_of(Exchange x, Candidate candidate, size_t *length) noexcept
 
 # The price of the model that this candidate would be asked for; NULL: unknown.
 cdef const fgw_price *price_of(Exchange x, Candidate candidate) noexcept

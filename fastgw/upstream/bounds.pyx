@@ -4,9 +4,15 @@ A retry may go to any candidate that was not tried, so what is held for a reques
 at the dearest of them: failover never passes a cap.
 """
 
-from libc.stdint cimport uint8_t
+from cpython.bytes cimport PyBytes_AS_STRING
+from libc.string cimport strlen
 
-from fastgw.native.dialect cimport FGW_OPERATION_RERANK, fgw_dialect_wire
+from fastgw.native.demand cimport fgw_name_hash
+from fastgw.native.dialect cimport (
+    FGW_OPERATION_RERANK,
+    fgw_ask_default_model,
+    fgw_dialect_wire,
+)
 from fastgw.native.price cimport (
     fgw_price_ceiling,
     fgw_price_has,
@@ -18,11 +24,32 @@ cdef enum:
     SPLIT_MARK = 0x9E3779B1    # a name and what stands behind its "/" are looked up apart
 
 
+cdef const uint8_t *model_of(Exchange x, Candidate candidate, size_t *length) noexcept:
+    cdef const char *unnamed = NULL
+    if candidate.model:
+        length[0] = <size_t>len(candidate.model)
+        return <const uint8_t *>PyBytes_AS_STRING(candidate.model)
+    if candidate.provider.openai:
+        unnamed = fgw_ask_default_model(&x.ask)
+    if unnamed != NULL:
+        length[0] = strlen(unnamed)
+        return <const uint8_t *>unnamed
+    length[0] = x.ask.model_bytes - x.split_model
+    return <const uint8_t *>x.ask.model + x.split_model
+
+
 cdef const fgw_price *price_of(Exchange x, Candidate candidate) noexcept:
+    cdef const uint8_t *model
+    cdef size_t length
     if candidate.model:
         return &candidate.price if candidate.priced else NULL
-    if candidate.provider.prices is None or x.ask.model_bytes == 0:
+    if candidate.provider.prices is None:
         return NULL
+    if x.ask.model_bytes == 0:
+        model = model_of(x, candidate, &length)
+        if length == 0:
+            return NULL
+        return candidate.provider.prices.find(fgw_name_hash(model, length), model, length)
     return candidate.provider.prices.find(
         x.model_hash ^ x.split_model * <uint64_t>SPLIT_MARK,
         <const uint8_t *>x.ask.model + x.split_model, x.ask.model_bytes - x.split_model,

@@ -29,6 +29,7 @@ from typing import Any
 import yaml
 
 from fastgw.usage import tokens
+from fastgw.usage.normal import normalise
 
 NEAREST = "o200k_base"
 CLASSES = ("prose", "code", "european", "cyrillic", "cjk")
@@ -215,6 +216,16 @@ def tell(decision: dict[str, Any]) -> dict[str, Any]:
                 one |= worth(attempt["model"], one["by"], one["writing"], one["sampled"],
                              usage[field])
     return decision
+
+
+def tell_event(event: dict[str, Any]) -> dict[str, Any]:
+    """The same, of an attempt as exports have it (fastgw.ledger.events)."""
+    shown: dict[str, Any] = {**normalise(event)}
+    for field, one in event["estimates"].items():
+        if "writing" in one:
+            one |= worth(event["upstream_model"], one["by"], one["writing"], one["sampled"],
+                         shown[field])
+    return event
 
 
 def worth(model: str, by: str, writing: str, sampled: bool, size: int) -> dict[str, Any]:

@@ -161,13 +161,19 @@ def _shipped() -> tuple[Entry, ...]:
 def read_prices(text: bytes, file: str) -> list[Entry]:
     """The entries of a table; without a `version` it gets a checksum for one. Raises the first
     ConfigError, with line and column."""
+    return read_table(text, file)[0]
+
+
+def read_table(text: bytes, file: str) -> tuple[list[Entry], Reading]:
+    """The same, and where what stands (``prices[0].models[1]``)."""
     reading = Reading(file)
     values = _TABLE.read(read_document(text, file, {}), "", reading)
     if values is INVALID:
         raise reading.errors[0]
     version = values.get("version") or zlib.crc32(text) or 1
-    return [_entry(line, f"prices[{at}]", version, reading)
-            for at, line in enumerate(values["prices"])]
+    entries = [_entry(line, f"prices[{at}]", version, reading)
+               for at, line in enumerate(values["prices"])]
+    return entries, reading
 
 
 def _entry(line: dict[str, Any], path: str, version: int, reading: Reading) -> Entry:

@@ -120,6 +120,13 @@ def test_an_allowed_request_is_told_with_attempts_and_cost(tell):
         assert part in text
 
 
+def test_why_an_answer_was_not_read_is_said(tell):
+    unread = close(ID, T0, output_basis=4 | 1 << 4)
+
+    assert ("output estimated: a token for ten bytes of a compressed body that could not be read "
+            "(content-encoding: br)") in render(tell(request(ID), Open(ID, T0, 1, dims()), unread))
+
+
 def test_a_running_request_says_so(tell):
     assert "still running" in render(tell(request(ID), Open(ID, T0, 1, dims())))
 

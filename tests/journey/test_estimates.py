@@ -58,5 +58,8 @@ def test_a_stream_whose_client_left(gateway, mock, family):
     least, most = usage["interval"]["input_tokens"]
     assert least <= booked["input_tokens"] <= most
     assert usage["provenances"]["output_tokens"] == "estimated"
+    attempts = orjson.loads(gateway.run("usage", "--attempts", "--format", "json"))
+    [event] = [one for one in attempts if one["request_id"] == request_id]
+    assert event["estimates"] == usage["estimates"]
     line = gateway.run("explain", request_id)
     assert f"output estimated: {told['ratio']} for " in line and f"({family})" in line

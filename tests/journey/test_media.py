@@ -132,8 +132,20 @@ def test_a_translation_and_moderations(mock, gateway):
     assert made.parse().text and usage_of(gateway, made)[0]["cost_nano_usd"] == 900_000
     made = api.moderations.with_raw_response.create(input=["a", "b"])
     assert len(made.parse().results) == 2
+    attempt, _ = usage_of(gateway, made)
+    assert (attempt["cost_nano_usd"], attempt["model"]) == (0, "omni-moderation-latest")
+    assert mock.booked(made.headers["x-fastgw-request-id"])["model"] == attempt["model"]
     made = api.moderations.with_raw_response.create(model="omni-moderation-latest", input="a")
     assert usage_of(gateway, made)[0]["cost_nano_usd"] == 0
+
+
+def test_pictures_whose_request_names_no_model_have_no_cost_that_is_known(gateway):
+    """Which one draws then was documented differently from year to year."""
+    made = httpx.post(gateway.url("/v1/images/generations"), json={"prompt": "a cat"},
+                      headers={"authorization": f"Bearer {KEY}"})
+    attempt, usage = usage_of(gateway, made)
+    assert made.status_code == 200 and attempt["model"] == ""
+    assert attempt["cost_nano_usd"] is None and usage["provenance"] == "estimated"
 
 
 def test_a_model_of_the_house_is_put_into_the_form(mock, gateway):

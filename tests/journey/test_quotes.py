@@ -4,6 +4,9 @@ Method: a whole gateway before the mock; what the ledger has of each call as the
 holds the numbers of the mock's books, under that provider's own names.
 """
 
+import csv
+import io
+
 import orjson
 import pytest
 
@@ -45,6 +48,13 @@ def ask(gateway, path: str, body: bytes, *fields: str) -> str:
     return head.partition("x-fastgw-request-id: ")[2].partition("\r\n")[0]
 
 
+def exported(gateway, request_id: str, form: str = "json") -> dict:
+    text = gateway.run("usage", "--attempts", "--format", form)
+    rows = orjson.loads(text) if form == "json" else csv.DictReader(io.StringIO(text))
+    [row] = [one for one in rows if one["request_id"] == request_id]
+    return row
+
+
 @pytest.mark.parametrize("name", CALLS)
 def test_the_providers_own_object_stands_beside_the_classes(gateway, mock, name):
     path, body, members = CALLS[name]
@@ -57,6 +67,9 @@ def test_the_providers_own_object_stands_beside_the_classes(gateway, mock, name)
     assert attempt["usage"]["provenance"] == "provider"
     line = gateway.run("explain", request_id)
     assert f'as the provider told it: {{"{next(iter(said))}": ' in line
+    assert exported(gateway, request_id)["provider_usage"] == [said]
+    row = exported(gateway, request_id, "csv")
+    assert orjson.loads(row["provider_usage"]) == [said] and row["estimates"] == "{}"
 
 
 def test_anthropics_stream_tells_twice(gateway, mock):

@@ -65,9 +65,15 @@ def test_tier_pictures_and_units_have_columns():
     one = close(RequestId(1, 0, 1), dims=replace(dims(), tier=2),
                 tokens=Tokens(image_input=1, image_output=2), units=Units(3, 4, 5, 6))
     (row,) = decoded(attempt_rows(one.pack(), 0, 1))
-    assert [row[name] for name in NAMES[-7:]] == [2, 1, 2, 3, 4, 5, 6]
+    assert [row[name] for name in NAMES[-9:-2]] == [2, 1, 2, 3, 4, 5, 6]
 
 
 def test_half_a_record_is_an_error():
     with pytest.raises(ValueError):
         attempt_rows(bytes(16), 0, 1)
+
+
+def test_how_a_number_was_found_has_columns():
+    one = close(RequestId(1, 0, 1), input_basis=5, output_basis=2 | 8 | 1 << 4)
+    (row,) = decoded(attempt_rows(one.pack(), 0, 1))
+    assert (row["input_basis"], row["output_basis"]) == (5, 26)

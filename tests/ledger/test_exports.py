@@ -73,7 +73,8 @@ def test_anthropic_counts_them_beside_it_and_they_are_added(raw):
     (one,) = export.billed
     assert (export.dialect, one.day, one.key) == ("anthropic", "2027-01-15", "apikey_01")
     assert one.tokens == {"input_tokens": 37, "cached_input_tokens": 20,
-                          "cache_write_tokens": 7, "output_tokens": 5}
+                          "cache_write_5m_tokens": 4, "cache_write_1h_tokens": 3,
+                          "output_tokens": 5}
     assert (export.start_ns, export.end_ns) == (START * 10**9, START * 10**9 + DAY_NS)
 
 
@@ -98,10 +99,13 @@ def test_anthropics_older_and_flat_names_of_cache_writes_are_read():
     old = CLAUDE_CSV.replace(b"_cache_write_5m,usage_input_tokens_cache_write_1h", b"_cache_write")
     flat = {name: value for name, value in CLAUDE.items() if name != "cache_creation"} | {
         "cache_creation_5m_input_tokens": 4, "cache_creation_1h_input_tokens": 3}
-    for raw in (old.replace(b"200k,10,4,3,20", b"200k,10,7,20"), anthropic(flat)):
+    apart = {"cache_write_5m_tokens": 4, "cache_write_1h_tokens": 3}
+    for raw, written in ((old.replace(b"200k,10,4,3,20", b"200k,10,7,20"),
+                          {"cache_write_tokens": 7}), (anthropic(flat), apart)):
         (one,) = read_export(raw, "f").billed
         assert one.tokens == {"input_tokens": 37, "cached_input_tokens": 20,
-                              "cache_write_tokens": 7, "output_tokens": 5}
+                              **written, "output_tokens": 5}
+        assert one.together()["cache_write_tokens"] == 7 and len(one.together()) == 4
 
 
 def test_a_file_without_any_calls_is_a_day_without_bill():

@@ -24,12 +24,12 @@ from fastgw.ledger.events import Events
 from fastgw.ledger.postgres import open_reader, open_writer
 from fastgw.ledger.query import Ledger
 from fastgw.ledger.recorder import Recorder
-from fastgw.ledger.records import CLOSE, RequestId, unpack_record
+from fastgw.ledger.records import CLOSE, Close, RequestId, unpack_record
 from fastgw.ledger.schema import SUMS_4, VERSION
 from fastgw.ledger.store import Store
 from tests.authority import authority, certificate
 from tests.csrc.ledger_native import seeded
-from tests.ledger.fabricate import Traffic, names, post_all, rings
+from tests.ledger.fabricate import T0, Traffic, names, post_all, rings
 from tests.ledger.server import PostgresServer
 from tests.ledger.test_store import placed, span, traffic_records
 
@@ -227,6 +227,20 @@ def test_an_older_table_of_instances_gets_its_columns(tmp_path, url):
         assert ledger.database.instances() == {1: "#1"}
     open_writer(tmp_path, Secret(url)).close()
     assert sql(url, f"SELECT holder, name FROM instance WHERE name = {HOST}")
+
+
+def test_an_older_table_of_attempts_gets_its_columns_and_keeps_its_rows(tmp_path, url):
+    store = Store(open_writer(tmp_path, Secret(url)))
+    store.commit([span(placed([Close(RequestId(1, 0, 1), T0, output_basis=3).pack()]))])
+    store.close()
+    assert sql(url, "SELECT input_basis, output_basis FROM attempt") == [(0, 3)]
+    with psycopg.connect(url) as connection:
+        connection.execute("ALTER TABLE attempt DROP input_basis, DROP output_basis")
+    store = Store(open_writer(tmp_path, Secret(url)))
+    store.commit([span(placed([Close(RequestId(1, 0, 2), T0, input_basis=5).pack()], 4096))])
+    store.close()
+    assert sql(url, "SELECT input_basis, output_basis FROM attempt ORDER BY sequence") == [
+        (0, 0), (5, 0)]
 
 
 def test_retention_of_several_writers_takes_each_its_own(tmp_path, url):

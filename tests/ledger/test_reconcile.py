@@ -32,8 +32,9 @@ from fastgw.ledger.records import (
 )
 from fastgw.ledger.vocabulary import TIERS
 from tests.ledger.fabricate import T0, dims, names, post_all, rings
-from tests.ledger.test_exports import CLAUDE, START, USED, anthropic, openai
+from tests.ledger.test_exports import CLAUDE, CLAUDE_CSV, START, USED, anthropic, openai
 
+CLAUDE_DIMS = dims(model="claude-sonnet-4", provider="anthropic")
 NOON = START * 10**9 + 43_200 * 10**9
 
 
@@ -52,7 +53,7 @@ class Book:
         post_all(self._ring, [*names(), *made])
 
     def attempt(self, input, output, *, at=NOON, ended=None, key="main", closed=True, low=None,
-                high=None, cached=0, write=0, what=None, **more) -> None:
+                high=None, cached=0, write=0, write_1h=0, what=None, **more) -> None:
         self._count += 1
         id, what = RequestId(1, 0, self._count), what or dims()
         opened = Open(id, at, 1, what, name_hash(key), 4096, 512)
@@ -60,7 +61,7 @@ class Book:
         more.setdefault("input_provenance", PROVENANCE_PROVIDER)
         one = Close(
             id, at + 10**9 if ended is None else ended, dims=what,
-            tokens=Tokens(input - cached - write, cached, write, output=output),
+            tokens=Tokens(input - cached - write - write_1h, cached, write, write_1h, output),
             input_low=input, input_high=input,
             output_low=output if low is None else low, output_high=high or output,
             output_provenance=more["provenance"], started_ns=at, cost_nano_usd=1, status=200,
@@ -230,11 +231,41 @@ def test_no_bound_explains_any_number_upwards(book):
 
 
 def test_anthropics_cache_writes_are_compared_too(book):
-    book.attempt(37, 5, cached=20, write=7,
-                 what=dims(model="claude-sonnet-4", provider="anthropic"))
+    book.attempt(37, 5, cached=20, write=4, write_1h=3, what=CLAUDE_DIMS)
     told = book.against(anthropic(CLAUDE), keys={"apikey_01": "main"}, providers=("anthropic",))
 
-    assert only(told)["verdict"] == "equal" and len(only(told)["fields"]) == 4
+    assert only(told)["verdict"] == "equal" and list(only(told)["fields"]) == [
+        "input_tokens", "cached_input_tokens", "cache_write_5m_tokens", "cache_write_1h_tokens",
+        "output_tokens"]
+
+
+def test_lifetimes_of_cache_writes_that_are_swapped_are_not_equal(book):
+    """One of an hour is 1.6 times as dear: their sum alone would hide it."""
+    book.attempt(37, 5, cached=20, write=3, write_1h=4, what=CLAUDE_DIMS)
+    row = only(book.against(anthropic(CLAUDE), keys={"apikey_01": "main"},
+                            providers=("anthropic",)))
+
+    assert row["verdict"] == "unexplained"
+    assert {name: one["unexplained"] for name, one in row["fields"].items()
+            if one["difference"]} == {"cache_write_5m_tokens": 1, "cache_write_1h_tokens": -1}
+
+
+@pytest.mark.parametrize("mixed", [False, True])
+def test_where_a_report_does_not_tell_them_apart_they_are_compared_together(book, mixed):
+    old = CLAUDE_CSV.replace(b"_cache_write_5m,usage_input_tokens_cache_write_1h", b"_cache_write")
+    raw = old.replace(b"200k,10,4,3,20", b"200k,10,7,20")
+    book.attempt(37, 5, cached=20, write=3, write_1h=4, what=CLAUDE_DIMS)
+    export = read_export(raw, "f")
+    if mixed:
+        export.billed += read_export(CLAUDE_CSV, "f").billed
+        book.attempt(37, 5, cached=20, write_1h=7, what=CLAUDE_DIMS)
+    book.step()
+    told = reconcile(book.folder, export, keys={"apikey_01": "main"}, providers=("anthropic",))
+
+    assert only(told)["verdict"] == "equal"
+    assert list(only(told)["fields"]) == [
+        "input_tokens", "cached_input_tokens", "cache_write_tokens", "output_tokens"]
+    assert any("lifetimes of cache writes" in note for note in told["notes"]) == mixed
 
 
 def test_the_provider_whose_bill_it_is_must_be_clear(book):

@@ -16,11 +16,12 @@ from fastgw.config.model import Secret, WebhookExport
 from fastgw.ledger.committer import Paths
 from fastgw.ledger.query import Ledger
 from fastgw.ledger.recorder import Recorder
+from fastgw.ledger.records import NAME_QUOTE, Name, RequestId
 from fastgw.ledger.store import Store
 from fastgw.process import exports as module
 from fastgw.process.exports import Export, Exports, WebhookSender, body, exports_of
 from tests.csrc.ledger_native import seeded
-from tests.ledger.fabricate import Traffic, names, post_all, rings
+from tests.ledger.fabricate import T0, Traffic, close, names, post_all, rings
 from tests.ledger.test_store import placed, span, traffic_records
 from tests.process.test_alerts import Receiver
 
@@ -129,6 +130,24 @@ def test_a_webhook_gets_attempts_in_groups_with_one_id_whenever_sent(stored):
     ids = [one["id"] for part in sent[1:] for one in part["attempts"]]
     assert len(ids) == len(set(ids)) == traffic.books["attempts"]
     assert body([{"id": "a"}]) != body([{"id": "b"}])
+
+
+def test_a_webhook_gets_the_providers_words_and_what_an_estimate_is_worth(tmp_path):
+    id, receiver = RequestId(1, 0, 1), Receiver(204)
+    store = Store(tmp_path)
+    store.commit([span(placed([
+        *names(), Name(NAME_QUOTE, 1, 0, '{"cost":0.10}', id, T0).pack(),
+        close(id, output_basis=2).pack()]))])  # by a ratio, of prose
+    wanted = WebhookExport("hook", Secret(receiver.url), Secret("canary-secret"))
+    all_of(Export("hook", WebhookSender(wanted), tmp_path, quiet))
+    receiver.server.shutdown()
+    store.close()
+
+    (_, _, content), = receiver.calls
+    assert b'"provider_usage":[{"cost":0.10}]' in content
+    [event] = json.loads(content)["attempts"]
+    told = event["estimates"]["output_tokens"]
+    assert (told["by"], told["family"], told["ratio"]) == ("ratio", "o200k_base", 1.0)
 
 
 def test_a_post_has_a_bounded_size_however_large_the_batch(stored, monkeypatch):

@@ -7,6 +7,7 @@ import importlib
 import sys
 from pathlib import Path
 
+import orjson
 import pytest
 from google.protobuf.json_format import MessageToDict
 
@@ -78,3 +79,34 @@ def test_the_fields_are_those_of_the_file(attempt):
 def test_a_negative_number_is_ten_bytes_as_protobuf_has_it(attempt):
     event = made(seeded("negative")) | {"cost_nano_usd": -1}
     assert attempt.FromString(encode(event)).cost_nano_usd == -1
+
+
+def test_the_providers_words_and_the_estimates_are_texts(attempt):
+    """What is no text goes as JSON, and JSON that came goes letter by letter."""
+    said = '{"a": 1.10,"b":12345678901234567890123}'
+    event = made(seeded("words")) | {
+        "provider_usage": [orjson.Fragment(said), '{"cut'],
+        "estimates": {"output_tokens": {"by": "ratio", "error": [0.7, 1.2]}}}
+    message = attempt.FromString(encode(event))
+    assert list(message.provider_usage) == [said, '{"cut']
+    assert dict(message.estimates) == {"output_tokens": '{"by":"ratio","error":[0.7,1.2]}'}
+
+
+def test_who_reads_by_the_description_as_it_was_reads_on(tmp_path):
+    """Old readers skip what they do not know; numbers are only ever added."""
+    from grpc_tools import protoc
+
+    folder = Path(fastgw.process.__file__).parent
+    lines = (folder / "usage.proto").read_text().splitlines()
+    old = "\n".join(line for line in lines if " = 48;" not in line and " = 49;" not in line)
+    (tmp_path / "older.proto").write_text(old.replace("fastgw.usage.v1", "fastgw.usage.older"))
+    assert protoc.main(["", f"-I{tmp_path}", f"--python_out={tmp_path}", "older.proto"]) == 0
+    sys.path.insert(0, str(tmp_path))
+    try:
+        reader = importlib.import_module("older_pb2").Attempt
+    finally:
+        sys.path.remove(str(tmp_path))
+    event = made(seeded("older")) | {"provider_usage": ["{}"], "estimates": {"input_tokens": "x"}}
+    message = reader.FromString(encode(event))
+    assert (message.id, message.input) == (event["id"], event["input"])
+    assert not hasattr(message, "provider_usage")

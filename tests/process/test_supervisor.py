@@ -12,6 +12,9 @@ import time
 from datetime import datetime
 from itertools import pairwise, takewhile
 from pathlib import Path
+from statistics import median
+
+import pytest
 
 from fastgw.process.backoff import STABLE_S
 from tools.ports import free_port
@@ -92,8 +95,37 @@ def test_a_killed_worker_is_replaced_at_once_with_a_new_generation(start, tools)
     assert second["slot"] == first["slot"]
     assert second["pid"] != first["pid"]
     assert second["generation"] > first["generation"]
-    assert took_s < 10  # measured on an idle machine: 13 to 28 ms
+    assert took_s < 10  # how fast: the next test
     tools.wait_until(lambda: instance.state["workers"][0]["restarts"] == 1)
+
+
+@pytest.mark.alone
+def test_twenty_killed_workers_are_replaced_within_a_quarter_of_a_second(start, tools):
+    """From kill -9 to the new one's readiness, as instance.json has it. Each had lived long enough
+    not to have died young (`backoff`): four take turns. DESIGN says 100 ms; the median holds two
+    and a half times that, for a machine that is busy elsewhere."""
+    instance = start(workers=4).wait_ready()
+    born, took_s = [time.monotonic()] * 4, []
+    for kill in range(20):
+        slot = kill % 4
+        time.sleep(max(0.0, born[slot] + STABLE_S + 0.05 - time.monotonic()))
+        victim = instance.state["workers"][slot]["pid"]
+        began = time.monotonic()
+        os.kill(victim, signal.SIGKILL)
+        tools.wait_until(lambda: _is_back(instance, slot, victim))  # noqa: B023
+        born[slot] = time.monotonic()
+        took_s.append(born[slot] - began)
+
+    told = ", ".join(f"{1000 * each:.0f}" for each in sorted(took_s))
+    print(f"a killed worker was replaced within {1000 * median(took_s):.0f} ms (median of {told})")
+    assert median(took_s) <= 0.25, told
+    assert [each["restarts"] for each in instance.state["workers"]] == [5] * 4
+    assert instance.ask()["pid"] in instance.pids.values()
+
+
+def _is_back(instance, slot: int, before: int) -> bool:
+    found = instance.state["workers"][slot]
+    return found["pid"] not in (0, before) and found["state"] == "ready"
 
 
 def test_no_connect_is_refused_while_workers_are_killed(start, tools):
@@ -193,7 +225,7 @@ def test_a_worker_and_its_zygote_may_die_together(start, tools):
 
 
 def test_a_worker_whose_zygote_died_before_it_told_of_it_is_replaced(start, tools):
-    """It had said itself that it was ready; it was killed as a stranger, its place stayed empty."""
+    """It had said itself that it was ready; it was killed as a stranger, and not replaced."""
     instance = start(workers=1, untold_birth=True)
     tools.wait_until(lambda: (instance.data_dir / "zygote-died").exists())
 

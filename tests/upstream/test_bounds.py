@@ -5,7 +5,8 @@ Method: requests through a worker; OPEN records have the bounds. Money is in tes
 
 import pytest
 
-from fastgw.ledger.records import Open
+from fastgw.ledger.records import Close, Open
+from fastgw.shm import counters
 from tests.worker import chat, provider, request, response
 
 TWO = [provider("openai", retries={"max": 2, "on": [500]}), provider("spare")]
@@ -50,3 +51,26 @@ def test_providers_that_a_key_may_not_use_do_not_count(worker):
                  models=house(("openai", "gpt-4o"), fallback=[("spare", "o3")]))
 
     assert bound(one) == [16384]
+
+
+JUDGED = b'{"id":"m","model":"omni-moderation-2024-09-26","results":[{"flagged":false}]}'
+
+
+@pytest.mark.parametrize("dialect, model, cost", [
+    ("openai", "omni-moderation-latest", 0), ("mistral", "", None)])
+def test_a_moderation_that_names_no_model_is_of_the_documented_one(worker, dialect, model, cost):
+    one = worker(providers=[provider("openai", dialect)])
+    got, answer = one.ask(request(b'{"input":"a"}', path="/v1/moderations"), response(JUDGED))
+    close = one.one(Close)
+
+    assert answer.status == 200 and got.endswith(b'{"input":"a"}')  # as it came
+    assert (one.names.get(close.dims.upstream_model, ""), close.cost_nano_usd) == (model, cost)
+    assert close.dims.model == 0
+    assert counters.total(one.segment).counters["cost_unknown"] == (cost is None)
+
+
+def test_it_has_a_price_so_a_cap_in_money_lets_it_pass(worker):
+    one = worker(keys=[{"id": "alice", "value": "fgw-alice", "limits": {"cost": "1/day"}}])
+    asked = (request(b'{"input":"a"}', path="/v1/moderations"), response(JUDGED))
+
+    assert one.ask(*asked)[1].status == 200
