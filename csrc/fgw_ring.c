@@ -235,23 +235,51 @@ int fgw_record_check(const struct fgw_record *record, size_t available)
     }
 }
 
-/* Bytes of the record at `position`; 0: padding up to the end of the lap; -1: no record. */
-static int64_t size_at(const struct fgw_ring *ring, uint64_t position)
-{
-    uint64_t at = position & (ring->size - 1);
-    uint64_t to_end = ring->size - at;
-    uint64_t there = ring->head - position < to_end ? ring->head - position : to_end;
-    struct padding first;
+enum judged { ALL_GOOD, PADDING, NO_ROOM, DAMAGED };
 
-    memcpy(&first, ring->area + at, sizeof(first));
-    if (first.kind == 0) {
-        return first.size == to_end && to_end <= there ? 0 : -1;
+/* Judges what was copied from `position` on: `copied` bytes of the `there` up to head or the end
+ * of the lap, which is `to_end` away. Returns bytes of good records, and what stopped it. */
+static size_t judge(const uint8_t *copy, size_t copied, uint64_t there, uint64_t to_end,
+                    uint64_t position, enum judged *why)
+{
+    size_t good = 0;
+
+    *why = ALL_GOOD;
+    while (good < there) {
+        const struct fgw_record *record = (const void *)(copy + good);
+
+        *why = NO_ROOM;
+        if (copied - good < sizeof(struct padding))
+            break;
+        if (record->kind == 0) {
+            *why = record->size == to_end - good && there == to_end ? PADDING : DAMAGED;
+            break;
+        }
+        *why = DAMAGED;
+        if (record->size > there - good || record->size < sizeof(*record) ||
+            record->size > FGW_RING_RECORD_MAX)
+            break;
+        *why = NO_ROOM;
+        if (record->size > copied - good)
+            break;
+        *why = DAMAGED;
+        if (record->sequence != position + good || fgw_record_check(record, record->size) != 0)
+            break;
+        *why = ALL_GOOD;
+        good += record->size;
     }
-    if (first.size > there || first.size < sizeof(struct fgw_record) ||
-        first.size > FGW_RING_RECORD_MAX) {
-        return -1;
-    }
-    return (int64_t)first.size;
+    return good;
+}
+
+/* A piece at a time, of a size that libc copies with vector registers: of long pieces it asks the
+ * microcode, which counts each byte. */
+#define PIECE 2048
+
+static void copy_in_pieces(uint8_t *to, const uint8_t *from, size_t length)
+{
+    for (; length > PIECE; to += PIECE, from += PIECE, length -= PIECE)
+        memcpy(to, from, PIECE);
+    memcpy(to, from, length);
 }
 
 int64_t fgw_ring_copy(const struct fgw_ring *ring, uint64_t from, uint8_t *out, size_t room,
@@ -264,26 +292,23 @@ int64_t fgw_ring_copy(const struct fgw_ring *ring, uint64_t from, uint8_t *out, 
         return -1;
     }
     while (*next < ring->head) {
-        uint64_t at = *next & (ring->size - 1);
-        int64_t size = size_at(ring, *next);
-        const struct fgw_record *copy = (const void *)(out + written);
+        const uint64_t at = *next & (ring->size - 1);
+        const uint64_t to_end = ring->size - at;
+        const uint64_t there = ring->head - *next < to_end ? ring->head - *next : to_end;
+        const size_t copied = there < room - written ? (size_t)there : room - written;
+        enum judged why;
+        size_t good;
 
-        if (size == 0) {
-            *next += ring->size - at;
-            continue;
-        }
-        if (size > 0 && (size_t)size > room - written) {
-            break;
-        }
-        if (size > 0) { /* the producer may still scribble: judge the copy */
-            memcpy(out + written, ring->area + at, (size_t)size);
-        }
-        if (size < 0 || copy->size != (uint32_t)size || copy->sequence != *next ||
-            fgw_record_check(copy, (size_t)size) != 0) {
+        /* All of a lap at once, for its lines come from another core. The producer may still
+         * scribble: the copy is judged. */
+        copy_in_pieces(out + written, ring->area + at, copied);
+        good = judge(out + written, copied, there, to_end, *next, &why);
+        written += good;
+        *next += why == PADDING ? to_end : good;
+        if (why == DAMAGED)
             return written == 0 ? -1 : (int64_t)written;
-        }
-        written += (size_t)size;
-        *next += (uint64_t)size;
+        if (why == NO_ROOM)
+            break;
     }
     return (int64_t)written;
 }

@@ -271,7 +271,9 @@ cdef class Ring:
     def read(self, uint64_t start, size_t limit=1 << 26):
         self._check()
         cdef uint64_t next = start
-        cdef size_t room = min(limit, <size_t>(self._ring.head - self._ring.tail))
+        cdef size_t room = 0
+        if self._ring.tail <= start <= self._ring.head:
+            room = min(limit, <size_t>(self._ring.head - start))
         cdef bytes out = PyBytes_FromStringAndSize(NULL, room)
         cdef int64_t written = fgw_ring_copy(
             &self._ring, start, <uint8_t *>PyBytes_AS_STRING(out), room, &next
