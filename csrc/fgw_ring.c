@@ -235,32 +235,60 @@ int fgw_record_check(const struct fgw_record *record, size_t available)
     }
 }
 
+/* What is copied at once: its lines come from another core, and it is judged while they are near.
+ * Of longer pieces libc asks the microcode, which takes its time to begin. */
+#define PIECE 2048
+
+/* A stretch of a lap, from a position up to head or to the end of the lap. */
+struct stretch {
+    const uint8_t *from;
+    uint8_t *out;
+    size_t length;
+    size_t room;   /* so much of it fits */
+    size_t copied; /* so far */
+};
+
+/* Copies on until there are `wanted` bytes. -1: they do not fit. */
+static inline int have(struct stretch *stretch, size_t wanted)
+{
+    if (wanted > stretch->room)
+        return -1;
+    while (stretch->copied < wanted) {
+        const size_t left = stretch->room - stretch->copied;
+        const size_t piece = left < PIECE ? left : PIECE;
+
+        memcpy(stretch->out + stretch->copied, stretch->from + stretch->copied, piece);
+        stretch->copied += piece;
+    }
+    return 0;
+}
+
 enum judged { ALL_GOOD, PADDING, NO_ROOM, DAMAGED };
 
-/* Judges what was copied from `position` on: `copied` bytes of the `there` up to head or the end
- * of the lap, which is `to_end` away. Returns bytes of good records, and what stopped it. */
-static size_t judge(const uint8_t *copy, size_t copied, uint64_t there, uint64_t to_end,
-                    uint64_t position, enum judged *why)
+/* Copies and judges; the producer may still scribble, so the copy is. `to_end` bytes there are up
+ * to the end of the lap. Returns bytes of good records, and what stopped it. */
+static size_t judge(struct stretch *stretch, uint64_t to_end, uint64_t position,
+                    enum judged *why)
 {
     size_t good = 0;
 
     *why = ALL_GOOD;
-    while (good < there) {
-        const struct fgw_record *record = (const void *)(copy + good);
+    while (good < stretch->length) {
+        const struct fgw_record *record = (const void *)(stretch->out + good);
 
         *why = NO_ROOM;
-        if (copied - good < sizeof(struct padding))
+        if (have(stretch, good + sizeof(struct padding)) != 0)
             break;
         if (record->kind == 0) {
-            *why = record->size == to_end - good && there == to_end ? PADDING : DAMAGED;
+            *why = record->size == to_end - good && stretch->length == to_end ? PADDING : DAMAGED;
             break;
         }
         *why = DAMAGED;
-        if (record->size > there - good || record->size < sizeof(*record) ||
+        if (record->size > stretch->length - good || record->size < sizeof(*record) ||
             record->size > FGW_RING_RECORD_MAX)
             break;
         *why = NO_ROOM;
-        if (record->size > copied - good)
+        if (have(stretch, good + record->size) != 0)
             break;
         *why = DAMAGED;
         if (record->sequence != position + good || fgw_record_check(record, record->size) != 0)
@@ -269,17 +297,6 @@ static size_t judge(const uint8_t *copy, size_t copied, uint64_t there, uint64_t
         good += record->size;
     }
     return good;
-}
-
-/* A piece at a time, of a size that libc copies with vector registers: of long pieces it asks the
- * microcode, which counts each byte. */
-#define PIECE 2048
-
-static void copy_in_pieces(uint8_t *to, const uint8_t *from, size_t length)
-{
-    for (; length > PIECE; to += PIECE, from += PIECE, length -= PIECE)
-        memcpy(to, from, PIECE);
-    memcpy(to, from, length);
 }
 
 int64_t fgw_ring_copy(const struct fgw_ring *ring, uint64_t from, uint8_t *out, size_t room,
@@ -294,15 +311,13 @@ int64_t fgw_ring_copy(const struct fgw_ring *ring, uint64_t from, uint8_t *out, 
     while (*next < ring->head) {
         const uint64_t at = *next & (ring->size - 1);
         const uint64_t to_end = ring->size - at;
-        const uint64_t there = ring->head - *next < to_end ? ring->head - *next : to_end;
-        const size_t copied = there < room - written ? (size_t)there : room - written;
+        struct stretch lap = {.from = ring->area + at, .out = out + written};
         enum judged why;
         size_t good;
 
-        /* All of a lap at once, for its lines come from another core. The producer may still
-         * scribble: the copy is judged. */
-        copy_in_pieces(out + written, ring->area + at, copied);
-        good = judge(out + written, copied, there, to_end, *next, &why);
+        lap.length = ring->head - *next < to_end ? ring->head - *next : to_end;
+        lap.room = lap.length < room - written ? lap.length : room - written;
+        good = judge(&lap, to_end, *next, &why);
         written += good;
         *next += why == PADDING ? to_end : good;
         if (why == DAMAGED)

@@ -282,10 +282,11 @@ class Store:
         if first:
             opened = [(key[0] + first, *key[1:]) for key in opened]
             closed = [(key[0] + first, *key[1:]) for key in closed]
-        if opened:
-            database.run_many(_OPEN, opened)
+        # In this order the table stays as large as it is, and no page of it is split and merged.
         if closed:
             database.run_many(f"DELETE FROM open {_ATTEMPT}", closed)
+        if opened:
+            database.run_many(_OPEN, opened)
         for key, held in self._fold.held():
             self._hold((key[0] + first, *key[1:]), held)
 
