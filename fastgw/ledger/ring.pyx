@@ -221,7 +221,9 @@ cdef class Ring:
         if name == NULL:
             fgw_ring_count(&self._ring, FGW_RING_DROPPED_NAME)
             return -1
-        memset(name, 0, size)
+        memset(name, 0, sizeof(fgw_record_name))
+        if length & 7:  # the text's last word has zeros behind it
+            (<uint64_t *>(<uint8_t *>name + size - 8))[0] = 0
         name.head.kind = FGW_RECORD_NAME
         name.head.version = FGW_RECORD_VERSION
         name.head.wall_ns = wall_ns
