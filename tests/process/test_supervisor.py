@@ -193,7 +193,7 @@ def test_a_worker_and_its_zygote_may_die_together(start, tools):
 
 
 def test_a_worker_whose_zygote_died_before_it_told_of_it_is_replaced(start, tools):
-    """It had said itself that it was ready; it was killed as a stranger, its place stayed empty."""
+    """It had said that it was ready; it was killed as a stranger, and its place left empty."""
     instance = start(workers=1, untold_birth=True)
     tools.wait_until(lambda: (instance.data_dir / "zygote-died").exists())
 
