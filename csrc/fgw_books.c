@@ -36,24 +36,30 @@ void fgw_books_less(struct fgw_books *books, const struct fgw_books *by)
     memcpy(books, words[0], sizeof words[0]);
 }
 
-void fgw_books_add(struct fgw_books *books, const uint8_t *records, size_t length,
-                   uint64_t before)
+size_t fgw_books_add(struct fgw_books *books, const uint8_t *records, size_t length,
+                     uint64_t before)
 {
-    struct fgw_record head;
-    struct fgw_record_close close;
+    struct fgw_record_close older;
+    size_t at = 0;
 
-    for (size_t at = 0; length - at >= sizeof head; at += head.size) {
-        memcpy(&head, records + at, sizeof head);
-        if (head.size < sizeof head || head.size > length - at || head.sequence >= before)
-            return;
-        if (head.kind != FGW_RECORD_CLOSE || head.size < FGW_CLOSE_BYTES_1)
+    while (length - at >= sizeof(struct fgw_record)) {
+        const struct fgw_record *record = (const void *)(records + at);
+
+        if (record->size < sizeof *record || record->size > length - at ||
+            record->sequence >= before)
+            break;
+        at += record->size;
+        if (record->kind != FGW_RECORD_CLOSE || record->size < FGW_CLOSE_BYTES_1)
             continue;
-        memcpy(&close, records + at, FGW_CLOSE_BYTES_1);
-        memset(&close.units, 0, sizeof close.units);
-        if (head.size >= sizeof close)
-            memcpy(&close.units, records + at + FGW_CLOSE_BYTES_2, sizeof close.units);
-        fgw_books_close(books, &close);
+        if (record->size >= sizeof older) {
+            fgw_books_close(books, (const void *)record);
+            continue;
+        }
+        memcpy(&older, record, FGW_CLOSE_BYTES_1);
+        memset(&older.units, 0, sizeof older.units);
+        fgw_books_close(books, &older);
     }
+    return at;
 }
 
 uint64_t fgw_books_apart(const struct fgw_books *one, const struct fgw_books *one_before,

@@ -39,9 +39,10 @@ void fgw_books_close(struct fgw_books *books, const struct fgw_record_close *clo
 /* Takes `by` off. */
 void fgw_books_less(struct fgw_books *books, const struct fgw_books *by);
 
-/* Adds the CLOSEs of `length` bytes of checked records whose sequence is below `before`. */
-void fgw_books_add(struct fgw_books *books, const uint8_t *records, size_t length,
-                   uint64_t before);
+/* Adds the CLOSEs of `length` bytes of checked records (8-byte aligned), up to the first one whose
+ * sequence is not below `before`. Returns where that stands. */
+size_t fgw_books_add(struct fgw_books *books, const uint8_t *records, size_t length,
+                     uint64_t before);
 
 /* sum over all words of |(one - one_before) - (other - other_before)|. */
 uint64_t fgw_books_apart(const struct fgw_books *one, const struct fgw_books *one_before,

@@ -8,20 +8,22 @@
 
 #include "fgw_record.h"
 #include "fgw_ring.h"
+#include "fgw_unpack_1.h"
 
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "low bytes stand first");
 
-#define KINDS 8
 #define WORDS_MAX (FGW_RING_RECORD_MAX / 8)
-#define HEAD 4
+#define GROUP 64 /* bytes: eight words, a byte of the bitmap */
+#define SIZED 0x80u
+#define HEAD_WORDS (sizeof(struct fgw_record) / 8)
 
-/* The last record of each kind, zero beyond its end. */
-struct memory {
-    const uint8_t *record[KINDS];
-    size_t words[KINDS];
-};
+enum { WORD_SIZE = 0, WORD_SEQUENCE = 1, WORD_WORKER = 2, WORD_REQUEST = 3, WORD_WALL = 4 };
+_Static_assert(offsetof(struct fgw_record, sequence) == 8 * WORD_SEQUENCE &&
+                   offsetof(struct fgw_record, id) == 8 * WORD_WORKER &&
+                   offsetof(struct fgw_record, wall_ns) == 8 * WORD_WALL && HEAD_WORDS == 5,
+               "the head by words");
 
-static uint64_t word_at(const uint8_t *bytes, size_t index)
+static inline uint64_t word_at(const uint8_t *bytes, size_t index)
 {
     uint64_t word;
 
@@ -29,122 +31,242 @@ static uint64_t word_at(const uint8_t *bytes, size_t index)
     return word;
 }
 
-static uint64_t earlier(const struct memory *memory, unsigned kind, size_t index)
+/* Whether the record before is of the same attempt: what it says of request and time holds. */
+static inline int follows(unsigned kind, const uint8_t *before)
 {
-    return index < memory->words[kind] ? word_at(memory->record[kind], index) : 0;
+    return kind == FGW_RECORD_OPEN ||
+           (kind == FGW_RECORD_CLOSE && before[offsetof(struct fgw_record, kind)] ==
+                                            FGW_RECORD_NAME && word_at(before, WORD_REQUEST));
+}
+
+/* The first eight words that are expected of a record of `words` words. */
+static inline void expect(const struct fgw_packer *packer, unsigned kind, size_t words,
+                          uint64_t expected[8])
+{
+    const uint8_t *before = packer->before;
+    size_t known = packer->words[kind];
+
+    if (known >= 8) {
+        memcpy(expected, packer->record[kind], GROUP);
+    } else {
+        memset(expected, 0, GROUP);
+        if (known)
+            memcpy(expected, packer->record[kind], 8 * known);
+    }
+    if (known != words)
+        expected[WORD_SIZE] = (expected[WORD_SIZE] & ~(uint64_t)0xffffffffff) |
+                              (uint64_t)kind << 32 | 8 * words;
+    if (before == NULL)
+        return;
+    expected[WORD_SEQUENCE] =
+        word_at(before, WORD_SEQUENCE) + (uint32_t)word_at(before, WORD_SIZE);
+    if (follows(kind, before)) {
+        memcpy(expected + WORD_WORKER, before + 8 * WORD_WORKER, 8 * (HEAD_WORDS - WORD_WORKER));
+    } else if (expected[WORD_REQUEST]) {
+        expected[WORD_REQUEST]++;
+    }
 }
 
 /* Which of eight words differ: a bit each. */
-static inline unsigned changed(const uint8_t *words, const uint8_t *before)
+static inline unsigned changed(const uint8_t *words, const uint8_t *expected)
 {
-    unsigned bits = 0;
 #ifdef __SSE2__
-    for (unsigned i = 0; i < 4; i++) {
-        __m128i pair = _mm_loadu_si128((const __m128i *)(const void *)(words + 16 * i));
-        __m128i other = _mm_loadu_si128((const __m128i *)(const void *)(before + 16 * i));
-        __m128i same = _mm_cmpeq_epi32(pair, other); /* SSE2 has no comparison of 64 bits: both */
-        same = _mm_and_si128(same, _mm_shuffle_epi32(same, _MM_SHUFFLE(2, 3, 0, 1))); /* halves */
-        bits |= (unsigned)_mm_movemask_pd(_mm_castsi128_pd(same)) << 2 * i;
-    }
-    return bits ^ 0xff;
+    __m128i same[4];
+
+    for (unsigned i = 0; i < 4; i++)
+        same[i] = _mm_cmpeq_epi32(
+            _mm_loadu_si128((const __m128i *)(const void *)(words + 16 * i)),
+            _mm_loadu_si128((const __m128i *)(const void *)(expected + 16 * i)));
+    /* 16 halves of words to a byte each, then a word is the same where both are. */
+    same[0] = _mm_packs_epi16(_mm_packs_epi32(same[0], same[1]),
+                              _mm_packs_epi32(same[2], same[3]));
+    same[0] = _mm_cmpeq_epi16(same[0], _mm_set1_epi16(-1));
+    same[0] = _mm_packs_epi16(same[0], _mm_setzero_si128());
+    return ~(unsigned)_mm_movemask_epi8(same[0]) & 0xff;
 #else
+    unsigned bits = 0;
+
     for (unsigned i = 0; i < 8; i++)
-        bits |= (unsigned)(word_at(words, i) != word_at(before, i)) << i;
+        bits |= (unsigned)(word_at(words, i) != word_at(expected, i)) << i;
     return bits;
 #endif
 }
 
-/* The words that differ from the record before, xored, to the front of `differing`; a bit each in
- * the bitmap. Returns how many. */
-static size_t differences(const uint8_t *record, size_t words, const struct memory *memory,
-                          unsigned kind, uint8_t *bitmap, uint64_t *differing)
+/* Eight words from `index` on, of which `words` there are: where they stand, or, where they end
+ * before that or reading so far were too far, a copy with zeros behind them. */
+static inline const uint8_t *eight(const struct fgw_packer *packer, const uint8_t *record,
+                                   size_t index, size_t words, int zeros, uint8_t copy[GROUP])
 {
-    const uint8_t *before = memory->record[kind];
-    size_t common = (memory->words[kind] < words ? memory->words[kind] : words) & ~(size_t)7;
+    size_t left = index < words ? words - index : 0;
+
+    if (left >= 8 || (!zeros && packer->end - record >= (ptrdiff_t)(8 * index + GROUP)))
+        return record + 8 * index;
+    memset(copy, 0, GROUP);
+    if (left)
+        memcpy(copy, record + 8 * index, 8 * left);
+    return copy;
+}
+
+/* Puts what differs of eight words, xored, to the front of `differing`. Returns how many. */
+static inline size_t take(const uint8_t *new, const uint8_t *old, unsigned bits,
+                          uint64_t *differing)
+{
     size_t count = 0;
 
-    for (size_t index = 0; index < common; index += 8) {
-        unsigned bits = changed(record + 8 * index, before + 8 * index);
-        bitmap[index >> 3] = (uint8_t)bits;
-        for (; bits; bits &= bits - 1) {
-            size_t at = index + (unsigned)__builtin_ctz(bits);
-            differing[count++] = word_at(record, at) ^ word_at(before, at);
-        }
-    }
-    memset(bitmap + common / 8, 0, (words - common + 7) / 8);
-    for (size_t index = common; index < words; index++) {
-        uint64_t word = word_at(record, index) ^ earlier(memory, kind, index);
-        differing[count] = word;
-        count += word != 0;
-        bitmap[index >> 3] = (uint8_t)(bitmap[index >> 3] | (unsigned)(word != 0) << (index & 7));
+    for (; bits; bits &= bits - 1) {
+        size_t at = (unsigned)__builtin_ctz(bits);
+        differing[count++] = word_at(new, at) ^ word_at(old, at);
     }
     return count;
 }
 
-static size_t pack_one(const uint8_t *record, size_t words, const struct memory *memory,
-                       unsigned kind, uint8_t *out)
+/* Groups and bitmap to `out`, and what differs to `differing`. Returns how many words. */
+static size_t differences(const struct fgw_packer *packer, const uint8_t *record, unsigned kind,
+                          size_t words, uint8_t **out, uint64_t *differing)
 {
-    uint8_t *nibbles = out + HEAD + (words + 7) / 8;
+    uint64_t expected[8];
+    uint8_t copies[2][GROUP];
+    const uint8_t *old = (const uint8_t *)expected;
+    uint8_t *groups = *out, *bitmap = groups + (words + 63) / 64;
+    const int same_size = packer->words[kind] == words;
+    size_t count = 0;
+
+    expect(packer, kind, words, expected);
+    memset(groups, 0, (words + 63) / 64);
+    for (size_t index = 0; index < words; index += 8) {
+        const uint8_t *new = eight(packer, record, index, words, 0, copies[0]);
+        unsigned bits;
+
+        if (index)
+            old = eight(packer, packer->record[kind], index, packer->words[kind], !same_size,
+                        copies[1]);
+        bits = changed(new, old);
+        if (words - index < 8)
+            bits &= (1u << (words - index)) - 1;
+        if (bits) {
+            groups[index >> 6] |= (uint8_t)(1u << (index >> 3 & 7));
+            *bitmap++ = (uint8_t)bits;
+            count += take(new, old, bits, differing + count);
+        }
+    }
+    *out = bitmap;
+    return count;
+}
+
+/* The same, of a record of at most 64 words that is as long as the one of its kind before it, and
+ * behind which so much may be read: all but a few. */
+static inline size_t differences_alike(const struct fgw_packer *packer, const uint8_t *record,
+                                       unsigned kind, size_t words, uint8_t **out,
+                                       uint64_t *differing)
+{
+    uint64_t expected[8];
+    const uint8_t *new = record, *old = (const uint8_t *)expected;
+    const uint8_t *before = packer->record[kind];
+    const size_t groups = (words + 7) / 8;
+    uint8_t *bitmap = *out + 1;
+    size_t count = 0;
+    unsigned seen = 0;
+
+    expect(packer, kind, words, expected);
+    for (size_t group = 1;; group++) {
+        unsigned bits = changed(new, old);
+
+        if (group == groups)
+            bits &= 0xffu >> (8 * groups - words);
+        if (bits) {
+            seen |= 1u << (group - 1);
+            *bitmap++ = (uint8_t)bits;
+            count += take(new, old, bits, differing + count);
+        }
+        if (group == groups)
+            break;
+        new += GROUP;
+        old = before += GROUP;
+    }
+    **out = (uint8_t)seen;
+    *out = bitmap;
+    return count;
+}
+
+static inline unsigned last_byte(uint64_t word) /* that is not 0: there is one */
+{
+    return (63u ^ (unsigned)__builtin_clzll(word)) >> 3;
+}
+
+size_t fgw_pack_begin(struct fgw_packer *packer, const uint8_t *end, uint8_t *out)
+{
+    memset(packer, 0, sizeof(*packer));
+    packer->end = end;
+    out[0] = FGW_PACK_FORMAT;
+    out[1] = 0;
+    return 2;
+}
+
+size_t fgw_pack_one(struct fgw_packer *packer, const uint8_t *record, uint8_t *out)
+{
+    const struct fgw_record *head = (const void *)record;
+    const unsigned kind = head->kind;
+    const size_t words = head->size / 8;
     uint64_t differing[WORDS_MAX + 1];
-    size_t count = differences(record, words, memory, kind, out + HEAD, differing);
-    uint8_t *bytes = nibbles + (count + 1) / 2;
+    uint8_t *nibbles = out + 1, *bytes;
+    size_t count;
 
-    out[0] = (uint8_t)words;
-    out[1] = (uint8_t)(words >> 8);
-    out[2] = (uint8_t)kind;
-    out[3] = 0;
-    for (size_t index = 0; index < count; index++) {
-        unsigned size = (71u - (unsigned)__builtin_clzll(differing[index])) / 8;
+    out[0] = (uint8_t)kind;
+    if (words == packer->words[kind] && words <= 64 && packer->end - record >= 64 * 8) {
+        count = differences_alike(packer, record, kind, words, &nibbles, differing);
+    } else {
+        if (words != packer->words[kind]) {
+            out[0] |= SIZED;
+            out[1] = (uint8_t)words;
+            out[2] = (uint8_t)(words >> 8);
+            nibbles += 2;
+        }
+        count = differences(packer, record, kind, words, &nibbles, differing);
+    }
+    differing[count] = 1; /* where the number is odd, the last nibble is its */
+    bytes = nibbles + (count + 1) / 2;
+    for (size_t index = 0; index < count; index += 2) {
+        unsigned one = last_byte(differing[index]), other = last_byte(differing[index + 1]);
 
-        if (index & 1)
-            nibbles[index >> 1] = (uint8_t)(nibbles[index >> 1] | (size - 1) << 4);
-        else
-            nibbles[index >> 1] = (uint8_t)(size - 1);
+        *nibbles++ = (uint8_t)(one | other << 4);
         /* All eight, for a copy of known size is one store: what is too much is overwritten, or
          * lies in the room behind. */
         memcpy(bytes, &differing[index], 8);
-        bytes += size;
+        memcpy(bytes + one + 1, &differing[index + 1], 8);
+        bytes += one + other + 2;
     }
-    return (size_t)(bytes - out);
+    packer->before = packer->record[kind] = record;
+    packer->words[kind] = words;
+    return (size_t)(bytes - (count & 1) - out);
 }
 
 int64_t fgw_pack(const uint8_t *records, size_t length, uint8_t *out)
 {
-    struct memory memory;
-    size_t at = 0;
-    size_t written = 0;
+    struct fgw_packer packer;
+    size_t written;
 
-    memset(&memory, 0, sizeof(memory));
-    while (at < length) {
+    if (length == 0)
+        return 0;
+    written = fgw_pack_begin(&packer, records + length, out);
+    for (size_t at = 0; at < length;) {
         const struct fgw_record *record = (const void *)(records + at);
 
         if (length - at < sizeof(*record) || record->size < sizeof(*record) ||
             record->size > length - at || record->size > FGW_RING_RECORD_MAX ||
-            (record->size & 7) != 0 || record->kind >= KINDS) {
+            (record->size & 7) != 0 || record->kind >= FGW_PACK_KINDS) {
             return -1;
         }
-        written += pack_one(records + at, record->size / 8, &memory, record->kind, out + written);
-        memory.record[record->kind] = records + at;
-        memory.words[record->kind] = record->size / 8;
+        written += fgw_pack_one(&packer, records + at, out + written);
         at += record->size;
     }
     return (int64_t)written;
 }
 
-static size_t bits_in(const uint8_t *bitmap, size_t bytes)
-{
-    size_t count = 0;
-
-    for (size_t index = 0; index < bytes; index++) {
-        count += (size_t)__builtin_popcount(bitmap[index]);
-    }
-    return count;
-}
-
 /* One packed record, its parts within bounds. */
 struct packed {
-    size_t words;
     unsigned kind;
+    size_t words;
+    const uint8_t *groups;
     const uint8_t *bitmap;
     const uint8_t *nibbles;
     const uint8_t *bytes;
@@ -157,65 +279,95 @@ static unsigned nibble(const struct packed *packed, size_t index)
     return ((unsigned)packed->nibbles[index >> 1] >> (4 * (index & 1))) & 15u;
 }
 
-static int open_packed(const uint8_t *bytes, size_t length, struct packed *packed)
+/* Counts the words of which something is stored, and steps over the bitmap. -1: it is too long,
+ * or says something of words that there are not. */
+static int open_bitmap(const uint8_t *end, struct packed *packed)
 {
-    size_t bitmap_bytes;
+    const uint8_t *at = packed->bitmap;
 
-    if (length < HEAD) {
-        return -1;
-    }
-    packed->words = bytes[0] | ((size_t)bytes[1] << 8);
-    packed->kind = bytes[2];
-    packed->bitmap = bytes + HEAD;
-    bitmap_bytes = (packed->words + 7) / 8;
-    if (packed->words < sizeof(struct fgw_record) / 8 || packed->words > WORDS_MAX ||
-        packed->kind >= KINDS || length < HEAD + bitmap_bytes ||
-        ((packed->words & 7) != 0 &&
-         packed->bitmap[bitmap_bytes - 1] >> (packed->words & 7) != 0)) {
-        return -1;
-    }
-    packed->differing = bits_in(packed->bitmap, bitmap_bytes);
-    packed->nibbles = packed->bitmap + bitmap_bytes;
-    packed->size = HEAD + bitmap_bytes + (packed->differing + 1) / 2;
-    if (length < packed->size) {
-        return -1;
-    }
-    packed->bytes = bytes + packed->size;
-    for (size_t index = 0; index < packed->differing; index++) {
-        packed->size += nibble(packed, index) + 1;
-        if (nibble(packed, index) > 7) {
+    packed->differing = 0;
+    for (size_t index = 0; index < ((packed->words + 63) / 64) * 8; index++) {
+        if (!(packed->groups[index >> 3] >> (index & 7) & 1))
+            continue;
+        if (8 * index >= packed->words || at == end ||
+            (packed->words - 8 * index < 8 && *at >> (packed->words - 8 * index) != 0))
             return -1;
-        }
+        packed->differing += (size_t)__builtin_popcount(*at++);
+    }
+    packed->nibbles = at;
+    return 0;
+}
+
+/* `words`: of the last record of each kind; this one's is put there. */
+static int open_packed(const uint8_t *bytes, size_t length, size_t words[FGW_PACK_KINDS],
+                       struct packed *packed)
+{
+    const uint8_t *end = bytes + length, *at = bytes;
+
+    if (length == 0 || (*at & ~SIZED) >= FGW_PACK_KINDS)
+        return -1;
+    packed->kind = *at & ~SIZED;
+    if (*at++ & SIZED) {
+        if (length < 3)
+            return -1;
+        words[packed->kind] = at[0] | (size_t)at[1] << 8;
+        at += 2;
+    }
+    packed->words = words[packed->kind];
+    if (packed->words < HEAD_WORDS || packed->words > WORDS_MAX ||
+        (size_t)(end - at) < (packed->words + 63) / 64)
+        return -1;
+    packed->groups = at;
+    packed->bitmap = at + (packed->words + 63) / 64;
+    if (open_bitmap(end, packed) != 0 ||
+        (size_t)(end - packed->nibbles) < (packed->differing + 1) / 2)
+        return -1;
+    packed->bytes = packed->nibbles + (packed->differing + 1) / 2;
+    packed->size = (size_t)(packed->bytes - bytes);
+    for (size_t index = 0; index < packed->differing; index++) {
+        if (nibble(packed, index) > 7)
+            return -1;
+        packed->size += nibble(packed, index) + 1;
     }
     return length < packed->size ? -1 : 0;
 }
 
+/* Whether this build's format is there; an empty batch has none. */
+static int is_ours(const uint8_t *packed, size_t length)
+{
+    return length >= 2 && packed[0] == FGW_PACK_FORMAT && packed[1] == 0;
+}
+
 int64_t fgw_unpacked_size(const uint8_t *packed, size_t length)
 {
-    size_t total = 0;
+    size_t total = 0, words[FGW_PACK_KINDS] = {0};
+    struct packed one;
 
-    while (length > 0) {
-        struct packed one;
-
-        if (open_packed(packed, length, &one) != 0) {
+    if (!is_ours(packed, length))
+        return fgw_unpacked_size_1(packed, length);
+    for (size_t at = 2; at < length; at += one.size) {
+        if (open_packed(packed + at, length - at, words, &one) != 0)
             return -1;
-        }
         total += one.words * 8;
-        packed += one.size;
-        length -= one.size;
     }
     return (int64_t)total;
 }
 
-static void unpack_one(const struct packed *packed, const struct memory *memory, uint8_t *out)
+static void unpack_one(const struct packed *packed, const struct fgw_packer *packer, uint8_t *out)
 {
-    const uint8_t *bytes = packed->bytes;
-    size_t used = 0;
+    const uint8_t *bytes = packed->bytes, *bitmap = packed->bitmap;
+    const uint8_t *last = packer->record[packed->kind];
+    size_t known = packer->words[packed->kind], used = 0;
+    uint64_t expected[8];
+    unsigned bits = 0;
 
+    expect(packer, packed->kind, packed->words, expected);
     for (size_t index = 0; index < packed->words; index++) {
-        uint64_t word = earlier(memory, packed->kind, index);
+        uint64_t word = index < 8 ? expected[index] : index < known ? word_at(last, index) : 0;
 
-        if ((packed->bitmap[index >> 3] >> (index & 7)) & 1) {
+        if ((index & 7) == 0)
+            bits = packed->groups[index >> 6] >> (index >> 3 & 7) & 1 ? *bitmap++ : 0;
+        if (bits >> (index & 7) & 1) {
             uint64_t difference = 0;
             unsigned size = nibble(packed, used++) + 1;
 
@@ -229,22 +381,21 @@ static void unpack_one(const struct packed *packed, const struct memory *memory,
 
 int64_t fgw_unpack(const uint8_t *packed, size_t length, uint8_t *out, size_t room)
 {
-    struct memory memory;
-    size_t written = 0;
+    struct fgw_packer packer;
+    size_t written = 0, words[FGW_PACK_KINDS] = {0};
+    struct packed one;
 
-    memset(&memory, 0, sizeof(memory));
-    while (length > 0) {
-        struct packed one;
-
-        if (open_packed(packed, length, &one) != 0 || one.words * 8 > room - written) {
+    if (!is_ours(packed, length))
+        return fgw_unpack_1(packed, length, out, room);
+    memset(&packer, 0, sizeof(packer));
+    for (size_t at = 2; at < length; at += one.size) {
+        if (open_packed(packed + at, length - at, words, &one) != 0 ||
+            one.words * 8 > room - written)
             return -1;
-        }
-        unpack_one(&one, &memory, out + written);
-        memory.record[one.kind] = out + written;
-        memory.words[one.kind] = one.words;
+        unpack_one(&one, &packer, out + written);
+        packer.before = packer.record[one.kind] = out + written;
+        packer.words[one.kind] = one.words;
         written += one.words * 8;
-        packed += one.size;
-        length -= one.size;
     }
     return (int64_t)written;
 }

@@ -366,6 +366,13 @@ enum fgw_name_space {
     FGW_NAME_QUOTE = 16,
 };
 
+/* Whether a name belongs to the one request that it is bound to: it names nothing else. */
+static inline int fgw_name_is_of_request(const struct fgw_record_name *name)
+{
+    return name->space == FGW_NAME_REQUEST || name->space == FGW_NAME_NOTE ||
+           name->space == FGW_NAME_FINDING || name->space == FGW_NAME_QUOTE;
+}
+
 struct fgw_record_refused {
     struct fgw_record head; /* id of the last one counted */
     uint64_t rule;

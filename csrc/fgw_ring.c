@@ -235,23 +235,68 @@ int fgw_record_check(const struct fgw_record *record, size_t available)
     }
 }
 
-/* Bytes of the record at `position`; 0: padding up to the end of the lap; -1: no record. */
-static int64_t size_at(const struct fgw_ring *ring, uint64_t position)
-{
-    uint64_t at = position & (ring->size - 1);
-    uint64_t to_end = ring->size - at;
-    uint64_t there = ring->head - position < to_end ? ring->head - position : to_end;
-    struct padding first;
+/* What is copied at once: its lines come from another core, and it is judged while they are near.
+ * Of longer pieces libc asks the microcode, which takes its time to begin. */
+#define PIECE 2048
 
-    memcpy(&first, ring->area + at, sizeof(first));
-    if (first.kind == 0) {
-        return first.size == to_end && to_end <= there ? 0 : -1;
-    }
-    if (first.size > there || first.size < sizeof(struct fgw_record) ||
-        first.size > FGW_RING_RECORD_MAX) {
+/* A stretch of a lap, from a position up to head or to the end of the lap. */
+struct stretch {
+    const uint8_t *from;
+    uint8_t *out;
+    size_t length;
+    size_t room;   /* so much of it fits */
+    size_t copied; /* so far */
+};
+
+/* Copies on until there are `wanted` bytes. -1: they do not fit. */
+static inline int have(struct stretch *stretch, size_t wanted)
+{
+    if (wanted > stretch->room)
         return -1;
+    while (stretch->copied < wanted) {
+        const size_t left = stretch->room - stretch->copied;
+        const size_t piece = left < PIECE ? left : PIECE;
+
+        memcpy(stretch->out + stretch->copied, stretch->from + stretch->copied, piece);
+        stretch->copied += piece;
     }
-    return (int64_t)first.size;
+    return 0;
+}
+
+enum judged { ALL_GOOD, PADDING, NO_ROOM, DAMAGED };
+
+/* Copies and judges; the producer may still scribble, so the copy is. `to_end` bytes there are up
+ * to the end of the lap. Returns bytes of good records, and what stopped it. */
+static size_t judge(struct stretch *stretch, uint64_t to_end, uint64_t position,
+                    enum judged *why)
+{
+    size_t good = 0;
+
+    *why = ALL_GOOD;
+    while (good < stretch->length) {
+        const struct fgw_record *record = (const void *)(stretch->out + good);
+
+        *why = NO_ROOM;
+        if (have(stretch, good + sizeof(struct padding)) != 0)
+            break;
+        if (record->kind == 0) {
+            *why = record->size == to_end - good && stretch->length == to_end ? PADDING : DAMAGED;
+            break;
+        }
+        *why = DAMAGED;
+        if (record->size > stretch->length - good || record->size < sizeof(*record) ||
+            record->size > FGW_RING_RECORD_MAX)
+            break;
+        *why = NO_ROOM;
+        if (have(stretch, good + record->size) != 0)
+            break;
+        *why = DAMAGED;
+        if (record->sequence != position + good || fgw_record_check(record, record->size) != 0)
+            break;
+        *why = ALL_GOOD;
+        good += record->size;
+    }
+    return good;
 }
 
 int64_t fgw_ring_copy(const struct fgw_ring *ring, uint64_t from, uint8_t *out, size_t room,
@@ -264,26 +309,21 @@ int64_t fgw_ring_copy(const struct fgw_ring *ring, uint64_t from, uint8_t *out, 
         return -1;
     }
     while (*next < ring->head) {
-        uint64_t at = *next & (ring->size - 1);
-        int64_t size = size_at(ring, *next);
-        const struct fgw_record *copy = (const void *)(out + written);
+        const uint64_t at = *next & (ring->size - 1);
+        const uint64_t to_end = ring->size - at;
+        struct stretch lap = {.from = ring->area + at, .out = out + written};
+        enum judged why;
+        size_t good;
 
-        if (size == 0) {
-            *next += ring->size - at;
-            continue;
-        }
-        if (size > 0 && (size_t)size > room - written) {
-            break;
-        }
-        if (size > 0) { /* the producer may still scribble: judge the copy */
-            memcpy(out + written, ring->area + at, (size_t)size);
-        }
-        if (size < 0 || copy->size != (uint32_t)size || copy->sequence != *next ||
-            fgw_record_check(copy, (size_t)size) != 0) {
+        lap.length = ring->head - *next < to_end ? ring->head - *next : to_end;
+        lap.room = lap.length < room - written ? lap.length : room - written;
+        good = judge(&lap, to_end, *next, &why);
+        written += good;
+        *next += why == PADDING ? to_end : good;
+        if (why == DAMAGED)
             return written == 0 ? -1 : (int64_t)written;
-        }
-        written += (size_t)size;
-        *next += (uint64_t)size;
+        if (why == NO_ROOM)
+            break;
     }
     return (int64_t)written;
 }

@@ -22,9 +22,17 @@ static uint64_t hash_key(uint64_t minute, const struct fgw_dims *dims)
     return hash ^ (hash >> 32);
 }
 
+/* Word by word: all are looked at, for they are nearly always the same. */
 static int same_key(const struct fgw_rollup *row, uint64_t minute, const struct fgw_dims *dims)
 {
-    return row->minute == minute && memcmp(&row->dims, dims, sizeof(*dims)) == 0;
+    uint64_t one[DIMS_WORDS], other[DIMS_WORDS], apart = row->minute ^ minute;
+
+    memcpy(one, &row->dims, sizeof(one));
+    memcpy(other, dims, sizeof(other));
+    for (size_t index = 0; index < DIMS_WORDS; index++) {
+        apart |= one[index] ^ other[index];
+    }
+    return apart == 0;
 }
 
 static struct fgw_rollup *row_of(struct fgw_rollups *rollups, uint64_t minute,
@@ -234,7 +242,7 @@ const struct fgw_attempt *fgw_attempts_find(const struct fgw_attempts *attempts,
     return *slot == 0 ? NULL : &attempts->rows[*slot - 1];
 }
 
-static void tally_one(struct fgw_tally *tally, const struct fgw_record *record)
+void fgw_tally_one(struct fgw_tally *tally, const struct fgw_record *record)
 {
     tally->records++;
     switch (record->kind) {
@@ -265,39 +273,41 @@ static void tally_one(struct fgw_tally *tally, const struct fgw_record *record)
     }
 }
 
-int64_t fgw_tally_add(struct fgw_tally *tally, const uint8_t *records, size_t length,
-                      struct fgw_page *pages, size_t pages_max)
+int fgw_pages_note(struct fgw_pages *pages, const struct fgw_record *record)
 {
-    /* Neighbours in a ring are mostly neighbours in sequence: a tiny cache finds nearly all
-     * repetitions, and the caller's set finds the rest. */
-    struct fgw_page recent[16];
-    size_t used = 0;
-    size_t at = 0;
+    const struct fgw_request_id *id = &record->id;
+    const uint64_t number = id->sequence >> FGW_PAGE_BITS;
+    struct fgw_page *seen = &pages->recent[(number ^ id->worker) & 15];
 
-    memset(recent, 0, sizeof(recent));
-    while (at < length) {
+    if (id->generation == 0 || (seen->generation == id->generation && seen->page == number &&
+                                seen->worker == id->worker)) {
+        return 0;
+    }
+    if (pages->used >= pages->max) {
+        return -2;
+    }
+    seen->generation = id->generation;
+    seen->worker = id->worker;
+    seen->page = number;
+    pages->pages[pages->used++] = *seen;
+    return 0;
+}
+
+int fgw_tally_add(struct fgw_tally *tally, const uint8_t *records, size_t length,
+                  struct fgw_pages *pages)
+{
+    for (size_t at = 0; at < length;) {
         const struct fgw_record *record = (const void *)(records + at);
-        uint64_t number = record->id.sequence >> FGW_PAGE_BITS;
-        struct fgw_page *seen = &recent[(number ^ record->id.worker) & 15];
 
         if (length - at < sizeof(*record) || record->size < sizeof(*record) ||
             record->size > length - at) {
             return -1;
         }
-        at += record->size;
-        tally_one(tally, record);
-        if (record->id.generation == 0 ||
-            (seen->generation == record->id.generation && seen->page == number &&
-             seen->worker == record->id.worker)) {
-            continue;
-        }
-        seen->generation = record->id.generation;
-        seen->worker = record->id.worker;
-        seen->page = number;
-        if (used >= pages_max) {
+        fgw_tally_one(tally, record);
+        if (fgw_pages_note(pages, record) != 0) {
             return -2;
         }
-        pages[used++] = *seen;
+        at += record->size;
     }
-    return (int64_t)used;
+    return 0;
 }

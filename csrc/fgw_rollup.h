@@ -101,10 +101,25 @@ struct fgw_tally {
     uint64_t wall_first, wall_last;
 };
 
-/* Tallies `length` bytes of checked records and writes the pages that they speak of, each once or
- * a few times. Returns the number of pages, -2 where they are more than pages_max, or -1 where the
- * bytes are not whole records. */
-int64_t fgw_tally_add(struct fgw_tally *tally, const uint8_t *records, size_t length,
-                      struct fgw_page *pages, size_t pages_max);
+/* Counts one record. */
+void fgw_tally_one(struct fgw_tally *tally, const struct fgw_record *record);
+
+/* The pages that records speak of, each once or a few times. */
+struct fgw_pages {
+    struct fgw_page *pages; /* the caller's, of this many */
+    size_t max;
+    size_t used;
+    /* Neighbours in a ring are mostly neighbours in sequence: a tiny cache finds nearly all
+     * repetitions, and the caller's set finds the rest. Zeroed at first. */
+    struct fgw_page recent[16];
+};
+
+/* Notes what one record speaks of. 0, or -2: there is no room. */
+int fgw_pages_note(struct fgw_pages *pages, const struct fgw_record *record);
+
+/* Tallies `length` bytes of checked records and notes the pages that they speak of. 0, -2 where
+ * these are more than there is room for, or -1 where the bytes are not whole records. */
+int fgw_tally_add(struct fgw_tally *tally, const uint8_t *records, size_t length,
+                  struct fgw_pages *pages);
 
 #endif

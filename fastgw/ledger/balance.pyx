@@ -112,15 +112,13 @@ cdef class Balance:
     cdef int _pass(self, _Side side, object span) except -1:
         cdef bytes records = span.records
         cdef const uint8_t *bytes = <const uint8_t *>PyBytes_AS_STRING(records)
-        cdef size_t length = <size_t>len(records)
-        cdef fgw_books part
+        cdef size_t length = <size_t>len(records), at = 0
         if side.ring != span.ring or side.position != span.first:
             side.forget(span.ring, span.first)
         if side.waits and side.cut.position <= span.next:
-            part = side.posted
-            fgw_books_add(&part, bytes, length, side.cut.position)
-            self.compared += <uint64_t>side.reach(&part)
-        fgw_books_add(&side.posted, bytes, length, UINT64_MAX)
+            at = fgw_books_add(&side.posted, bytes, length, side.cut.position)
+            self.compared += <uint64_t>side.reach(&side.posted)
+        fgw_books_add(&side.posted, bytes + at, length - at, UINT64_MAX)
         side.position = span.next
         return 0
 

@@ -79,6 +79,11 @@ cdef class Caps:
         self._changed = []
         self._any = some
 
+    @property
+    def some(self):
+        """Whether a cap was ever seen. Records are taken in for no other reason than caps."""
+        return self._any
+
     def add(self, bytes records not None):
         """Take in whole records, in the order of their ring."""
         cdef const uint8_t *source = <const uint8_t *>PyBytes_AS_STRING(records)

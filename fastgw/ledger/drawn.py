@@ -108,8 +108,10 @@ class Drawn:
         )
         return None if row is None else (unsigned(row[0]), *row[1:])
 
-    def add(self, records: bytes, *, from_supervisor: bool) -> None:
-        self._caps.add(records)
+    def add(self, records: bytes, *, capped: bool = True, from_supervisor: bool) -> None:
+        """``capped``: some of these requests have taken of a cap."""
+        if capped or self._caps.some:
+            self._caps.add(records)
         if from_supervisor:
             for raw in split(records):
                 if raw[4] == GRANT:

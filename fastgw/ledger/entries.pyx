@@ -1,6 +1,6 @@
 """Phase SETTLE: what an exchange leaves in the ledger."""
 
-from libc.stdint cimport uint16_t
+from libc.stdint cimport uint16_t, uint32_t, uint64_t
 from libc.string cimport memcpy, memset
 
 from fastgw.exchange cimport LIMIT, STREAM, UPSTREAM
@@ -33,7 +33,8 @@ cdef void fill_request(Exchange x, fgw_record_request *record, uint64_t policy,
     memcpy(record.client_ip, address, 16)
     record.input_bytes = <unsigned int>x.body_length
     record.input_estimate = <unsigned int>x.input_estimate
-    record.output_max = <unsigned int>(x.output_max if x.output_max < 0xffffffff else 0xffffffff)
+    # (Cast, or the literal is an object to Cython, and so is what it is compared with.)
+    record.output_max = <uint32_t>min(x.output_max, <uint64_t>0xffffffff)
     record.phase = <uint8_t>x.phase
     record.n_rules = x.effects.n_rules
     record.n_limits = x.n_traces
@@ -48,9 +49,14 @@ cdef void fill_request(Exchange x, fgw_record_request *record, uint64_t policy,
 
 cdef int post_request(Exchange x, Journal journal, uint64_t policy, const uint8_t *address,
                       uint64_t now_ns) noexcept:
-    cdef fgw_record_request record
-    fill_request(x, &record, policy, address, now_ns)
-    return journal.request(&record, x.effects.rules, x.traces)
+    cdef int room = 0
+    cdef fgw_record_request *record = journal.begin_request(
+        x.effects.n_rules, x.n_traces, &room
+    )
+    if record != NULL:
+        fill_request(x, record, policy, address, now_ns)
+        journal.end_request(record, x.effects.rules, x.traces)
+    return room
 
 
 cdef bint post_refusal(Exchange x, Journal journal, uint64_t policy, const uint8_t *address,
@@ -66,7 +72,8 @@ cdef bint post_refusal(Exchange x, Journal journal, uint64_t policy, const uint8
 cdef int post_open(Exchange x, Journal journal, uint64_t key_hash, int room) noexcept:
     cdef fgw_record_open record
     cdef int i, n = 0
-    memset(&record, 0, sizeof(record))
+    # Not what is held: n_held says how much of that there is.
+    memset(&record, 0, <size_t>(<char *>record.held - <char *>&record))
     record.head.id = x.id
     record.head.wall_ns = x.attempt_wall_ns
     record.dims = x.dims

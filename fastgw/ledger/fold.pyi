@@ -14,16 +14,18 @@ class Tally:
     opens: int
     closes: int
     counted: int
+    capped: int  # requests that have taken of a cap
     wall_first: int
     wall_last: int
     pages: set[tuple[int, int, int]]
     names: list[tuple[int, int, int, bytes]]
+    packed: bytes  # as of `pack`, where `Fold.add` was asked for it
 
 @final
 class Fold:
     """Sums over the spans given to `add`, until `clear`."""
 
-    def add(self, records: bytes) -> Tally:
+    def add(self, records: bytes, *, packed: bool = False) -> Tally:
         """Sum up one span of whole records. Raises ValueError: not whole records."""
     def clear(self) -> None: ...
     def find(

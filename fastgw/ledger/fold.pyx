@@ -7,17 +7,18 @@ from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free, malloc, realloc
 from libc.string cimport memset
 
+from fastgw.native.fold cimport (
+    FGW_FOLD_ATTEMPTS, FGW_FOLD_BROKEN, FGW_FOLD_END, FGW_FOLD_ROLLUPS, FGW_FOLD_SEEN, fgw_fold,
+    fgw_fold_begin, fgw_fold_run,
+)
 from fastgw.native.pack cimport FGW_PACK_ROOM, fgw_pack, fgw_unpack, fgw_unpacked_size
 from fastgw.native.record cimport (
-    FGW_NAME_FINDING, FGW_NAME_NOTE, FGW_NAME_QUOTE, FGW_NAME_REQUEST, FGW_RECORD_CLOSE,
-    FGW_RECORD_HELD,
-    FGW_RECORD_NAME,
-    FGW_RECORD_OPEN, fgw_dims, fgw_record, fgw_record_name, fgw_request_id,
+    FGW_RECORD_NAME, fgw_dims, fgw_record, fgw_record_name, fgw_request_id,
 )
 from fastgw.native.rollup cimport (
     FGW_ATTEMPT_CLOSED, FGW_ATTEMPT_OPENED, fgw_attempt, fgw_attempts, fgw_attempts_find,
-    fgw_attempts_note, fgw_page, fgw_rollup, fgw_rollups, fgw_rollups_add, fgw_tally,
-    fgw_attempts_reseat, fgw_rollups_reseat, fgw_tally_add,
+    fgw_attempts_reseat, fgw_page, fgw_pages, fgw_rollup, fgw_rollups, fgw_rollups_reseat,
+    fgw_tally, fgw_tally_add,
 )
 
 from fastgw.errors import LedgerError
@@ -58,13 +59,14 @@ def unpack(bytes packed not None):
 
 @cython.final
 cdef class Tally:
-    """Counts of one span, its pages {(generation, worker, page)} and names [(space, h0, h1,
-    text)]."""
+    """Counts of one span, its pages {(generation, worker, page)}, names [(space, h0, h1, text)],
+    and the records as `pack` has them, where that was asked for."""
     cdef:
-        readonly uint64_t records, requests, denied, opens, closes, counted
+        readonly uint64_t records, requests, denied, opens, closes, counted, capped
         readonly uint64_t wall_first, wall_last
         readonly set pages
         readonly list names
+        readonly bytes packed
 
 
 @cython.final
@@ -127,36 +129,53 @@ cdef class Fold:
         self._rollups.used = self._rollups.last = 0
         self._attempts.used = 0
 
-    def add(self, bytes records not None):
-        """Sum up one span of whole records; returns its Tally."""
-        cdef const uint8_t *source = <const uint8_t *>PyBytes_AS_STRING(records)
+    def add(self, bytes records not None, *, bint packed=False):
+        """Sum up one span of whole records; returns its Tally, with them ``packed`` if so."""
         cdef size_t length = len(records)
-        cdef Tally tally = tally_of(records)
-        cdef uint64_t place = <uint64_t>len(self._spans) << PLACE_BITS
-        cdef size_t at = 0
-        cdef const fgw_record *record
-        cdef int failed
-        self._spans.append(records)
-        while at < length:
-            record = <const fgw_record *>(source + at)
-            failed = fgw_rollups_add(&self._rollups, record)
-            if failed == 0 and (record.kind == FGW_RECORD_OPEN or record.kind == FGW_RECORD_CLOSE):
-                failed = fgw_attempts_note(&self._attempts, record, place + at)
-                if failed == -2:
+        cdef fgw_fold walk
+        cdef bytes out = None
+        cdef list names = []
+        cdef Tally tally
+        cdef size_t seen = 0
+        cdef int stop = FGW_FOLD_SEEN
+        walk.records = <const uint8_t *>PyBytes_AS_STRING(records)
+        walk.length = length
+        walk.place = <uint64_t>len(self._spans) << PLACE_BITS
+        walk.out = NULL
+        if packed:
+            out = PyBytes_FromStringAndSize(NULL, FGW_PACK_ROOM(length))
+            walk.out = <uint8_t *>PyBytes_AS_STRING(out)
+        begin_pages(&walk.pages, length)
+        try:
+            self._spans.append(records)
+            fgw_fold_begin(&walk)
+            while stop != FGW_FOLD_END:
+                with nogil:
+                    stop = fgw_fold_run(&walk, &self._rollups, &self._attempts, &seen)
+                if stop == FGW_FOLD_BROKEN:
+                    raise ValueError("not whole records")
+                if stop == FGW_FOLD_ROLLUPS:
+                    self._grow_rollups(2 * self._rollups.rows_max)
+                elif stop == FGW_FOLD_ATTEMPTS:
                     self._grow_attempts(2 * self._attempts.rows_max)
-                    fgw_attempts_note(&self._attempts, record, place + at)
-                failed = 0
-            if failed == -2:
-                self._grow_rollups(2 * self._rollups.rows_max)
-                continue
-            if record.kind == FGW_RECORD_NAME:
-                add_name(tally.names, <const fgw_record_name *>record)
-            elif record.kind == FGW_RECORD_HELD:
-                held = Held.unpack((<const char *>record)[:record.size])
-                id = held.id
-                self._held[id.generation, id.worker, id.sequence, held.attempt] = held
-            at += record.size
-        return tally
+                elif stop == FGW_FOLD_SEEN:
+                    self._see(names, <const fgw_record *>(walk.records + seen))
+            tally = told(&walk.tally, &walk.pages, names, out[:walk.written] if packed else b"")
+            tally.capped = walk.capped
+            return tally
+        finally:
+            free(walk.pages.pages)
+
+    cdef int _see(self, list names, const fgw_record *record) except -1:
+        cdef const fgw_record_name *name = <const fgw_record_name *>record
+        if record.kind == FGW_RECORD_NAME:
+            text = (<const char *>name.text)[:name.length]
+            names.append((name.space, <int64_t>name.hash[0], <int64_t>name.hash[1], text))
+        else:
+            held = Held.unpack((<const char *>record)[:record.size])
+            id = held.id
+            self._held[id.generation, id.worker, id.sequence, held.attempt] = held
+        return 0
 
     def held(self):
         """[((generation, worker, sequence, attempt), Held)]: attempts whose OPEN says less."""
@@ -228,40 +247,25 @@ cdef class Fold:
         return rows
 
 
-cdef int add_name(list names, const fgw_record_name *name) except -1:
-    # What belongs to one request stays in the batch, beside it.
-    if (name.space == FGW_NAME_REQUEST or name.space == FGW_NAME_NOTE
-            or name.space == FGW_NAME_FINDING or name.space == FGW_NAME_QUOTE):
-        return 0
-    text = (<const char *>name.text)[:name.length]
-    names.append((name.space, <int64_t>name.hash[0], <int64_t>name.hash[1], text))
+cdef int begin_pages(fgw_pages *pages, size_t length) except -1:
+    """Room for a page a record."""
+    memset(pages, 0, sizeof(fgw_pages))
+    pages.max = length // sizeof(fgw_record) + 1
+    pages.pages = <fgw_page *>malloc(pages.max * sizeof(fgw_page))
+    if pages.pages == NULL:
+        raise MemoryError()
     return 0
 
 
-cpdef Tally tally_of(bytes records):
-    """Counts and pages of a span, without names. Raises ValueError: not whole records."""
-    cdef const uint8_t *source = <const uint8_t *>PyBytes_AS_STRING(records)
-    cdef size_t length = len(records)
-    cdef size_t room = length // sizeof(fgw_record) + 1
-    cdef fgw_page *pages = <fgw_page *>malloc(room * sizeof(fgw_page))
-    cdef fgw_tally counts
-    cdef int64_t used
+cdef Tally told(const fgw_tally *counts, const fgw_pages *pages, list names, bytes packed):
     cdef Tally tally = Tally()
-    if pages == NULL:
-        raise MemoryError()
-    memset(&counts, 0, sizeof(counts))
-    try:
-        with nogil:
-            used = fgw_tally_add(&counts, source, length, pages, room)
-        if used < 0:
-            raise ValueError("not whole records")
-        tally.pages = {
-            (pages[index].generation, pages[index].worker, pages[index].page)
-            for index in range(used)
-        }
-    finally:
-        free(pages)
-    tally.names = []
+    cdef size_t index
+    tally.pages = {
+        (pages.pages[index].generation, pages.pages[index].worker, pages.pages[index].page)
+        for index in range(pages.used)
+    }
+    tally.names = names
+    tally.packed = packed
     tally.records = counts.records
     tally.requests = counts.requests
     tally.denied = counts.denied
@@ -271,3 +275,22 @@ cpdef Tally tally_of(bytes records):
     tally.wall_first = counts.wall_first
     tally.wall_last = counts.wall_last
     return tally
+
+
+def tally_of(bytes records not None):
+    """Counts and pages of a span, without names. Raises ValueError: not whole records."""
+    cdef const uint8_t *source = <const uint8_t *>PyBytes_AS_STRING(records)
+    cdef size_t length = len(records)
+    cdef fgw_tally counts
+    cdef fgw_pages pages
+    cdef int failed
+    begin_pages(&pages, length)
+    memset(&counts, 0, sizeof(counts))
+    try:
+        with nogil:
+            failed = fgw_tally_add(&counts, source, length, &pages)
+        if failed:
+            raise ValueError("not whole records")
+        return told(&counts, &pages, [], b"")
+    finally:
+        free(pages.pages)

@@ -9,7 +9,7 @@ from fastgw.native.record cimport (
 )
 from fastgw.native.refusals cimport fgw_pacer, fgw_refusals
 
-# What request() and open() answer; kept by the exchange and handed to the next call.
+# What begin_request() and open() answer; kept by the exchange and handed to the next call.
 cdef enum:
     JOURNAL_FULL = -1    # on_ledger_full: reject. Refuse the request: CODE_LEDGER_FULL
     JOURNAL_DROPPED = 0  # on_ledger_full: drop. Go on; counted
@@ -72,14 +72,19 @@ cdef class Journal:
     # All below: the caller has zeroed the record and filled head.id, head.wall_ns and the body;
     # size, kind, version and sequence are filled in here.
 
-    # An admitted request. n_rules and n_limits say how many of the arrays are stored.
+    # An admitted request with so many traces of rules and limits: where its record is to be
+    # filled in, all 256 bytes of it, or NULL where nothing is stored of it (by `room`).
     # JOURNAL_ROOM: room for the first attempt's OPEN and CLOSE is set aside as well.
-    cdef int request(
-        self, fgw_record_request *record, const fgw_rule_trace *rules,
+    cdef fgw_record_request *begin_request(
+        self, uint32_t rules, uint32_t limits, int *room
+    ) noexcept nogil
+    # It is: posts it. Its n_rules and n_limits are those it was begun with.
+    cdef void end_request(
+        self, fgw_record_request *claim, const fgw_rule_trace *rules,
         const fgw_limit_trace *limits,
     ) noexcept nogil
 
-    # Before the first byte (or connect) of each attempt. room: the answer of request() for the
+    # Before the first byte (or connect) of each attempt. room: what begin_request() said, for the
     # first attempt, JOURNAL_DROPPED for later ones, which set their own room aside.
     cdef int open(self, fgw_record_open *record, int room) noexcept nogil
 

@@ -61,29 +61,45 @@ cdef inline void stamp(fgw_record *head, uint8_t kind, uint32_t size) noexcept n
     head.size = size
 
 
-cdef inline bint put_request(
-    Ring ring, fgw_record_request *record, const fgw_rule_trace *rules,
-    const fgw_limit_trace *limits,
+cdef inline fgw_record_request *claim_request(
+    Ring ring, uint32_t rules, uint32_t limits
 ) noexcept nogil:
     # Head and arrays go straight into the ring: nothing is put together elsewhere first.
-    if record.n_rules > FGW_RULES_MAX:
-        record.n_rules = FGW_RULES_MAX
-    if record.n_limits > FGW_LIMITS_MAX:
-        record.n_limits = FGW_LIMITS_MAX
-    cdef uint32_t rules_bytes = <uint32_t>(record.n_rules * sizeof(fgw_rule_trace))
-    cdef uint32_t limits_bytes = <uint32_t>(record.n_limits * sizeof(fgw_limit_trace))
-    cdef uint32_t size = <uint32_t>sizeof(fgw_record_request) + rules_bytes + limits_bytes
-    cdef uint8_t *claim = <uint8_t *>fgw_ring_claim(&ring._ring, size, 0)
+    return <fgw_record_request *>fgw_ring_claim(
+        &ring._ring,
+        <uint32_t>(sizeof(fgw_record_request)
+                   + min(rules, <uint32_t>FGW_RULES_MAX) * sizeof(fgw_rule_trace)
+                   + min(limits, <uint32_t>FGW_LIMITS_MAX) * sizeof(fgw_limit_trace)),
+        0,
+    )
+
+
+cdef inline void publish_request(
+    Ring ring, fgw_record_request *claim, const fgw_rule_trace *rules,
+    const fgw_limit_trace *limits,
+) noexcept nogil:
+    claim.n_rules = min(claim.n_rules, <uint8_t>FGW_RULES_MAX)
+    claim.n_limits = min(claim.n_limits, <uint8_t>FGW_LIMITS_MAX)
+    cdef size_t rules_bytes = claim.n_rules * sizeof(fgw_rule_trace)
+    cdef uint8_t *behind = <uint8_t *>claim + sizeof(fgw_record_request)
+    claim.head.kind = FGW_RECORD_REQUEST
+    claim.head.version = FGW_RECORD_VERSION
+    if rules_bytes:
+        memcpy(behind, rules, rules_bytes)
+    if claim.n_limits:
+        memcpy(behind + rules_bytes, limits, claim.n_limits * sizeof(fgw_limit_trace))
+    fgw_ring_publish(&ring._ring, 0)
+
+
+cdef inline bint put_request(
+    Ring ring, const fgw_record_request *record, const fgw_rule_trace *rules,
+    const fgw_limit_trace *limits,
+) noexcept nogil:
+    cdef fgw_record_request *claim = claim_request(ring, record.n_rules, record.n_limits)
     if claim == NULL:
         return False
-    stamp(&record.head, FGW_RECORD_REQUEST, size)
     memcpy(claim, record, sizeof(fgw_record_request))
-    claim += sizeof(fgw_record_request)
-    if rules_bytes:
-        memcpy(claim, rules, rules_bytes)
-    if limits_bytes:
-        memcpy(claim + rules_bytes, limits, limits_bytes)
-    fgw_ring_publish(&ring._ring, 0)
+    publish_request(ring, claim, rules, limits)
     return True
 
 
@@ -217,25 +233,34 @@ cdef class Journal:
 
     # ----------------------------------------------------------------- requests
 
-    cdef int request(
-        self, fgw_record_request *record, const fgw_rule_trace *rules,
-        const fgw_limit_trace *limits,
+    cdef fgw_record_request *begin_request(
+        self, uint32_t rules, uint32_t limits, int *room
     ) noexcept nogil:
         # Largest REQUEST as `also`: what must fit is decided once, here.
         cdef uint64_t also = (
             sizeof(fgw_record_request) + FGW_RULES_MAX * sizeof(fgw_rule_trace)
             + FGW_LIMITS_MAX * sizeof(fgw_limit_trace)
         )
-        record.verdict = 0
+        cdef fgw_record_request *claim
         if fgw_ring_reserve(&self.main._ring, OPEN_BYTES + CLOSE_BYTES, also) == 0:
-            put_request(self.main, record, rules, limits)
-            return JOURNAL_ROOM
+            room[0] = JOURNAL_ROOM
+            return claim_request(self.main, rules, limits)
         if not self._drop:
             fgw_ring_count(&self.main._ring, FGW_RING_REFUSED_OPEN)
-            return JOURNAL_FULL
-        if not put_request(self.main, record, rules, limits):
+            room[0] = JOURNAL_FULL
+            return NULL
+        room[0] = JOURNAL_DROPPED
+        claim = claim_request(self.main, rules, limits)
+        if claim == NULL:
             fgw_ring_count(&self.main._ring, FGW_RING_DROPPED_REQUEST)
-        return JOURNAL_DROPPED
+        return claim
+
+    cdef void end_request(
+        self, fgw_record_request *claim, const fgw_rule_trace *rules,
+        const fgw_limit_trace *limits,
+    ) noexcept nogil:
+        claim.verdict = 0
+        publish_request(self.main, claim, rules, limits)
 
     cdef int open(self, fgw_record_open *record, int room) noexcept nogil:
         if record.n_held > FGW_LIMITS_MAX:
@@ -330,6 +355,7 @@ cdef class Journal:
         cdef uint8_t *raw = <uint8_t *>PyByteArray_AS_STRING(copy)
         cdef fgw_record *head = <fgw_record *>raw
         cdef fgw_record_request *request = <fgw_record_request *>raw
+        cdef fgw_record_request *claim
         if len(record) < <Py_ssize_t>sizeof(fgw_record) or fgw_record_check(head, len(record)):
             raise ValueError("not one whole record")
         if head.kind == FGW_RECORD_OPEN:
@@ -344,7 +370,11 @@ cdef class Journal:
             raw + request.n_rules * sizeof(fgw_rule_trace)
         )
         if not request.verdict:
-            return self.request(request, rules, limits)
+            claim = self.begin_request(request.n_rules, request.n_limits, &room)
+            if claim != NULL:
+                memcpy(claim, request, sizeof(fgw_record_request))
+                self.end_request(claim, rules, limits)
+            return room
         self.refuse(request, rules, limits, now_ns)
         return JOURNAL_ROOM
 

@@ -221,7 +221,9 @@ cdef class Ring:
         if name == NULL:
             fgw_ring_count(&self._ring, FGW_RING_DROPPED_NAME)
             return -1
-        memset(name, 0, size)
+        memset(name, 0, sizeof(fgw_record_name))
+        if length & 7:  # the text's last word has zeros behind it
+            (<uint64_t *>(<uint8_t *>name + size - 8))[0] = 0
         name.head.kind = FGW_RECORD_NAME
         name.head.version = FGW_RECORD_VERSION
         name.head.wall_ns = wall_ns
@@ -271,7 +273,9 @@ cdef class Ring:
     def read(self, uint64_t start, size_t limit=1 << 26):
         self._check()
         cdef uint64_t next = start
-        cdef size_t room = min(limit, <size_t>(self._ring.head - self._ring.tail))
+        cdef size_t room = 0
+        if self._ring.tail <= start <= self._ring.head:
+            room = min(limit, <size_t>(self._ring.head - start))
         cdef bytes out = PyBytes_FromStringAndSize(NULL, room)
         cdef int64_t written = fgw_ring_copy(
             &self._ring, start, <uint8_t *>PyBytes_AS_STRING(out), room, &next

@@ -23,7 +23,9 @@ from __future__ import annotations
 from fastgw.errors import LedgerError
 from fastgw.ledger.database import Database
 
-VERSION = 4
+# Of version 5 are batches in csrc/fgw_pack.h's format, beside those of before; the tables are the
+# same.
+VERSION = 5
 
 _TABLES = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value) WITHOUT ROWID;

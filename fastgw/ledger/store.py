@@ -16,7 +16,7 @@ from typing import Any
 from fastgw.ledger.balance import Taken
 from fastgw.ledger.database import Database, StoreFailed
 from fastgw.ledger.drawn import Alert, CapRule, Drawn
-from fastgw.ledger.fold import Fold, Tally, pack, tally_of, unpack
+from fastgw.ledger.fold import Fold, Tally, tally_of, unpack
 from fastgw.ledger.lost import Costs, Lost
 from fastgw.ledger.records import DIMS, NAME_MODEL, Close, Held, Open
 from fastgw.ledger.schema import ROLLUPS, SUMS, signed
@@ -173,12 +173,17 @@ class Store:
             stored.lost += lost.closed
             stored.late += lost.late
         if records:
-            tally = self._fold.add(records)
+            # What the spill packed is stored as it is, unless the sweep's closes came to more.
+            packed = span.packed if records is span.records else b""
+            tally = self._fold.add(records, packed=not packed)
             self.taken.add(records)
-            self._take_batch(span, records, tally, rows)
+            self._take_batch(span, packed or tally.packed, tally, rows)
+            self.database.put_attempts(self._next_batch - 1, records)
             for name in tally.names:
                 rows.names[name[:3]] = name[3]
-            self.drawn.add(records, from_supervisor=span.from_supervisor)
+            self.drawn.add(
+                records, capped=tally.capped > 0, from_supervisor=span.from_supervisor
+            )
             stored.records += tally.records
             stored.requests += tally.requests + tally.counted
             stored.denied += tally.denied + tally.counted
@@ -199,9 +204,8 @@ class Store:
             ) or (None,)
         return self._costs(close, row[0].decode(errors="replace")) if row[0] else None
 
-    def _take_batch(self, span: Span, records: bytes, tally: Tally, rows: _Rows) -> None:
-        known = records is span.records  # and not what the sweep's came to
-        packed, batch = known and span.packed or pack(records), self._next_batch
+    def _take_batch(self, span: Span, packed: bytes, tally: Tally, rows: _Rows) -> None:
+        batch = self._next_batch
         self._next_batch += 1
         rows.batches.append((
             batch,
@@ -221,7 +225,6 @@ class Store:
         first = self.database.first
         for generation, worker, page in tally.pages:
             rows.pages.append((first + generation, worker, page, batch))
-        self.database.put_attempts(batch, records)
 
     def _write(self, rows: _Rows) -> None:
         """What the spans came to, a statement for each table that has some of it."""
@@ -279,10 +282,11 @@ class Store:
         if first:
             opened = [(key[0] + first, *key[1:]) for key in opened]
             closed = [(key[0] + first, *key[1:]) for key in closed]
-        if opened:
-            database.run_many(_OPEN, opened)
+        # In this order the table stays as large as it is, and no page of it is split and merged.
         if closed:
             database.run_many(f"DELETE FROM open {_ATTEMPT}", closed)
+        if opened:
+            database.run_many(_OPEN, opened)
         for key, held in self._fold.held():
             self._hold((key[0] + first, *key[1:]), held)
 

@@ -20,8 +20,8 @@ cdef extern from "fgw_books.h" nogil:
 
     void fgw_books_close(fgw_books *books, const fgw_record_close *close) noexcept
     void fgw_books_less(fgw_books *books, const fgw_books *by) noexcept
-    void fgw_books_add(fgw_books *books, const uint8_t *records, size_t length,
-                       uint64_t before) noexcept
+    size_t fgw_books_add(fgw_books *books, const uint8_t *records, size_t length,
+                         uint64_t before) noexcept
     uint64_t fgw_books_apart(
         const fgw_books *one, const fgw_books *one_before, const fgw_books *other,
         const fgw_books *other_before) noexcept

@@ -1,5 +1,5 @@
 # csrc/fgw_rollup.h, name for name. No logic lives here.
-from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
+from libc.stdint cimport uint8_t, uint32_t, uint64_t
 
 from fastgw.native.record cimport fgw_dims, fgw_record, fgw_request_id, fgw_tokens, fgw_units
 
@@ -78,6 +78,11 @@ cdef extern from "fgw_rollup.h" nogil:
         uint64_t wall_first
         uint64_t wall_last
 
-    int64_t fgw_tally_add(
-        fgw_tally *tally, const uint8_t *records, size_t length, fgw_page *pages, size_t pages_max
+    struct fgw_pages:
+        fgw_page *pages
+        size_t max
+        size_t used
+
+    int fgw_tally_add(
+        fgw_tally *tally, const uint8_t *records, size_t length, fgw_pages *pages
     ) noexcept

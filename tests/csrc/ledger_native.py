@@ -9,7 +9,9 @@ import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-SOURCES = ["fgw_ring.c", "fgw_refusals.c", "fgw_rollup.c", "fgw_pack.c"]
+SOURCES = [
+    f"fgw_{name}.c" for name in ("ring", "refusals", "rollup", "pack", "unpack_1", "fold")
+]
 STRICT = ["-std=c11", "-O2", "-Wall", "-Wextra", "-Wconversion", "-Wshadow", "-Werror"]
 HEADER = 4096
 _folder = tempfile.TemporaryDirectory(prefix="fgw-ledger-")
@@ -37,7 +39,7 @@ def library() -> ctypes.CDLL:
         target, "-fsanitize=undefined", "-fsanitize-undefined-trap-on-error", "-shared", "-fPIC"
     )
     loaded = ctypes.CDLL(str(target))
-    for name in ("ring_look", "ring_copy", "pack", "unpack", "unpacked_size", "tally_add"):
+    for name in ("ring_look", "ring_copy", "pack", "unpack", "unpacked_size"):
         getattr(loaded, f"fgw_{name}").restype = ctypes.c_int64
     loaded.fgw_ring_claim.restype = ctypes.c_void_p
     loaded.fgw_ring_refusals.restype = ctypes.c_void_p

@@ -175,22 +175,27 @@ def test_attempts_cancel_within_a_pass_whatever_the_order():
     assert [note(Open(id(n), T0).pack()) for n in range(3, 34)] == [0] * 30 + [-2]
 
 
-def test_pages_tell_every_request_spoken_of():
-    lib, traffic = library(), Traffic(4)
-    records = b"".join(raw for _ in range(2000) for raw in traffic.one())
-    pages = ctypes.create_string_buffer(16 * 100)
-    tally = ctypes.create_string_buffer(9 * 8)
+class Pages(ctypes.Structure):
+    _fields_ = [
+        ("pages", ctypes.c_void_p), ("max", ctypes.c_size_t), ("used", ctypes.c_size_t),
+        ("recent", ctypes.c_uint8 * 256),
+    ]  # fmt: skip
 
-    used = lib.fgw_tally_add(
-        tally, records, ctypes.c_size_t(len(records)), pages, ctypes.c_size_t(100)
+
+def tally(records: bytes, room: int) -> tuple[int, set]:
+    """What fgw_tally_add returned, and the pages."""
+    raw, counts = ctypes.create_string_buffer(16 * room), ctypes.create_string_buffer(9 * 8)
+    pages = Pages(ctypes.addressof(raw), room)
+    result = library().fgw_tally_add(
+        counts, records, ctypes.c_size_t(len(records)), ctypes.byref(pages)
     )
-    found = {struct.unpack_from("<IIQ", pages, at * 16) for at in range(used)}
-    assert found == {(1, 0, number >> 8) for number in range(1, 2001)}
-    assert (
-        lib.fgw_tally_add(tally, records, ctypes.c_size_t(len(records)), pages, ctypes.c_size_t(2))
-        == -2
-    )
-    assert (
-        lib.fgw_tally_add(tally, records[:50], ctypes.c_size_t(50), pages, ctypes.c_size_t(9))
-        == -1
-    )
+    return result, {struct.unpack_from("<IIQ", raw, at * 16) for at in range(pages.used)}
+
+
+def test_pages_tell_every_request_spoken_of():
+    traffic = Traffic(4)
+    records = b"".join(raw for _ in range(2000) for raw in traffic.one())
+
+    assert tally(records, 100) == (0, {(1, 0, number >> 8) for number in range(1, 2001)})
+    assert tally(records, 2)[0] == -2
+    assert tally(records[:50], 9)[0] == -1

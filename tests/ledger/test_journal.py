@@ -71,6 +71,27 @@ def test_a_request_is_recorded_with_its_rules_and_limits(tmp_path):
     assert worker.journal.main.reserved == 0
 
 
+def test_nothing_of_what_stood_in_the_ring_before_is_posted(tmp_path):
+    """Where a record is written in the ring itself, old bytes lie below it."""
+    worker = Worker(tmp_path)
+    reader = worker.readers[0]
+    for number in range(200):  # several laps of ones
+        worker.journal.post_name(NAME_RULE, f"{number:03}" + "\xff" * 100)
+        worker.read()
+    sent = request(id(1))
+    room = worker.journal.post(sent.pack())
+    worker.journal.give_up(room)
+    worker.journal.post_name(NAME_MODEL, "gpt-4o-mini")
+    reader.look()
+    posted, named = split(reader.read(reader.tail)[0])
+
+    def unplaced(raw: bytes) -> bytes:
+        return raw[:8] + bytes(8) + raw[16:40]
+
+    assert unplaced(posted) == unplaced(sent.pack()) and posted[40:] == sent.pack()[40:]
+    assert named[64:] == b"gpt-4o-mini" + bytes(5) and named[16:32] == bytes(16)
+
+
 def test_a_full_ring_refuses_requests_but_never_loses_a_close(tmp_path):
     worker, admitted, number = Worker(tmp_path), [], 0
     while True:

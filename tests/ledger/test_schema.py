@@ -4,6 +4,7 @@ Method: real files, one of which an older version has written.
 """
 
 import gzip
+import hashlib
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -12,12 +13,15 @@ import pytest
 
 from fastgw.errors import LedgerError
 from fastgw.ledger import schema
+from fastgw.ledger.committer import Paths
 from fastgw.ledger.database import StoreFailed
 from fastgw.ledger.query import Ledger
+from fastgw.ledger.recorder import Recorder
+from fastgw.ledger.records import split
 from fastgw.ledger.schema import VERSION, signed, unsigned
 from fastgw.ledger.sqlite import FILE, open_reader, open_writer
 from fastgw.ledger.store import Store
-from tests.ledger.fabricate import T0
+from tests.ledger.fabricate import T0, Traffic, post_all, rings
 
 
 def test_a_fresh_file_gets_wal_full_sync_and_its_version(tmp_path):
@@ -137,6 +141,41 @@ def test_an_older_ledger_is_read_as_it_is_and_brought_up_whole(tmp_path):
     assert version(tmp_path) == VERSION
     assert answers(tmp_path) == expected
     Store(tmp_path).close()  # once
+
+
+# As the code before schema 5 read them.
+PACKED_BEFORE = ("ff47a005de9db2289adad380f45e44d1258fe4e599650ba61cbd5c960e02b1be", 156)
+TOTALS_4 = {
+    "requests": 67, "denied": 33, "attempts": 36,
+    "rollup_requests": 67, "rollup_denied": 33, "rollup_attempts": 36, "open": 1,
+}
+
+
+def test_batches_that_were_packed_otherwise_are_read_beside_those_of_today(tmp_path):
+    """ledger-4.sql.gz is a ledger that the code of schema 4 wrote, with every kind of record but
+    a grant, and one attempt that is open."""
+    statements = gzip.decompress((Path(__file__).parent / "ledger-4.sql.gz").read_bytes())
+    with closing(sqlite3.connect(tmp_path / FILE)) as connection:
+        connection.executescript(statements.decode())
+    with Ledger(tmp_path) as ledger:
+        before = b"".join(records for _, _, records in ledger.batches())
+        assert ledger.totals() == TOTALS_4 and ledger.verify() == []
+    assert (hashlib.sha256(before).hexdigest(), len(list(split(before)))) == PACKED_BEFORE
+
+    traffic = Traffic(8, generation=2)
+    recorder = Recorder(Paths(tmp_path, tmp_path / "rings"), lambda event, fields: None)
+    fresh = [raw for _ in range(20) for raw in traffic.one()]
+    post_all(rings(tmp_path / "rings"), fresh)
+    recorder.step()
+    lost = recorder.close_orphans([])
+    recorder.close()
+
+    assert lost == 1 and version(tmp_path) == VERSION
+    with Ledger(tmp_path) as ledger:
+        after = b"".join(records for _, _, records in ledger.batches())
+        assert after.startswith(before) and ledger.verify() == []
+        assert len(list(split(after))) == PACKED_BEFORE[1] + len(fresh) + lost
+        assert ledger.totals()["attempts"] == 36 + traffic.books["attempts"] + lost
 
 
 def test_bringing_up_breaks_off_without_a_trace(tmp_path, monkeypatch):
