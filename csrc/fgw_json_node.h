@@ -11,8 +11,7 @@
 
 static inline int in_object(const struct fgw_json *json)
 {
-    unsigned level = json->depth - 1u;
-    return (int)(json->objects[level / 64] >> (level % 64) & 1);
+    return json->objects[json->depth - 1u];
 }
 
 static inline int is_space(uint8_t byte)
@@ -51,23 +50,20 @@ static inline void end_slot(struct fgw_json *json, uint8_t index, const uint8_t 
         json->slots[index].end = offset_of(json, end);
 }
 
-/* A container begins at p, inside `level` others. */
-static inline void open_at(struct fgw_json *json, unsigned level, uint8_t at, const uint8_t *p,
-                           int object)
+/* A container at `node`, the one of number `at`, begins at p, inside `level` others. */
+FGW_JSON_INLINE void open_at(struct fgw_json *json, const struct fgw_json_node *node,
+                             unsigned level, uint8_t at, const uint8_t *p, int object)
 {
-    uint64_t bit = (uint64_t)1 << (level % 64);
-
-    begin_slot(json, &json->spec->nodes[at], object ? FGW_JSON_OBJECT : FGW_JSON_ARRAY, p);
-    json->objects[level / 64] = (json->objects[level / 64] & ~bit) | (object ? bit : 0);
+    begin_slot(json, node, object ? FGW_JSON_OBJECT : FGW_JSON_ARRAY, p);
+    json->objects[level] = object != 0;
     json->counts[level] = 0;
     json->nodes[level] = at;
 }
 
 /* It ends with the bracket at p. Returns whether the scan pauses here. */
-static inline int close_at(struct fgw_json *json, unsigned level, const uint8_t *p)
+FGW_JSON_INLINE int close_at(struct fgw_json *json, const struct fgw_json_node *node,
+                             unsigned level, const uint8_t *p)
 {
-    const struct fgw_json_node *node = &json->spec->nodes[json->nodes[level]];
-
     if (node->slot != FGW_JSON_NO_SLOT) {
         end_slot(json, node->slot, p + 1);
         json->slots[node->slot].count = json->counts[level];
