@@ -39,8 +39,10 @@ static inline int is_digit(uint8_t byte) { return byte >= '0' && byte <= '9'; }
 FGW_JSON_INLINE void note(struct fgw_json *json, const struct fgw_json_node *node,
                           enum fgw_json_type type, const uint8_t *p, const uint8_t *end)
 {
-    if (begin_slot(json, node, type, p))
-        json->slots[node->slot].end = offset_of(json, end);
+    struct fgw_json_slot *slot = begin_slot(json, node, type, p);
+
+    if (slot)
+        slot->end = offset_of(json, end);
 }
 
 /* Some bytes of a string, or none. */
@@ -167,12 +169,12 @@ static const uint8_t *take_odd_number(struct fgw_json *json, const struct fgw_js
 
 /* The digit at p begins a number. */
 FGW_JSON_INLINE const uint8_t *take_number(struct fgw_json *json, const struct fgw_json_node *node,
-                                           const uint8_t *p, const uint8_t *end)
+                                           const uint8_t *p, const uint8_t *end, int closed)
 {
     const uint8_t *q = p + 1;
     uint64_t value = (uint64_t)(*p - '0');
 
-    if (q < end && is_digit(*q)) {
+    if (!AT_END(q) && is_digit(*q)) {
         if (*p == '0' || end - p < 8)
             return take_odd_number(json, node, p, end);
         /* Eight bytes at once: the lowest bit marks the first that is no digit. */
@@ -183,10 +185,15 @@ FGW_JSON_INLINE const uint8_t *take_number(struct fgw_json *json, const struct f
         word = word * 10 + (word >> 8);
         value = ((word & 0x000000ff000000ffu) * 0x000f424000000064u +
                  (word >> 16 & 0x000000ff000000ffu) * 0x0000271000000001u) >> 32;
-        for (q = p + bits / 8; !others && q < end && is_digit(*q); q++)
-            value = value * 10 + (uint64_t)(*q - '0'); /* may wrap: read only if short */
+        q = p + bits / 8;
+        if (!others) {
+            for (; q < end && is_digit(*q); q++)
+                value = value * 10 + (uint64_t)(*q - '0'); /* may wrap: read only if short */
+            if (q - p > DIGITS_MAX)
+                return take_odd_number(json, node, p, end);
+        }
     }
-    if (q == end || *q == '.' || (*q | 0x20) == 'e' || q - p > DIGITS_MAX)
+    if (AT_END(q) || (*q != ',' && (*q == '.' || (*q | 0x20) == 'e')))
         return take_odd_number(json, node, p, end);
     return note_number(json, node, p, q, (int64_t)value);
 }
@@ -215,11 +222,11 @@ FGW_JSON_INLINE const uint8_t *take_other(struct fgw_json *json, const struct fg
 }
 
 FGW_JSON_INLINE const uint8_t *take_scalar(struct fgw_json *json, const struct fgw_json_node *node,
-                                           const uint8_t *p, const uint8_t *end)
+                                           const uint8_t *p, const uint8_t *end, int closed)
 {
     if (*p == '"')
         return take_string(json, node, p, end);
-    return is_digit(*p) ? take_number(json, node, p, end) : take_other(json, node, p, end);
+    return is_digit(*p) ? take_number(json, node, p, end, closed) : take_other(json, node, p, end);
 }
 
 /* What kept names are looked up in where none are: it never is the name. */
@@ -373,7 +380,7 @@ value:
         begin_element(json, place);
         goto value;
     }
-    next = take_scalar(json, &place->nodes[place->node], p, end);
+    next = take_scalar(json, &place->nodes[place->node], p, end, closed);
     if (!next)
         return leave(json, place, VALUE, p);
     p = next;

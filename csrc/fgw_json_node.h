@@ -24,11 +24,12 @@ FGW_JSON_INLINE struct fgw_json_slot *begin_slot(struct fgw_json *json,
                                                  const struct fgw_json_node *node,
                                                  enum fgw_json_type type, const uint8_t *at)
 {
-    if (node->slot == FGW_JSON_NO_SLOT)
-        return NULL;
+    const size_t at_slot = node->slot;
 
-    struct fgw_json_slot *slot = &json->slots[node->slot];
-    uint64_t bit = (uint64_t)1 << node->slot;
+    if (at_slot == FGW_JSON_NO_SLOT)
+        return NULL;
+    struct fgw_json_slot *slot = &json->slots[at_slot];
+    const uint64_t bit = (uint64_t)1 << at_slot;
     if (json->seen & bit) {
         if (node->flags & FGW_JSON_ONCE)
             json->twice |= bit;

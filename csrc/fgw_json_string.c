@@ -111,15 +111,28 @@ static inline const uint8_t *in_escape(struct fgw_json *json, const uint8_t *p)
     return p + 1;
 }
 
+static inline int digit_of(uint8_t byte)
+{
+    const uint8_t letter = byte | 0x20;
+
+    if (byte >= '0' && byte <= '9')
+        return byte - '0';
+    return letter >= 'a' && letter <= 'f' ? letter - 'a' + 10 : -1;
+}
+
+/* Four hexadecimal digits, or -1. */
+static inline int32_t four_digits(const uint8_t *p)
+{
+    const int a = digit_of(p[0]), b = digit_of(p[1]), c = digit_of(p[2]), d = digit_of(p[3]);
+
+    return (a | b | c | d) < 0 ? -1 : (int32_t)(a << 12 | b << 8 | c << 4 | d);
+}
+
 static const uint8_t *in_hex(struct fgw_json *json, const uint8_t *p, const uint8_t *end)
 {
     for (; json->hex_left && p < end; p++, json->hex_left--) {
-        uint8_t digit = *p, letter = digit | 0x20;
-        if (digit >= '0' && digit <= '9')
-            digit = (uint8_t)(digit - '0');
-        else if (letter >= 'a' && letter <= 'f')
-            digit = (uint8_t)(letter - 'a' + 10);
-        else
+        const int digit = digit_of(*p);
+        if (digit < 0)
             return fail(json, FGW_JSON_ESCAPE);
         json->unit = (uint16_t)(json->unit << 4 | digit);
     }
@@ -259,12 +272,18 @@ static inline const uint8_t *in_text(struct fgw_json *json, const uint8_t *p, co
             return p;
         if (*p < 0x20)
             return fail(json, FGW_JSON_SYNTAX);
-        if (++p == end || !ESCAPED[*p]) {
+        if (++p < end && ESCAPED[*p]) {
+            pour(json, &ESCAPED[*p], 1);
+            run = ++p;
+            continue;
+        }
+        const int32_t unit = end - p > 4 && *p == 'u' ? four_digits(p + 1) : -1;
+        if (unit < 0 || (unit & 0xf800) == 0xd800) {
             json->state = ESCAPE;
             return p < end ? in_escape(json, p) : p;
         }
-        pour(json, &ESCAPED[*p], 1);
-        run = ++p;
+        pour_character(json, (uint32_t)unit);
+        run = p += 5;
     }
     pour(json, run, (size_t)(p - run));
     return p;
