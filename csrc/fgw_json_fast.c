@@ -282,7 +282,7 @@ static const uint8_t *take_other_key(struct fgw_json *json, const struct fgw_jso
         p = take_new_key(json, inside, p, end, &name);
     }
     if (name) {
-        names->last = (uint8_t)(name - names->name);
+        names->last = (uint16_t)((const char *)name - (const char *)names->name);
         names->name[last - names->name].next = names->last;
     }
     return p;
@@ -292,7 +292,7 @@ static const uint8_t *take_other_key(struct fgw_json *json, const struct fgw_jso
 FGW_JSON_INLINE const uint8_t *take_key(struct fgw_json *json, struct place *place,
                                         const uint8_t *p, const uint8_t *end)
 {
-    const struct fgw_json_name *name = &place->names[place->last->next];
+    const struct fgw_json_name *name = fgw_json_names_at(place->names, place->last->next);
 
     if (name->inside == place->inside && fgw_json_is_name(name, p, end)) {
         json->counts[place->depth - 1]++;
@@ -305,7 +305,7 @@ FGW_JSON_INLINE const uint8_t *take_key(struct fgw_json *json, struct place *pla
     json->counts[place->depth - 1]++;
     place->node = json->node;
     if (json->names)
-        place->last = &place->names[json->names->last];
+        place->last = fgw_json_names_at(place->names, json->names->last);
     return p;
 }
 
@@ -345,7 +345,7 @@ FGW_JSON_INLINE const uint8_t *leave(struct fgw_json *json, const struct place *
     json->node = (uint8_t)place->node;
     json->state = (uint8_t)state;
     if (json->names)
-        json->names->last = (uint8_t)(place->last - place->names);
+        json->names->last = (uint16_t)((const char *)place->last - (const char *)place->names);
     return p;
 }
 
@@ -384,10 +384,9 @@ value:
     if (!next)
         return leave(json, place, VALUE, p);
     p = next;
-    if (!place->depth)
-        return leave(json, place, DONE, p);
 after:
-    p = skip_space(p, end, closed);
+    if (AT_END(p) || *p != ',')
+        p = skip_space(p, end, closed);
     if (AT_END(p))
         return leave(json, place, AFTER, p);
     if (*p == ',') {
@@ -415,16 +414,18 @@ const uint8_t *fgw_json_fast(struct fgw_json *json, const uint8_t *p, const uint
 {
     struct place place = {.nodes = json->spec->nodes, .depth = json->depth, .node = json->node};
 
-    if (json->state == FIRST_KEY && *p == '}')
-        return p;
     if (place.depth) {
+        if (json->state == FIRST_KEY && *p == '}')
+            return p;
         place.inside = &place.nodes[json->nodes[place.depth - 1]];
         place.object = (unsigned)in_object(json);
+    } else if ((*p | 0x20) != '{') {
+        return p; /* the scan takes documents of one scalar */
     }
     place.names = place.last = &NO_NAME;
     if (json->names) {
         place.names = json->names->name;
-        place.last = &place.names[json->names->last];
+        place.last = fgw_json_names_at(place.names, json->names->last);
     }
     if (end[-1] == '}' || end[-1] == ']')
         return walk(json, &place, p, end, 1);

@@ -34,19 +34,27 @@ enum {
 
 struct fgw_json_name {
     const struct fgw_json_node *inside; /* NULL: nothing is kept here */
-    char text[FGW_JSON_NAME_MAX + 3];   /* in quotes, with the colon behind it */
     uint32_t rest;                      /* bits of its first sixteen bytes that are none, and up */
+    uint16_t next;                      /* bytes from the first place to that of the name that came
+                                           behind it the last time */
     uint8_t length;                     /* of text */
     uint8_t node;                       /* of the value that follows */
-    uint8_t next;                       /* place of the name that came behind it the last time */
+    char text[FGW_JSON_NAME_MAX + 3];   /* in quotes, with the colon behind it */
 };
 _Static_assert(sizeof(struct fgw_json_name) == 64, "one cache line");
-_Static_assert(FGW_JSON_NAMES == 1 << 8, "as `next` has it");
+_Static_assert(FGW_JSON_NAMES * sizeof(struct fgw_json_name) <= 1 << 16, "as `next` has it");
 
 struct fgw_json_names {
     struct fgw_json_name name[FGW_JSON_NAMES];
-    uint8_t last; /* place of the name that was read last */
+    uint16_t last; /* of the name that was read last, as `next` */
 };
+
+/* The place so many bytes behind the first. */
+static inline const struct fgw_json_name *fgw_json_names_at(const struct fgw_json_name *first,
+                                                            size_t bytes)
+{
+    return (const struct fgw_json_name *)(const void *)((const char *)first + bytes);
+}
 
 /* Keeps the name of `length` bytes whose quote is at p, plain and with a quote and a colon behind
  * it, which leads from an object at `inside`, one of a spec's `nodes`, to `node`. Returns it, or
