@@ -210,19 +210,24 @@ class Supervisor:
             expected = place.is_worker and place.generation == report.get("generation")
             if (expected or place.pid == report["pid"]) and place.state == "starting":
                 place.state = report["kind"]
-        if not self._was_ready and all(place.state == "ready" for place in self._slots):
-            self._was_ready = True
-            self.log.note(
-                "ready",
-                listen=self._listen_text,
-                admin=self._admin_text,
-                workers=self._workers,
-                policy=self.config.version,
-                data_dir=str(self._dir.path),
-            )
-            if self.config.open:
-                self.log.warning("open: no access key is asked for", listen=self._listen_text)
         self._publish()
+        self._announce()
+
+    def _announce(self) -> None:
+        """Once, when all workers serve; their pids stand in instance.json by then."""
+        if self._was_ready or any(p.state != "ready" or not p.pid for p in self._slots):
+            return
+        self._was_ready = True
+        self.log.note(
+            "ready",
+            listen=self._listen_text,
+            admin=self._admin_text,
+            workers=self._workers,
+            policy=self.config.version,
+            data_dir=str(self._dir.path),
+        )
+        if self.config.open:
+            self.log.warning("open: no access key is asked for", listen=self._listen_text)
 
     # --- filling places --------------------------------------------------------------------
 
@@ -288,6 +293,7 @@ class Supervisor:
             return True
         place.born(birth["pid"])
         self._publish()
+        self._announce()
         if place.pid in self._early_exits:
             self._bury(place, self._early_exits.pop(place.pid))
         elif self._stopping:
@@ -363,7 +369,8 @@ class Supervisor:
         known = (self._recorder, self._admin, self._cluster, *self._slots)
         kill_strangers({place.pid for place in known})
         for place in self._slots:
-            if place.state == "starting" and not place.pid:
+            # (Also one that had said it was ready before its birth was told, and is killed now.)
+            if place.state in ("starting", "ready") and not place.pid:
                 self._sweep(place, 0.0)
 
     def _keep_house(self) -> None:

@@ -6,14 +6,18 @@ Run as a program it is one whole instance: ``python echo.py '{"data_dir": …}'`
 import asyncio
 import json
 import os
+import signal
 import socket
 import sys
+import time
+from pathlib import Path
 from types import SimpleNamespace
 
 from fastgw.config.model import Admin, Config, Listen, Provider
 from fastgw.errors import FastgwError
 from fastgw.log import Log, complain
 from fastgw.process import supervisor as module
+from fastgw.process import zygote
 
 
 class Connection(asyncio.Protocol):
@@ -83,6 +87,24 @@ def broken(worker):
     raise RuntimeError("cannot start")
 
 
+def die_before_the_birth_is_told(data_dir: str) -> None:
+    """The first zygote goes when its first worker is ready, and has not said its pid."""
+    fork_away, once = zygote.fork_away, Path(data_dir) / "zygote-died"
+
+    def fork(child) -> int:
+        pid = fork_away(child)
+        if once.exists():
+            return pid
+        instance = Path(data_dir) / "instance.json"
+        while json.loads(instance.read_text())["workers"][0]["state"] != "ready":
+            time.sleep(0.005)
+        once.touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+        raise AssertionError("this process is dead")
+
+    zygote.fork_away = fork
+
+
 def main(arguments: dict) -> int:
     wanted = SimpleNamespace(**arguments)
     config = Config(
@@ -94,6 +116,8 @@ def main(arguments: dict) -> int:
         shm_dir=wanted.shm_dir,
         open=True,
     )
+    if arguments.get("untold_birth"):
+        die_before_the_birth_is_told(wanted.data_dir)
     module.HANG_S = arguments.get("hang_s", module.HANG_S)
     supervisor = module.Supervisor(
         config,

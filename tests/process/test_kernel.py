@@ -8,25 +8,27 @@ import resource
 from pathlib import Path
 
 from fastgw.process import kernel
+from tests.process.apart import apart
 
 
 def test_orphans_become_our_children():
-    kernel.adopt_orphans()
-    read_end, write_end = os.pipe()
-    child = os.fork()
-    if child == 0:
-        if os.fork() == 0:
-            os.read(read_end, 1)
-            os._exit(os.getppid() % 200)
-        os._exit(0)
-    os.waitpid(child, 0)
-    os.write(write_end, b"x")
+    def check():
+        kernel.adopt_orphans()
+        read_end, write_end = os.pipe()
+        child = os.fork()
+        if child == 0:
+            if os.fork() == 0:
+                os.read(read_end, 1)
+                os._exit(os.getppid() % 200)
+            os._exit(0)
+        os.waitpid(child, 0)
+        os.write(write_end, b"x")
 
-    _, status = os.waitpid(-1, 0)
+        _, status = os.waitpid(-1, 0)
 
-    assert os.waitstatus_to_exitcode(status) == os.getpid() % 200
-    os.close(read_end)
-    os.close(write_end)
+        assert os.waitstatus_to_exitcode(status) == os.getpid() % 200
+
+    apart(check)
 
 
 def test_names_are_shown_and_cut():

@@ -11,6 +11,7 @@ import pytest
 
 from fastgw.process import places
 from fastgw.process.places import Place, kill_strangers
+from tests.process.apart import apart
 
 
 def sleeper() -> int:
@@ -82,13 +83,16 @@ def test_children_are_found_on_kernels_that_do_not_list_them(monkeypatch):
 
 
 def test_strangers_are_killed_and_reaped_and_known_children_live():
-    known, strangers = sleeper(), [sleeper(), sleeper()]
+    def check():
+        known, strangers = sleeper(), [sleeper(), sleeper()]
 
-    kill_strangers({known})
+        kill_strangers({known})
 
-    for pid in strangers:
-        with pytest.raises(ChildProcessError):
-            os.waitpid(pid, 0)
-    assert os.waitpid(known, os.WNOHANG) == (0, 0)
-    os.kill(known, signal.SIGKILL)
-    os.waitpid(known, 0)
+        for pid in strangers:
+            with pytest.raises(ChildProcessError):
+                os.waitpid(pid, 0)
+        assert os.waitpid(known, os.WNOHANG) == (0, 0)
+        os.kill(known, signal.SIGKILL)
+        os.waitpid(known, 0)
+
+    apart(check)

@@ -188,7 +188,21 @@ def test_a_worker_and_its_zygote_may_die_together(start, tools):
         )
 
     children = Path(f"/proc/{instance.process.pid}/task/{instance.process.pid}/children")
-    assert set(map(int, children.read_text().split())) == set(instance.pids.values())
+    tools.wait_until(  # the last to die may be ended, and its successor not yet told
+        lambda: set(map(int, children.read_text().split())) == set(instance.pids.values()))
+
+
+def test_a_worker_whose_zygote_died_before_it_told_of_it_is_replaced(start, tools):
+    """It had said itself that it was ready; it was killed as a stranger, its place stayed empty."""
+    instance = start(workers=1, untold_birth=True)
+    tools.wait_until(lambda: (instance.data_dir / "zygote-died").exists())
+
+    tools.wait_until(lambda: instance.pids["worker 0"] and instance.pids["zygote"])
+
+    assert instance.ask()["pid"] == instance.pids["worker 0"]
+    assert "worker hangs" not in instance.log
+    instance.kill()
+    assert instance.wait_exit() == 0
 
 
 def test_all_end_when_the_supervisor_is_killed_and_a_new_one_takes_over(start, tools):
