@@ -1,8 +1,10 @@
 /* Identify a chat request of 300 bytes: one pass over its JSON, then what it asks for. */
 #include "bench.h"
 #include "fgw_dialect.h"
+#include "fgw_json_names.h"
 
 static struct fgw_json json;
+static struct fgw_json_names names;
 static struct fgw_ask ask;
 static struct fgw_route route;
 static const char body[] = BENCH_CHAT_HEAD BENCH_CHAT_TAIL;
@@ -11,6 +13,7 @@ _Static_assert(sizeof(body) - 1 == 300, "the size in the name");
 void bench_setup(void)
 {
     const char path[] = "/v1/chat/completions";
+    json.names = &names;
     bench_expect(fgw_route_find("POST", 4, path, sizeof(path) - 1, 0, &route) == 0);
 }
 

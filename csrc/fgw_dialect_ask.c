@@ -105,25 +105,27 @@ static void read_sizes(struct fgw_ask *ask, const struct fgw_json *json)
     read_tiers(ask, json);
 }
 
-static int contains(const char *text, size_t length, const char *part)
+static int begins(const char *text, size_t length, const char *part, size_t part_bytes)
 {
-    size_t size = strlen(part);
-
-    for (size_t i = 0; i + size <= length; i++)
-        if (text[i] == part[0] && !memcmp(text + i, part, size))
-            return 1;
-    return 0;
+    return length >= part_bytes && !memcmp(text, part, part_bytes);
 }
+#define BEGINS(text, length, part) begins(text, length, part, sizeof(part) - 1)
 
 /* Whether this model runs tools of its provider unasked: its input has no bound then (a recorded
  * question of 44 bytes to one of them came to 14,100 tokens). */
 static int fetches_by_itself(const struct fgw_ask *ask)
 {
-    static const char *const PARTS[] = {"compound", "search", "sonar", "deep-research", ":online"};
+    const char *text = ask->model;
 
-    for (unsigned i = 0; i < sizeof PARTS / sizeof *PARTS; i++)
-        if (contains(ask->model, ask->model_bytes, PARTS[i]))
+    for (size_t left = ask->model_bytes; left >= sizeof "sonar" - 1; left--, text++) {
+        if (*text == 's' && (BEGINS(text, left, "sonar") || BEGINS(text, left, "search")))
             return 1;
+        if (*text == 'c' && BEGINS(text, left, "compound"))
+            return 1;
+        if ((*text == 'd' && BEGINS(text, left, "deep-research")) ||
+            (*text == ':' && BEGINS(text, left, ":online")))
+            return 1;
+    }
     return 0;
 }
 
@@ -390,7 +392,10 @@ static struct fgw_place word_of(const struct fgw_json *json, unsigned slot)
 int fgw_ask_scan(struct fgw_ask *ask, struct fgw_json *json, const struct fgw_route *route,
                  const uint8_t *body, size_t length)
 {
+    struct fgw_json_names *names = json->names;
+
     fgw_ask_begin(json, route->dialect, route->operation);
+    json->names = names;
     (void)fgw_json_feed(json, body, length); /* finish sees a failure */
     if (fgw_ask_finish(ask, json, route))
         return -1;

@@ -96,7 +96,7 @@ void fgw_ask_clear(struct fgw_ask *ask, const struct fgw_route *route);
 void fgw_ask_begin(struct fgw_json *json, uint8_t dialect, uint8_t operation);
 int fgw_ask_finish(struct fgw_ask *ask, struct fgw_json *json, const struct fgw_route *route);
 
-/* The three steps on a body in one piece. */
+/* The three steps on a body in one piece. json->names, which the caller has set, stays. */
 int fgw_ask_scan(struct fgw_ask *ask, struct fgw_json *json, const struct fgw_route *route,
                  const uint8_t *body, size_t length);
 

@@ -53,7 +53,6 @@ void fgw_meter_init(struct fgw_meter *meter, uint8_t dialect, uint8_t operation,
     meter->operation = operation;
     meter->streaming = (uint8_t)streaming;
     meter->face = fgw_dialect_answer_face(dialect, operation);
-    memset(&meter->split, 0, sizeof meter->split);
 }
 
 void fgw_meter_track(struct fgw_meter *meter)

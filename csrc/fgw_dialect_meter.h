@@ -196,15 +196,15 @@ struct fgw_meter {
     uint8_t pass_flags;
     char name[15]; /* event: of the block being read, cut */
     char head[8];  /* first bytes of its data, for [DONE] */
-    char id[FGW_METER_ID_MAX];       /* the answer's id, cut */
-    char model[FGW_METER_MODEL_MAX]; /* the model that answered, cut */
     union {
         struct fgw_sse sse;
         struct fgw_ndjson lines;
         struct fgw_json_array array;
         struct fgw_event_stream frames;
     } split; /* by `streaming` */
-    struct fgw_json json;
+    struct fgw_json json; /* from here on nothing is touched by init */
+    char id[FGW_METER_ID_MAX];       /* the answer's id, cut: id_bytes of it */
+    char model[FGW_METER_MODEL_MAX]; /* the model that answered, cut: model_bytes */
     /* Of tracked streams alone: not touched otherwise. */
     struct fgw_stream_state state;  /* with the event that just ended */
     struct fgw_stream_state before; /* without it */

@@ -43,6 +43,7 @@ void fgw_prompt_count(struct fgw_prompt *prompt, struct fgw_json *json, uint8_t 
     /* The table that requests are read by, but that its texts are heard. */
     struct fgw_json_node nodes[UINT8_MAX];
     struct fgw_json_spec spec = *face->ask;
+    struct fgw_json_names *names = json->names; /* not for nodes that are gone in a moment */
 
     memcpy(nodes, spec.nodes, spec.node_count * sizeof *nodes);
     for (unsigned i = 0; i < spec.node_count; i++)
@@ -62,6 +63,7 @@ void fgw_prompt_count(struct fgw_prompt *prompt, struct fgw_json *json, uint8_t 
     json->ear = NULL;
     json->listener = NULL;
     json->spec = face->ask;
+    json->names = names;
 }
 
 uint64_t fgw_prompt_saved(const struct fgw_prompt *prompt)

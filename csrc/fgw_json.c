@@ -22,7 +22,7 @@ static inline void after_value(struct fgw_json *json)
 
 static inline const uint8_t *open_container(struct fgw_json *json, const uint8_t *p, int object)
 {
-    uint8_t element = node_of(json)->element;
+    const struct fgw_json_node *node = node_of(json);
 
     if (json->depth == FGW_JSON_DEPTH_MAX) {
         if (!json->spec->lenient)
@@ -31,16 +31,17 @@ static inline const uint8_t *open_container(struct fgw_json *json, const uint8_t
         json->state = SKIP;
         return p + 1;
     }
-    open_at(json, json->depth++, json->node, p, object);
-    json->node = element;
+    open_at(json, node, json->depth++, json->node, p, object);
+    json->node = node->element;
     json->state = object ? FIRST_KEY : FIRST_ELEMENT;
     return p + 1;
 }
 
 static inline const uint8_t *close_container(struct fgw_json *json, const uint8_t *p)
 {
-    json->depth--;
-    json->paused = (uint8_t)close_at(json, json->depth, p);
+    uint8_t level = --json->depth;
+
+    json->paused = (uint8_t)close_at(json, &json->spec->nodes[json->nodes[level]], level, p);
     after_value(json);
     return p + 1;
 }

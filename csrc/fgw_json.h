@@ -171,9 +171,9 @@ struct fgw_json {
     /* The caller's, for one document: set after init. Hears all that is text, TEXT and SAID. */
     fgw_json_ear *text_ear;
     void *text_listener;
-    uint64_t objects[FGW_JSON_DEPTH_MAX / 64]; /* bit: the container at that depth is an object */
-    uint32_t counts[FGW_JSON_DEPTH_MAX];       /* its members or elements so far */
-    uint8_t nodes[FGW_JSON_DEPTH_MAX];         /* its node */
+    uint8_t objects[FGW_JSON_DEPTH_MAX]; /* 1: the container at that depth is an object */
+    uint32_t counts[FGW_JSON_DEPTH_MAX]; /* its members or elements so far */
+    uint8_t nodes[FGW_JSON_DEPTH_MAX];   /* its node */
     char key[FGW_JSON_KEY_MAX + 1];
     char head[FGW_JSON_HEAD_MAX];
     struct fgw_json_slot slots[FGW_JSON_SLOTS_MAX];

@@ -1,12 +1,18 @@
 /* fgw_json_names.h - names of members that were read before.
  *
- * One provider's answers have the same members, one after the other and each time. A name that is,
- * byte for byte, one that was kept of an object at the same node leads where that led:
+ * One provider's answers have the same members, one after the other and each time; so have one
+ * client's requests. A name that is, byte for byte, one that was kept of an object at the same
+ * node leads where that led:
  *
  *     hash of (node of the object, first eight bytes) --> one of two places: name | where it leads
+ *                                                                                | what came next
+ *
+ * And what came behind a name the last time, in whatever object, is looked at first: mostly it is
+ * what comes now, and nothing needs to be hashed.
  *
  * Zeroed memory is empty. The caller owns it; one worker's scans may share it, of any specs that
- * live as long. Not for names that are secret: how long a look takes tells whether one is kept.
+ * live as long. Not for names that are secret: how long a look takes tells whether one is kept
+ * (of requests, only names are that stand where their spec knows some).
  */
 #ifndef FGW_JSON_NAMES_H
 #define FGW_JSON_NAMES_H
@@ -15,31 +21,48 @@
 #include <stdint.h>
 #include <string.h>
 
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
+
 #include "fgw_json.h"
 
 enum {
     FGW_JSON_NAMES = 256,
-    FGW_JSON_NAME_MAX = 44
+    FGW_JSON_NAME_MAX = 45
 };
 
 struct fgw_json_name {
     const struct fgw_json_node *inside; /* NULL: nothing is kept here */
-    uint64_t word;                      /* its first eight bytes, the first one lowest */
-    char text[FGW_JSON_NAME_MAX + 2];   /* with the quote and the colon behind it */
+    uint32_t rest;                      /* bits of its first sixteen bytes that are none, and up */
+    uint16_t next;                      /* bytes from the first place to that of the name that came
+                                           behind it the last time */
     uint8_t length;                     /* of text */
     uint8_t node;                       /* of the value that follows */
+    char text[FGW_JSON_NAME_MAX + 3];   /* in quotes, with the colon behind it */
 };
 _Static_assert(sizeof(struct fgw_json_name) == 64, "one cache line");
+_Static_assert(FGW_JSON_NAMES * sizeof(struct fgw_json_name) <= 1 << 16, "as `next` has it");
 
 struct fgw_json_names {
     struct fgw_json_name name[FGW_JSON_NAMES];
+    uint16_t last; /* of the name that was read last, as `next` */
 };
 
-/* Keeps the name of `length` bytes at p, plain and with a quote and a colon behind it, which leads
- * from an object at `inside`, one of a spec's `nodes`, to `node`. */
-void fgw_json_names_keep(struct fgw_json_names *names, const struct fgw_json_node *nodes,
-                         const struct fgw_json_node *inside, const uint8_t *p, size_t length,
-                         uint8_t node);
+/* The place so many bytes behind the first. */
+static inline const struct fgw_json_name *fgw_json_names_at(const struct fgw_json_name *first,
+                                                            size_t bytes)
+{
+    return (const struct fgw_json_name *)(const void *)((const char *)first + bytes);
+}
+
+/* Keeps the name of `length` bytes whose quote is at p, plain and with a quote and a colon behind
+ * it, which leads from an object at `inside`, one of a spec's `nodes`, to `node`. Returns it, or
+ * NULL: too long. */
+const struct fgw_json_name *fgw_json_names_keep(struct fgw_json_names *names,
+                                                const struct fgw_json_node *nodes,
+                                                const struct fgw_json_node *inside,
+                                                const uint8_t *p, size_t length, uint8_t node);
 
 static inline uint64_t fgw_json_eight(const void *bytes)
 {
@@ -65,33 +88,46 @@ static inline size_t fgw_json_place(size_t number, uint64_t word)
 }
 _Static_assert(FGW_JSON_NAMES == 2 << (64 - 57), "as fgw_json_place has it");
 
-/* Whether [p, end) begins with this name, quote and colon behind it; its first word does. */
+#ifdef __SSE2__
+/* Bit per byte of the sixteen at each place: they are the same. */
+static inline unsigned fgw_json_same(const void *one, const void *other)
+{
+    return (unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(_mm_loadu_si128((const __m128i *)one),
+                                                      _mm_loadu_si128((const __m128i *)other)));
+}
+#endif
+
+/* Whether [p, end) begins with this name in quotes, and a colon behind it. */
 static inline int fgw_json_is_name(const struct fgw_json_name *name, const uint8_t *p,
                                    const uint8_t *end)
 {
     const size_t length = name->length;
-    if (length < 10) /* nothing kept has a zero in it: so this is as long, if it ends there */
-        return p[length - 2] == '"' && p[length - 1] == ':';
-    if ((size_t)(end - p) < length)
-        return 0;
-    for (size_t at = 8; at + 8 < length; at += 8)
-        if (fgw_json_eight(p + at) != fgw_json_eight(name->text + at))
+#ifdef __SSE2__
+    if (p + 16 <= end) {
+        if ((fgw_json_same(p, name->text) | name->rest) != UINT32_MAX)
             return 0;
-    return fgw_json_eight(p + length - 8) == fgw_json_eight(name->text + length - 8);
+        if (length <= 16)
+            return 1;
+        if ((size_t)(end - p) < length ||
+            (length > 32 && fgw_json_same(p + 16, name->text + 16) != 0xffff))
+            return 0;
+        return fgw_json_same(p + length - 16, name->text + length - 16) == 0xffff;
+    }
+#endif
+    return (size_t)(end - p) >= length && !memcmp(p, name->text, length);
 }
 
-/* The kept name that [p, end) begins with, of an object at `inside`; or NULL. */
+/* The kept name that [p, end) begins with, in its quotes, of an object at `inside`; or NULL. */
 static inline const struct fgw_json_name *fgw_json_names_find(
     const struct fgw_json_names *names, const struct fgw_json_node *nodes,
     const struct fgw_json_node *inside, const uint8_t *p, const uint8_t *end)
 {
     if (end - p < 10)
         return NULL;
-    const uint64_t word = fgw_json_first(p);
     const struct fgw_json_name *name =
-        &names->name[fgw_json_place((size_t)(inside - nodes), word)];
+        &names->name[fgw_json_place((size_t)(inside - nodes), fgw_json_first(p + 1))];
     for (int way = 0; way < 2; way++, name++)
-        if (name->word == word && name->inside == inside && fgw_json_is_name(name, p, end))
+        if (name->inside == inside && fgw_json_is_name(name, p, end))
             return name;
     return NULL;
 }

@@ -11,8 +11,7 @@
 
 static inline int in_object(const struct fgw_json *json)
 {
-    unsigned level = json->depth - 1u;
-    return (int)(json->objects[level / 64] >> (level % 64) & 1);
+    return json->objects[json->depth - 1u];
 }
 
 static inline int is_space(uint8_t byte)
@@ -25,11 +24,12 @@ FGW_JSON_INLINE struct fgw_json_slot *begin_slot(struct fgw_json *json,
                                                  const struct fgw_json_node *node,
                                                  enum fgw_json_type type, const uint8_t *at)
 {
-    if (node->slot == FGW_JSON_NO_SLOT)
-        return NULL;
+    const size_t at_slot = node->slot;
 
-    struct fgw_json_slot *slot = &json->slots[node->slot];
-    uint64_t bit = (uint64_t)1 << node->slot;
+    if (at_slot == FGW_JSON_NO_SLOT)
+        return NULL;
+    struct fgw_json_slot *slot = &json->slots[at_slot];
+    const uint64_t bit = (uint64_t)1 << at_slot;
     if (json->seen & bit) {
         if (node->flags & FGW_JSON_ONCE)
             json->twice |= bit;
@@ -51,23 +51,20 @@ static inline void end_slot(struct fgw_json *json, uint8_t index, const uint8_t 
         json->slots[index].end = offset_of(json, end);
 }
 
-/* A container begins at p, inside `level` others. */
-static inline void open_at(struct fgw_json *json, unsigned level, uint8_t at, const uint8_t *p,
-                           int object)
+/* A container at `node`, the one of number `at`, begins at p, inside `level` others. */
+FGW_JSON_INLINE void open_at(struct fgw_json *json, const struct fgw_json_node *node,
+                             unsigned level, uint8_t at, const uint8_t *p, int object)
 {
-    uint64_t bit = (uint64_t)1 << (level % 64);
-
-    begin_slot(json, &json->spec->nodes[at], object ? FGW_JSON_OBJECT : FGW_JSON_ARRAY, p);
-    json->objects[level / 64] = (json->objects[level / 64] & ~bit) | (object ? bit : 0);
+    begin_slot(json, node, object ? FGW_JSON_OBJECT : FGW_JSON_ARRAY, p);
+    json->objects[level] = object != 0;
     json->counts[level] = 0;
     json->nodes[level] = at;
 }
 
 /* It ends with the bracket at p. Returns whether the scan pauses here. */
-static inline int close_at(struct fgw_json *json, unsigned level, const uint8_t *p)
+FGW_JSON_INLINE int close_at(struct fgw_json *json, const struct fgw_json_node *node,
+                             unsigned level, const uint8_t *p)
 {
-    const struct fgw_json_node *node = &json->spec->nodes[json->nodes[level]];
-
     if (node->slot != FGW_JSON_NO_SLOT) {
         end_slot(json, node->slot, p + 1);
         json->slots[node->slot].count = json->counts[level];

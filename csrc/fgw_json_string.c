@@ -33,6 +33,10 @@ static void pour_head(struct fgw_json *json, const uint8_t *bytes, size_t length
 
 void fgw_json_sink(struct fgw_json *json, const uint8_t *bytes, size_t length)
 {
+    if (json->sink == SINK_TEXT) { /* most of what answers have */
+        json->text_ear(json->text_listener, bytes, length);
+        return;
+    }
     if (json->sink & SINK_KEY)
         pour_key(json, bytes, length);
     if (json->sink & SINK_SLOT)
@@ -85,54 +89,50 @@ static int pour_half(struct fgw_json *json)
     return 0;
 }
 
+/* What stands behind a backslash for one byte; 0: for none, or for something else. */
+static const uint8_t ESCAPED[256] = {
+    ['"'] = '"', ['\\'] = '\\', ['/'] = '/', ['b'] = '\b',
+    ['f'] = '\f', ['n'] = '\n', ['r'] = '\r', ['t'] = '\t',
+};
+
 /* The byte after a backslash. */
 static inline const uint8_t *in_escape(struct fgw_json *json, const uint8_t *p)
 {
-    uint8_t decoded;
-
-    switch (*p) {
-    case '"':
-    case '\\':
-    case '/':
-        decoded = *p;
-        break;
-    case 'b':
-        decoded = '\b';
-        break;
-    case 'f':
-        decoded = '\f';
-        break;
-    case 'n':
-        decoded = '\n';
-        break;
-    case 'r':
-        decoded = '\r';
-        break;
-    case 't':
-        decoded = '\t';
-        break;
-    case 'u':
+    if (*p == 'u') {
         json->unit = 0;
         json->hex_left = 4;
         json->state = HEX;
         return p + 1;
-    default:
-        return fail(json, FGW_JSON_ESCAPE);
     }
-    pour(json, &decoded, 1);
+    if (!ESCAPED[*p])
+        return fail(json, FGW_JSON_ESCAPE);
+    pour(json, &ESCAPED[*p], 1);
     json->state = STRING;
     return p + 1;
+}
+
+static inline int digit_of(uint8_t byte)
+{
+    const uint8_t letter = byte | 0x20;
+
+    if (byte >= '0' && byte <= '9')
+        return byte - '0';
+    return letter >= 'a' && letter <= 'f' ? letter - 'a' + 10 : -1;
+}
+
+/* Four hexadecimal digits, or -1. */
+static inline int32_t four_digits(const uint8_t *p)
+{
+    const int a = digit_of(p[0]), b = digit_of(p[1]), c = digit_of(p[2]), d = digit_of(p[3]);
+
+    return (a | b | c | d) < 0 ? -1 : (int32_t)(a << 12 | b << 8 | c << 4 | d);
 }
 
 static const uint8_t *in_hex(struct fgw_json *json, const uint8_t *p, const uint8_t *end)
 {
     for (; json->hex_left && p < end; p++, json->hex_left--) {
-        uint8_t digit = *p, letter = digit | 0x20;
-        if (digit >= '0' && digit <= '9')
-            digit = (uint8_t)(digit - '0');
-        else if (letter >= 'a' && letter <= 'f')
-            digit = (uint8_t)(letter - 'a' + 10);
-        else
+        const int digit = digit_of(*p);
+        if (digit < 0)
             return fail(json, FGW_JSON_ESCAPE);
         json->unit = (uint16_t)(json->unit << 4 | digit);
     }
@@ -186,14 +186,31 @@ static inline unsigned utf8_expect(uint8_t lead, uint8_t *low, uint8_t *high)
     return 0;
 }
 
-/* A run of bytes >= 0x80 inside a string, up to the first ASCII byte. */
+/* Bytes of the character at p, of four that may be read; 0: not of two or three, or not valid. */
+static inline unsigned utf8_short(const uint8_t *p)
+{
+    const uint32_t two = (uint32_t)p[0] << 8 | p[1], third = p[2];
+
+    if ((two & 0xe0c0) == 0xc080)
+        return two >= 0xc200 ? 2 : 0;
+    /* Neither E0 80..9F, which is too long a form, nor ED A0..BF, a surrogate. */
+    const uint32_t bounds = two & 0x0f20;
+    return (two & 0xf0c0) == 0xe080 && (third & 0xc0) == 0x80 && bounds && bounds != 0x0d20 ? 3
+                                                                                            : 0;
+}
+
+/* A run of bytes >= 0x80 inside a string, up to the first ASCII byte: as they stand. */
 static const uint8_t *in_utf8(struct fgw_json *json, const uint8_t *p, const uint8_t *end)
 {
-    const uint8_t *start = p;
     uint8_t low, high;
 
     while (p < end && *p >= 0x80) {
-        unsigned more = utf8_expect(*p, &low, &high);
+        unsigned more = end - p >= 4 ? utf8_short(p) : 0;
+        if (more) {
+            p += more;
+            continue;
+        }
+        more = utf8_expect(*p, &low, &high);
         if (!more) {
             if (!json->spec->lenient)
                 return fail(json, FGW_JSON_UTF8);
@@ -205,8 +222,7 @@ static const uint8_t *in_utf8(struct fgw_json *json, const uint8_t *p, const uin
             json->utf8_low = low;
             json->utf8_high = high;
             json->state = CONTINUATION;
-            p++;
-            break;
+            return p + 1;
         }
         if (p[1] < low || p[1] > high || (more > 1 && (p[2] & 0xc0) != 0x80) ||
             (more > 2 && (p[3] & 0xc0) != 0x80)) {
@@ -216,7 +232,6 @@ static const uint8_t *in_utf8(struct fgw_json *json, const uint8_t *p, const uin
         }
         p += more + 1;
     }
-    pour(json, start, (size_t)(p - start));
     return p;
 }
 
@@ -236,28 +251,41 @@ static const uint8_t *in_continuation(struct fgw_json *json, const uint8_t *p)
     return p + 1;
 }
 
+/* `run`: from there on nothing is poured yet, and all is as it stands. */
 static inline const uint8_t *in_text(struct fgw_json *json, const uint8_t *p, const uint8_t *end)
 {
+    const uint8_t *run = p, *next;
+
     while (p < end) {
-        const uint8_t *stop = plain_end(p, end);
-        pour(json, p, (size_t)(stop - p));
-        if (stop == end)
-            return end;
-        if (*stop == '"')
-            return stop;
-        if (*stop < 0x20)
-            return fail(json, FGW_JSON_SYNTAX);
-        if (*stop == '\\') {
-            json->state = ESCAPE;
-            p = stop + 1;
-            if (p < end)
-                p = in_escape(json, p);
-        } else {
-            p = in_utf8(json, stop, end);
+        p = plain_end(p, end);
+        if (p < end && *p >= 0x80) {
+            next = in_utf8(json, p, end);
+            if (next && json->state == STRING) {
+                p = next;
+                continue;
+            }
+            pour(json, run, (size_t)((next ? next : p) - run));
+            return next;
         }
-        if (json->state != STRING)
+        pour(json, run, (size_t)(p - run));
+        if (p == end || *p == '"')
             return p;
+        if (*p < 0x20)
+            return fail(json, FGW_JSON_SYNTAX);
+        if (++p < end && ESCAPED[*p]) {
+            pour(json, &ESCAPED[*p], 1);
+            run = ++p;
+            continue;
+        }
+        const int32_t unit = end - p > 4 && *p == 'u' ? four_digits(p + 1) : -1;
+        if (unit < 0 || (unit & 0xf800) == 0xd800) {
+            json->state = ESCAPE;
+            return p < end ? in_escape(json, p) : p;
+        }
+        pour_character(json, (uint32_t)unit);
+        run = p += 5;
     }
+    pour(json, run, (size_t)(p - run));
     return p;
 }
 

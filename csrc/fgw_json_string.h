@@ -8,24 +8,28 @@
 #include <emmintrin.h>
 #endif
 
+#ifdef __SSE2__
+/* Bit per byte of the sixteen at p that is not plain. */
+FGW_JSON_INLINE unsigned odd_bytes(const uint8_t *p)
+{
+    const __m128i block = _mm_loadu_si128((const __m128i *)(const void *)p);
+    /* Signed: bytes >= 0x80 are negative, so one comparison finds them and controls. */
+    const __m128i odd = _mm_or_si128(_mm_cmplt_epi8(block, _mm_set1_epi8(0x20)),
+                                     _mm_or_si128(_mm_cmpeq_epi8(block, _mm_set1_epi8('"')),
+                                                  _mm_cmpeq_epi8(block, _mm_set1_epi8('\\'))));
+    return (unsigned)_mm_movemask_epi8(odd);
+}
+#endif
+
 /* The first byte of [p, end) that is not plain inside a string: quote, backslash, control or
  * >= 0x80; or end. */
 FGW_JSON_INLINE const uint8_t *plain_end(const uint8_t *p, const uint8_t *end)
 {
 #ifdef __SSE2__
-    const __m128i quote = _mm_set1_epi8('"'), backslash = _mm_set1_epi8('\\');
-    const __m128i space = _mm_set1_epi8(0x20);
-
-    while (end - p >= 16) {
-        __m128i block = _mm_loadu_si128((const __m128i *)(const void *)p);
-        /* Signed: bytes >= 0x80 are negative, so one comparison finds them and controls. */
-        __m128i special = _mm_or_si128(
-            _mm_cmplt_epi8(block, space),
-            _mm_or_si128(_mm_cmpeq_epi8(block, quote), _mm_cmpeq_epi8(block, backslash)));
-        int hits = _mm_movemask_epi8(special);
-        if (hits)
-            return p + __builtin_ctz((unsigned)hits);
-        p += 16;
+    for (; end - p >= 16; p += 16) {
+        const unsigned odd = odd_bytes(p);
+        if (odd)
+            return p + __builtin_ctz(odd);
     }
 #endif
     while (p < end && *p != '"' && *p != '\\' && *p >= 0x20 && *p < 0x80)

@@ -4,40 +4,42 @@
 
 struct word {
     const char *text; /* in lower case */
+    uint8_t length;
     uint8_t tier;
 };
+#define WORD(text, tier) {text, sizeof(text) - 1, tier}
 
 static const struct word SERVICES[] = {
-    {"auto", FGW_TIER_UNTOLD},
-    {"unspecified", FGW_TIER_UNTOLD},
-    {"service_tier_unspecified", FGW_TIER_UNTOLD},
-    {"default", FGW_TIER_STANDARD},
-    {"standard", FGW_TIER_STANDARD},
-    {"standard_only", FGW_TIER_STANDARD},
-    {"on_demand", FGW_TIER_STANDARD},
-    {"service_tier_standard", FGW_TIER_STANDARD},
-    {"flex", FGW_TIER_FLEX},
-    {"on_demand_flex", FGW_TIER_FLEX},
-    {"service_tier_flex", FGW_TIER_FLEX},
-    {"priority", FGW_TIER_PRIORITY},
-    {"fast", FGW_TIER_PRIORITY}, /* OpenAI answers it with "priority" */
-    {"on_demand_priority", FGW_TIER_PRIORITY},
-    {"service_tier_priority", FGW_TIER_PRIORITY},
-    {"batch", FGW_TIER_BATCH},
-    {"scale", FGW_TIER_RESERVED},
-    {"reserved", FGW_TIER_RESERVED},
-    {"provisioned_throughput", FGW_TIER_RESERVED},
+    WORD("auto", FGW_TIER_UNTOLD),
+    WORD("unspecified", FGW_TIER_UNTOLD),
+    WORD("service_tier_unspecified", FGW_TIER_UNTOLD),
+    WORD("default", FGW_TIER_STANDARD),
+    WORD("standard", FGW_TIER_STANDARD),
+    WORD("standard_only", FGW_TIER_STANDARD),
+    WORD("on_demand", FGW_TIER_STANDARD),
+    WORD("service_tier_standard", FGW_TIER_STANDARD),
+    WORD("flex", FGW_TIER_FLEX),
+    WORD("on_demand_flex", FGW_TIER_FLEX),
+    WORD("service_tier_flex", FGW_TIER_FLEX),
+    WORD("priority", FGW_TIER_PRIORITY),
+    WORD("fast", FGW_TIER_PRIORITY), /* OpenAI answers it with "priority" */
+    WORD("on_demand_priority", FGW_TIER_PRIORITY),
+    WORD("service_tier_priority", FGW_TIER_PRIORITY),
+    WORD("batch", FGW_TIER_BATCH),
+    WORD("scale", FGW_TIER_RESERVED),
+    WORD("reserved", FGW_TIER_RESERVED),
+    WORD("provisioned_throughput", FGW_TIER_RESERVED),
 };
 
 static const struct word SPEEDS[] = {
-    {"standard", FGW_TIER_STANDARD},
-    {"fast", FGW_TIER_FAST},
+    WORD("standard", FGW_TIER_STANDARD),
+    WORD("fast", FGW_TIER_FAST),
 };
 
 static const struct word REGIONS[] = {
-    {"global", FGW_TIER_STANDARD},
-    {"not_available", FGW_TIER_STANDARD}, /* models without a choice of it */
-    {"us", FGW_TIER_REGION},
+    WORD("global", FGW_TIER_STANDARD),
+    WORD("not_available", FGW_TIER_STANDARD), /* models without a choice of it */
+    WORD("us", FGW_TIER_REGION),
 };
 
 static const struct {
@@ -49,14 +51,15 @@ static const struct {
     [FGW_TIER_PLACE] = {REGIONS, sizeof REGIONS / sizeof *REGIONS},
 };
 
+/* Whether the word, in whatever case, is `text`. */
 static int same(const char *word, size_t length, const char *text)
 {
     for (size_t i = 0; i < length; i++) {
         char byte = word[i] >= 'A' && word[i] <= 'Z' ? (char)(word[i] + 32) : word[i];
-        if (!text[i] || byte != text[i])
+        if (byte != text[i])
             return 0;
     }
-    return text[length] == '\0';
+    return 1;
 }
 
 void fgw_tier_say(struct fgw_tier_said *said, enum fgw_tier_place place, const char *word,
@@ -67,7 +70,8 @@ void fgw_tier_say(struct fgw_tier_said *said, enum fgw_tier_place place, const c
     if (!length)
         return;
     for (size_t i = 0; length <= FGW_TIER_WORD_MAX && i < PLACES[place].count; i++)
-        if (same(word, length, PLACES[place].words[i].text)) {
+        if (length == PLACES[place].words[i].length &&
+            same(word, length, PLACES[place].words[i].text)) {
             tier = PLACES[place].words[i].tier;
             break;
         }

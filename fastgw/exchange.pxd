@@ -59,7 +59,7 @@ cdef class Receiver:
         fgw_counters *counters       # of this worker
         fgw_http1_limits head_limits
         fgw_lines lines              # of heads, read before: on both sides of the gateway
-        fgw_json_names members       # names of those of answers, read before
+        fgw_json_names members       # names of those of requests and answers, read before
         uint64_t body_max            # bytes
         bint half_close              # a client's FIN behind a request is no farewell
         readonly bint draining       # from now on every answer closes its connection

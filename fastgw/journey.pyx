@@ -167,6 +167,7 @@ cdef class Journey(Own):
         self.head_limits.head_max = <uint32_t>min(plan.head_max, 65535)
         self.head_limits.target_max = 8192
         self.head_limits.headers_max = 100
+        self.scan.names = &self.members
         self.body_max = plan.body_max
         self.restricts_models = plan.restricts_models
         self.half_close = plan.config.listen.half_close

@@ -94,6 +94,7 @@ cdef extern from "fgw_json.h" nogil:
         uint8_t error
         uint8_t depth
         fgw_json_slot *slots
+        fgw_json_names *names
 
     void fgw_json_init(fgw_json *json, const fgw_json_spec *spec, uint8_t root) noexcept
     int fgw_json_feed(fgw_json *json, const uint8_t *bytes, size_t length) noexcept

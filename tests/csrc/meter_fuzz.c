@@ -1,12 +1,14 @@
-/* meter_fuzz.c - hostile answers through every meter, under the sanitizers: ROUNDS SEED.
+/* meter_fuzz.c - hostile answers through every meter, and hostile requests through every ask,
+ * under the sanitizers: ROUNDS SEED.
  *
- * Answers are shuffled from pieces of all dialects; every input is an allocation of exactly its
- * size. What a meter says must not depend on where the input was cut, nor on what was read before.
+ * Both are shuffled from pieces of all dialects; every input is an allocation of exactly its size.
+ * What is said must not depend on where the input was cut, nor on what was read before.
  */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "fgw_dialect_ask.h"
 #include "fgw_dialect_meter.h"
 #include "fgw_json_names.h"
 
@@ -37,6 +39,25 @@ static const char *const PIECES[] = {
     "\n\ndata: {\"id\":\"x\",\"usage\":{\"completion_tokens\":4}}\n\n",
 };
 #define N_PIECES (sizeof PIECES / sizeof *PIECES)
+
+/* Members of requests, whole, and what stands between them. */
+static const char *const MEMBERS[] = {
+    "\"model\":\"gpt-4o\"", "\"model\" : \"a\"", "\"Model\":\"b\"", "\"mode\":1", "\"\\u006d\":2",
+    "\"messages\":[{\"role\":\"user\",\"content\":\"a \\n \xE2\x82\xAC\"},\n   {\"name\":\"x\"}]",
+    "\"messages\": [{\"role\": \"user\", \"content\": [{\"type\": \"text\", \"text\": \"b\"}]}]",
+    "\"temperature\":0.5", "\"temperature\": 1", "\"top_p\":1e-1", "\"stream\":true",
+    "\"STREAM\":1", "\"max_tokens\":256", "\"max_tokens\":12345678",
+    "\"max_completion_tokens\":123456789012",
+    "\"user\":\"u-1\"", "\"n\":2", "\"n\":02", "\"metadata\":{\"model\":1,\"n\":{}}",
+    "\"stop\":[]",
+    "\"tools\":[{\"type\":\"function\",\"function\":{\"name\":\"f\"}},{\"type\":\"web\"}]",
+    "\"system\":\"be brief\"", "\"contents\":[{\"parts\":[{\"text\":\"c\"}]}]", "\"size\":-7",
+    "\"generationConfig\":{\"maxOutputTokens\":9}", "\"generationconfig\":{\"maxOutputTokens\":9}",
+    "\"inferenceConfig\":{\"maxTokens\":3}", "\"background\":false",
+    "\"input\":[\"d\",null]",
+    "\"a_name_of_more_than_forty_five_letters_that_nobody_keeps\":3", "\"\xFF\":0", "nobody", "{",
+};
+#define N_MEMBERS (sizeof MEMBERS / sizeof *MEMBERS)
 
 static uint64_t seed;
 
@@ -114,15 +135,79 @@ static struct said run(struct wire wire, const uint8_t *bytes, size_t length, in
     return said;
 }
 
+/* The same of a request's body. */
+static struct fgw_ask ask(struct wire wire, const uint8_t *bytes, size_t length, int cut)
+{
+    static struct fgw_json_names names;
+    const struct fgw_route route = {.dialect = wire.dialect, .operation = wire.operation,
+                                    .flags = FGW_ROUTE_MODEL};
+    struct fgw_json *json = calloc(1, sizeof *json);
+    uint8_t *exact = malloc(length);
+    struct fgw_ask said;
+
+    memset(&said, 0, sizeof said);
+    memcpy(exact, bytes, length);
+    if (cut % 3 == 0) {
+        json->names = cut ? &names : NULL;
+        fgw_ask_scan(&said, json, &route, exact, length);
+    } else {
+        fgw_ask_begin(json, wire.dialect, wire.operation);
+        json->names = cut > 3 ? &names : NULL;
+        for (size_t at = 0, now; at < length; at += now) {
+            now = cut == 1 ? 1 : 1 + pick(20);
+            now = now > length - at ? length - at : now;
+            fgw_json_feed(json, exact + at, now);
+        }
+        fgw_ask_finish(&said, json, &route);
+        said.characters = said.picture = 0; /* of bodies that are whole */
+    }
+    free(exact);
+    free(json);
+    return said;
+}
+
+static int ask_differs(struct wire wire, const uint8_t *bytes, size_t length)
+{
+    struct fgw_ask whole = ask(wire, bytes, length, 0);
+
+    for (int cut = 1; cut < 7; cut++) {
+        struct fgw_ask said = ask(wire, bytes, length, cut);
+        whole.characters = said.characters;
+        whole.picture = said.picture;
+        if (whole.error == said.error &&
+            (whole.error == FGW_ASK_NOT_JSON || !memcmp(&whole, &said, sizeof said)))
+            continue;
+        fprintf(stderr, "the cut %d matters to an ask: dialect %d, operation %d\n%.*s\n", cut,
+                wire.dialect, wire.operation, (int)length, bytes);
+        return 1;
+    }
+    return 0;
+}
+
+static size_t put(uint8_t *bytes, size_t at, const char *piece)
+{
+    memcpy(bytes + at, piece, strlen(piece));
+    return at + strlen(piece);
+}
+
+static size_t shuffle_members(uint8_t *bytes)
+{
+    static const char *const COMMAS[] = {",", ",", ", ", ",\n                      ", "\t,", ""};
+    size_t length = put(bytes, 0, "{");
+
+    for (uint32_t left = 1 + pick(12); left; left--) {
+        length = put(bytes, length, MEMBERS[pick(pick(8) ? N_MEMBERS - 4 : N_MEMBERS)]);
+        length = put(bytes, length, left == 1 ? "}" : COMMAS[pick(pick(8) ? 4 : 6)]);
+    }
+    return length;
+}
+
 static size_t shuffle(uint8_t *bytes)
 {
     size_t length = 0;
 
-    for (uint32_t left = 1 + pick(40); left; left--) {
-        const char *piece = PIECES[pick(N_PIECES)];
-        memcpy(bytes + length, piece, strlen(piece));
-        length += strlen(piece);
-    }
+    for (uint32_t left = 1 + pick(40); left; left--)
+        length = put(bytes, length, PIECES[pick(N_PIECES)]);
     return length;
 }
 
@@ -134,7 +219,10 @@ int main(int argc, char **argv)
     seed = argc > 2 ? strtoull(argv[2], NULL, 10) : 1;
     for (long round = 0; round < rounds; round++) {
         struct wire wire = {(uint8_t)(1 + pick(7)), (uint8_t)pick(18), 0, (int)pick(5)};
-        size_t length = shuffle(bytes);
+        size_t length = shuffle_members(bytes);
+        if (ask_differs(wire, bytes, length))
+            return 1;
+        length = shuffle(bytes);
         wire.tracked = wire.kind && pick(2);
         struct said whole = run(wire, bytes, length, 0);
         for (int cut = 1; cut < 5; cut++) {
