@@ -218,6 +218,7 @@ class Supervisor:
         if self._was_ready or any(p.state != "ready" or not p.pid for p in self._slots):
             return
         self._was_ready = True
+        self._publish()
         self.log.note(
             "ready",
             listen=self._listen_text,

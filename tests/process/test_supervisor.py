@@ -74,6 +74,14 @@ def test_ends_at_once_on_int_and_on_a_second_term(start):
         assert time.monotonic() - began < 10 and "does not end" not in instance.log
 
 
+def test_ready_stands_in_instance_json_with_all_pids_when_it_is_told(start):
+    for _ in range(3):
+        instance = start(workers=3).wait_ready()
+        assert instance.state["state"] == "ready" and all(instance.pids.values())
+        instance.kill()
+        assert instance.wait_exit() == 0
+
+
 def test_says_that_reload_is_not_supported_when_hung_up(start, tools):
     instance = start(workers=1).wait_ready()
     before = instance.pids
