@@ -30,6 +30,7 @@ from benchmarks.processes import Peer
 
 EVENTS = 100  # that the mock sends in a stream
 BASE = "nginx"
+TURNS = 3  # at most, for one that counts
 
 
 @dataclass(frozen=True)
@@ -91,6 +92,18 @@ def one_run(peer: Peer, mock: Peer, scene: Scene, seconds: float) -> dict[str, f
     }
 
 
+def steady_run(peer: Peer, mock: Peer, scene: Scene, seconds: float) -> dict[str, float]:
+    """One turn that counts: again, and said so, where requests failed, as they do when a disk
+    stalls for longer than a worker's ring has room. CannotMeasure when it happens every time."""
+    for _ in range(TURNS - 1):
+        try:
+            return one_run(peer, mock, scene, seconds)
+        except CannotMeasure as reason:
+            print(f"again: {peer.name}, {scene.name}: {reason}", flush=True)
+            time.sleep(2)  # what fails for lack of a connection, or of room, has passed
+    return one_run(peer, mock, scene, seconds)
+
+
 def rounds(running: list[Peer], mock: Peer, scenes: list[Scene], count: int,
            seconds: float) -> dict[str, dict[str, list[dict[str, float]]]]:
     """scene -> peer -> one row per round; who begins changes from round to round."""
@@ -98,12 +111,13 @@ def rounds(running: list[Peer], mock: Peer, scenes: list[Scene], count: int,
         scene.name: {peer.name: [] for peer in running} for scene in scenes}
     for peer in running:
         for scene in scenes:
-            one_run(peer, mock, scene, 1)  # warm: pools filled, pages touched
+            steady_run(peer, mock, scene, 1)  # warm: pools filled, pages touched
     for turn in range(count):
         first = turn % len(running)
         for scene in scenes:
             for peer in running[first:] + running[:first]:
-                rows[scene.name][peer.name].append(one_run(peer, mock, scene, seconds))
+                rows[scene.name][peer.name].append(
+                    steady_run(peer, mock, scene, seconds))
     return rows
 
 

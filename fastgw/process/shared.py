@@ -38,11 +38,10 @@ from fastgw.shm.segment import Segment
 if TYPE_CHECKING:
     from fastgw.config import Config
 
-# A request posts about 1 KB, and a worker does up to 48,000 a second: room for 170 ms without a
-# recorder, whose passes are 50 ms apart (with 4 MB, a disk stalled for 40 ms refused requests).
-# Above 4 workers a quarter of it, so that 8 fit into the 64 MB that containers get.
-MAIN_RING = 8 << 20
-MANY_WORKERS = 4
+# A request posts about 1 KB, and a worker does up to 48,000 a second: 16 MiB are room for 340 ms
+# without a recorder, whose passes are 50 ms apart (with 8, a disk that stalled for 170 ms refused
+# requests). All together stay small, so that 8 workers' fit into the 64 MB that containers get.
+MAIN_RING, MAIN_RING_MIN, MAIN_RINGS = 16 << 20, 2 << 20, 32 << 20
 REFUSALS_RING = 256 << 10
 SUPERVISOR_RING = 4 << 20  # a CLOSE for every hold of a worker
 
@@ -112,7 +111,7 @@ class Shared:
         segment = Segment.create(path, workers=workers, entries=config.limits.buckets)
         folder = path.parent
         (folder / "owner").write_bytes(os.fsencode(data_dir.resolve()))
-        size = MAIN_RING if workers <= MANY_WORKERS else MAIN_RING // 4
+        size = ring_bytes(workers)
         for slot in range(workers):
             open_ring(ring_path(folder, slot), size, slot).close()
             refusals = ring_path(folder, slot, "refusals")
@@ -240,6 +239,12 @@ class Shared:
 
 class RingFull(Exception):
     """The supervisor's ring takes no more until the recorder has stored some of it."""
+
+
+def ring_bytes(workers: int) -> int:
+    """Of each worker's ring, a power of two."""
+    share = 1 << (MAIN_RINGS // workers).bit_length() - 1
+    return max(MAIN_RING_MIN, min(MAIN_RING, share))
 
 
 def open_ring(path: Path, size: int, slot: int, lane: int = rings.MAIN) -> Ring:

@@ -8,6 +8,7 @@ import shutil
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -77,6 +78,33 @@ def test_a_peer_that_ends_at_once_says_why(tmp_path):
 
     with pytest.raises(DidNotStart, match="no such port"):
         peer.wait_ready()
+
+
+def test_a_turn_in_which_requests_failed_is_done_again_and_said(monkeypatch, capsys):
+    turns = []
+
+    def one_run(*_):
+        turns.append(1)
+        if len(turns) < 3:
+            raise CannotMeasure(f"{len(turns)} of 9 requests failed")
+        return {"cpu_us": 1.0}
+
+    monkeypatch.setattr(compare, "one_run", one_run)
+    monkeypatch.setattr(compare.time, "sleep", lambda _: None)
+    peer, scene = SimpleNamespace(name="x"), compare.SCENES["json"]
+
+    assert compare.steady_run(peer, peer, scene, 1) == {"cpu_us": 1.0}
+    assert capsys.readouterr().out.count("again: x, json: ") == 2
+    monkeypatch.setattr(compare, "one_run", lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        compare.steady_run(peer, peer, scene, 1)
+
+    def never(*_):
+        raise CannotMeasure("9 of 9 requests failed")
+
+    monkeypatch.setattr(compare, "one_run", never)
+    with pytest.raises(CannotMeasure):
+        compare.steady_run(peer, peer, scene, 1)
 
 
 @pytest.fixture

@@ -220,10 +220,15 @@ def test_the_earlier_place_is_known_but_never_that_of_a_copy(opened, config, tmp
 
 
 def test_no_room_is_one_clear_error(config, tmp_path, monkeypatch):
-    monkeypatch.setattr(module, "MAIN_RING", 1 << 50)
+    monkeypatch.setattr(module, "MAIN_RING_MIN", 1 << 50)
 
     with pytest.raises(ShmError) as refusal:
         Shared.open(config, tmp_path / "data", 2)
     assert str(tmp_path / "shm") in str(refusal.value)
 
 
+
+
+@pytest.mark.parametrize("workers, mib", [(1, 16), (2, 16), (3, 8), (4, 8), (8, 4), (64, 2)])
+def test_the_rings_of_few_workers_are_large_and_all_together_are_small(workers, mib):
+    assert module.ring_bytes(workers) == mib << 20
