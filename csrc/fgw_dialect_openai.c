@@ -238,9 +238,9 @@ const struct fgw_limit_members *fgw_openai_limits(uint8_t operation)
     }
 }
 
-/* Of moderations since 2024-09 (as clients and documentation of third parties have it; OpenAI's own
- * page could not be read here). Of images the SDK says "specify a model explicitly" since the model
- * that was the default is shut down: so none is assumed. */
+/* Of moderations since 2024-09 (as clients and documentation of third parties have it; OpenAI's
+ * own page could not be read here). Of images the SDK says "specify a model explicitly" since the
+ * model that was the default is shut down: so none is assumed. */
 const char *fgw_openai_default_model(uint8_t operation)
 {
     return operation == FGW_OPERATION_MODERATIONS ? "omni-moderation-latest" : NULL;

@@ -197,7 +197,8 @@ static const uint8_t *in_word(struct fgw_json *json, const uint8_t *p, const uin
         p++;
     }
     if (!word[json->literal_at]) {
-        end_slot(json, node_of(json)->slot, p);
+        if (json->sink)
+            end_slot(json, node_of(json)->slot, p);
         after_value(json);
         return p;
     }
@@ -207,7 +208,7 @@ static const uint8_t *in_word(struct fgw_json *json, const uint8_t *p, const uin
 static const uint8_t *begin_word(struct fgw_json *json, const uint8_t *p, const uint8_t *end,
                                  enum state state, enum fgw_json_type type)
 {
-    begin_slot(json, node_of(json), type, p);
+    json->sink = begin_slot(json, node_of(json), type, p) != NULL; /* a null may leave what was */
     json->state = (uint8_t)state;
     json->literal_at = 0;
     return in_word(json, p, end);
@@ -238,6 +239,7 @@ static const uint8_t *after_number(struct fgw_json *json, const uint8_t *p, cons
         if (node_of(json)->slot != FGW_JSON_NO_SLOT)
             json->slots[node_of(json)->slot].type = FGW_JSON_NULL;
         json->state = WORD_INFINITY;
+        json->sink = 1;
         json->literal_at = 0;
         return in_word(json, p, end);
     }

@@ -148,7 +148,8 @@ struct fgw_json {
     /* What follows is the scan's own. */
     uint8_t state;
     uint8_t node;        /* of the value being read, or about to be */
-    uint8_t sink;        /* where the decoded bytes of this string go besides being counted */
+    uint8_t sink;        /* where the decoded bytes of this string go besides being counted; of a
+                            word: whether it is noted */
     uint8_t utf8_left;   /* continuation bytes still due, */
     uint8_t utf8_low;    /* and the bounds of the next one */
     uint8_t utf8_high;

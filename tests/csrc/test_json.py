@@ -280,6 +280,14 @@ def test_a_null_does_not_overwrite_where_the_spec_says_so():
     assert (scan.type(0), scan.slot(0)["number"]) == ("number", 7)
 
 
+@pytest.mark.parametrize("pieces", [[b'["ab",null]'], [b'["ab",nu', b"ll]"]])
+def test_a_null_that_does_not_overwrite_leaves_the_end_too(pieces):
+    scan = Scan({1: {"element": 2}, 2: {"slot": 0, "flags": STICKY}})
+
+    assert scan.read(*pieces) == 0
+    assert (scan.slot(0)["start"], scan.slot(0)["end"]) == (1, 5)
+
+
 def test_text_binary_and_references_are_counted_apart():
     scan = Scan({
         1: {"edges": {"t": 2, "u": 3, "b": 4, "r": 5}, "other": 6},
