@@ -17,6 +17,7 @@ from fastgw.mock.connection import Connection, House
 from fastgw.mock.planner import Planner
 
 _DRAIN_S = 5.0
+STOPPING = (signal.SIGTERM, signal.SIGINT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +65,9 @@ def _open_lines(settings: Settings) -> int:
 async def _serve(listener: socket.socket, books: Books, settings: Settings, worker: int) -> None:
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
+    for number in STOPPING:
         loop.add_signal_handler(number, stop.set)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPPING)
     planner = Planner(settings.defaults, settings.seed, settings.keys, books)
     house = House(loop, books, planner, worker)
     books.attach(loop)
@@ -96,8 +98,9 @@ def _wait_for(children: list[int]) -> int:
             except ProcessLookupError:
                 continue
 
-    signal.signal(signal.SIGTERM, pass_on)
-    signal.signal(signal.SIGINT, pass_on)
+    for number in STOPPING:
+        signal.signal(number, pass_on)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPPING)
     worst = 0
     for child in children:
         _, status = os.waitpid(child, 0)
@@ -118,6 +121,8 @@ def run(settings: Settings) -> int:
     file = _open_lines(settings)
     mapping = open_mapping(settings.workers)
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    # Who is told to end as it starts must hear of it once it listens, and not die of it.
+    signal.pthread_sigmask(signal.SIG_BLOCK, STOPPING)
     print(f"mock provider on http://{host}:{listeners[0].getsockname()[1]}", flush=True)
     if settings.workers == 1:
         _worker(listeners[0], Books(mapping, 0, 1, file), settings, 0)

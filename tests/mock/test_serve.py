@@ -51,6 +51,14 @@ def test_what_cannot_begin_says_why_in_one_line(books: bool, tmp_path: Path) -> 
     assert ("No such file" if books else "in use") in ended.stderr
 
 
+@pytest.mark.parametrize("workers", ["1", "3"])
+def test_who_is_told_to_end_as_it_starts_ends_well(workers: str) -> None:
+    """A worker died of the signal (exit code 15) where it did not listen for it yet."""
+    for _ in range(4):
+        with Mock("--workers", workers) as mock:  # its first line is told before it forks
+            assert mock.stop() == 0
+
+
 @pytest.mark.parametrize("workers", ["1", "2"])
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_signal_lets_the_call_under_way_end(workers: str, number: int) -> None:
